@@ -1,0 +1,117 @@
+/* context.h - internal: the shared core and its lanes, as every floor sees them.
+ *
+ * Floors above base hang their own state on the core and on a lane through `attach` slots, so that base knows no arrays. */
+#ifndef NUMC_BASE_CONTEXT_H
+#define NUMC_BASE_CONTEXT_H
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+
+#include "numc/base.h"
+
+#define NUMC_ERROR_MESSAGE_SIZE 1024
+
+typedef struct numc_core numc_core;
+typedef struct numc_scope_frame numc_scope_frame;
+struct numc_array;
+
+/* State another floor keeps with the core or a lane: made lazily, destroyed at close in reverse order of the enum. */
+typedef enum numc_slot {
+    NUMC_SLOT_DEVICE,  /* src/backend: opened device, registry, kernel caches */
+    NUMC_SLOT_THREADS, /* src/base/threads: worker pool */
+    NUMC_SLOT_ARRAYS,  /* src/array: buffer pool (core), header slab (lane) */
+    NUMC_SLOT_TRACE,   /* src/graph: current recorder (lane) */
+    NUMC_SLOT_OBJECTS, /* models, samplers, programs to free at close (core) */
+    NUMC_SLOT_COUNT
+} numc_slot;
+
+struct numc_core {
+    numc_allocate_fn allocate;
+    void *allocate_user;
+    numc_log_fn log;
+    void *log_user;
+    numc_log_level log_level;
+    int32_t threads;
+    bool forbid_fallback;
+    char *backend_name, *backend_path; /* copies of the options; NULL: environment */
+    pthread_mutex_t lock;              /* guards slots, lane list and caches; never taken on a gradient's path */
+    void *slots[NUMC_SLOT_COUNT];
+    void (*slot_destroy[NUMC_SLOT_COUNT])(numc_core *core, void *slot);
+    numc_context *first_lane; /* the lane numc_open returned */
+    numc_context *lanes;      /* all others, linked by next_lane */
+    _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
+    _Atomic uint64_t kernels_built, kernels_run, fallbacks, bytes_downloaded, bytes_uploaded;
+};
+
+struct numc_context {
+    numc_core *core;
+    numc_context *parent, *next_lane;
+    int32_t depth; /* 0 for the first lane */
+    numc_status status;
+    char message[NUMC_ERROR_MESSAGE_SIZE];
+    const char *site; /* name of the model site being made, for messages; NULL outside */
+    numc_scope_frame *scope;
+    void *slots[NUMC_SLOT_COUNT];
+    void (*slot_destroy[NUMC_SLOT_COUNT])(numc_context *context, void *slot);
+};
+
+/* A scope is a list of arrays; src/array links its headers here and is called when the scope ends. */
+struct numc_scope_frame {
+    numc_scope_frame *outer;
+    struct numc_array *first;
+    uint64_t number;
+};
+/* Set once by src/array when it attaches to the lane: ends the arrays of a frame. */
+typedef void (*numc_scope_end_fn)(numc_context *context, numc_scope_frame *frame);
+
+/* Memory: sizes are remembered by the caller. NULL with NUMC_MEMORY set on the lane (the _core forms set no error). */
+void *numc__allocate(numc_context *context, size_t size);
+void *numc__allocate_zero(numc_context *context, size_t count, size_t size); /* overflow checked */
+void *numc__reallocate(numc_context *context, void *pointer, size_t old_size, size_t size);
+void numc__free(numc_context *context, void *pointer, size_t size);
+void *numc__core_allocate(numc_core *core, size_t size);
+void *numc__core_reallocate(numc_core *core, void *pointer, size_t old_size, size_t size);
+void numc__core_free(numc_core *core, void *pointer, size_t size);
+char *numc__string_copy(numc_context *context, const char *text); /* freed with numc__string_free */
+void numc__string_free(numc_context *context, char *text);
+
+/* The first error stays. Returns the pending status. */
+numc_status numc__fail(numc_context *context, numc_status status, const char *format, ...)
+    NUMC_FORMAT(3, 4);
+numc_status numc__fail_list(numc_context *context, numc_status status, const char *format, va_list list);
+/* Copies a child's pending error to the parent (first one stays). */
+numc_status numc__error_join(numc_context *to, const numc_context *from);
+void numc__log(numc_core *core, numc_log_level level, const char *format, ...) NUMC_FORMAT(3, 4);
+
+/* Objects owned by the context: destroyed at numc_close, newest first, unless removed before. */
+typedef struct numc_object numc_object;
+struct numc_object {
+    numc_object *previous, *next;
+    void (*destroy)(numc_object *object);
+};
+void numc__object_add(numc_core *core, numc_object *object);
+void numc__object_remove(numc_core *core, numc_object *object);
+
+/* Options growth: copies min(size, full) bytes over zeroed `target`; fails with INVALID_ARGUMENT if the tail beyond
+ * `full` holds a non-zero byte (an option this library does not know). */
+numc_status numc__options_copy(numc_context *context, void *target, size_t full, const void *source,
+                               size_t size, const char *what);
+
+/* The nearest of `count` names to `name` by edit distance, or NULL when none is near. For error messages. */
+const char *numc__nearest_name(const char *name, const char *const *names, size_t count);
+
+/* Check macros: "return if failed" and "fail unless". */
+#define NUMC_TRY(expression)                                                                       \
+    do {                                                                                           \
+        numc_status numc_try_ = (expression);                                                      \
+        if (numc_try_ != NUMC_OK)                                                                  \
+            return numc_try_;                                                                      \
+    } while (0)
+#define NUMC_REQUIRE(context, condition, status, ...)                                              \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return numc__fail((context), (status), __VA_ARGS__);                                   \
+    } while (0)
+
+#endif
