@@ -20,10 +20,10 @@ extern "C" {
 #endif
 #if defined(__GNUC__)
 #define NUMC_MUST_CHECK __attribute__((warn_unused_result))
-#define NUMC_FORMAT(format, first) __attribute__((format(printf, format, first)))
+#define NUMC_FORMAT(text, first) __attribute__((format(printf, text, first)))
 #else
 #define NUMC_MUST_CHECK
-#define NUMC_FORMAT(format, first)
+#define NUMC_FORMAT(text, first)
 #endif
 
 #define NUMC_VERSION_MAJOR 0
