@@ -66,6 +66,43 @@ NUMC_API const char *numc_status_name(numc_status status);
 NUMC_API const char *numc_status_sentence(numc_status status);
 NUMC_API const char *numc_version(void); /* "0.1.0" */
 
+/* dtypes: code, name, element size in bytes, kind. Zero means "the default" wherever a dtype is an option. */
+#define NUMC_DTYPE_TABLE(X)                                                                        \
+    X(1, BOOL, bool, 1, NUMC_KIND_BOOL)                                                            \
+    X(2, INT8, int8, 1, NUMC_KIND_SIGNED)                                                          \
+    X(3, INT16, int16, 2, NUMC_KIND_SIGNED)                                                        \
+    X(4, INT32, int32, 4, NUMC_KIND_SIGNED)                                                        \
+    X(5, INT64, int64, 8, NUMC_KIND_SIGNED)                                                        \
+    X(6, UINT8, uint8, 1, NUMC_KIND_UNSIGNED)                                                      \
+    X(7, UINT16, uint16, 2, NUMC_KIND_UNSIGNED)                                                    \
+    X(8, UINT32, uint32, 4, NUMC_KIND_UNSIGNED)                                                    \
+    X(9, UINT64, uint64, 8, NUMC_KIND_UNSIGNED)                                                    \
+    X(10, FLOAT32, float32, 4, NUMC_KIND_REAL)                                                     \
+    X(11, FLOAT64, float64, 8, NUMC_KIND_REAL)                                                     \
+    X(12, COMPLEX64, complex64, 8, NUMC_KIND_COMPLEX)                                              \
+    X(13, COMPLEX128, complex128, 16, NUMC_KIND_COMPLEX)
+
+typedef enum numc_kind {
+    NUMC_KIND_NONE = 0,
+    NUMC_KIND_BOOL = 1,
+    NUMC_KIND_SIGNED = 2,
+    NUMC_KIND_UNSIGNED = 4,
+    NUMC_KIND_REAL = 8,
+    NUMC_KIND_COMPLEX = 16
+} numc_kind;
+
+typedef enum numc_dtype {
+    NUMC_DTYPE_DEFAULT = 0,
+#define NUMC_X(code, upper, lower, size, kind) NUMC_##upper = code,
+    NUMC_DTYPE_TABLE(NUMC_X)
+#undef NUMC_X
+    NUMC_DTYPE_COUNT = 14
+} numc_dtype;
+
+NUMC_API const char *numc_dtype_name(numc_dtype dtype); /* "float64"; "default" for zero; static */
+NUMC_API size_t numc_dtype_size(numc_dtype dtype);      /* bytes per element; 0 for zero or unknown */
+NUMC_API numc_kind numc_dtype_kind(numc_dtype dtype);
+
 typedef struct numc_context numc_context; /* one lane: use it from one thread at a time */
 typedef struct numc_run numc_run;         /* one execution of a model callback (model.h) */
 
