@@ -150,7 +150,8 @@ NUMC_API void numc_close(numc_context *context);
 NUMC_API numc_context *numc_lane(numc_context *context);
 
 /* The first error since the last clear: status, one-line message ("" when none). The message lives until the next
- * clear or close of this lane. */
+ * clear or close of this lane. For NULL, which numc_open returns without memory: NUMC_MEMORY and a static message. The
+ * error of a context that failed to open is not cleared. */
 NUMC_API numc_status numc_error_status(const numc_context *context);
 NUMC_API const char *numc_error_message(const numc_context *context);
 NUMC_API void numc_error_clear(numc_context *context);
@@ -165,13 +166,19 @@ NUMC_API numc_status numc_error_set(numc_context *context, numc_status status, c
 NUMC_API numc_status numc_scope_begin(numc_context *context);
 NUMC_API void numc_scope_end(numc_context *context);
 
+/* Names that a macro makes for itself carry its line, so that nesting shadows nothing. */
+#define NUMC_JOIN_(a, b) a##b
+#define NUMC_JOIN(a, b) NUMC_JOIN_(a, b)
+#define NUMC_HERE(name) NUMC_JOIN(name, __LINE__)
+
 #define numc_scope(context)                                                                        \
-    for (numc_context *numc_scope_ = (context),                                                    \
-                      *numc_scope_once_ = numc_scope_begin(numc_scope_) == NUMC_OK                 \
-                                              ? numc_scope_                                        \
-                                              : NULL;                                              \
-         numc_scope_once_ != NULL; numc_scope_end(numc_scope_), numc_scope_once_ = NULL)           \
-        for (int numc_scope_pass_ = 1; numc_scope_pass_; numc_scope_pass_ = 0)
+    for (numc_context *NUMC_HERE(numc_scope_) = (context),                                         \
+                      *NUMC_HERE(numc_open_) = numc_scope_begin(NUMC_HERE(numc_scope_)) == NUMC_OK \
+                                                   ? NUMC_HERE(numc_scope_)                        \
+                                                   : NULL;                                         \
+         NUMC_HERE(numc_open_) != NULL;                                                            \
+         numc_scope_end(NUMC_HERE(numc_scope_)), NUMC_HERE(numc_open_) = NULL)                     \
+        for (int NUMC_HERE(numc_pass_) = 1; NUMC_HERE(numc_pass_); NUMC_HERE(numc_pass_) = 0)
 
 /* Counters of a context since it was opened; all lanes together. */
 typedef struct numc_statistics {

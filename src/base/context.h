@@ -26,6 +26,14 @@ typedef enum numc_slot {
     NUMC_SLOT_COUNT
 } numc_slot;
 
+/* A scope is a list of arrays; src/array links its headers here and is called when the scope ends. */
+struct numc_scope_frame {
+    numc_scope_frame *outer;
+    struct numc_array *first;
+    uint64_t number; /* 0 for the root, then 1, 2, ... in the order of beginning on this lane */
+};
+typedef void (*numc_scope_end_fn)(numc_context *context, numc_scope_frame *frame);
+
 struct numc_core {
     numc_allocate_fn allocate;
     void *allocate_user;
@@ -35,7 +43,9 @@ struct numc_core {
     int32_t threads;
     bool forbid_fallback;
     char *backend_name, *backend_path; /* copies of the options; NULL: environment */
-    pthread_mutex_t lock;              /* guards slots, lane list and caches; never taken on a gradient's path */
+    pthread_mutex_t lock;              /* for the other floors: guards slots and caches; base takes it nowhere */
+    pthread_mutex_t base_lock;         /* for src/base: lanes, objects, making the pool; nothing is called under it */
+    bool closing;                      /* set by numc_close: no new pool is made */
     void *slots[NUMC_SLOT_COUNT];
     void (*slot_destroy[NUMC_SLOT_COUNT])(numc_core *core, void *slot);
     numc_context *first_lane; /* the lane numc_open returned */
@@ -50,22 +60,23 @@ struct numc_context {
     int32_t depth; /* 0 for the first lane */
     numc_status status;
     char message[NUMC_ERROR_MESSAGE_SIZE];
-    const char *site; /* name of the model site being made, for messages; NULL outside */
-    numc_scope_frame *scope;
+    const char *site; /* name of the model site being made; numc__fail puts it before a message; NULL outside */
+    numc_scope_frame *scope; /* innermost; never NULL: at the bottom it is &root */
+    numc_scope_end_fn scope_end; /* NULL until src/array registers it */
     void *slots[NUMC_SLOT_COUNT];
     void (*slot_destroy[NUMC_SLOT_COUNT])(numc_context *context, void *slot);
+    numc_scope_frame root;         /* arrays made outside any scope: they die with the lane */
+    numc_scope_frame *spare_scope; /* ended frames, used again: a scope in a loop allocates once */
+    uint64_t scope_serial;         /* scopes begun on this lane */
+    bool broken;                   /* numc_open failed: the error stays, whatever is cleared */
 };
 
-/* A scope is a list of arrays; src/array links its headers here and is called when the scope ends. */
-struct numc_scope_frame {
-    numc_scope_frame *outer;
-    struct numc_array *first;
-    uint64_t number;
-};
-/* Set once by src/array when it attaches to the lane: ends the arrays of a frame. */
-typedef void (*numc_scope_end_fn)(numc_context *context, numc_scope_frame *frame);
+/* For src/array, when it attaches to a lane: `end` is called once for each frame that ends, innermost first, and for the root
+ * at close, before the lane's slots are destroyed. */
+void numc__scope_end_register(numc_context *context, numc_scope_end_fn end);
 
-/* Memory: sizes are remembered by the caller. NULL with NUMC_MEMORY set on the lane (the _core forms set no error). */
+/* Memory: sizes are remembered by the caller. NULL with NUMC_MEMORY set on the lane (the _core forms set no error). A size of
+ * 0 gives a block that holds nothing and is freed as any other, so NULL always means failure; freeing NULL is allowed. */
 void *numc__allocate(numc_context *context, size_t size);
 void *numc__allocate_zero(numc_context *context, size_t count, size_t size); /* overflow checked */
 void *numc__reallocate(numc_context *context, void *pointer, size_t old_size, size_t size);
@@ -76,15 +87,19 @@ void numc__core_free(numc_core *core, void *pointer, size_t size);
 char *numc__string_copy(numc_context *context, const char *text); /* freed with numc__string_free */
 void numc__string_free(numc_context *context, char *text);
 
-/* The first error stays. Returns the pending status. */
+/* The first error stays. Returns the pending status. One line: control characters become spaces, a message that is too long
+ * ends in "...". Formats are those of numc__format_list (text.h): the usual ones, and %g that no locale changes. The site being
+ * made is put in front ("site theta: ..."), so callers do not name it. A NULL context is allowed and records nothing. */
 numc_status numc__fail(numc_context *context, numc_status status, const char *format, ...)
     NUMC_FORMAT(3, 4);
-numc_status numc__fail_list(numc_context *context, numc_status status, const char *format, va_list list);
+numc_status numc__fail_list(numc_context *context, numc_status status, const char *format, va_list list)
+    NUMC_FORMAT(3, 0);
 /* Copies a child's pending error to the parent (first one stays). */
 numc_status numc__error_join(numc_context *to, const numc_context *from);
 void numc__log(numc_core *core, numc_log_level level, const char *format, ...) NUMC_FORMAT(3, 4);
 
-/* Objects owned by the context: destroyed at numc_close, newest first, unless removed before. */
+/* Objects owned by the context: destroyed at numc_close, newest first, before lanes and slots, unless removed before.
+ * `destroy` may remove itself (no effect), remove or destroy other objects, and close lanes. */
 typedef struct numc_object numc_object;
 struct numc_object {
     numc_object *previous, *next;

@@ -23,6 +23,12 @@ size_t numc__write_double_hex(char text[NUMC_NUMBER_TEXT_SIZE], double value);
 size_t numc__read_double(const char *text, size_t size, double *value);
 size_t numc__read_integer(const char *text, size_t size, int64_t *value);
 
+/* As snprintf with %d %i %u %x %X %o %c %s %p %% and the lengths hh h l ll j z t, flags, width and precision; no %n, no wide
+ * characters. No locale is looked at. %g without precision is the shortest text that reads back; %.Ng, %.Ne and %.Nf are as in
+ * the C locale, but the exponent has no padding ("1e-5"). Returns the length the whole text has; size is at least 1. */
+size_t numc__format(char *text, size_t size, const char *format, ...) NUMC_FORMAT(3, 4);
+size_t numc__format_list(char *text, size_t size, const char *format, va_list list) NUMC_FORMAT(3, 0);
+
 void numc__text_begin(numc_text *text, numc_core *core);
 void numc__text_add(numc_text *text, const char *format, ...) NUMC_FORMAT(2, 3); /* %s %d %zu ... but no %g %f %e */
 void numc__text_add_double(numc_text *text, double value);

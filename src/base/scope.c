@@ -1,0 +1,41 @@
+/* scope.c - the stack of scopes of a lane. What a frame holds is known to src/array alone. */
+#include "base/context.h"
+
+void numc__scope_end_register(numc_context *context, numc_scope_end_fn end)
+{
+    context->scope_end = end;
+}
+
+numc_status numc_scope_begin(numc_context *context)
+{
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(context->status);
+    numc_scope_frame *frame = context->spare_scope;
+    if (frame != NULL) {
+        context->spare_scope = frame->outer;
+    } else {
+        frame = numc__allocate(context, sizeof *frame);
+        if (frame == NULL)
+            return context->status;
+    }
+    *frame = (numc_scope_frame){.outer = context->scope, .number = ++context->scope_serial};
+    context->scope = frame;
+    return NUMC_OK;
+}
+
+void numc_scope_end(numc_context *context)
+{
+    if (context == NULL)
+        return;
+    numc_scope_frame *frame = context->scope;
+    if (frame == &context->root) {
+        numc__fail(context, NUMC_STATE, "numc_scope_end: no scope is open");
+        return;
+    }
+    if (context->scope_end != NULL)
+        context->scope_end(context, frame);
+    context->scope = frame->outer;
+    frame->outer = context->spare_scope;
+    context->spare_scope = frame;
+}
