@@ -1,0 +1,370 @@
+/* array.h - for users: arrays, their creation, views, indexing and mathematics; names are the Python array API standard's.
+ *
+ * Arrays are values. A function returns a new array that belongs to the innermost scope of its lane (base.h), or NULL with
+ * the error in the context; NULL operands pass through, so an expression needs one check at its end. Operands of different
+ * dtypes are promoted by the standard's table; an integer with a float takes the float's dtype; a C number takes the array's
+ * dtype (a fraction with an integer array: the default float). Shapes broadcast. Unless said otherwise a function is
+ * defined as in the standard, 2025.12. Thread rule: an array is used like its lane, from one thread at a time; lanes
+ * below the array's own may read it concurrently. */
+#ifndef NUMC_ARRAY_H
+#define NUMC_ARRAY_H
+
+#include "numc/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct numc_array numc_array;
+
+/* ---- arguments -------------------------------------------------------------------------------------------------------- */
+
+/* An array or a number, by value; made by the macros below. */
+typedef enum numc_operand_kind { NUMC_OPERAND_ARRAY, NUMC_OPERAND_REAL, NUMC_OPERAND_INTEGER, NUMC_OPERAND_BOOL } numc_operand_kind;
+typedef struct numc_operand {
+    numc_operand_kind kind;
+    union {
+        const numc_array *array;
+        double real;
+        int64_t integer;
+    } value;
+} numc_operand;
+
+static inline numc_operand numc_operand_array(const numc_array *array)
+{
+    numc_operand operand;
+    operand.kind = NUMC_OPERAND_ARRAY;
+    operand.value.array = array;
+    return operand;
+}
+static inline numc_operand numc_operand_real(double real)
+{
+    numc_operand operand;
+    operand.kind = NUMC_OPERAND_REAL;
+    operand.value.real = real;
+    return operand;
+}
+static inline numc_operand numc_operand_integer(int64_t integer)
+{
+    numc_operand operand;
+    operand.kind = NUMC_OPERAND_INTEGER;
+    operand.value.integer = integer;
+    return operand;
+}
+static inline numc_operand numc_operand_bool(bool value)
+{
+    numc_operand operand;
+    operand.kind = NUMC_OPERAND_BOOL;
+    operand.value.integer = value;
+    return operand;
+}
+
+/* A list of whole numbers: a shape, axes, repetitions. Zero {NULL, 0} is a 0-d shape, or "every axis" for axes. */
+typedef struct numc_shape {
+    const int64_t *values;
+    int32_t count;
+    bool given; /* tells an explicit empty list from none */
+} numc_shape;
+typedef numc_shape numc_axes;
+
+/* One axis; absent unless made by NUMC_AXIS. */
+typedef struct numc_axis {
+    int64_t value;
+    bool given;
+} numc_axis;
+
+/* One term of an index expression. */
+typedef enum numc_index_kind {
+    NUMC_INDEX_ALL, NUMC_INDEX_AT, NUMC_INDEX_SLICE, NUMC_INDEX_NEW, NUMC_INDEX_ELLIPSIS, NUMC_INDEX_ARRAY
+} numc_index_kind;
+typedef struct numc_index_term {
+    numc_index_kind kind;
+    int64_t start, stop, step;   /* AT: start; SLICE: NUMC_END marks an open end, step 0 means 1 */
+    const numc_array *array;     /* integers, or a mask */
+} numc_index_term;
+#define NUMC_END INT64_MIN
+
+#ifndef __cplusplus
+#define NUMC_SHAPE(...)                                                                            \
+    ((numc_shape){(const int64_t[]){__VA_ARGS__},                                                  \
+                  (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), true})
+#define NUMC_AXES(...) NUMC_SHAPE(__VA_ARGS__)
+#define NUMC_NO_AXES ((numc_axes){NULL, 0, true})
+#define NUMC_SCALAR ((numc_shape){NULL, 0, true})
+#define NUMC_AXIS(axis) ((numc_axis){(axis), true})
+#define NUMC_ALL ((numc_index_term){.kind = NUMC_INDEX_ALL})
+#define NUMC_AT(index) ((numc_index_term){.kind = NUMC_INDEX_AT, .start = (index)})
+#define NUMC_SLICE(start_, stop_) ((numc_index_term){.kind = NUMC_INDEX_SLICE, .start = (start_), .stop = (stop_), .step = 1})
+#define NUMC_SLICE_STEP(start_, stop_, step_)                                                      \
+    ((numc_index_term){.kind = NUMC_INDEX_SLICE, .start = (start_), .stop = (stop_), .step = (step_)})
+#define NUMC_NEW ((numc_index_term){.kind = NUMC_INDEX_NEW})
+#define NUMC_ELLIPSIS ((numc_index_term){.kind = NUMC_INDEX_ELLIPSIS})
+#define NUMC_PICK(array_) ((numc_index_term){.kind = NUMC_INDEX_ARRAY, .array = (array_)})
+
+/* The macro layer: each argument is evaluated once and wrapped once. A call with two numbers, or with a pointer that is not an
+ * array, does not compile. It uses the statement expressions of GCC and Clang, so nesting does not multiply text. */
+#define NUMC_IS_NUMBER_(x) _Generic((x), numc_array *: 0, const numc_array *: 0, default: 1)
+#define NUMC_OPERAND_(x)                                                                           \
+    _Generic((x),                                                                                  \
+        numc_array *: numc_operand_array,                                                          \
+        const numc_array *: numc_operand_array,                                                    \
+        bool: numc_operand_bool,                                                                   \
+        float: numc_operand_real,                                                                  \
+        double: numc_operand_real,                                                                 \
+        signed char: numc_operand_integer,                                                         \
+        unsigned char: numc_operand_integer,                                                       \
+        short: numc_operand_integer,                                                               \
+        unsigned short: numc_operand_integer,                                                      \
+        int: numc_operand_integer,                                                                 \
+        unsigned int: numc_operand_integer,                                                        \
+        long: numc_operand_integer,                                                                \
+        long long: numc_operand_integer)(x)
+#define NUMC_OPERAND(x) NUMC_OPERAND_(x)
+#define NUMC_JOIN__(a, b) a##b
+#define NUMC_JOIN_(a, b) NUMC_JOIN__(a, b)
+#define NUMC_BINARY__(function, x1, x2, left, right)                                               \
+    __extension__({                                                                                \
+        __auto_type left = (x1);                                                                   \
+        __auto_type right = (x2);                                                                  \
+        (void)sizeof(char[NUMC_IS_NUMBER_(left) && NUMC_IS_NUMBER_(right) ? -1 : 1]);              \
+        (function)(NUMC_OPERAND_(left), NUMC_OPERAND_(right));                                     \
+    })
+#define NUMC_BINARY_(function, x1, x2, number)                                                     \
+    NUMC_BINARY__(function, x1, x2, NUMC_JOIN_(numc_left_, number), NUMC_JOIN_(numc_right_, number))
+#define NUMC_BINARY(function, x1, x2) NUMC_BINARY_(function, x1, x2, __COUNTER__)
+
+#define NUMC_CONTEXT(where) _Generic((where), numc_context *: numc_context_self, numc_run *: numc_run_context)(where)
+#endif
+static inline numc_context *numc_context_self(numc_context *context)
+{
+    return context;
+}
+NUMC_API numc_context *numc_run_context(numc_run *run); /* the lane a run records in */
+
+/* ---- what an array is ------------------------------------------------------------------------------------------------- */
+NUMC_API numc_dtype numc_array_dtype(const numc_array *x);       /* NUMC_DTYPE_DEFAULT for NULL or dead */
+NUMC_API int32_t numc_array_rank(const numc_array *x);           /* -1 for NULL or dead */
+NUMC_API const int64_t *numc_array_shape(const numc_array *x);   /* rank numbers, valid while x is; NULL for rank 0 */
+NUMC_API int64_t numc_array_size(const numc_array *x);           /* number of elements; -1 for NULL or dead */
+NUMC_API bool numc_array_is_traced(const numc_array *x);         /* no value yet: part of a graph being recorded */
+NUMC_API numc_context *numc_array_context(const numc_array *x);  /* the lane it belongs to */
+
+/* A reference that outlives the scope; release gives it back. NULL passes through. */
+NUMC_API numc_array *numc_keep(numc_array *x);
+NUMC_API void numc_release(numc_array *x);
+
+/* ---- to and from host memory -------------------------------------------------------------------------------------------- */
+/* Copies row-major host data. data may be NULL only for an empty array. */
+NUMC_API numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, numc_shape shape, const void *data);
+/* Copies x, row-major and converted to dtype, into `size` bytes of host memory; fails unless size is exactly right. A traced
+ * array is an error that says how to stay inside the trace. */
+NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size);
+/* The value of an array with one element. On a traced value: an error that names numc_cond and numc_scan; NaN / 0 then. */
+NUMC_API double numc_item(const numc_array *x);
+NUMC_API int64_t numc_item_integer(const numc_array *x);
+NUMC_API bool numc_item_bool(const numc_array *x);
+/* NumPy-like text, summarised beyond 1000 elements; returns the length needed (without terminator), writes at most size. */
+NUMC_API size_t numc_array_format(const numc_array *x, char *text, size_t size);
+
+/* ---- creation -------------------------------------------------------------------------------------------------------------- */
+NUMC_API numc_array *numc_zeros_(numc_context *context, numc_dtype dtype, numc_shape shape);
+NUMC_API numc_array *numc_ones_(numc_context *context, numc_dtype dtype, numc_shape shape);
+NUMC_API numc_array *numc_empty_(numc_context *context, numc_dtype dtype, numc_shape shape); /* zeros */
+NUMC_API numc_array *numc_full_(numc_context *context, numc_dtype dtype, numc_shape shape, numc_operand value);
+NUMC_API numc_array *numc_number_(numc_context *context, numc_dtype dtype, numc_operand value); /* 0-d */
+NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, double stop, double step);
+NUMC_API numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number, bool open);
+NUMC_API numc_array *numc_eye_(numc_context *context, numc_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal);
+NUMC_API numc_array *numc_zeros_like(const numc_array *x);
+NUMC_API numc_array *numc_ones_like(const numc_array *x);
+NUMC_API numc_array *numc_full_like_(const numc_array *x, numc_operand value);
+NUMC_API numc_array *numc_tril(const numc_array *x, int64_t diagonal);
+NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
+#ifndef __cplusplus
+#define numc_from_host(where, dtype, shape, data) numc_from_host_(NUMC_CONTEXT(where), dtype, shape, data)
+#define numc_zeros(where, dtype, shape) numc_zeros_(NUMC_CONTEXT(where), dtype, shape)
+#define numc_ones(where, dtype, shape) numc_ones_(NUMC_CONTEXT(where), dtype, shape)
+#define numc_empty(where, dtype, shape) numc_empty_(NUMC_CONTEXT(where), dtype, shape)
+#define numc_full(where, dtype, shape, value) numc_full_(NUMC_CONTEXT(where), dtype, shape, NUMC_OPERAND(value))
+#define numc_number(where, dtype, value) numc_number_(NUMC_CONTEXT(where), dtype, NUMC_OPERAND(value))
+#define numc_arange(where, dtype, start, stop, step) numc_arange_(NUMC_CONTEXT(where), dtype, start, stop, step)
+#define numc_linspace(where, dtype, start, stop, number, open) \
+    numc_linspace_(NUMC_CONTEXT(where), dtype, start, stop, number, open)
+#define numc_eye(where, dtype, rows, columns, diagonal) numc_eye_(NUMC_CONTEXT(where), dtype, rows, columns, diagonal)
+#define numc_full_like(x, value) numc_full_like_(x, NUMC_OPERAND(value))
+#endif
+
+/* ---- dtypes -------------------------------------------------------------------------------------------------------------- */
+NUMC_API numc_array *numc_astype(const numc_array *x, numc_dtype dtype);
+NUMC_API numc_dtype numc_result_dtype(numc_dtype a, numc_dtype b); /* promotion; NUMC_DTYPE_DEFAULT where there is none */
+NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);
+NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest real the device has */
+
+/* ---- elementwise, one array --------------------------------------------------------------------------------------------- */
+#define NUMC_UNARY_FUNCTIONS(X)                                                                    \
+    X(negative) X(abs) X(sign) X(positive) X(floor) X(ceil) X(trunc) X(round) X(sqrt) X(square)    \
+    X(reciprocal) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) X(asin)    \
+    X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(isnan) X(isinf)           \
+    X(isfinite) X(signbit) X(logical_not) X(bitwise_invert)
+#define NUMC_DECLARE_UNARY(name) NUMC_API numc_array *numc_##name(const numc_array *x);
+NUMC_UNARY_FUNCTIONS(NUMC_DECLARE_UNARY)
+
+/* ---- elementwise, two operands of which one may be a number --------------------------------------------------------------- */
+#define NUMC_BINARY_FUNCTIONS(X)                                                                   \
+    X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(atan2) X(hypot) \
+    X(logaddexp) X(maximum) X(minimum) X(copysign) X(nextafter) X(equal) X(not_equal) X(less)      \
+    X(less_equal) X(greater) X(greater_equal) X(logical_and) X(logical_or) X(logical_xor)          \
+    X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(bitwise_left_shift) X(bitwise_right_shift)
+#define NUMC_DECLARE_BINARY(name) NUMC_API numc_array *numc_##name(numc_operand x1, numc_operand x2);
+NUMC_BINARY_FUNCTIONS(NUMC_DECLARE_BINARY)
+#ifndef __cplusplus
+#define numc_add(x1, x2) NUMC_BINARY(numc_add, x1, x2)
+#define numc_subtract(x1, x2) NUMC_BINARY(numc_subtract, x1, x2)
+#define numc_multiply(x1, x2) NUMC_BINARY(numc_multiply, x1, x2)
+#define numc_divide(x1, x2) NUMC_BINARY(numc_divide, x1, x2)
+#define numc_floor_divide(x1, x2) NUMC_BINARY(numc_floor_divide, x1, x2)
+#define numc_remainder(x1, x2) NUMC_BINARY(numc_remainder, x1, x2)
+#define numc_pow(x1, x2) NUMC_BINARY(numc_pow, x1, x2)
+#define numc_atan2(x1, x2) NUMC_BINARY(numc_atan2, x1, x2)
+#define numc_hypot(x1, x2) NUMC_BINARY(numc_hypot, x1, x2)
+#define numc_logaddexp(x1, x2) NUMC_BINARY(numc_logaddexp, x1, x2)
+#define numc_maximum(x1, x2) NUMC_BINARY(numc_maximum, x1, x2)
+#define numc_minimum(x1, x2) NUMC_BINARY(numc_minimum, x1, x2)
+#define numc_copysign(x1, x2) NUMC_BINARY(numc_copysign, x1, x2)
+#define numc_nextafter(x1, x2) NUMC_BINARY(numc_nextafter, x1, x2)
+#define numc_equal(x1, x2) NUMC_BINARY(numc_equal, x1, x2)
+#define numc_not_equal(x1, x2) NUMC_BINARY(numc_not_equal, x1, x2)
+#define numc_less(x1, x2) NUMC_BINARY(numc_less, x1, x2)
+#define numc_less_equal(x1, x2) NUMC_BINARY(numc_less_equal, x1, x2)
+#define numc_greater(x1, x2) NUMC_BINARY(numc_greater, x1, x2)
+#define numc_greater_equal(x1, x2) NUMC_BINARY(numc_greater_equal, x1, x2)
+#define numc_logical_and(x1, x2) NUMC_BINARY(numc_logical_and, x1, x2)
+#define numc_logical_or(x1, x2) NUMC_BINARY(numc_logical_or, x1, x2)
+#define numc_logical_xor(x1, x2) NUMC_BINARY(numc_logical_xor, x1, x2)
+#define numc_bitwise_and(x1, x2) NUMC_BINARY(numc_bitwise_and, x1, x2)
+#define numc_bitwise_or(x1, x2) NUMC_BINARY(numc_bitwise_or, x1, x2)
+#define numc_bitwise_xor(x1, x2) NUMC_BINARY(numc_bitwise_xor, x1, x2)
+#define numc_bitwise_left_shift(x1, x2) NUMC_BINARY(numc_bitwise_left_shift, x1, x2)
+#define numc_bitwise_right_shift(x1, x2) NUMC_BINARY(numc_bitwise_right_shift, x1, x2)
+#endif
+/* condition is a bool array; x1 and x2 are arrays or numbers (two numbers are allowed here: default dtypes). */
+NUMC_API numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_operand x2);
+/* min or max may be NULL-array operands (numc_operand_array(NULL) with given = no bound is not expressible: use +-INFINITY). */
+NUMC_API numc_array *numc_clip_(const numc_array *x, numc_operand min, numc_operand max);
+#ifndef __cplusplus
+#define numc_where(condition, x1, x2) numc_where_(condition, NUMC_OPERAND(x1), NUMC_OPERAND(x2))
+#define numc_clip(x, min, max) numc_clip_(x, NUMC_OPERAND(min), NUMC_OPERAND(max))
+#endif
+
+/* ---- shapes (views where the array is concrete) ------------------------------------------------------------------------- */
+NUMC_API numc_array *numc_reshape(const numc_array *x, numc_shape shape); /* one -1 allowed */
+NUMC_API numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape);
+NUMC_API numc_array *numc_permute_dims(const numc_array *x, numc_axes axes);
+NUMC_API numc_array *numc_matrix_transpose(const numc_array *x);
+NUMC_API numc_array *numc_moveaxis(const numc_array *x, int64_t source, int64_t destination);
+NUMC_API numc_array *numc_expand_dims(const numc_array *x, numc_axes axes);
+NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes);
+NUMC_API numc_array *numc_flip(const numc_array *x, numc_axes axes);
+NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis);
+NUMC_API numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis);
+NUMC_API numc_array *numc_stack(const numc_array *const *arrays, int32_t count, int64_t axis);
+NUMC_API numc_array *numc_tile(const numc_array *x, numc_shape repetitions);
+NUMC_API numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis);
+/* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast. */
+NUMC_API int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t shape[32]);
+
+/* ---- indexing -------------------------------------------------------------------------------------------------------------- */
+/* x[term, ...]: integers, slices, new axes, one ellipsis; a mask alone, or integer arrays (one per axis, broadcast
+ * together) as NumPy. Slices clip as Python's do; an integer out of bounds is an error. */
+NUMC_API numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count);
+/* x with x[terms] replaced by value (broadcast, converted to x's dtype): a new array. */
+NUMC_API numc_array *numc_index_update_(const numc_array *x, numc_operand value, const numc_index_term *terms, int32_t count);
+/* *x = updated array; copies unless *x is the only reference; no other array sees the write. */
+NUMC_API numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count);
+NUMC_API numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis axis);
+NUMC_API numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices, int64_t axis);
+/* y = x; y[.., indices[j], ..] += values[.., j, ..] along axis; repeated indices add up. */
+NUMC_API numc_array *numc_scatter_add(const numc_array *x, const numc_array *indices, const numc_array *values, int64_t axis);
+#ifndef __cplusplus
+#define NUMC_TERMS_(...) (const numc_index_term[]){__VA_ARGS__}, \
+    (int32_t)(sizeof((const numc_index_term[]){__VA_ARGS__}) / sizeof(numc_index_term))
+#define numc_index(x, ...) numc_index_(x, NUMC_TERMS_(__VA_ARGS__))
+#define numc_index_update(x, value, ...) numc_index_update_(x, NUMC_OPERAND(value), NUMC_TERMS_(__VA_ARGS__))
+#define numc_index_assign(x, value, ...) numc_index_assign_(x, NUMC_OPERAND(value), NUMC_TERMS_(__VA_ARGS__))
+#define NUMC_TAKE_(x, indices, axis_, ...) numc_take_(x, indices, axis_)
+#define NUMC_NO_AXIS ((numc_axis){0, false})
+#define numc_take(...) NUMC_TAKE_(__VA_ARGS__, NUMC_NO_AXIS, 0)
+#endif
+
+/* ---- reductions, scans, order --------------------------------------------------------------------------------------------
+ * numc_sum(x), numc_sum(x, NUMC_AXES(-1)), numc_sum(x, NUMC_AXES(0, 1), .keepdims = true). */
+typedef struct numc_reduce_options {
+    size_t size;
+    numc_axes axes; /* default: every axis */
+    bool keepdims;
+    numc_dtype dtype;  /* sum, prod: accumulate in this dtype */
+    double correction; /* var, std: divisor is count - correction */
+} numc_reduce_options;
+#define NUMC_REDUCTION_FUNCTIONS(X) X(sum) X(prod) X(max) X(min) X(mean) X(var) X(std) X(all) X(any) X(logsumexp) X(count_nonzero)
+#define NUMC_DECLARE_REDUCTION(name) NUMC_API numc_array *numc_##name(const numc_array *x, const numc_reduce_options *options);
+NUMC_REDUCTION_FUNCTIONS(NUMC_DECLARE_REDUCTION)
+#ifndef __cplusplus
+#define NUMC_REDUCE_(function, x, ...) (function)(x, &(numc_reduce_options){.size = sizeof(numc_reduce_options), __VA_ARGS__})
+#define NUMC_REDUCE_1_(function, ...) NUMC_REDUCE_(function, __VA_ARGS__)
+#define numc_sum(...) NUMC_REDUCE_1_(numc_sum, __VA_ARGS__, )
+#define numc_prod(...) NUMC_REDUCE_1_(numc_prod, __VA_ARGS__, )
+#define numc_max(...) NUMC_REDUCE_1_(numc_max, __VA_ARGS__, )
+#define numc_min(...) NUMC_REDUCE_1_(numc_min, __VA_ARGS__, )
+#define numc_mean(...) NUMC_REDUCE_1_(numc_mean, __VA_ARGS__, )
+#define numc_var(...) NUMC_REDUCE_1_(numc_var, __VA_ARGS__, )
+#define numc_std(...) NUMC_REDUCE_1_(numc_std, __VA_ARGS__, )
+#define numc_all(...) NUMC_REDUCE_1_(numc_all, __VA_ARGS__, )
+#define numc_any(...) NUMC_REDUCE_1_(numc_any, __VA_ARGS__, )
+#define numc_logsumexp(...) NUMC_REDUCE_1_(numc_logsumexp, __VA_ARGS__, )
+#define numc_count_nonzero(...) NUMC_REDUCE_1_(numc_count_nonzero, __VA_ARGS__, )
+#endif
+NUMC_API numc_array *numc_argmax_(const numc_array *x, numc_axis axis, bool keepdims); /* int64; no axis: flattened */
+NUMC_API numc_array *numc_argmin_(const numc_array *x, numc_axis axis, bool keepdims);
+NUMC_API numc_array *numc_cumulative_sum(const numc_array *x, int64_t axis);
+NUMC_API numc_array *numc_cumulative_prod(const numc_array *x, int64_t axis);
+NUMC_API numc_array *numc_sort(const numc_array *x, int64_t axis, bool descending);
+NUMC_API numc_array *numc_argsort(const numc_array *x, int64_t axis, bool descending);
+NUMC_API numc_array *numc_searchsorted(const numc_array *sorted, const numc_array *values, bool right);
+#ifndef __cplusplus
+#define numc_argmax(x, axis) numc_argmax_(x, axis, false)
+#define numc_argmin(x, axis) numc_argmin_(x, axis, false)
+#endif
+
+/* ---- linear algebra (batched over leading axes) -------------------------------------------------------------------------- */
+NUMC_API numc_array *numc_matmul(const numc_array *x1, const numc_array *x2);
+NUMC_API numc_array *numc_vecdot(const numc_array *x1, const numc_array *x2); /* over the last axis */
+NUMC_API numc_array *numc_outer(const numc_array *x1, const numc_array *x2);  /* of vectors */
+NUMC_API numc_array *numc_diagonal(const numc_array *x);                      /* of the last two axes */
+NUMC_API numc_array *numc_diag(const numc_array *x);                          /* matrix with this last axis on its diagonal */
+NUMC_API numc_array *numc_linalg_cholesky(const numc_array *x); /* lower; NaN where x is not positive definite; reads the lower part */
+typedef struct numc_triangular_options {
+    size_t size;
+    bool upper, transpose, unit_diagonal;
+} numc_triangular_options;
+NUMC_API numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array *b, const numc_triangular_options *options);
+#ifndef __cplusplus
+#define NUMC_TRIANGULAR_(t, b, ...) numc_linalg_triangular_solve_(t, b, \
+    &(numc_triangular_options){.size = sizeof(numc_triangular_options), __VA_ARGS__})
+#define numc_linalg_triangular_solve(...) NUMC_TRIANGULAR_(__VA_ARGS__, )
+#endif
+NUMC_API numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *b);
+NUMC_API numc_array *numc_linalg_solve(const numc_array *x1, const numc_array *x2);
+NUMC_API numc_array *numc_linalg_inv(const numc_array *x);
+NUMC_API numc_array *numc_linalg_det(const numc_array *x);
+typedef struct numc_slogdet {
+    numc_array *sign, *logabsdet;
+} numc_slogdet;
+NUMC_API numc_slogdet numc_linalg_slogdet(const numc_array *x);
+
+/* ---- gradients stop here ----------------------------------------------------------------------------------------------------- */
+NUMC_API numc_array *numc_stop_gradient(const numc_array *x);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,66 @@
+/* function.h - for users: traced functions, their derivatives, and structured control flow.
+ *
+ * A numc_function is a graph recorded by running a C callback once on arrays that have shape and dtype but no value. It is
+ * immutable and belongs to its context; free it with numc_function_free, or let numc_close do it. It may be called from any
+ * lane of its context, concurrently. */
+#ifndef NUMC_FUNCTION_H
+#define NUMC_FUNCTION_H
+
+#include "numc/array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct numc_function numc_function;
+
+/* Computes outputs (output_count of them, fixed at the call) from inputs. Errors are left in the context. */
+typedef void (*numc_trace_fn)(numc_context *context, const numc_array *const *inputs, int32_t input_count,
+                              numc_array **outputs, int32_t output_count, void *user);
+
+/* Records `callback` for inputs like `examples` (their dtypes and shapes; values are not read). */
+NUMC_API numc_function *numc_function_trace(numc_context *context, numc_trace_fn callback, void *user,
+                                            const numc_array *const *examples, int32_t input_count, int32_t output_count);
+NUMC_API void numc_function_free(numc_function *function); /* NULL is accepted */
+NUMC_API int32_t numc_function_input_count(const numc_function *function);
+NUMC_API int32_t numc_function_output_count(const numc_function *function);
+/* Compiled at its first call with concrete arrays; with traced arrays it is inlined into the trace. Shapes and dtypes must be
+ * those of the trace. */
+NUMC_API numc_status numc_function_call(numc_context *context, numc_function *function, const numc_array *const *inputs,
+                                        int32_t input_count, numc_array **outputs, int32_t output_count);
+/* (x..., dx...) -> (y..., dy...): forward mode, tangents for every float input and output. */
+NUMC_API numc_function *numc_function_jvp(numc_context *context, const numc_function *function);
+/* (x..., ybar...) -> (y..., xbar...): reverse mode. */
+NUMC_API numc_function *numc_function_vjp(numc_context *context, const numc_function *function);
+/* (x...) -> (y, dy/dx...) for one 0-d float output. */
+NUMC_API numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function);
+/* Readable text of the graph; returns the length needed, writes at most size. */
+NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
+
+/* ---- control flow (traced or not) ------------------------------------------------------------------------------------------
+ * Bodies may use any array of the surrounding code; those become operands. */
+/* outputs = predicate ? true_body(inputs) : false_body(inputs); predicate is a 0-d bool; both must give the same types. */
+NUMC_API numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc_trace_fn false_body, void *user,
+                               const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count);
+/* One step of a scan: inputs are the carries, then one slice (first axis removed) of each sequence; outputs are the next
+ * carries (same types), then what is stacked. */
+typedef struct numc_scan_options {
+    size_t size;
+    bool reverse;
+    int64_t length; /* needed only without sequences */
+} numc_scan_options;
+NUMC_API numc_status numc_scan_(numc_context *context, numc_trace_fn body, void *user, const numc_array *const *carries,
+                                int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,
+                                numc_array **outputs, int32_t stacked_count, const numc_scan_options *options);
+#ifndef __cplusplus
+#define NUMC_SCAN_1_(context, body, user, carries, carry_count, sequences, sequence_count, outputs, stacked_count, ...) \
+    numc_scan_(NUMC_CONTEXT(context), body, user, carries, carry_count, sequences, sequence_count, outputs, stacked_count, \
+               &(numc_scan_options){.size = sizeof(numc_scan_options), __VA_ARGS__})
+/* numc_scan(context, body, user, carries, carry_count, sequences, sequence_count, outputs, stacked_count, [.reverse = true]) */
+#define numc_scan(...) NUMC_SCAN_1_(__VA_ARGS__, )
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+/* program.h - internal: a compiled graph. A program is immutable: a prologue (what depends on data alone) and a body. A binding is
+ * data plus the prologue's results, immutable too. A workspace belongs to one thread: buffers and prepared launches; running it
+ * allocates nothing, takes no lock and looks nothing up. */
+#ifndef NUMC_COMPILE_PROGRAM_H
+#define NUMC_COMPILE_PROGRAM_H
+
+#include "graph/graph.h"
+
+typedef struct numc_program numc_program;
+typedef struct numc_binding numc_binding;
+typedef struct numc_workspace numc_workspace;
+
+typedef struct numc_program_options {
+    /* input_count flags: true for inputs that stay the same over many runs (data); what depends on them alone is computed
+     * once per binding. NULL: none. */
+    const bool *data;
+} numc_program_options;
+
+/* Passes: inline, fold, simplify, common subexpressions, dead code, prologue split, fuse into kernels, memory plan. The
+ * graph is kept. */
+numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options);
+void numc__program_release(numc_program *program); /* counted: bindings keep it */
+/* Data inputs in the order of the graph's flagged inputs; runs the prologue. */
+numc_binding *numc__binding_new(numc_context *context, numc_program *program, const numc_array *const *data, int32_t data_count);
+numc_binding *numc__binding_keep(numc_binding *binding);
+void numc__binding_release(numc_binding *binding);
+numc_workspace *numc__workspace_new(numc_context *context, numc_binding *binding);
+void numc__workspace_free(numc_context *context, numc_workspace *workspace);
+
+/* Host-side calls for samplers: inputs that are not data, then outputs, as packed row-major host memory in the value's dtype;
+ * no allocation. On unified-memory devices the workspace's own buffers are written and read directly. */
+numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs);
+
+/* Runs a program once on arrays (all inputs in graph order), giving arrays: numc_function_call. */
+numc_status numc__program_call(numc_context *context, numc_program *program, const numc_array *const *inputs,
+                               int32_t input_count, numc_array **outputs, int32_t output_count);
+
+/* Readable: steps with kernels, buffers and their sizes. */
+void numc__program_print(numc_text *text, const numc_program *program);
+uint64_t numc__program_bytes(const numc_program *program); /* peak memory of one workspace */
+
+#endif

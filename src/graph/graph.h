@@ -1,0 +1,73 @@
+/* graph.h - internal: the traced graph, its recorder, and the transforms jvp and vjp (graph to graph over the same primitives).
+ *
+ * Values are numbered: inputs first (0 .. input_count-1), then constants and node outputs in order of creation; nodes are in
+ * execution order. A graph is immutable once finished, shared by counting. */
+#ifndef NUMC_GRAPH_GRAPH_H
+#define NUMC_GRAPH_GRAPH_H
+
+#include "array/internal.h"
+#include "base/text.h"
+
+typedef struct numc_value {
+    numc_type type;       /* shape owned by the graph */
+    int32_t node;         /* that makes it, or -1 */
+    int32_t output;       /* which output of the node */
+    numc_array *constant; /* a kept concrete array, or NULL */
+    const char *name;     /* inputs: their name, or NULL */
+} numc_value;
+
+typedef struct numc_node {
+    int32_t primitive;
+    int32_t input_count, output_count;
+    const int32_t *inputs; /* value ids */
+    int32_t first_output;  /* outputs are first_output + k */
+    numc_attributes attributes; /* owned by the graph; sub-graphs are references */
+    const char *site;      /* model site, for messages and printing; may be NULL */
+} numc_node;
+
+struct numc_graph {
+    numc_core *core;
+    _Atomic int64_t references;
+    numc_value *values;
+    int32_t value_count, value_capacity;
+    numc_node *nodes;
+    int32_t node_count, node_capacity;
+    int32_t input_count;
+    int32_t *outputs;
+    int32_t output_count;
+    struct numc_graph_block *blocks; /* arena for shapes, attributes, names */
+};
+
+/* ---- recording -------------------------------------------------------------------------------------------------------------
+ * begin opens a recorder on the lane (they nest); numc__trace_input makes a traced array; every bind with a traced operand of
+ * this or an enclosing trace records into the innermost trace. finish closes it and returns the graph; values of enclosing
+ * traces that the body used have become extra inputs (`captured`: arrays of the outer trace, in order, appended after
+ * the declared inputs). abandon closes it after an error. */
+numc_trace *numc__trace_begin(numc_context *context);
+numc_array *numc__trace_input(numc_trace *trace, const numc_type *type, const char *name);
+numc_graph *numc__trace_finish(numc_trace *trace, numc_array *const *outputs, int32_t output_count,
+                               const numc_array ***captured, int32_t *captured_count);
+void numc__trace_abandon(numc_trace *trace);
+
+/* ---- graphs ------------------------------------------------------------------------------------------------------------------ */
+numc_graph *numc__graph_keep(numc_graph *graph);
+void numc__graph_release(numc_graph *graph);
+numc_status numc__graph_verify(numc_context *context, const numc_graph *graph);
+void numc__graph_print(numc_text *text, const numc_graph *graph);
+/* Applies the graph to arrays, node by node through numc__bind: runs when they are concrete, inlines when traced. */
+numc_status numc__graph_apply(numc_context *context, const numc_graph *graph, const numc_array *const *inputs,
+                              int32_t input_count, numc_array **outputs, int32_t output_count);
+/* Structural: a 64-bit hash and equality of attributes, for CSE and caches. */
+uint64_t numc__attributes_hash(const numc_attributes *attributes);
+bool numc__attributes_equal(const numc_attributes *a, const numc_attributes *b);
+
+/* ---- transforms ----------------------------------------------------------------------------------------------------------------
+ * jvp: inputs (x..., dx for each active float input) -> (y..., dy for each float output).
+ * vjp: inputs (x..., ybar for each float output) -> (y..., xbar for each active float input).
+ * `active` has input_count flags (NULL: every float input). A primitive without a rule gives an error with its reason. */
+numc_graph *numc__graph_jvp(numc_context *context, const numc_graph *graph, const bool *active);
+numc_graph *numc__graph_vjp(numc_context *context, const numc_graph *graph, const bool *active);
+/* (x...) -> (y, dy/dx for each active input), y 0-d: vjp with cotangent one. */
+numc_graph *numc__graph_value_and_gradient(numc_context *context, const numc_graph *graph, const bool *active);
+
+#endif
