@@ -120,8 +120,6 @@ typedef struct numc_index_term {
         long: numc_operand_integer,                                                                \
         long long: numc_operand_integer)(x)
 #define NUMC_OPERAND(x) NUMC_OPERAND_(x)
-#define NUMC_JOIN__(a, b) a##b
-#define NUMC_JOIN_(a, b) NUMC_JOIN__(a, b)
 #define NUMC_BINARY__(function, x1, x2, left, right)                                               \
     __extension__({                                                                                \
         __auto_type left = (x1);                                                                   \
@@ -130,7 +128,7 @@ typedef struct numc_index_term {
         (function)(NUMC_OPERAND_(left), NUMC_OPERAND_(right));                                     \
     })
 #define NUMC_BINARY_(function, x1, x2, number)                                                     \
-    NUMC_BINARY__(function, x1, x2, NUMC_JOIN_(numc_left_, number), NUMC_JOIN_(numc_right_, number))
+    NUMC_BINARY__(function, x1, x2, NUMC_JOIN(numc_left_, number), NUMC_JOIN(numc_right_, number))
 #define NUMC_BINARY(function, x1, x2) NUMC_BINARY_(function, x1, x2, __COUNTER__)
 
 #define NUMC_CONTEXT(where) _Generic((where), numc_context *: numc_context_self, numc_run *: numc_run_context)(where)

@@ -1,0 +1,41 @@
+"""Check that docs/environment.md names exactly the NUMC_ variables that the programs look up.
+
+Writes TAP. A variable is looked up where its name stands alone in quotes in a C file; documented where it begins a table row.
+"""
+import os
+import re
+import sys
+
+FOLDERS = ["src", "backends", "tools", "examples", "bench", "include", "tests"]
+
+
+def main():
+    root = sys.argv[1]
+    used = {}
+    for folder in FOLDERS:
+        for path, _, files in os.walk(os.path.join(root, folder)):
+            for file in files:
+                if file.endswith((".c", ".h", ".hpp", ".cpp")):
+                    name = os.path.join(path, file)
+                    with open(name, encoding="utf-8") as text:
+                        for variable in re.findall(r'"(NUMC_[A-Z0-9_]+)"', text.read()):
+                            used.setdefault(variable, os.path.relpath(name, root))
+    with open(os.path.join(root, "docs", "environment.md"), encoding="utf-8") as text:
+        documented = set(re.findall(r"^\| `(NUMC_[A-Z0-9_]+)", text.read(), re.MULTILINE))
+    number = 0
+    for variable in sorted(documented | set(used)):
+        number += 1
+        if variable not in documented:
+            print(f"not ok {number} - {variable} is documented\n# looked up in {used[variable]}")
+        elif variable not in used:
+            print(f"not ok {number} - {variable} is looked up by some program")
+        else:
+            print(f"ok {number} - {variable}")
+    number += 1
+    print(f"{'ok' if used else 'not ok'} {number} - the sources look up some variable")
+    print(f"1..{number}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
