@@ -56,6 +56,7 @@ static void lane_end(numc_context *lane)
 {
     while (lane->scope != &lane->root)
         numc_scope_end(lane);
+    numc__scoped_end(lane, &lane->root);
     if (lane->scope_end != NULL)
         lane->scope_end(lane, &lane->root);
     for (int slot = NUMC_SLOT_COUNT - 1; slot >= 0; slot--) {

@@ -26,10 +26,19 @@ typedef enum numc_slot {
     NUMC_SLOT_COUNT
 } numc_slot;
 
+/* Anything else that lives as long as a scope (distributions, constraints): destroyed newest first, before the arrays. */
+typedef struct numc_scoped {
+    struct numc_scoped *next;
+    void (*destroy)(numc_context *context, struct numc_scoped *object);
+} numc_scoped;
+void numc__scoped_add(numc_context *context, numc_scoped *object);
+void numc__scoped_end(numc_context *context, struct numc_scope_frame *frame); /* ends them all */
+
 /* A scope is a list of arrays; src/array links its headers here and is called when the scope ends. */
 struct numc_scope_frame {
     numc_scope_frame *outer;
     struct numc_array *first;
+    numc_scoped *objects;
     uint64_t number; /* 0 for the root, then 1, 2, ... in the order of beginning on this lane */
 };
 typedef void (*numc_scope_end_fn)(numc_context *context, numc_scope_frame *frame);

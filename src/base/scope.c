@@ -6,6 +6,21 @@ void numc__scope_end_register(numc_context *context, numc_scope_end_fn end)
     context->scope_end = end;
 }
 
+void numc__scoped_add(numc_context *context, numc_scoped *object)
+{
+    object->next = context->scope->objects;
+    context->scope->objects = object;
+}
+
+void numc__scoped_end(numc_context *context, numc_scope_frame *frame)
+{
+    while (frame->objects != NULL) {
+        numc_scoped *object = frame->objects;
+        frame->objects = object->next;
+        object->destroy(context, object);
+    }
+}
+
 numc_status numc_scope_begin(numc_context *context)
 {
     if (context == NULL)
@@ -33,6 +48,7 @@ void numc_scope_end(numc_context *context)
         numc__fail(context, NUMC_STATE, "numc_scope_end: no scope is open");
         return;
     }
+    numc__scoped_end(context, frame);
     if (context->scope_end != NULL)
         context->scope_end(context, frame);
     context->scope = frame->outer;
