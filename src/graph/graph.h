@@ -38,6 +38,16 @@ struct numc_graph {
     struct numc_graph_block *blocks; /* arena for shapes, attributes, names */
 };
 
+/* Types of inputs and outputs: what numc__primitive_infer needs of the sub-graphs of COND and SCAN. */
+static inline const numc_type *numc__graph_input_type(const numc_graph *graph, int32_t index)
+{
+    return &graph->values[index].type;
+}
+static inline const numc_type *numc__graph_output_type(const numc_graph *graph, int32_t index)
+{
+    return &graph->values[graph->outputs[index]].type;
+}
+
 /* ---- recording -------------------------------------------------------------------------------------------------------------
  * begin opens a recorder on the lane (they nest); numc__trace_input makes a traced array; every bind with a traced operand of
  * this or an enclosing trace records into the innermost trace. finish closes it and returns the graph; values of enclosing
