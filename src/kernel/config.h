@@ -1,0 +1,143 @@
+/*
+ * What the scalar kernel needs from its language: function and table qualifiers, integer types, bit casts, and the
+ * few operations every target rounds exactly. The kernel is one text for C99, OpenCL C and CUDA C; each macro may be
+ * defined before this header is read. All functions compute in double; compile with contraction off
+ * (-ffp-contract=off, or #pragma OPENCL FP_CONTRACT OFF, or --fmad=false), so that every machine gives the same bits.
+ * A float32 result is the double result rounded once: (float)numc_k_exp((double)x).
+ */
+#ifndef NUMC_KERNEL_CONFIG_H
+#define NUMC_KERNEL_CONFIG_H
+
+#if defined(__OPENCL_VERSION__) || defined(__OPENCL_C_VERSION__)
+#define NUMC_KERNEL_OPENCL 1
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#pragma OPENCL FP_CONTRACT OFF
+typedef uint numc_k_u32;
+typedef ulong numc_k_u64;
+typedef long numc_k_i64;
+#define NUMC_KERNEL_U64(x) x##UL
+#elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#define NUMC_KERNEL_CUDA 1
+typedef unsigned int numc_k_u32;
+typedef unsigned long long numc_k_u64;
+typedef long long numc_k_i64;
+#define NUMC_KERNEL_U64(x) x##ULL
+#else
+#include <stdint.h>
+#include <string.h>
+#include <math.h>
+typedef uint32_t numc_k_u32;
+typedef uint64_t numc_k_u64;
+typedef int64_t numc_k_i64;
+#define NUMC_KERNEL_U64(x) UINT64_C(x)
+#endif
+
+#ifndef NUMC_KERNEL_FN
+#if defined(NUMC_KERNEL_OPENCL)
+#define NUMC_KERNEL_FN static inline
+#elif defined(NUMC_KERNEL_CUDA)
+#define NUMC_KERNEL_FN static __device__ __forceinline__
+#elif defined(__GNUC__)
+/* A loop over a function is vectorised only if nothing in it stays a call. */
+#define NUMC_KERNEL_FN static inline __attribute__((always_inline))
+#else
+#define NUMC_KERNEL_FN static inline
+#endif
+#endif
+
+/* Long functions that gain nothing from being inlined at every call. */
+#ifndef NUMC_KERNEL_FN_LARGE
+#if defined(NUMC_KERNEL_CUDA)
+#define NUMC_KERNEL_FN_LARGE static __device__ __noinline__
+#else
+#define NUMC_KERNEL_FN_LARGE static inline
+#endif
+#endif
+
+#ifndef NUMC_KERNEL_TABLE
+#if defined(NUMC_KERNEL_OPENCL)
+#define NUMC_KERNEL_TABLE __constant const
+#elif defined(NUMC_KERNEL_CUDA)
+#define NUMC_KERNEL_TABLE static __constant__ const
+#else
+#define NUMC_KERNEL_TABLE static const
+#endif
+#endif
+
+/* Exactly rounded and native on every target; none of them may become a call that rounds differently. */
+#ifndef NUMC_KERNEL_SQRT
+#define NUMC_KERNEL_SQRT(x) sqrt(x)
+#endif
+#ifndef NUMC_KERNEL_ABS
+#define NUMC_KERNEL_ABS(x) fabs(x)
+#endif
+#ifndef NUMC_KERNEL_FLOOR
+#define NUMC_KERNEL_FLOOR(x) floor(x)
+#endif
+
+NUMC_KERNEL_FN numc_k_u64 numc_k_to_bits(double x)
+{
+#if defined(NUMC_KERNEL_OPENCL)
+    return as_ulong(x);
+#elif defined(NUMC_KERNEL_CUDA)
+    return (numc_k_u64)__double_as_longlong(x);
+#else
+    numc_k_u64 bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+#endif
+}
+
+NUMC_KERNEL_FN double numc_k_from_bits(numc_k_u64 bits)
+{
+#if defined(NUMC_KERNEL_OPENCL)
+    return as_double(bits);
+#elif defined(NUMC_KERNEL_CUDA)
+    return __longlong_as_double((long long)bits);
+#else
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+#endif
+}
+
+NUMC_KERNEL_FN float numc_k_from_bits32(numc_k_u32 bits)
+{
+#if defined(NUMC_KERNEL_OPENCL)
+    return as_float(bits);
+#elif defined(NUMC_KERNEL_CUDA)
+    return __uint_as_float(bits);
+#else
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+#endif
+}
+
+#define NUMC_KERNEL_INFINITY numc_k_from_bits(NUMC_KERNEL_U64(0x7ff0000000000000))
+#define NUMC_KERNEL_NAN numc_k_from_bits(NUMC_KERNEL_U64(0x7ff8000000000000))
+#define NUMC_KERNEL_PI 0x1.921fb54442d18p+1
+#define NUMC_KERNEL_LN2 0x1.62e42fefa39efp-1
+#define NUMC_KERNEL_SQRT2 0x1.6a09e667f3bcdp+0
+#define NUMC_KERNEL_INV_SQRT2 0x1.6a09e667f3bcdp-1
+#define NUMC_KERNEL_INV_SQRT_PI 0x1.20dd750429b6dp-1
+#define NUMC_KERNEL_EPSILON 0x1p-52
+
+/* Adding this to |x| < 2^51 leaves the nearest integer (ties to even) in the low bits of the sum. */
+#define NUMC_KERNEL_ROUNDER 0x1.8p52
+
+/* x with the low 27 bits of its significand cleared, so that products of two such numbers are exact. */
+NUMC_KERNEL_FN double numc_k_high_part(double x)
+{
+    return numc_k_from_bits(numc_k_to_bits(x) & NUMC_KERNEL_U64(0xfffffffff8000000));
+}
+
+NUMC_KERNEL_FN double numc_k_copy_sign(double magnitude, double sign)
+{
+    return numc_k_from_bits((numc_k_to_bits(magnitude) & NUMC_KERNEL_U64(0x7fffffffffffffff)) |
+                            (numc_k_to_bits(sign) & NUMC_KERNEL_U64(0x8000000000000000)));
+}
+
+#include "coefficients.h"
+
+#endif
