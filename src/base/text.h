@@ -12,15 +12,17 @@ typedef struct numc_text {
 } numc_text;
 
 #define NUMC_NUMBER_TEXT_SIZE 40
-/* Shortest text that reads back to the same double ("0.1", "1e-300", "nan", "inf", "-inf"); returns its length. */
+/* Shortest text that reads back to the same double ("0.1", "5", "-0", "1e-300", "nan", "inf", "-inf"); returns its length. */
 size_t numc__write_double(char text[NUMC_NUMBER_TEXT_SIZE], double value);
-/* `digits` significant digits (1..17), rounded correctly. */
+/* `digits` significant digits (1..17), rounded correctly, half to even; zeros at the end are left out, as %.Ng does. */
 size_t numc__write_double_digits(char text[NUMC_NUMBER_TEXT_SIZE], double value, int digits);
 size_t numc__write_integer(char text[NUMC_NUMBER_TEXT_SIZE], int64_t value);
 /* C hex float ("0x1.8p+1"), exact. */
 size_t numc__write_double_hex(char text[NUMC_NUMBER_TEXT_SIZE], double value);
-/* Reads a decimal, correctly rounded, whatever the locale. Returns the number of characters used, 0 if none. */
+/* Reads a decimal ("-1.5e3", ".5", "1.", "inf", "infinity", "nan" in any case), correctly rounded, whatever the locale; beyond
+ * the range it is infinity or 0. No space is skipped. Returns the number of characters used, 0 if there is no number. */
 size_t numc__read_double(const char *text, size_t size, double *value);
+/* As above for [+-]digits; 0 also when the number does not fit. */
 size_t numc__read_integer(const char *text, size_t size, int64_t *value);
 
 /* As snprintf with %d %i %u %x %X %o %c %s %p %% and the lengths hh h l ll j z t, flags, width and precision; no %n, no wide
@@ -30,8 +32,10 @@ size_t numc__format(char *text, size_t size, const char *format, ...) NUMC_FORMA
 size_t numc__format_list(char *text, size_t size, const char *format, va_list list) NUMC_FORMAT(3, 0);
 
 void numc__text_begin(numc_text *text, numc_core *core);
-void numc__text_add(numc_text *text, const char *format, ...) NUMC_FORMAT(2, 3); /* %s %d %zu ... but no %g %f %e */
-void numc__text_add_double(numc_text *text, double value);
+void numc__text_add(numc_text *text, const char *format, ...) NUMC_FORMAT(2, 3); /* formats of numc__format */
+void numc__text_add_list(numc_text *text, const char *format, va_list list) NUMC_FORMAT(2, 0);
+void numc__text_add_bytes(numc_text *text, const char *bytes, size_t count);
+void numc__text_add_double(numc_text *text, double value); /* shortest round trip */
 void numc__text_end(numc_text *text); /* frees */
 
 #endif
