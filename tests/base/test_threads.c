@@ -142,6 +142,61 @@ static void many_callers_share_the_pool(void **state)
     }
 }
 
+/* ---- lanes ---- */
+
+typedef struct owned {
+    numc_object object;
+    int destroyed;
+} owned;
+
+static void count_destroyed(numc_object *object)
+{
+    ((owned *)(void *)object)->destroyed++;
+}
+
+typedef struct lanes {
+    numc_context *parents[4]; /* each used by one thread, which makes lanes of its own from it */
+    owned objects[4][8];
+} lanes;
+
+static void use_lane(void *user, int64_t index)
+{
+    lanes *all = user;
+    numc_context *parent = all->parents[index];
+    for (int i = 0; i < 100; i++) {
+        numc_context *lane = numc_lane(parent);
+        numc_scope(lane) {
+            numc__fail(lane, NUMC_VALUE, "chain %d", (int)index);
+        }
+        numc_object *object = &all->objects[index][i % 8].object;
+        object->destroy = count_destroyed;
+        numc__object_add(lane->core, object);
+        if (i < 92)
+            numc__object_remove(lane->core, object);
+        numc__error_join(parent, lane);
+        if (i != 50)
+            numc_close(lane);
+        if (i < 99)
+            numc_error_clear(parent);
+    }
+}
+
+static void lanes_come_and_go_on_many_threads(void **state)
+{
+    (void)state;
+    numc_context *context = open_threads(1);
+    lanes all = {0};
+    for (int i = 0; i < 4; i++)
+        all.parents[i] = numc_lane(context);
+    numc__threads_run(context->core, 4, 4, use_lane, NULL, 0, &all);
+    assert_int_equal(numc_error_status(context), NUMC_OK);
+    assert_int_equal(numc__error_join(context, all.parents[2]), NUMC_VALUE);
+    assert_string_equal(numc_error_message(context), "chain 2");
+    numc_close(context);
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(all.objects[i / 8][i % 8].destroyed, 1);
+}
+
 /* ---- watching ---- */
 
 typedef struct watched {
@@ -263,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup(the_pool_is_made_when_there_is_work, allow_threads),
         cmocka_unit_test_setup(calls_nest, allow_threads),
         cmocka_unit_test_setup(many_callers_share_the_pool, allow_threads),
+        cmocka_unit_test_setup(lanes_come_and_go_on_many_threads, allow_threads),
         cmocka_unit_test_setup(the_caller_watches, allow_threads),
         cmocka_unit_test_setup(work_is_done_without_threads, allow_threads),
         cmocka_unit_test_setup(work_is_done_without_memory, allow_threads),
