@@ -21,7 +21,11 @@ extern "C" {
  * X(code, NAME, name, arity, operands, result): the leaves of kernels, and the elementwise primitives of the array floor.
  * operands: which dtype kinds the operands may have (all operands have the node's dtype, exceptions noted);
  * result: SAME as the operands, BOOL, or a named rule. Codes never change. Definitions: the array API standard 2025.12 for
- * the names it has; otherwise the sentence beside the row. ref's implementation is the reference. */
+ * the names it has; otherwise the sentence beside the row. ref's implementation is the reference.
+ * Integers wrap around in two's complement. Division by the integer 0: floor_divide and remainder give 0. A shift count outside
+ * [0, width): left gives 0, right gives the sign (0 or -1). pow of integers with a negative exponent: the quotient truncated, 0
+ * for base 0. maximum(x, y) is x when x > y or x is NaN, else y; minimum likewise. convert: integers to integers wrap, anything
+ * to bool is x != 0, floats to integers truncate and saturate, NaN gives 0. Bools are one byte, 0 or 1. */
 #define NUMC_SCALAR_TABLE(X)                                                                       \
     /* the result's dtype is the node's, the operand's is its register's */                        \
     X(1, CONVERT, convert, 1, ANY, NODE)                                                           \
@@ -143,21 +147,26 @@ typedef enum numc_scalar {
 
 /* ---- kernels ------------------------------------------------------------------------------------------------------------
  * A kernel is a tree of loops written as a list of nodes in program order; a loop node is closed by its END node. Registers
- * are numbered, typed, assigned before use; a register assigned outside a loop is visible inside it.
+ * are numbered, typed, assigned before use, each by exactly one node (a carried register by its CARRY, and its UPDATE); a
+ * register assigned outside a loop is visible inside it, one assigned inside is not visible after END except as said below.
  *
  *   PARALLEL    iterations are independent.
  *   REDUCE      ACCUMULATE nodes directly inside combine one value per iteration; their registers hold the result after END.
  *               Order, for every backend that promises the same bits: with n iterations, lane l of 8 combines iterations
  *               i = l mod 8 in increasing i, starting from the operation's identity; the lanes combine as
- *               ((0+4)+(2+6)) + ((1+5)+(3+7)).
+ *               ((0+4)+(2+6)) + ((1+5)+(3+7)). Max and min combine as maximum(so far, next). Argmax and argmin of no iteration
+ *               give 0.
  *   SEQUENTIAL  iterations in order. CARRY nodes before the loop start registers; UPDATE nodes inside give their values for the
  *               next iteration, all at once at the iteration's end; after END the registers hold the last values.
- *   WHILE       as SEQUENTIAL, without extent: a CONTINUE node inside ends the loop when its operand is false, before any
- *               later node of the body has run.
+ *   WHILE       as SEQUENTIAL, without extent: a CONTINUE node directly inside ends the loop when its operand is false, before
+ *               any later node of the body has run; the updates of that iteration do not happen.
+ *
+ * UPDATE nodes stand directly inside their loop, one for each carried register at most. A local array is private to an iteration
+ * of the outermost loop; its content is undefined at the start of one. An extent below 0 counts as 0.
  *
  * A load or store of access a, in loops d = 0..depth-1 (outermost first) with indices i_d, touches the element
- *   offset(a) + sum_d stride(a, d) i_d + stride(a, depth_max) * index register (when operands[0] (load) or operands[1]
- *   (store) names one)
+ *   offset(a) + sum_d stride(a, d) i_d + stride(a, depth_max) * index register (int64, when operands[0] (load) or
+ *   operands[1] (store) is not negative and names one)
  * of its buffer. Extents, offsets, strides (in elements) and constants are run-time arguments.
  * Levels: 1 PARALLEL nests and one REDUCE innermost, one loop nest per kernel; 2 several loops in sequence and nested;
  * 3 SEQUENTIAL, WHILE, register extents and local arrays. */
@@ -183,7 +192,7 @@ typedef enum numc_node_kind {
 typedef enum numc_reduction {
     NUMC_REDUCTION_SUM = 1,
     NUMC_REDUCTION_PROD = 2,
-    NUMC_REDUCTION_MAX = 3, /* NaN wins; identity: lowest value of the dtype */
+    NUMC_REDUCTION_MAX = 3, /* NaN wins; identity: lowest value of the dtype, -inf for floats */
     NUMC_REDUCTION_MIN = 4,
     NUMC_REDUCTION_ANY = 5, /* bool */
     NUMC_REDUCTION_ALL = 6, /* bool */
@@ -269,7 +278,8 @@ struct numc_host {
     /* Runs a kernel on host memory with the reference interpreter. */
     int32_t (*kernel_interpret)(void *user, const numc_kernel_source *source,
                                 const numc_kernel_arguments *arguments);
-    /* The reference implementation of one scalar operation at one dtype, or NULL: result and operands point to single values. */
+    /* The reference implementation of one scalar operation at one dtype, or NULL: result and operands point to single values.
+     * For CONVERT the dtype is (from << 8 | to). */
     void (*(*scalar_function)(void *user, uint32_t operation, uint32_t dtype))(void *result,
                                                                                const void *const *operands);
     /* Text of a kernel as one function `name` in a dialect; the text is allocated by `allocate`. */
@@ -278,7 +288,9 @@ struct numc_host {
 };
 
 /* ---- the plugin's table -------------------------------------------------------------------------------------------------- */
-typedef struct numc_device numc_device; /* the plugin's own */
+/* The plugin's own, but its first member is the `const numc_host *` given to device_open, so that the host knows whose device
+ * it sees when it fills in for a missing slot. The loader checks it. */
+typedef struct numc_device numc_device;
 typedef struct numc_kernel numc_kernel;
 typedef struct numc_launch numc_launch;
 
@@ -334,7 +346,8 @@ typedef struct numc_backend {
     void (*launch_release)(numc_device *device, numc_launch *launch);
 
     /* Linear algebra. matmul: required. Others optional; views are batched over leading axes, outputs are row-major and
-     * distinct from inputs. A matrix that is not positive definite, or singular, gives NaN in its batch entry and OK. */
+     * distinct from inputs. The status is OK when a matrix is not positive definite (cholesky: NaN in the lower triangle), or has
+     * a zero on the diagonal (triangular_solve: all NaN; lu: left as a zero on U's diagonal). cholesky reads the lower triangle. */
     int32_t (*matmul)(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
                       const numc_matmul_options *options);
     int32_t (*cholesky)(numc_device *device, const numc_view *a, const numc_view *l); /* lower; upper part zero */
@@ -349,7 +362,8 @@ typedef struct numc_backend {
     int32_t (*eig)(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
     int32_t (*svd)(numc_device *device, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh);
 
-    /* Indexing and order: optional. Axis is non-negative. */
+    /* Indexing and order: optional. Axis is non-negative. gather: y has the axes of `indices` (any integer dtype) in place of the
+     * axis; an index outside the axis is clamped, and no memory outside x is touched. */
     int32_t (*gather)(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis, const numc_view *y);
     /* y starts as x's copy (mode 0: set, 1: add); y[.., indices[j], ..] takes values[.., j, ..]; repeated indices in order */
     int32_t (*scatter)(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis,
@@ -369,6 +383,10 @@ typedef struct numc_backend {
     int32_t (*program_build)(numc_device *device, const void *graph, void **program);
     int32_t (*program_run)(numc_device *device, void *program, void *const *inputs, void *const *outputs);
     void (*program_release)(numc_device *device, void *program);
+
+    /* Optional: the number of the device a user's text names ("0.1": second device of the first platform). Without it the text
+     * is a number. */
+    int32_t (*device_find)(const numc_host *host, const char *text, int32_t *index);
 } numc_backend;
 
 /* The exported symbol. Returns a static table, or NULL when the plugin cannot speak any ABI up to max_abi. */

@@ -26,7 +26,9 @@ numc_backend_device *numc__device(numc_context *context);
 numc_status numc__device_check(numc_context *context, int32_t status, const char *operation);
 
 /* The reference interpreter and scalar functions (backends/ref, built into the core). */
-int32_t numc__ref_kernel_run(const numc_kernel_source *source, const numc_kernel_arguments *arguments);
+int32_t numc__ref_kernel_run(const numc_host *host, const numc_kernel_source *source,
+                             const numc_kernel_arguments *arguments);
+/* For CONVERT the dtype is (from << 8 | to). NULL where the operation does not admit the dtype. */
 void (*numc__ref_scalar_function(uint32_t operation, uint32_t dtype))(void *result, const void *const *operands);
 const numc_backend *numc__ref_query(uint32_t max_abi);
 
