@@ -53,7 +53,7 @@ struct numc_core {
     bool forbid_fallback;
     char *backend_name, *backend_path; /* copies of the options; NULL: environment */
     pthread_mutex_t lock;              /* for the other floors: guards slots and caches; base takes it nowhere */
-    pthread_mutex_t base_lock;         /* for src/base: lanes, objects, making the pool; nothing is called under it */
+    pthread_mutex_t base_lock;         /* for src/base: lanes, objects, making the pool; only the allocator is called under it */
     bool closing;                      /* set by numc_close: no new pool is made */
     void *slots[NUMC_SLOT_COUNT];
     void (*slot_destroy[NUMC_SLOT_COUNT])(numc_core *core, void *slot);
