@@ -106,8 +106,8 @@ static void writes_the_dialect(void **state)
         "#       engaged = 1 (Default)", "#       gamma = 0.05 (Default)", "#       delta = 0.8 (Default)",
         "#     algorithm = hmc (Default)", "#         engine = nuts (Default)", "#             max_depth = 10 (Default)",
         "#         metric = diag_e (Default)", "#     num_chains = 4", "# id = 2", "#   seed = 18446744073709551615",
-        "lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__,"
-        "mu,a.1.1,a.2.1,a.1.2,a.2.2,a.1.3,a.2.3,school/z.1,school/z.2",
+        ("lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__,"
+         "mu,a.1.1,a.2.1,a.1.2,a.2.2,a.1.3,a.2.3,school/z.1,school/z.2"),
         "# Adaptation terminated", "# Step size = 0.5", "# Diagonal elements of inverse mass matrix:", "# 0.1, 2",
         "#  Elapsed Time: 1.234 seconds (Warm-up)", "#                0.000 seconds (Sampling)"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
