@@ -156,8 +156,8 @@ NUMC_KERNEL_FN double numc_k_nuts_normal(numc_k_key key, numc_k_u64 counter)
 
 /* ---- memory ---- */
 
-/* A NUTS tree needs at most: two ends and a sample of the trajectory, three slots for each level that
- * waits (fewer than max_depth), three for the merge in progress and one being evaluated. */
+/* A NUTS tree needs at most: the starting point, two ends and a sample of the trajectory, three slots for each level
+ * that waits (fewer than max_depth), three for the merge in progress and one being evaluated. */
 NUMC_KERNEL_FN int numc_k__nuts_slot_count(int max_depth)
 {
     return 3 * max_depth + 8;
@@ -571,7 +571,7 @@ NUMC_KERNEL_FN int numc_k__nuts_leaf(numc_k_nuts *s, NUMC_KERNEL_GLOBAL double *
 
 /* Begins a transition of a kind for draw number `draw` (`attempt` tells probes of one draw apart). PLACE
  * wants the caller to write a position at position_at and to evaluate there; the others start from the
- * current point, whose log density and gradient are known. */
+ * current point, whose log density and gradient are known. A transition in progress may be left and begun again. */
 NUMC_KERNEL_FN int numc_k_nuts_begin(numc_k_nuts *s, NUMC_KERNEL_GLOBAL double *m, int kind, numc_k_u64 draw,
                                 numc_k_u32 attempt)
 {
@@ -596,7 +596,7 @@ NUMC_KERNEL_FN int numc_k_nuts_begin(numc_k_nuts *s, NUMC_KERNEL_GLOBAL double *
         if (i != s->current)
             s->free_slots[s->free_count++] = (unsigned char)i;
     }
-    s->references[s->current] = 3;
+    s->references[s->current] = 4; /* first, last, sample, and one so that a transition cut short can begin again */
     s->first = s->current;
     s->last = s->current;
     s->log_weight = 0;

@@ -1,0 +1,188 @@
+/* mcmc.h - for users: Markov chain Monte Carlo by HMC and NUTS over a model or over a density of one's own.
+ *
+ * A numc_mcmc owns chains, their adaptation and their draws. It is used from one thread at a time (numc_mcmc_cancel excepted);
+ * inside a run its chains work on threads of their own. Draws depend on seed, options, target and build, never on the number of
+ * threads. Positions are unconstrained; draws hold what the target stores: a model's constrained values and deterministics, a
+ * density's position. */
+#ifndef NUMC_MCMC_H
+#define NUMC_MCMC_H
+
+#include <stdio.h>
+
+#include "numc/base.h"
+#include "numc/diagnostics.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct numc_model numc_model;
+typedef struct numc_mcmc numc_mcmc;
+
+/* log density (up to a constant) and gradient at a position of the given dimension, on the whole of R^D. NUMC_OK; NUMC_REJECT
+ * where the density is zero or cannot be computed (the outputs are not read); NUMC_STOP to end the run, keeping its draws; any
+ * other status ends it as an error. A log density that is not finite counts as a rejection. Must not unwind. Called from several
+ * threads at once unless serial_callback is set. */
+typedef numc_status (*numc_density_fn)(void *user, const double *position, double *log_density, double *gradient);
+
+/* A number of things where 0 means "the default": write NUMC_COUNT(0) for none. */
+typedef int64_t numc_count;
+#define NUMC_COUNT(n) (INT64_MIN + (int64_t)(n))
+
+typedef enum numc_mcmc_algorithm {
+    NUMC_ALGORITHM_NUTS = 0, /* multinomial NUTS with the generalised turning test (Betancourt 2017) */
+    NUMC_ALGORITHM_HMC = 1   /* a fixed number of leapfrogs and a Metropolis decision */
+} numc_mcmc_algorithm;
+
+typedef enum numc_metric_kind {
+    NUMC_METRIC_DIAGONAL = 0,
+    NUMC_METRIC_DENSE = 1,
+    NUMC_METRIC_UNIT = 2
+} numc_metric_kind;
+
+/* One kept draw's statistics. energy: -log density + kinetic energy. accept_stat: mean acceptance probability over the
+ * trajectory. tree_depth: completed doublings (NUTS). */
+typedef struct numc_draw_statistics {
+    double log_density, accept_stat, step_size, energy;
+    int32_t tree_depth, n_leapfrog;
+    bool divergent;
+} numc_draw_statistics;
+
+/* Borrowed for the time of the call. */
+typedef struct numc_mcmc_progress {
+    int32_t chains;
+    int64_t warmup, total; /* transitions per chain */
+    const int64_t *done;   /* transitions done, per chain */
+    int64_t divergences;   /* so far, warm-up included */
+    double seconds;        /* since the run began */
+    bool finished;         /* the last call of a run */
+} numc_mcmc_progress;
+
+typedef struct numc_mcmc_draw {
+    int32_t chain;
+    int64_t draw; /* from 0; warm-up draws are counted apart */
+    bool warmup;
+    const double *values; /* as stored */
+    int64_t value_count;
+    const numc_draw_statistics *statistics;
+} numc_mcmc_draw;
+
+/* Both run on the thread that called numc_mcmc_run and answer NUMC_OK to go on or NUMC_STOP to end the run. */
+typedef numc_status (*numc_mcmc_progress_fn)(void *user, const numc_mcmc_progress *progress);
+typedef numc_status (*numc_mcmc_draw_fn)(void *user, const numc_mcmc_draw *draw);
+
+/* Zero is the default of every field. */
+typedef struct numc_mcmc_options {
+    int32_t chains;    /* 4 */
+    numc_count warmup; /* 1000 transitions that adapt step size and metric */
+    numc_count draws;  /* 1000 kept per chain */
+    int32_t thin;      /* 1: keep every thin-th transition */
+    numc_mcmc_algorithm algorithm;
+    numc_metric_kind metric;
+    int32_t max_tree_depth;   /* NUTS: 10, at most 20 */
+    int32_t trajectory_steps; /* HMC: leapfrogs per transition; 0: trajectory_length / step size */
+    double trajectory_length; /* HMC: 2 pi */
+    double target_accept;     /* 0.8; 0 < target < 1 */
+    double step_size;         /* 1: where the search for the first step size starts; the step size without adaptation */
+    double step_jitter;       /* 0 <= jitter <= 1: each transition's step is multiplied by 1 + jitter uniform(-1, 1) */
+    double init_radius;       /* 2: starts uniform in (-radius, radius) per coordinate, up to 100 tries */
+    bool init_zero;           /* start at 0 instead */
+    const double *init_positions; /* (chains, dimension), unconstrained, instead; read by numc_mcmc_new */
+    const double *init_metric;    /* inverse metric: (dimension) or, dense, (dimension, dimension); default 1; read at once */
+    bool no_adaptation;           /* warm-up keeps step size and metric as given */
+    bool save_warmup;
+    numc_count adapt_init, adapt_term, adapt_window; /* 75, 50, 25: first, last and first metric window of the warm-up */
+    double adapt_gamma, adapt_t0, adapt_kappa;       /* 0.05, 10, 0.75: dual averaging */
+    int32_t threads;                                 /* one per chain, at most one per core */
+    bool serial_callback;                            /* never evaluate the density on two threads at once */
+    numc_mcmc_progress_fn progress;
+    void *progress_user;
+    numc_mcmc_draw_fn draw;
+    void *draw_user;
+    int32_t interval; /* milliseconds between calls of progress and draw: 50 */
+    const char *const *names; /* density: a name per coordinate; default q[0], q[1], ... */
+} numc_mcmc_options;
+
+/* NULL with an error pending on the context. options may be NULL. The result belongs to the context. */
+NUMC_API numc_mcmc *numc_mcmc_new_density_sized(numc_context *context, int32_t dimension, numc_density_fn density, void *user,
+                                                const numc_mcmc_options *options, size_t size);
+static inline numc_mcmc *numc_mcmc_new_density(numc_context *context, int32_t dimension, numc_density_fn density, void *user,
+                                               const numc_mcmc_options *options)
+{
+    return numc_mcmc_new_density_sized(context, dimension, density, user, options, sizeof(numc_mcmc_options));
+}
+NUMC_API void numc_mcmc_free(numc_mcmc *mcmc); /* NULL is accepted; else freed at numc_close */
+
+/* Warms up and draws. Called again it goes on: first with what a cancelled, stopped or failed run left undone, then with
+ * `draws` more draws per chain; with the same seed the result is that of one longer run, bit for bit. NUMC_OK; NUMC_STOP and
+ * NUMC_CANCELLED leave no error pending; otherwise the first failing chain's error is pending. Draws made so far are kept. */
+NUMC_API numc_status numc_mcmc_run(numc_mcmc *mcmc, uint64_t seed);
+/* One transition (of the warm-up, while it lasts) of one chain, or of all for chain -1, on the calling thread. */
+NUMC_API numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain);
+/* Ends the run in progress, or the next one when none is, within one gradient. Safe from any thread and signal handler. */
+NUMC_API void numc_mcmc_cancel(numc_mcmc *mcmc);
+
+/* ---- draws -----------------------------------------------------------------------------------------------------------------
+ * All pointers below are borrowed and hold until the next run, step or free. */
+
+NUMC_API int32_t numc_mcmc_chain_count(const numc_mcmc *mcmc);
+NUMC_API int32_t numc_mcmc_dimension(const numc_mcmc *mcmc);
+NUMC_API int64_t numc_mcmc_draw_count(const numc_mcmc *mcmc, int32_t chain); /* -1: the least of all chains */
+NUMC_API int64_t numc_mcmc_warmup_count(const numc_mcmc *mcmc, int32_t chain); /* saved warm-up draws */
+
+/* One named quantity of the target: values[chain * chain_stride + draw * draw_stride + i], i row-major in shape. */
+typedef struct numc_mcmc_site {
+    const char *name;
+    int32_t rank;
+    const int64_t *shape;
+    int64_t size;
+    bool deterministic; /* computed from other sites */
+    const double *values;
+    int64_t chains, draws; /* draws: the least of all chains */
+    int64_t chain_stride, draw_stride;
+} numc_mcmc_site;
+NUMC_API int32_t numc_mcmc_site_count(const numc_mcmc *mcmc);
+NUMC_API numc_status numc_mcmc_site_at(const numc_mcmc *mcmc, int32_t index, numc_mcmc_site *site);
+NUMC_API numc_status numc_mcmc_site_find(const numc_mcmc *mcmc, const char *name, numc_mcmc_site *site);
+
+/* Scalars: all elements of all sites in order, named as in the summary ("mu", "theta[3]", "L[1,0]"). */
+NUMC_API int64_t numc_mcmc_scalar_count(const numc_mcmc *mcmc);
+/* Writes the name, cut off to `size` with its final NUL; returns the whole length without NUL. */
+NUMC_API size_t numc_mcmc_scalar_name(const numc_mcmc *mcmc, int64_t scalar, char *name, size_t size);
+NUMC_API numc_status numc_mcmc_scalar_draws(const numc_mcmc *mcmc, int64_t scalar, numc_draws *draws);
+/* The saved warm-up draws of one chain, (warmup_count, scalar_count), or NULL. */
+NUMC_API const double *numc_mcmc_warmup_values(const numc_mcmc *mcmc, int32_t chain);
+
+/* Statistics of the kept draws of a chain, draw_count or warmup_count of them. */
+NUMC_API const numc_draw_statistics *numc_mcmc_statistics(const numc_mcmc *mcmc, int32_t chain);
+NUMC_API const numc_draw_statistics *numc_mcmc_warmup_statistics(const numc_mcmc *mcmc, int32_t chain);
+
+/* A leapfrog whose energy error passed 1000 or that met a rejected point: unconstrained positions before and after it. */
+typedef struct numc_mcmc_divergence {
+    int64_t transition; /* from 0, warm-up included */
+    bool warmup;
+    const double *start, *end; /* (dimension) each */
+} numc_mcmc_divergence;
+/* Number of divergent transitions of a chain, or of all for -1, after the warm-up. */
+NUMC_API int64_t numc_mcmc_divergence_count(const numc_mcmc *mcmc, int32_t chain);
+/* Divergences kept with positions, warm-up included: the first ones of a chain, as many as fit in about 4 MB, at most 1000. */
+NUMC_API int64_t numc_mcmc_divergence_kept(const numc_mcmc *mcmc, int32_t chain);
+NUMC_API numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chain, int64_t index,
+                                             numc_mcmc_divergence *divergence);
+
+/* What adaptation arrived at: the step size; the inverse metric (dimension, or dimension^2 for a dense one; NULL for a unit
+ * metric); the current unconstrained position (NULL before the first transition). */
+NUMC_API double numc_mcmc_step_size(const numc_mcmc *mcmc, int32_t chain);
+NUMC_API const double *numc_mcmc_inverse_metric(const numc_mcmc *mcmc, int32_t chain);
+NUMC_API const double *numc_mcmc_position(const numc_mcmc *mcmc, int32_t chain);
+
+/* Rows of the summary for `count` scalars from `first`. */
+NUMC_API numc_status numc_mcmc_summary(const numc_mcmc *mcmc, int64_t first, int64_t count, numc_summary *rows);
+/* A header line, one line per scalar: name mean mcse sd q5 q50 q95 ess_bulk ess_tail rhat; then, after an empty line, chains,
+ * draws, divergences, transitions that reached max_tree_depth and the least energy fraction (E-BFMI). */
+NUMC_API numc_status numc_mcmc_print_summary(const numc_mcmc *mcmc, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

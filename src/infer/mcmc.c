@@ -1,0 +1,732 @@
+/* The MCMC driver: options, chains on threads, warm-up, storage of draws, cancelling and going on. What is sampled is a
+ * numc_target; how one transition goes is kernel/nuts.h. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/threads.h"
+#include "infer/driver.h"
+
+#define INIT_TRIES 100
+
+/* ---- options ---- */
+
+static int64_t count_or(numc_count count, int64_t otherwise)
+{
+    return count == 0 ? otherwise : count <= INT64_MIN / 2 ? count - INT64_MIN : count;
+}
+
+static double number_or(double value, double otherwise)
+{
+    return value == 0 ? otherwise : value;
+}
+
+#define REFUSE_UNLESS(condition, ...) NUMC_REQUIRE(context, condition, NUMC_INVALID_ARGUMENT, "mcmc options: " __VA_ARGS__)
+
+static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
+{
+    numc_mcmc_options *o = &mcmc->options;
+    REFUSE_UNLESS(o->chains >= 0 && o->chains <= 1 << 20, "chains is %d", (int)o->chains);
+    REFUSE_UNLESS(o->thin >= 0, "thin is %d", (int)o->thin);
+    REFUSE_UNLESS(o->threads >= 0, "threads is %d", (int)o->threads);
+    REFUSE_UNLESS(o->interval >= 0, "interval is %d", (int)o->interval);
+    REFUSE_UNLESS(o->algorithm == NUMC_ALGORITHM_NUTS || o->algorithm == NUMC_ALGORITHM_HMC,
+                  "algorithm %d is not one", (int)o->algorithm);
+    REFUSE_UNLESS(o->metric >= NUMC_METRIC_DIAGONAL && o->metric <= NUMC_METRIC_UNIT, "metric %d is not one",
+                  (int)o->metric);
+    REFUSE_UNLESS(o->max_tree_depth >= 0 && o->max_tree_depth <= NUMC_K_NUTS_MAX_DEPTH,
+                  "max_tree_depth is %d, not in 1..%d", (int)o->max_tree_depth, NUMC_K_NUTS_MAX_DEPTH);
+    REFUSE_UNLESS(o->trajectory_steps >= 0, "trajectory_steps is %d", (int)o->trajectory_steps);
+    REFUSE_UNLESS(o->trajectory_length >= 0 && isfinite(o->trajectory_length), "trajectory_length is not a positive number");
+    REFUSE_UNLESS(o->target_accept >= 0 && o->target_accept < 1, "target_accept is not in (0, 1)");
+    REFUSE_UNLESS(o->step_size >= 0 && isfinite(o->step_size), "step_size is not a positive number");
+    REFUSE_UNLESS(o->step_jitter >= 0 && o->step_jitter <= 1, "step_jitter is not in [0, 1]");
+    REFUSE_UNLESS(o->init_radius >= 0 && isfinite(o->init_radius), "init_radius is not a positive number");
+    REFUSE_UNLESS(!(o->init_zero && o->init_positions != NULL), "both init_zero and init_positions are given");
+    REFUSE_UNLESS(o->adapt_gamma >= 0 && o->adapt_t0 >= 0 && o->adapt_kappa >= 0, "an adapt_ number is negative");
+    o->chains = o->chains == 0 ? 4 : o->chains;
+    o->thin = o->thin == 0 ? 1 : o->thin;
+    o->interval = o->interval == 0 ? 50 : o->interval;
+    o->max_tree_depth = o->max_tree_depth == 0 ? 10 : o->max_tree_depth;
+    o->trajectory_length = number_or(o->trajectory_length, 2 * 3.14159265358979323846);
+    o->target_accept = number_or(o->target_accept, 0.8);
+    o->step_size = number_or(o->step_size, 1);
+    o->init_radius = number_or(o->init_radius, 2);
+    o->adapt_gamma = number_or(o->adapt_gamma, 0.05);
+    o->adapt_t0 = number_or(o->adapt_t0, 10);
+    o->adapt_kappa = number_or(o->adapt_kappa, 0.75);
+    mcmc->warmup = count_or(o->warmup, 1000);
+    mcmc->draws = count_or(o->draws, 1000);
+    int64_t init = count_or(o->adapt_init, 75), term = count_or(o->adapt_term, 50), window = count_or(o->adapt_window, 25);
+    REFUSE_UNLESS(mcmc->warmup >= 0 && mcmc->warmup <= 1 << 30, "warmup is %lld", (long long)mcmc->warmup);
+    REFUSE_UNLESS(mcmc->draws >= 0 && mcmc->draws <= 1 << 30, "draws is %lld", (long long)mcmc->draws);
+    REFUSE_UNLESS(init >= 0 && term >= 0 && window >= 1, "adapt_init, adapt_term or adapt_window is negative");
+    numc__schedule_make(&mcmc->schedule, mcmc->warmup, init, term, window);
+    mcmc->kernel_metric = o->metric == NUMC_METRIC_UNIT ? NUMC_K_METRIC_UNIT
+                          : o->metric == NUMC_METRIC_DENSE ? NUMC_K_METRIC_DENSE : NUMC_K_METRIC_DIAGONAL;
+    mcmc->warm_rows = o->save_warmup ? mcmc->warmup / o->thin : 0;
+    return NUMC_OK;
+}
+
+/* ---- making and freeing ---- */
+
+static size_t metric_entries(const numc_mcmc *mcmc)
+{
+    size_t d = (size_t)mcmc->target.dimension;
+    return mcmc->kernel_metric == NUMC_K_METRIC_DENSE ? d * d : mcmc->kernel_metric == NUMC_K_METRIC_DIAGONAL ? d : 0;
+}
+
+static int tree_depth(const numc_mcmc *mcmc)
+{
+    return mcmc->options.algorithm == NUMC_ALGORITHM_NUTS ? mcmc->options.max_tree_depth : 0;
+}
+
+static size_t state_bytes(const numc_mcmc *mcmc)
+{
+    return (size_t)numc_k_nuts_doubles(mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric) * sizeof(double);
+}
+
+static size_t estimate_bytes(const numc_mcmc *mcmc)
+{
+    return numc__metric_estimate_doubles(mcmc->target.dimension, mcmc->kernel_metric) * sizeof(double);
+}
+
+static size_t divergence_capacity(const numc_mcmc *mcmc)
+{
+    size_t each = 2 * (size_t)mcmc->target.dimension * sizeof(double) + sizeof(int64_t);
+    size_t fit = NUMC_DIVERGENCE_BYTES / each;
+    return fit < 1 ? 1 : fit > NUMC_DIVERGENCES_KEPT ? NUMC_DIVERGENCES_KEPT : fit;
+}
+
+static void destroy(numc_object *object)
+{
+    numc_mcmc *mcmc = (numc_mcmc *)(void *)object;
+    numc_context *context = mcmc->context;
+    size_t dimension = (size_t)mcmc->target.dimension, kept = divergence_capacity(mcmc);
+    for (int32_t c = 0; mcmc->chains != NULL && c < mcmc->chain_count; c++) {
+        numc_chain *chain = &mcmc->chains[c];
+        if (chain->state_open && mcmc->target.chain_close != NULL)
+            mcmc->target.chain_close(mcmc->target.user, chain->lane, chain->state);
+        numc_close(chain->lane);
+        numc__free(context, chain->memory, state_bytes(mcmc));
+        numc__free(context, chain->estimate_memory, estimate_bytes(mcmc));
+        numc__free(context, chain->divergence_transition, kept * sizeof(int64_t));
+        numc__free(context, chain->divergence_positions, kept * 2 * dimension * sizeof(double));
+    }
+    size_t chains = (size_t)mcmc->chain_count, rows = chains * (size_t)mcmc->capacity;
+    numc__free(context, mcmc->chains, chains * sizeof *mcmc->chains);
+    numc__free(context, mcmc->progress_done, chains * sizeof(int64_t));
+    numc__free(context, mcmc->init_positions, chains * dimension * sizeof(double));
+    numc__free(context, mcmc->init_metric, metric_entries(mcmc) * sizeof(double));
+    numc__free(context, mcmc->values, rows * (size_t)mcmc->target.stored * sizeof(double));
+    numc__free(context, mcmc->statistics, rows * sizeof *mcmc->statistics);
+    if (mcmc->serial_lock_made)
+        pthread_mutex_destroy(&mcmc->serial_lock);
+    if (mcmc->target.destroy != NULL)
+        mcmc->target.destroy(mcmc->target.user, context);
+    numc__free(context, mcmc, sizeof *mcmc);
+}
+
+void numc_mcmc_free(numc_mcmc *mcmc)
+{
+    if (mcmc == NULL)
+        return;
+    numc__object_remove(mcmc->context->core, &mcmc->object);
+    destroy(&mcmc->object);
+}
+
+static double *copy_numbers(numc_context *context, const double *from, size_t count)
+{
+    double *to = numc__allocate(context, count * sizeof *to);
+    if (to != NULL)
+        memcpy(to, from, count * sizeof *to);
+    return to;
+}
+
+static numc_status build(numc_mcmc *mcmc, const numc_mcmc_options *options, size_t size)
+{
+    numc_context *context = mcmc->context;
+    NUMC_TRY(numc_error_status(context));
+    NUMC_TRY(numc__options_copy(context, &mcmc->options, sizeof mcmc->options, options, size, "numc_mcmc_options"));
+    NUMC_TRY(fill_options(mcmc, context));
+    const numc_mcmc_options *o = &mcmc->options;
+    size_t dimension = (size_t)mcmc->target.dimension, chains = (size_t)o->chains;
+    if (mcmc->kernel_metric == NUMC_K_METRIC_DENSE)
+        REFUSE_UNLESS(dimension <= 40000, "a dense metric of dimension %zu", dimension);
+    mcmc->chains = numc__allocate_zero(context, chains, sizeof *mcmc->chains);
+    if (mcmc->chains == NULL)
+        return NUMC_MEMORY;
+    mcmc->chain_count = o->chains;
+    for (int32_t c = 0; c < o->chains; c++) {
+        numc_chain *chain = &mcmc->chains[c];
+        chain->mcmc = mcmc;
+        chain->index = c;
+        atomic_init(&chain->done, 0);
+        atomic_init(&chain->warm_stored, 0);
+        atomic_init(&chain->stored, 0);
+        atomic_init(&chain->divergences, 0);
+        atomic_init(&chain->all_divergences, 0);
+    }
+    mcmc->progress_done = numc__allocate_zero(context, chains, sizeof(int64_t));
+    if (mcmc->progress_done == NULL)
+        return NUMC_MEMORY;
+    if (o->init_positions != NULL) {
+        for (size_t i = 0; i < chains * dimension; i++)
+            REFUSE_UNLESS(isfinite(o->init_positions[i]), "init_positions[%zu] is not finite", i);
+        mcmc->init_positions = copy_numbers(context, o->init_positions, chains * dimension);
+        NUMC_TRY(numc_error_status(context));
+    }
+    if (o->init_metric != NULL) {
+        REFUSE_UNLESS(mcmc->kernel_metric != NUMC_K_METRIC_UNIT, "init_metric is given, but the metric is the unit");
+        mcmc->init_metric = copy_numbers(context, o->init_metric, metric_entries(mcmc));
+        NUMC_TRY(numc_error_status(context));
+        for (size_t i = 0; mcmc->kernel_metric == NUMC_K_METRIC_DENSE && i < dimension; i++)
+            for (size_t j = 0; j < i; j++)
+                REFUSE_UNLESS(mcmc->init_metric[i * dimension + j] == mcmc->init_metric[j * dimension + i],
+                              "init_metric is not symmetric at (%zu, %zu)", i, j);
+    }
+    if (pthread_mutex_init(&mcmc->serial_lock, NULL) != 0)
+        return numc__fail(context, NUMC_MEMORY, "mcmc: no lock can be made");
+    mcmc->serial_lock_made = true;
+    mcmc->options.init_positions = NULL; /* the caller's memory is not looked at again */
+    mcmc->options.init_metric = NULL;
+    mcmc->options.names = NULL;
+    return NUMC_OK;
+}
+
+numc_mcmc *numc__mcmc_new(numc_context *context, const numc_target *target, const numc_mcmc_options *options, size_t size)
+{
+    numc_mcmc *mcmc = numc_error_status(context) == NUMC_OK ? numc__allocate_zero(context, 1, sizeof *mcmc) : NULL;
+    if (mcmc == NULL) {
+        if (target->destroy != NULL)
+            target->destroy(target->user, context);
+        return NULL;
+    }
+    mcmc->context = context;
+    mcmc->target = *target;
+    mcmc->object.destroy = destroy;
+    atomic_init(&mcmc->cancelled, false);
+    atomic_init(&mcmc->halt, NUMC_OK);
+    if (build(mcmc, options, size) != NUMC_OK) {
+        destroy(&mcmc->object);
+        return NULL;
+    }
+    numc__object_add(context->core, &mcmc->object);
+    return mcmc;
+}
+
+const numc_target *numc__mcmc_target(const numc_mcmc *mcmc)
+{
+    return &mcmc->target;
+}
+
+/* Memory of the chains; once. */
+static numc_status open_chains(numc_mcmc *mcmc)
+{
+    numc_context *context = mcmc->context;
+    const numc_mcmc_options *o = &mcmc->options;
+    size_t kept = divergence_capacity(mcmc), dimension = (size_t)mcmc->target.dimension;
+    for (int32_t c = 0; c < mcmc->chain_count && !mcmc->ready; c++) {
+        numc_chain *chain = &mcmc->chains[c];
+        numc_k_key none = {0, 0};
+        if (chain->lane == NULL)
+            chain->lane = numc_lane(context);
+        if (chain->memory == NULL)
+            chain->memory = numc__allocate(context, state_bytes(mcmc));
+        if (chain->estimate_memory == NULL)
+            chain->estimate_memory = numc__allocate(context, estimate_bytes(mcmc));
+        if (chain->divergence_transition == NULL)
+            chain->divergence_transition = numc__allocate(context, kept * sizeof(int64_t));
+        if (chain->divergence_positions == NULL)
+            chain->divergence_positions = numc__allocate(context, kept * 2 * dimension * sizeof(double));
+        NUMC_TRY(numc_error_status(context));
+        if (chain->lane == NULL)
+            return numc__fail(context, NUMC_MEMORY, "mcmc: no lane for chain %d", (int)c);
+        if (!chain->state_open && mcmc->target.chain_open != NULL) {
+            numc_status status = mcmc->target.chain_open(mcmc->target.user, chain->lane, &chain->state);
+            if (status != NUMC_OK) {
+                numc__error_join(context, chain->lane);
+                numc_error_clear(chain->lane);
+                return numc__fail(context, status, "chain %d: the %s cannot be prepared: %s", (int)c, mcmc->target.noun,
+                                  numc_status_sentence(status));
+            }
+        }
+        chain->state_open = true;
+        numc_k_nuts_setup(&chain->nuts, mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric, none);
+        chain->nuts.jitter = o->step_jitter;
+        chain->nuts.step_size = o->step_size;
+        numc__metric_estimate_begin(&chain->estimate, mcmc->target.dimension, mcmc->kernel_metric, chain->estimate_memory);
+        size_t entries = metric_entries(mcmc);
+        for (size_t i = 0; i < entries; i++)
+            chain->memory[i] = mcmc->init_metric != NULL ? mcmc->init_metric[i]
+                               : mcmc->kernel_metric == NUMC_K_METRIC_DIAGONAL || i % (dimension + 1) == 0 ? 1 : 0;
+        if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
+            return numc__fail(context, NUMC_VALUE, "mcmc options: init_metric is not positive%s",
+                              mcmc->kernel_metric == NUMC_K_METRIC_DENSE ? " definite" : "");
+        chain->averaging = (numc_dual_averaging){.target = o->target_accept, .gamma = o->adapt_gamma, .t0 = o->adapt_t0,
+                                                 .kappa = o->adapt_kappa};
+        numc__dual_averaging_restart(&chain->averaging, o->step_size);
+        chain->searches = !o->no_adaptation && mcmc->target.dimension > 0;
+    }
+    mcmc->ready = true;
+    return NUMC_OK;
+}
+
+static int64_t rows_for(const numc_mcmc *mcmc, int64_t transitions)
+{
+    int64_t kept = transitions > mcmc->warmup ? (transitions - mcmc->warmup) / mcmc->options.thin : 0;
+    return mcmc->warm_rows + kept;
+}
+
+/* Room for `rows` rows per chain; what is stored moves to the new block. */
+static numc_status reserve(numc_mcmc *mcmc, int64_t rows)
+{
+    numc_context *context = mcmc->context;
+    if (rows <= mcmc->capacity)
+        return NUMC_OK;
+    size_t chains = (size_t)mcmc->chain_count, stored = (size_t)mcmc->target.stored, old = (size_t)mcmc->capacity;
+    double wanted = (double)chains * (double)rows * (double)(stored * sizeof(double) + sizeof(numc_draw_statistics));
+    NUMC_REQUIRE(context, wanted < (double)(PTRDIFF_MAX / 2), NUMC_MEMORY, "out of memory: %lld draws of %zu numbers per chain",
+                 (long long)rows, stored);
+    double *values = numc__allocate(context, chains * (size_t)rows * stored * sizeof *values);
+    numc_draw_statistics *statistics = numc__allocate(context, chains * (size_t)rows * sizeof *statistics);
+    if (values == NULL || statistics == NULL) {
+        numc__free(context, values, chains * (size_t)rows * stored * sizeof *values);
+        numc__free(context, statistics, chains * (size_t)rows * sizeof *statistics);
+        return numc_error_status(context);
+    }
+    for (size_t c = 0; c < chains && old > 0; c++) {
+        memcpy(values + c * (size_t)rows * stored, mcmc->values + c * old * stored, old * stored * sizeof *values);
+        memcpy(statistics + c * (size_t)rows, mcmc->statistics + c * old, old * sizeof *statistics);
+    }
+    numc__free(context, mcmc->values, chains * old * stored * sizeof *values);
+    numc__free(context, mcmc->statistics, chains * old * sizeof *statistics);
+    mcmc->values = values;
+    mcmc->statistics = statistics;
+    mcmc->capacity = rows;
+    return NUMC_OK;
+}
+
+/* ---- one chain ---- */
+
+static bool halted(const numc_mcmc *mcmc)
+{
+    return atomic_load_explicit(&mcmc->cancelled, memory_order_relaxed) ||
+           atomic_load_explicit(&mcmc->halt, memory_order_relaxed) != NUMC_OK;
+}
+
+/* Runs the state machine from what it wants until it is done. */
+static numc_status drive(numc_chain *chain, int wants)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    const numc_target *target = &mcmc->target;
+    bool serial = mcmc->options.serial_callback || target->serial;
+    while (wants == NUMC_K_NUTS_EVALUATE) {
+        if (halted(mcmc))
+            return NUMC_CANCELLED;
+        double log_density = -INFINITY;
+        if (serial)
+            pthread_mutex_lock(&mcmc->serial_lock);
+        numc_status status = target->evaluate(target->user, chain->state, chain->memory + chain->nuts.position_at,
+                                              &log_density, chain->memory + chain->nuts.gradient_at);
+        if (serial)
+            pthread_mutex_unlock(&mcmc->serial_lock);
+        if (status == NUMC_REJECT)
+            log_density = -INFINITY;
+        else if (status == NUMC_STOP || status == NUMC_CANCELLED)
+            return status;
+        else if (status != NUMC_OK)
+            return numc__fail(chain->lane, status, "chain %d, transition %lld: the %s failed: %s", (int)chain->index,
+                              (long long)chain->transition, target->noun, numc_status_sentence(status));
+        wants = numc_k_nuts_advance(&chain->nuts, chain->memory, log_density);
+    }
+    return NUMC_OK;
+}
+
+/* Index of the first coordinate of the gradient that is not finite, or -1. */
+static int32_t bad_gradient(const numc_chain *chain)
+{
+    const double *gradient = chain->memory + numc_k_nuts_current_gradient(&chain->nuts);
+    for (int32_t i = 0; i < chain->nuts.dimension; i++)
+        if (!isfinite(gradient[i]))
+            return i;
+    return -1;
+}
+
+static numc_status init_failure(numc_chain *chain, int tries)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    const numc_target *target = &mcmc->target;
+    numc_text text;
+    numc__text_begin(&text, mcmc->context->core);
+    numc__text_add(&text, "chain %d: ", (int)chain->index);
+    if (mcmc->init_positions != NULL) {
+        numc__text_add(&text, "init_positions is no acceptable starting point");
+    } else if (mcmc->options.init_zero) {
+        numc__text_add(&text, "0 is no acceptable starting point");
+    } else {
+        numc__text_add(&text, "no acceptable starting point in %d tries of uniform(-", tries);
+        numc__text_add_double(&text, mcmc->options.init_radius);
+        numc__text_add(&text, ", ");
+        numc__text_add_double(&text, mcmc->options.init_radius);
+        numc__text_add(&text, ")");
+    }
+    numc__text_add(&text, tries > 1 ? "; at the last one " : "; there ");
+    int32_t bad = bad_gradient(chain);
+    if (!isfinite(chain->nuts.log_density) || bad < 0) {
+        numc__text_add(&text, "the log density is ");
+        numc__text_add_double(&text, chain->nuts.log_density);
+    } else {
+        numc__text_add(&text, "coordinate %d of the gradient is ", (int)bad);
+        numc__text_add_double(&text, chain->memory[numc_k_nuts_current_gradient(&chain->nuts) + bad]);
+    }
+    if (target->explain != NULL)
+        target->explain(target->user, chain->state, chain->lane, chain->memory + numc_k_nuts_current(&chain->nuts), &text);
+    numc_status status = numc__fail(chain->lane, NUMC_INITIALIZATION, "%s", text.failed ? "out of memory" : text.data);
+    numc__text_end(&text);
+    return status;
+}
+
+/* Uniform in (-radius, radius) per coordinate, keyed by attempt; finite log density and gradient are wanted. */
+static numc_status place(numc_chain *chain)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    int32_t dimension = mcmc->target.dimension;
+    bool given = mcmc->init_positions != NULL || mcmc->options.init_zero || dimension == 0;
+    int tries = given ? 1 : INIT_TRIES;
+    double radius = mcmc->options.init_radius;
+    numc_k_key start = numc_k_nuts_fold(numc_k_nuts_fold(chain->nuts.key, 0), NUMC_K_NUTS_KEY_START);
+    for (int attempt = 0; attempt < tries; attempt++) {
+        numc_k_key key = numc_k_nuts_fold(start, (numc_k_u64)attempt);
+        int wants = numc_k_nuts_begin(&chain->nuts, chain->memory, NUMC_K_NUTS_PLACE, 0, 0);
+        double *q = chain->memory + chain->nuts.position_at;
+        for (int32_t i = 0; i < dimension; i++)
+            q[i] = mcmc->init_positions != NULL ? mcmc->init_positions[(size_t)chain->index * (size_t)dimension + (size_t)i]
+                   : given ? 0 : radius * (2 * numc_k_nuts_uniform(key, (numc_k_u64)i) - 1);
+        NUMC_TRY(drive(chain, wants));
+        if (isfinite(chain->nuts.log_density) && bad_gradient(chain) < 0) {
+            chain->placed = true;
+            return NUMC_OK;
+        }
+    }
+    return init_failure(chain, tries);
+}
+
+static numc_status search_step(numc_chain *chain)
+{
+    numc_step_search search;
+    double nominal = chain->nuts.step_size;
+    numc_search_state state = NUMC_SEARCH_GOES_ON;
+    numc_status status = NUMC_OK;
+    if (!numc__step_search_begin(&search, nominal))
+        state = NUMC_SEARCH_DONE;
+    for (numc_k_u32 attempt = 0; state == NUMC_SEARCH_GOES_ON && status == NUMC_OK; attempt++) {
+        chain->nuts.step_size = search.step;
+        status = drive(chain, numc_k_nuts_begin(&chain->nuts, chain->memory, NUMC_K_NUTS_PROBE,
+                                                (numc_k_u64)chain->transition, attempt));
+        if (status == NUMC_OK)
+            state = numc__step_search_feed(&search, chain->nuts.energy_error);
+    }
+    chain->nuts.step_size = nominal; /* until the search is over, so that an interrupted one starts again */
+    NUMC_TRY(status);
+    if (state == NUMC_SEARCH_TOO_LARGE)
+        return numc__fail(chain->lane, NUMC_INITIALIZATION,
+                          "chain %d: the step size grows without end: the %s does not fall off, it is improper",
+                          (int)chain->index, chain->mcmc->target.noun);
+    if (state == NUMC_SEARCH_TOO_SMALL)
+        return numc__fail(chain->lane, NUMC_INITIALIZATION,
+                          "chain %d: no step size is small enough: the %s is not continuous, or its gradient is wrong",
+                          (int)chain->index, chain->mcmc->target.noun);
+    chain->nuts.step_size = search.step;
+    /* After the first search mu stays at the step size given. */
+    if (chain->transition > 0)
+        numc__dual_averaging_restart(&chain->averaging, search.step);
+    chain->searches = false;
+    return NUMC_OK;
+}
+
+static void keep_divergence(numc_chain *chain)
+{
+    size_t dimension = (size_t)chain->mcmc->target.dimension;
+    if (!chain->nuts.divergent)
+        return;
+    atomic_fetch_add_explicit(&chain->all_divergences, 1, memory_order_relaxed);
+    if (chain->transition >= chain->mcmc->warmup)
+        atomic_fetch_add_explicit(&chain->divergences, 1, memory_order_relaxed);
+    if ((size_t)chain->divergence_kept >= divergence_capacity(chain->mcmc))
+        return;
+    double *at = chain->divergence_positions + (size_t)chain->divergence_kept * 2 * dimension;
+    memcpy(at, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_start), dimension * sizeof *at);
+    memcpy(at + dimension, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_end), dimension * sizeof *at);
+    chain->divergence_transition[chain->divergence_kept++] = chain->transition;
+}
+
+/* Writes the transition just made to its row, if it is one to keep. */
+static numc_status store(numc_chain *chain)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    const numc_k_nuts *nuts = &chain->nuts;
+    bool warm = chain->transition < mcmc->warmup;
+    int64_t at = warm ? chain->transition : chain->transition - mcmc->warmup, thin = mcmc->options.thin;
+    if (at % thin != thin - 1 || (warm && !mcmc->options.save_warmup))
+        return NUMC_OK;
+    size_t row = numc__mcmc_row(mcmc, chain->index, at / thin + (warm ? 0 : mcmc->warm_rows));
+    numc_status status = mcmc->target.store(mcmc->target.user, chain->state, chain->lane,
+                                            chain->memory + numc_k_nuts_current(nuts),
+                                            mcmc->values + row * (size_t)mcmc->target.stored);
+    if (status != NUMC_OK)
+        return numc__fail(chain->lane, status, "chain %d, transition %lld: the draw cannot be stored: %s", (int)chain->index,
+                          (long long)chain->transition, numc_status_sentence(status));
+    mcmc->statistics[row] = (numc_draw_statistics){.log_density = nuts->log_density, .accept_stat = nuts->accept_stat,
+                                                   .step_size = nuts->step_used, .energy = nuts->energy,
+                                                   .tree_depth = nuts->depth, .n_leapfrog = nuts->n_leapfrog,
+                                                   .divergent = nuts->divergent != 0};
+    if (!warm)
+        chain->saturated += mcmc->options.algorithm == NUMC_ALGORITHM_NUTS && nuts->depth >= mcmc->options.max_tree_depth;
+    atomic_store_explicit(warm ? &chain->warm_stored : &chain->stored, at / thin + 1, memory_order_release);
+    return NUMC_OK;
+}
+
+/* Learns from the warm-up transition just made. */
+static numc_status adapt(numc_chain *chain)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    const numc_schedule *schedule = &mcmc->schedule;
+    int64_t i = chain->transition;
+    chain->nuts.step_size = numc__dual_averaging_update(&chain->averaging, chain->nuts.accept_stat);
+    bool windows = mcmc->kernel_metric != NUMC_K_METRIC_UNIT && chain->window < schedule->count;
+    if (windows && i >= schedule->first)
+        numc__metric_estimate_add(&chain->estimate, chain->memory + numc_k_nuts_current(&chain->nuts));
+    if (windows && i == schedule->ends[chain->window]) {
+        numc__metric_estimate_write(&chain->estimate, chain->memory);
+        if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
+            return numc__fail(chain->lane, NUMC_VALUE,
+                              "chain %d, transition %lld: the variances of the warm-up draws are not finite",
+                              (int)chain->index, (long long)i);
+        numc__metric_estimate_restart(&chain->estimate);
+        chain->window++;
+        chain->searches = mcmc->target.dimension > 0;
+    }
+    /* If a window ends with the warm-up nothing is averaged after it: then the coming search's result is kept. */
+    if (i == mcmc->warmup - 1 && !chain->searches)
+        chain->nuts.step_size = numc__dual_averaging_final(&chain->averaging);
+    return NUMC_OK;
+}
+
+/* Whatever comes next for a chain, up to and with one transition. */
+static numc_status advance(numc_chain *chain)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    if (!chain->placed)
+        NUMC_TRY(place(chain));
+    if (chain->searches)
+        NUMC_TRY(search_step(chain));
+    int kind = NUMC_K_NUTS_TREE;
+    if (mcmc->options.algorithm == NUMC_ALGORITHM_HMC) {
+        double steps = floor(mcmc->options.trajectory_length / chain->nuts.step_size);
+        kind = NUMC_K_NUTS_STATIC;
+        chain->nuts.steps = mcmc->options.trajectory_steps > 0 ? mcmc->options.trajectory_steps
+                            : !(steps >= 1) ? 1 : steps > 1e6 ? 1000000 : (int)steps;
+    }
+    NUMC_TRY(drive(chain, numc_k_nuts_begin(&chain->nuts, chain->memory, kind, (numc_k_u64)chain->transition, 0)));
+    keep_divergence(chain);
+    NUMC_TRY(store(chain));
+    if (chain->transition < mcmc->warmup && !mcmc->options.no_adaptation)
+        NUMC_TRY(adapt(chain));
+    chain->transition++;
+    atomic_store_explicit(&chain->done, chain->transition, memory_order_release);
+    return NUMC_OK;
+}
+
+static void end_chain(numc_chain *chain, numc_status status)
+{
+    numc_mcmc *mcmc = chain->mcmc;
+    chain->status = status;
+    chain->failed = status != NUMC_STOP && status != NUMC_CANCELLED;
+    int expected = NUMC_OK;
+    atomic_compare_exchange_strong(&mcmc->halt, &expected, (int)status);
+}
+
+static void run_chain(void *user, int64_t index)
+{
+    numc_mcmc *mcmc = user;
+    numc_chain *chain = &mcmc->chains[index];
+    while (chain->transition < mcmc->goal) {
+        numc_status status = advance(chain);
+        if (status != NUMC_OK) {
+            end_chain(chain, status);
+            return;
+        }
+    }
+}
+
+/* ---- all chains ---- */
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return 0;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static numc_status deliver_rows(numc_mcmc *mcmc, numc_chain *chain, bool warm)
+{
+    int64_t ready = atomic_load_explicit(warm ? &chain->warm_stored : &chain->stored, memory_order_acquire);
+    int64_t *delivered = warm ? &chain->warm_delivered : &chain->delivered;
+    for (; *delivered < ready; ++*delivered) {
+        size_t row = numc__mcmc_row(mcmc, chain->index, *delivered + (warm ? 0 : mcmc->warm_rows));
+        numc_mcmc_draw draw = {.chain = chain->index, .draw = *delivered, .warmup = warm,
+                               .values = mcmc->values + row * (size_t)mcmc->target.stored,
+                               .value_count = mcmc->target.stored, .statistics = &mcmc->statistics[row]};
+        numc_status status = mcmc->options.draw(mcmc->options.draw_user, &draw);
+        if (status != NUMC_OK) {
+            ++*delivered;
+            return status;
+        }
+    }
+    return NUMC_OK;
+}
+
+/* Gives the callbacks what is new. Runs on the thread that called numc_mcmc_run. */
+static numc_status report(numc_mcmc *mcmc, bool finished)
+{
+    numc_status status = NUMC_OK;
+    if (mcmc->options.draw != NULL)
+        for (int32_t c = 0; c < mcmc->chain_count && status == NUMC_OK; c++) {
+            status = deliver_rows(mcmc, &mcmc->chains[c], true);
+            if (status == NUMC_OK)
+                status = deliver_rows(mcmc, &mcmc->chains[c], false);
+        }
+    if (mcmc->options.progress == NULL || (status != NUMC_OK && !finished))
+        return status;
+    numc_mcmc_progress progress = {.chains = mcmc->chain_count, .warmup = mcmc->warmup, .total = mcmc->goal,
+                                   .done = mcmc->progress_done, .seconds = seconds_now() - mcmc->begin_seconds,
+                                   .finished = finished};
+    for (int32_t c = 0; c < mcmc->chain_count; c++) {
+        mcmc->progress_done[c] = atomic_load_explicit(&mcmc->chains[c].done, memory_order_acquire);
+        progress.divergences += atomic_load_explicit(&mcmc->chains[c].all_divergences, memory_order_relaxed);
+    }
+    numc_status answer = mcmc->options.progress(mcmc->options.progress_user, &progress);
+    return status != NUMC_OK ? status : answer;
+}
+
+static void watch(void *user)
+{
+    numc_mcmc *mcmc = user;
+    if (atomic_load_explicit(&mcmc->halt, memory_order_relaxed) != NUMC_OK)
+        return;
+    numc_status status = report(mcmc, false);
+    int expected = NUMC_OK;
+    if (status != NUMC_OK)
+        atomic_compare_exchange_strong(&mcmc->halt, &expected, (int)status);
+}
+
+/* Keys, memory and room for all chains to reach `goal`. */
+static numc_status begin(numc_mcmc *mcmc, uint64_t seed, int64_t goal)
+{
+    NUMC_TRY(open_chains(mcmc));
+    NUMC_TRY(reserve(mcmc, rows_for(mcmc, goal)));
+    mcmc->goal = goal;
+    mcmc->begin_seconds = seconds_now();
+    atomic_store(&mcmc->halt, NUMC_OK);
+    for (int32_t c = 0; c < mcmc->chain_count; c++) {
+        numc_chain *chain = &mcmc->chains[c];
+        chain->nuts.key = numc_k_nuts_fold(numc_k_key_from_seed(seed), (numc_k_u64)c);
+        chain->status = NUMC_OK;
+        chain->failed = false;
+    }
+    return NUMC_OK;
+}
+
+/* After the chains are at rest: the first failing chain's error, else why they stopped. */
+static numc_status finish(numc_mcmc *mcmc)
+{
+    numc_context *context = mcmc->context;
+    numc_status status = (numc_status)atomic_load(&mcmc->halt);
+    numc_status answer = report(mcmc, true);
+    if (status == NUMC_OK)
+        status = answer;
+    for (int32_t c = 0; c < mcmc->chain_count; c++) {
+        numc_chain *chain = &mcmc->chains[c];
+        if (chain->failed) {
+            numc__error_join(context, chain->lane);
+            status = numc_error_status(context);
+            numc_error_clear(chain->lane);
+        }
+    }
+    atomic_store(&mcmc->cancelled, false);
+    if (status != NUMC_OK && status != NUMC_STOP && status != NUMC_CANCELLED && numc_error_status(context) == NUMC_OK)
+        numc__fail(context, status, "mcmc: a callback answered: %s", numc_status_sentence(status));
+    return status;
+}
+
+static int64_t least_done(const numc_mcmc *mcmc)
+{
+    int64_t least = INT64_MAX;
+    for (int32_t c = 0; c < mcmc->chain_count; c++)
+        least = mcmc->chains[c].transition < least ? mcmc->chains[c].transition : least;
+    return least;
+}
+
+static int64_t most_done(const numc_mcmc *mcmc)
+{
+    int64_t most = 0;
+    for (int32_t c = 0; c < mcmc->chain_count; c++)
+        most = mcmc->chains[c].transition > most ? mcmc->chains[c].transition : most;
+    return most;
+}
+
+numc_status numc_mcmc_run(numc_mcmc *mcmc, uint64_t seed)
+{
+    if (mcmc == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(numc_error_status(mcmc->context));
+    int64_t goal = mcmc->goal, more = mcmc->draws * mcmc->options.thin;
+    if (!mcmc->ready || goal == 0)
+        goal = mcmc->warmup + more;
+    else if (least_done(mcmc) >= goal)
+        goal = (most_done(mcmc) > mcmc->warmup ? most_done(mcmc) : mcmc->warmup) + more;
+    NUMC_TRY(begin(mcmc, seed, goal));
+    int32_t threads = mcmc->options.threads > 0 ? mcmc->options.threads : numc__thread_count(mcmc->context->core);
+    threads = threads > mcmc->chain_count ? mcmc->chain_count : threads;
+    numc__threads_run(mcmc->context->core, threads, mcmc->chain_count, run_chain, watch, mcmc->options.interval, mcmc);
+    return finish(mcmc);
+}
+
+numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
+{
+    if (mcmc == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    numc_context *context = mcmc->context;
+    NUMC_TRY(numc_error_status(context));
+    NUMC_REQUIRE(context, chain >= -1 && chain < mcmc->chain_count, NUMC_INDEX, "mcmc: chain %d of %d", (int)chain,
+                 (int)mcmc->chain_count);
+    int64_t goal = mcmc->goal == 0 ? mcmc->warmup + mcmc->draws * mcmc->options.thin : mcmc->goal, furthest = 0;
+    for (int32_t c = 0; c < mcmc->chain_count; c++)
+        if ((chain < 0 || chain == c) && mcmc->chains[c].transition + 1 > furthest)
+            furthest = mcmc->chains[c].transition + 1;
+    if (furthest > goal) {
+        /* beyond what was planned: room by doubling, so that steps stay cheap */
+        goal = furthest;
+        if (rows_for(mcmc, goal) > mcmc->capacity)
+            NUMC_TRY(reserve(mcmc, 2 * mcmc->capacity > rows_for(mcmc, goal) ? 2 * mcmc->capacity : rows_for(mcmc, goal)));
+    }
+    NUMC_TRY(begin(mcmc, seed, goal));
+    for (int32_t c = 0; c < mcmc->chain_count; c++) {
+        if (chain >= 0 && chain != c)
+            continue;
+        numc_status status = advance(&mcmc->chains[c]);
+        if (status != NUMC_OK) {
+            end_chain(&mcmc->chains[c], status);
+            break;
+        }
+    }
+    return finish(mcmc);
+}
+
+void numc_mcmc_cancel(numc_mcmc *mcmc)
+{
+    if (mcmc != NULL)
+        atomic_store_explicit(&mcmc->cancelled, true, memory_order_relaxed);
+}

@@ -1,0 +1,46 @@
+/* target.h - internal: what the MCMC driver needs to know of the thing it samples, be it a density or a model. */
+#ifndef NUMC_INFER_TARGET_H
+#define NUMC_INFER_TARGET_H
+
+#include "base/context.h"
+#include "base/text.h"
+#include "numc/mcmc.h"
+
+/* A stored quantity: `size` doubles at `offset` in a stored draw. */
+typedef struct numc_target_site {
+    const char *name;
+    int32_t rank;
+    const int64_t *shape;
+    int64_t offset, size;
+    bool deterministic;
+} numc_target_site;
+
+/* Memory that the fields point to belongs to the target and lives until `destroy`. A function given a chain is called by one
+ * thread at a time for that chain, for several chains at once unless `serial`. Optional functions may be NULL. */
+typedef struct numc_target {
+    void *user;
+    int32_t dimension;  /* of the unconstrained position */
+    int64_t stored;     /* doubles per stored draw */
+    int32_t site_count; /* in the order of their offsets */
+    const numc_target_site *sites;
+    bool serial;
+    const char *noun; /* for messages: "density", "model" */
+
+    /* Optional: what a chain needs of its own. `lane` is the chain's and outlives it. */
+    numc_status (*chain_open)(void *user, numc_context *lane, void **chain);
+    void (*chain_close)(void *user, numc_context *lane, void *chain);
+    /* As numc_density_fn; an error's message may be set on the chain's lane. */
+    numc_status (*evaluate)(void *user, void *chain, const double *position, double *log_density, double *gradient);
+    /* Writes what is stored of a draw: `stored` doubles. */
+    numc_status (*store)(void *user, void *chain, numc_context *lane, const double *position, double *values);
+    /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. */
+    void (*explain)(void *user, void *chain, numc_context *lane, const double *position, numc_text *text);
+    /* Optional: called once when the sampler is freed. */
+    void (*destroy)(void *user, numc_context *context);
+} numc_target;
+
+/* Takes over `target`: its destroy is called in any case, also when this fails. */
+numc_mcmc *numc__mcmc_new(numc_context *context, const numc_target *target, const numc_mcmc_options *options, size_t size);
+const numc_target *numc__mcmc_target(const numc_mcmc *mcmc);
+
+#endif
