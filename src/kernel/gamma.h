@@ -29,7 +29,7 @@ NUMC_KERNEL_FN double numc_k_lgamma_body(double x)
     double p = numc_k_lgamma_table[piece][0];
     for (int i = 1; i < NUMC_KERNEL_LGAMMA_LENGTH; i++)
         p = p * t + numc_k_lgamma_table[piece][i];
-    return ((x - 1.0) * (x - 2.0)) * p;
+    return ((x - 1.0) * (x - 2.0)) * p + 0.0;              /* +0 at both zeros */
 }
 
 /* lgamma(x) - ((x - 1/2) ln x - x + ln(2 pi)/2) for x >= 8 (Stirling's series). */

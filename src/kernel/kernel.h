@@ -8,6 +8,7 @@
 #include "gamma.h"
 #include "error_function.h"
 #include "logistic.h"
+#include "incomplete.h"
 #include "random.h"
 #include "table.h"
 

@@ -4,8 +4,8 @@
  *
  * Samplers that need more than one uniform number work in the element's own stream, whose key is split(key, n)[i];
  * attempt t of a rejection loop reads that stream's counters (t, lane), so a draw depends on key and index only.
- * uniform, normal, exponential, gumbel, laplace, logistic, cauchy, bernoulli and randint take the same bits through
- * the same formula as JAX and agree with it to the rounding of its transcendental functions.
+ * uniform, normal, exponential, gumbel, laplace, logistic, cauchy, bernoulli take the same bits through the same
+ * formula as JAX and agree with it to the rounding of its transcendental functions.
  */
 #ifndef NUMC_KERNEL_RANDOM_H
 #define NUMC_KERNEL_RANDOM_H
@@ -199,39 +199,44 @@ NUMC_KERNEL_FN double numc_k_sample_geometric(numc_k_u32 k0, numc_k_u32 k1, numc
 }
 
 /*
- * An integer offset in [0, span), span = 0 standing for 2^64. Two words of bits from split(key, 2) are reduced
- * together, (high 2^64 + low) mod span, so the bias is below span / 2^128.
+ * An integer offset in [0, span), span = 0 standing for 2^64: (high 2^64 + low) mod span with the two words from
+ * split(key, 2), so the bias is below span / 2^128. JAX's randint forms the same number and agrees wherever its
+ * product does not overflow, that is for span <= 2^32 (2^16 with 32-bit words).
  */
-NUMC_KERNEL_FN numc_k_u64 numc_k_sample_below64(numc_k_u32 k0, numc_k_u32 k1, numc_k_u64 i, numc_k_u64 span)
+NUMC_KERNEL_FN_LARGE numc_k_u64 numc_k_sample_below64(numc_k_u32 k0, numc_k_u32 k1, numc_k_u64 i, numc_k_u64 span)
 {
     numc_k_key one = numc_k_key_split(k0, k1, 0);
     numc_k_key two = numc_k_key_split(k0, k1, 1);
     numc_k_u64 high = numc_k_bits64(one.first, one.second, i);
     numc_k_u64 low = numc_k_bits64(two.first, two.second, i);
-    numc_k_u64 multiplier;
+    numc_k_u64 rest;
     if (span == 0)
         return low;
-    multiplier = NUMC_KERNEL_U64(0x100000000) % span;
-    multiplier = (multiplier * multiplier) % span;
-    return ((high % span) * multiplier + low % span) % span;
+    rest = high % span;
+    if (span <= NUMC_KERNEL_U64(0x100000000)) {
+        numc_k_u64 multiplier = NUMC_KERNEL_U64(0x100000000) % span;
+        multiplier = (multiplier * multiplier) % span;
+        return (rest * multiplier + low % span) % span;
+    }
+    for (int bit = 63; bit >= 0; bit--) {
+        /* rest = (2 rest + next bit) mod span, where 2 rest may pass 2^64 */
+        numc_k_u64 twice = (rest << 1) | ((low >> bit) & 1u);
+        rest = (rest >> 63) || twice >= span ? twice - span : twice;
+    }
+    return rest;
 }
 
-/* The same with 32-bit words; span = 0 stands for 2^32. */
+/* The same with 32-bit words; span = 0 stands for 2^32, and the bias is below span / 2^64. */
 NUMC_KERNEL_FN numc_k_u32 numc_k_sample_below32(numc_k_u32 k0, numc_k_u32 k1, numc_k_u64 i, numc_k_u32 span)
 {
     numc_k_key one = numc_k_key_split(k0, k1, 0);
     numc_k_key two = numc_k_key_split(k0, k1, 1);
     numc_k_u32 high = numc_k_bits32(one.first, one.second, i);
     numc_k_u32 low = numc_k_bits32(two.first, two.second, i);
-    numc_k_u32 multiplier;
-    if (span == 0)
-        return low;
-    multiplier = 0x10000u % span;
-    multiplier = (multiplier * multiplier) % span;
-    return ((high % span) * multiplier + low % span) % span;
+    return span == 0 ? low : (numc_k_u32)((((numc_k_u64)high << 32) | low) % span);
 }
 
-/* low <= x < high as JAX's randint for int64; low where high <= low. */
+/* low <= x < high; low where high <= low. */
 NUMC_KERNEL_FN numc_k_i64 numc_k_sample_integer(numc_k_u32 k0, numc_k_u32 k1, numc_k_u64 i, numc_k_i64 low,
                                                 numc_k_i64 high)
 {

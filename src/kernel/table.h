@@ -49,7 +49,19 @@
     X(xlogy, numc_k_xlogy)           \
     X(xlog1py, numc_k_xlog1py)       \
     X(polygamma, numc_k_polygamma)   \
-    X(betaln, numc_k_betaln)
+    X(betaln, numc_k_betaln)         \
+    X(gammainc, numc_k_gammainc)     \
+    X(gammaincc, numc_k_gammaincc)   \
+    X(gammainc_da, numc_k_gammainc_da)     \
+    X(gammaincinv, numc_k_gammaincinv)     \
+    X(gammainccinv, numc_k_gammainccinv)
+
+#define NUMC_KERNEL_TERNARY(X)       \
+    X(betainc, numc_k_betainc)       \
+    X(betaincc, numc_k_betaincc)     \
+    X(betainc_da, numc_k_betainc_da) \
+    X(betainc_db, numc_k_betainc_db) \
+    X(betaincinv, numc_k_betaincinv)
 
 /* Draws: X(name, function) with (key word 0, key word 1, index) before the double parameters. */
 #define NUMC_KERNEL_SAMPLE_0(X)                  \

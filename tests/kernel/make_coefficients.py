@@ -181,6 +181,31 @@ def main():
     emit_table("bernoulli_over_factorial", [m.bernoulli(2 * k) / factorial(2 * k) for k in range(1, 13)],
                "B(2k) / (2k)!, k = 1..12: Euler-Maclaurin tail of the Hurwitz zeta function")
 
+    # Temme's expansion of the incomplete gamma functions (DLMF 8.12): with mu = lambda - 1, eta^2/2 = mu - ln(1 + mu),
+    # c_0 = 1/mu - 1/eta and c_k = c_{k-1}'/eta + const/mu, the constant taking out the pole at 0.
+    rows, columns = 10, 18
+    length = columns + 2 * rows + 2
+    alpha = [mpf(0), mpf(1)]                            # mu = sum alpha_n eta^n, from mu mu' = eta (1 + mu)
+    for n in range(2, length + 2):
+        inner = sum(alpha[i] * alpha[n + 1 - i] for i in range(2, n))
+        alpha.append(alpha[n - 1] / (n + 1) - inner / 2)
+    beta = [mpf(1)]                                     # eta / mu
+    for n in range(1, length):
+        beta.append(-sum(alpha[i + 1] * beta[n - i] for i in range(1, n + 1)))
+    c = beta[1:]
+    table = []
+    for k in range(rows):
+        table.append(c[:columns])
+        slope = [c[i] * i for i in range(1, len(c))]    # c' / eta has the pole c'(0) / eta
+        pole = slope[0]
+        c = [slope[i + 1] - pole * beta[i + 1] for i in range(len(slope) - 1)]
+    print(f"/* c_k(eta) of the uniform expansion of Q(a, x), k = 0..{rows - 1}; row: highest power of eta first */")
+    print(f"#define NUMC_KERNEL_TEMME_ROWS {rows}\n#define NUMC_KERNEL_TEMME_LENGTH {columns}")
+    print(f"NUMC_KERNEL_TABLE double numc_k_temme_table[{rows}][{columns}] = {{")
+    for row in table:
+        print("    {" + wrap([hexf(x) for x in row[::-1]])[4:].rstrip(",") + "},")
+    print("};\n")
+
     # Error function.
     def erf_quotient(z):
         x = sqrt(z)

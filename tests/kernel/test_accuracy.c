@@ -13,6 +13,7 @@
 
 typedef double unary_function(double);
 typedef double binary_function(double, double);
+typedef double ternary_function(double, double, double);
 
 /* The distance from |y| to the next larger double. */
 static double last_place(double y)
@@ -165,8 +166,85 @@ static const struct binary_case {
     CASE(logaddexp, numc_k_logaddexp, 4, 4e-16),
     CASE(xlogy, numc_k_xlogy, 3, 0),
     CASE(xlog1py, numc_k_xlog1py, 3, 0),
+    /* Stated: 50 eps for parameters to 1e4 (100 ulp where the last place is half of eps), 1e-12 in the tails. */
+    CASE(gammainc, numc_k_gammainc, 50, 0),
+    CASE(gammaincc, numc_k_gammaincc, 50, 0),
+    CASE(gammainc_tail, numc_k_gammainc, 4500, 0),
+    CASE(gammaincc_tail, numc_k_gammaincc, 4500, 0),
+    CASE(gammaincc_small, numc_k_gammaincc, 50, 0),
+    /* Stated: 1e-10 relative or 1e-14 absolute. */
+    CASE(gammainc_da, numc_k_gammainc_da, 450000, 0),
 #undef CASE
 };
+
+static const struct ternary_case {
+    const char *name;
+    ternary_function *function;
+    const double (*rows)[5];
+    size_t count;
+    double limit;
+    double floor;
+} ternary_cases[] = {
+#define CASE(name, function, limit, floor) {#name, function, table_##name, sizeof table_##name / sizeof *table_##name, limit, floor}
+    CASE(betainc, numc_k_betainc, 50, 0),
+    CASE(betainc_tail, numc_k_betainc, 4500, 0),
+    CASE(betainc_small, numc_k_betainc, 50, 0),
+    CASE(betainc_da, numc_k_betainc_da, 450000, 0),
+    CASE(betainc_db, numc_k_betainc_db, 450000, 0),
+#undef CASE
+};
+
+static void test_ternary(void **state)
+{
+    int good = 1;
+    (void)state;
+    for (size_t c = 0; c < sizeof ternary_cases / sizeof *ternary_cases; c++) {
+        const struct ternary_case *t = &ternary_cases[c];
+        struct worst worst = {0, 0, 0, 0};
+        for (size_t i = 0; i < t->count; i++) {
+            const double *r = t->rows[i];
+            measure(&worst, t->function(r[0], r[1], r[2]), r[3], r[4], t->floor, r[0], r[1]);
+        }
+        good &= report(t->name, t->count, &worst, t->limit, t->floor);
+    }
+    assert_true(good);
+}
+
+/*
+ * Inverses: x from the nearest double of P(a, x) has to come back. Rounding P by half a place moves x by
+ * eps P / (2 x density); the function's own error counts 16 eps of P more, and x has 8 eps of its own.
+ */
+static void test_inverses(void **state)
+{
+    double worst = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof table_gammainc / sizeof *table_gammainc; i++) {
+        const double *r = table_gammainc[i];
+        double density = r[0] * numc_k_gamma_prefix(r[0], r[1]);
+        double allowed = 0x1p-52 * (8 + 16 * r[2] / density);
+        double error = fabs(numc_k_gammaincinv(r[0], r[2]) / r[1] - 1);
+        double q = numc_k_gammaincc(r[0], r[1]);
+        double allowed_q = 0x1p-52 * (8 + 16 * q / density);
+        double error_q = fabs(numc_k_gammainccinv(r[0], q) / r[1] - 1);
+        worst = fmax(worst, fmax(error / allowed, error_q / allowed_q));
+        if (error > allowed || error_q > allowed_q)
+            print_message("gammaincinv(%.17g, %.17g): %g and %g of allowed\n", r[0], r[2], error / allowed, error_q / allowed_q);
+    }
+    print_message("gammaincinv: largest error %.3f of the allowed one\n", worst);
+    assert_true(worst <= 1);
+    worst = 0;
+    for (size_t i = 0; i < sizeof table_betainc / sizeof *table_betainc; i++) {
+        const double *r = table_betainc[i];
+        double density = numc_k_beta_prefix(r[0], r[1], r[2], 1 - r[2]) / (1 - r[2]);
+        double allowed = 0x1p-52 * (8 + 16 * r[3] / density);
+        double error = fabs(numc_k_betaincinv(r[0], r[1], r[3]) / r[2] - 1);
+        worst = fmax(worst, error / allowed);
+        if (error > allowed)
+            print_message("betaincinv(%.17g, %.17g, %.17g): %g of allowed\n", r[0], r[1], r[3], error / allowed);
+    }
+    print_message("betaincinv: largest error %.3f of the allowed one\n", worst);
+    assert_true(worst <= 1);
+}
 
 static void test_binary(void **state)
 {
@@ -191,6 +269,8 @@ int main(void)
         cmocka_unit_test(test_gamma_negative),
         cmocka_unit_test(test_polygamma_negative),
         cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_ternary),
+        cmocka_unit_test(test_inverses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
