@@ -262,7 +262,16 @@ static double remainder_real(double a, double b)
     X(XLOGY, xlogy, numc_k_xlogy(x, y))                                                              \
     X(XLOG1PY, xlog1py, numc_k_xlog1py(x, y))                                                        \
     X(POLYGAMMA, polygamma, numc_k_polygamma(x, y))                                                \
-    X(BETALN, betaln, numc_k_betaln(x, y))
+    X(BETALN, betaln, numc_k_betaln(x, y))                                                         \
+    X(GAMMAINC, gammainc, numc_k_gammainc(x, y))                                                   \
+    X(GAMMAINCC, gammaincc, numc_k_gammaincc(x, y))                                                \
+    X(GAMMAINC_DA, gammainc_da, numc_k_gammainc_da(x, y))                                          \
+    X(GAMMAINCINV, gammaincinv, numc_k_gammaincinv(x, y))
+#define REAL_TERNARY(X)                                                                            \
+    X(BETAINC, betainc, numc_k_betainc(x, y, z))                                                   \
+    X(BETAINC_DA, betainc_da, numc_k_betainc_da(x, y, z))                                          \
+    X(BETAINC_DB, betainc_db, numc_k_betainc_db(x, y, z))                                          \
+    X(BETAINCINV, betaincinv, numc_k_betaincinv(x, y, z))
 /* X(NAME, name, formula): one draw from key and counter `draw` (three arguments), then parameters. */
 #define RANDOM_DRAW(X) X(RANDOM_EXPONENTIAL, random_exponential, numc_k_sample_exponential(draw))
 #define RANDOM_DRAW_1(X)                                                                           \
@@ -304,6 +313,9 @@ REAL_UNARY(X)
 #undef X
 #define X(NAME, name, formula) WIDE_FUNCTIONS(name, LOAD_2, formula)
 REAL_BINARY(X)
+#undef X
+#define X(NAME, name, formula) WIDE_FUNCTIONS(name, LOAD_3, formula)
+REAL_TERNARY(X)
 #undef X
 #define X(NAME, name, formula) WIDE_FUNCTIONS(name, LOAD_KEY_0, formula)
 RANDOM_DRAW(X)
@@ -418,7 +430,7 @@ static const numc_ref_scalar integer_table[NUMC_SCALAR_LIMIT][NUMC_DTYPE_COUNT] 
 
 static const numc_ref_scalar real_table[NUMC_SCALAR_LIMIT][NUMC_DTYPE_COUNT] = {
 #define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = {REAL_CELLS(name)},
-    EXACT_UNARY(X) EXACT_BINARY(X) REAL_PREDICATE(X) REAL_UNARY(X) REAL_BINARY(X)
+    EXACT_UNARY(X) EXACT_BINARY(X) REAL_PREDICATE(X) REAL_UNARY(X) REAL_BINARY(X) REAL_TERNARY(X)
     RANDOM_DRAW(X) RANDOM_DRAW_1(X) RANDOM_DRAW_2(X)
 #undef X
     [NUMC_SCALAR_RANDOM_NORMAL] = {REAL_CELLS(random_normal)},

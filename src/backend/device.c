@@ -5,9 +5,9 @@
 
 static void state_close(numc_core *core, numc_backend_state *state)
 {
+    numc__fallback_end(state);
     if (state->open.device != NULL)
         state->plugin.device_close(state->open.device);
-    numc__fallback_end(state);
     numc__state_free(core, state);
 }
 
@@ -26,11 +26,10 @@ static numc_backend_device *device_open(numc_context *context)
     numc_backend_state *state = numc__state_new(context);
     if (state == NULL)
         return NULL;
-    if (numc__backend_open(context, state) != NUMC_OK) {
+    if (numc__backend_open(context, state) != NUMC_OK || numc__fallback_fill(context, state) != NUMC_OK) {
         state_close(core, state);
         return NULL;
     }
-    numc__fallback_fill(state);
     pthread_mutex_lock(&core->lock);
     numc_backend_state *first = core->slots[NUMC_SLOT_DEVICE];
     if (first == NULL) {

@@ -3,6 +3,7 @@
 
 #include "backend/internal.h"
 #include "base/text.h"
+#include "base/threads.h"
 
 static void *host_allocate(void *user, void *pointer, size_t old_size, size_t size)
 {
@@ -63,15 +64,12 @@ void numc__host_message(numc_backend_state *state, int32_t status, char *text, s
 
 static int32_t host_thread_count(void *user)
 {
-    (void)user;
-    return 1;
+    return numc__thread_count(((numc_backend_state *)user)->open.core);
 }
 
 static void host_parallel_for(void *user, int64_t count, numc_host_task body, void *task)
 {
-    (void)user;
-    for (int64_t i = 0; i < count; i++)
-        body(task, i);
+    numc__parallel_for(((numc_backend_state *)user)->open.core, count, body, task);
 }
 
 static int32_t host_kernel_interpret(void *user, const numc_kernel_source *source,

@@ -46,10 +46,11 @@ void numc__state_free(numc_core *core, numc_backend_state *state);
 numc_status numc__backend_open(numc_context *context, numc_backend_state *state);
 
 /* fallback.c: fills the holes of state->open.table from state->plugin, once the device is open. */
-void numc__fallback_fill(numc_backend_state *state);
+numc_status numc__fallback_fill(numc_context *context, numc_backend_state *state);
 void numc__fallback_end(numc_backend_state *state);
 
-/* secure_getenv: NULL in a setuid program. `secure` is for the test of that rule. */
+/* An environment variable; NULL in a setuid program, whose environment is the caller's and not to be trusted. */
 const char *numc__environment(const char *name);
+const char *numc__environment_if(bool trusted, const char *name);
 
 #endif

@@ -35,5 +35,8 @@ bool numc__scalar_admits(uint32_t operation, numc_dtype dtype)
         return false;
     if (operation == NUMC_SCALAR_RANDOM_BITS)
         return dtype == NUMC_UINT64;
+    if (dtype == NUMC_BOOL)
+        if (operation == NUMC_SCALAR_BITWISE_LEFT_SHIFT || operation == NUMC_SCALAR_BITWISE_RIGHT_SHIFT)
+            return false;
     return (admitted[info->operands] & (unsigned)numc_dtype_kind(dtype)) != 0;
 }

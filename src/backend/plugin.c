@@ -1,0 +1,257 @@
+/* plugin.c - where backends are looked for, and whether one file is a backend this library can use. */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "backend/plugin.h"
+#include "numc_build.h"
+
+#define FILE_PREFIX "numc-"
+#define FILE_SUFFIX ".so"
+
+const char *numc__environment_if(bool trusted, const char *name)
+{
+    return trusted ? getenv(name) : NULL;
+}
+
+const char *numc__environment(const char *name)
+{
+    return numc__environment_if(getauxval(AT_SECURE) == 0, name);
+}
+
+/* ---- directories --------------------------------------------------------------------------------------------------------- */
+
+static numc_status add_directory(numc_context *context, numc_search *search, const char *path, size_t length)
+{
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    if (length == 0 || path[0] != '/' || length >= NUMC_PATH_SIZE) /* never relative to the current directory */
+        return NUMC_OK;
+    char *copy = numc__allocate(context, length + 1);
+    if (copy == NULL)
+        return NUMC_MEMORY;
+    memcpy(copy, path, length);
+    copy[length] = '\0';
+    bool known = search->count == NUMC_SEARCH_DIRECTORIES;
+    for (size_t i = 0; i < search->count && !known; i++)
+        known = strcmp(search->directories[i], copy) == 0;
+    if (known)
+        numc__free(context, copy, length + 1);
+    else
+        search->directories[search->count++] = copy;
+    return NUMC_OK;
+}
+
+static numc_status add_list(numc_context *context, numc_search *search, const char *list)
+{
+    while (list != NULL && *list != '\0') {
+        size_t length = strcspn(list, ":");
+        NUMC_TRY(add_directory(context, search, list, length));
+        list += length + (list[length] == ':');
+    }
+    return NUMC_OK;
+}
+
+/* The folder libnumc was loaded from. A relative name (a program found through the current directory) is not followed. */
+static bool own_directory(char path[NUMC_PATH_SIZE])
+{
+    static const char anchor = 0;
+    Dl_info info;
+    if (dladdr(&anchor, &info) == 0 || info.dli_fname == NULL || info.dli_fname[0] != '/')
+        return false;
+    char *real = realpath(info.dli_fname, NULL);
+    if (real == NULL)
+        return false;
+    char *slash = strrchr(real, '/');
+    size_t length = slash == NULL || slash == real ? 1 : (size_t)(slash - real);
+    bool fits = length < NUMC_PATH_SIZE;
+    if (fits) {
+        memcpy(path, real, length);
+        path[length] = '\0';
+    }
+    free(real);
+    return fits;
+}
+
+numc_status numc__search_begin(numc_context *context, numc_search *search)
+{
+    memset(search, 0, sizeof *search);
+    const char *list = context->core->backend_path;
+    NUMC_TRY(add_list(context, search, list != NULL ? list : numc__environment("NUMC_BACKEND_PATH")));
+    char own[NUMC_PATH_SIZE], below[NUMC_PATH_SIZE];
+    if (own_directory(own)) {
+        NUMC_TRY(add_directory(context, search, own, strlen(own)));
+        size_t length = numc__format(below, sizeof below, "%s/numc", own);
+        if (length < sizeof below)
+            NUMC_TRY(add_directory(context, search, below, length));
+    }
+    return add_directory(context, search, NUMC_PLUGIN_DIRECTORY, strlen(NUMC_PLUGIN_DIRECTORY));
+}
+
+void numc__search_end(numc_context *context, numc_search *search)
+{
+    for (size_t i = 0; i < search->count; i++)
+        numc__string_free(context, search->directories[i]);
+    search->count = 0;
+}
+
+bool numc__backend_name_ok(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+    return length > 0 && length < NUMC_BACKEND_NAME_SIZE && name[length] == '\0';
+}
+
+bool numc__plugin_path(char path[NUMC_PATH_SIZE], const char *directory, const char *name)
+{
+    size_t length = numc__format(path, NUMC_PATH_SIZE, "%s%s" FILE_PREFIX "%s" FILE_SUFFIX, directory,
+                                 strcmp(directory, "/") == 0 ? "" : "/", name);
+    return length < NUMC_PATH_SIZE;
+}
+
+static int is_plugin(const struct dirent *entry)
+{
+    char name[NUMC_BACKEND_NAME_SIZE];
+    size_t length = strlen(entry->d_name), ends = sizeof FILE_PREFIX - 1 + sizeof FILE_SUFFIX - 1;
+    if (length <= ends || length - ends >= sizeof name ||
+        strncmp(entry->d_name, FILE_PREFIX, sizeof FILE_PREFIX - 1) != 0 ||
+        strcmp(entry->d_name + length - (sizeof FILE_SUFFIX - 1), FILE_SUFFIX) != 0)
+        return 0;
+    memcpy(name, entry->d_name + sizeof FILE_PREFIX - 1, length - ends);
+    name[length - ends] = '\0';
+    return numc__backend_name_ok(name);
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+void numc__plugin_scan(const char *directory, void (*found)(void *user, const char *name), void *user)
+{
+    struct dirent **entries;
+    int count = scandir(directory, &entries, is_plugin, by_bytes);
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(entries[i]->d_name) - (sizeof FILE_SUFFIX - 1);
+        entries[i]->d_name[length] = '\0';
+        found(user, entries[i]->d_name + sizeof FILE_PREFIX - 1);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+}
+
+const char *const numc__backend_known[] = {"ref", "cpu", "cuda", "opencl", NULL};
+
+const char *numc__backend_hint(const char *name)
+{
+    static const struct {
+        const char *name, *hint;
+    } hints[] = {
+        {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs SLEEF, OpenBLAS and LAPACKE"},
+        {"cuda", "this version of libnumc has no source of it"},
+        {"opencl", "this version of libnumc has no source of it"},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (strcmp(hints[i].name, name) == 0)
+            return hints[i].hint;
+    return NULL;
+}
+
+/* ---- one file ------------------------------------------------------------------------------------------------------------- */
+
+#define SLOT(name) {#name, offsetof(numc_backend, name)}
+typedef struct slot_row {
+    const char *name;
+    size_t offset;
+} slot_row;
+
+static const slot_row required_slots[] = {
+    SLOT(device_count),  SLOT(device_describe), SLOT(device_open),    SLOT(device_close),
+    SLOT(memory_allocate), SLOT(memory_release), SLOT(memory_upload), SLOT(memory_download),
+    SLOT(memory_copy),   SLOT(synchronize),     SLOT(kernel_build),   SLOT(kernel_run),
+    SLOT(kernel_release), SLOT(matmul),
+};
+
+/* All of a group or none. */
+static const slot_row groups[][3] = {
+    {SLOT(launch_prepare), SLOT(launch_run), SLOT(launch_release)},
+    {SLOT(program_build), SLOT(program_run), SLOT(program_release)},
+};
+
+static bool has_slot(const numc_backend *table, const slot_row *slot)
+{
+    void (*function)(void);
+    memcpy(&function, (const char *)table + slot->offset, sizeof function);
+    return function != NULL;
+}
+
+bool numc__plugin_check(const numc_backend *given, const char *name, numc_backend *table, numc_text *reason)
+{
+    enum { REQUIRED_SIZE = offsetof(numc_backend, matmul) + sizeof(void (*)(void)) };
+    memset(table, 0, sizeof *table);
+    if (given == NULL) {
+        numc__text_add(reason, "speaks no ABI up to libnumc's, which is %u", NUMC_BACKEND_ABI);
+        return false;
+    }
+    if (given->abi != NUMC_BACKEND_ABI) {
+        numc__text_add(reason, "has ABI %u, libnumc has ABI %u", given->abi, NUMC_BACKEND_ABI);
+        return false;
+    }
+    if (given->size < REQUIRED_SIZE) {
+        numc__text_add(reason, "has a table of %llu bytes, libnumc needs at least %zu (its own has %zu)",
+                       (unsigned long long)given->size, (size_t)REQUIRED_SIZE, sizeof *table);
+        return false;
+    }
+    memcpy(table, given, given->size < sizeof *table ? (size_t)given->size : sizeof *table);
+    bool good = true;
+    for (size_t i = 0; i < sizeof required_slots / sizeof *required_slots; i++)
+        if (!has_slot(table, &required_slots[i])) {
+            numc__text_add(reason, "%s%s", good ? "lacks the required slots " : ", ", required_slots[i].name);
+            good = false;
+        }
+    for (size_t g = 0; g < sizeof groups / sizeof *groups && good; g++) {
+        int present = has_slot(table, &groups[g][0]) + has_slot(table, &groups[g][1]) + has_slot(table, &groups[g][2]);
+        if (present != 0 && present != 3) {
+            numc__text_add(reason, "has only some of %s, %s, %s", groups[g][0].name, groups[g][1].name,
+                           groups[g][2].name);
+            good = false;
+        }
+    }
+    if (good && (table->name == NULL || !numc__backend_name_ok(table->name))) {
+        numc__text_add(reason, "has no acceptable name");
+        good = false;
+    }
+    if (good && name != NULL && strcmp(name, table->name) != 0) {
+        numc__text_add(reason, "calls itself '%s'", table->name);
+        good = false;
+    }
+    if (good && table->program_build != NULL &&
+        (table->build_id == NULL || strcmp(table->build_id, NUMC_BUILD_ID) != 0)) {
+        table->program_build = NULL; /* experimental slots are for plugins of exactly this build */
+        table->program_run = NULL;
+        table->program_release = NULL;
+    }
+    return good;
+}
+
+/* Never unmapped: kernels, messages and worker threads of the plugin may outlive the context. */
+bool numc__plugin_load(const char *path, const char *name, numc_backend *table, numc_text *reason)
+{
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (object == NULL) {
+        const char *message = dlerror();
+        numc__text_add(reason, "%s", message != NULL ? message : "could not be loaded");
+        return false;
+    }
+    void *symbol = dlsym(object, NUMC_BACKEND_QUERY_NAME);
+    if (symbol == NULL) {
+        numc__text_add(reason, "exports no %s: it is no backend", NUMC_BACKEND_QUERY_NAME);
+        return false;
+    }
+    numc_backend_query_fn query;
+    memcpy(&query, &symbol, sizeof query);
+    return numc__plugin_check(query(NUMC_BACKEND_ABI), name, table, reason);
+}
