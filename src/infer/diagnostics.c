@@ -2,9 +2,8 @@
  * Formulas as named in numc/diagnostics.h; every public function is one load of a workspace and one estimate. */
 #include "infer/diagnostics.h"
 #include "kernel/error_function.h"
-#include "kernel/gamma.h"
+#include "kernel/incomplete.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -411,43 +410,6 @@ static numc_status mcse_sd(numc_diagnostics *w, double *error)
     return NUMC_OK;
 }
 
-/* I_x(a, b) by its continued fraction (Lentz; DLMF 8.17.22), from the side where it converges fast. */
-static double beta_cdf(double x, double a, double b)
-{
-    if (x <= 0 || x >= 1)
-        return x <= 0 ? 0 : 1;
-    if (x > (a + 1) / (a + b + 2))
-        return 1 - beta_cdf(1 - x, b, a);
-    double front = exp(numc_k_lgamma(a + b) - numc_k_lgamma(a) - numc_k_lgamma(b) + a * log(x) + b * log1p(-x)) / a;
-    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), f = d;
-    for (int m = 1; m < 10000; m++) {
-        double up = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        double down = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1 / (1 + up * d);
-        c = 1 + up / c;
-        f *= c * d;
-        d = 1 / (1 + down * d);
-        c = 1 + down / c;
-        f *= c * d;
-        if (fabs(c * d - 1) < 4 * DBL_EPSILON)
-            break;
-    }
-    return front * f;
-}
-
-static double beta_quantile(double p, double a, double b)
-{
-    double lo = 0, hi = 1;
-    for (int i = 0; i < 60; i++) {
-        double mid = 0.5 * (lo + hi);
-        if (beta_cdf(mid, a, b) < p)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return 0.5 * (lo + hi);
-}
-
 static numc_status mcse_quantile(numc_diagnostics *w, double probability, double *error)
 {
     double ess;
@@ -457,7 +419,7 @@ static numc_status mcse_quantile(numc_diagnostics *w, double probability, double
         return NUMC_OK;
     /* Phi(-1) and Phi(1) */
     double a = ess * probability + 1, b = ess * (1 - probability) + 1;
-    double low = beta_quantile(0.15865525393145705, a, b), high = beta_quantile(0.84134474606854295, a, b);
+    double low = numc_k_betaincinv(a, b, 0.15865525393145705), high = numc_k_betaincinv(a, b, 0.84134474606854295);
     int64_t from = (int64_t)floor(low * (double)w->total), to = (int64_t)ceil(high * (double)w->total);
     from = from < 1 ? 1 : from;
     to = to > w->total ? w->total : to;

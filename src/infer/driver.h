@@ -25,6 +25,7 @@ typedef struct numc_chain {
     numc_metric_estimate estimate;
     double *estimate_memory;
     int32_t window; /* next window of the schedule */
+    int tries; /* starting points tried in vain */
     bool placed, searches; /* searches: a step size is looked for before the next transition */
     int64_t transition;
     numc_status status; /* why it ended early */

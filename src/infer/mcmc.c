@@ -353,9 +353,11 @@ static int32_t bad_gradient(const numc_chain *chain)
     return -1;
 }
 
-static numc_status init_failure(numc_chain *chain, int tries)
+/* Says why a chain found no starting point; on the thread that called, after all chains came to rest. */
+static numc_status explain_start(numc_chain *chain)
 {
     numc_mcmc *mcmc = chain->mcmc;
+    int tries = chain->tries;
     const numc_target *target = &mcmc->target;
     numc_text text;
     numc__text_begin(&text, mcmc->context->core);
@@ -381,8 +383,9 @@ static numc_status init_failure(numc_chain *chain, int tries)
         numc__text_add_double(&text, chain->memory[numc_k_nuts_current_gradient(&chain->nuts) + bad]);
     }
     if (target->explain != NULL)
-        target->explain(target->user, chain->state, chain->lane, chain->memory + numc_k_nuts_current(&chain->nuts), &text);
-    numc_status status = numc__fail(chain->lane, NUMC_INITIALIZATION, "%s", text.failed ? "out of memory" : text.data);
+        target->explain(target->user, chain->state, mcmc->context, chain->memory + numc_k_nuts_current(&chain->nuts), &text);
+    numc_error_clear(mcmc->context); /* what explaining ran into says less than what it explains */
+    numc_status status = numc__fail(mcmc->context, NUMC_INITIALIZATION, "%s", text.failed ? "out of memory" : text.data);
     numc__text_end(&text);
     return status;
 }
@@ -409,7 +412,8 @@ static numc_status place(numc_chain *chain)
             return NUMC_OK;
         }
     }
-    return init_failure(chain, tries);
+    chain->tries = tries;
+    return NUMC_INITIALIZATION;
 }
 
 static numc_status search_step(numc_chain *chain)
@@ -635,6 +639,7 @@ static numc_status begin(numc_mcmc *mcmc, uint64_t seed, int64_t goal)
         chain->nuts.key = numc_k_nuts_fold(numc_k_key_from_seed(seed), (numc_k_u64)c);
         chain->status = NUMC_OK;
         chain->failed = false;
+        chain->tries = 0;
     }
     return NUMC_OK;
 }
@@ -650,6 +655,8 @@ static numc_status finish(numc_mcmc *mcmc)
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         numc_chain *chain = &mcmc->chains[c];
         if (chain->failed) {
+            if (numc_error_status(context) == NUMC_OK && !chain->placed && chain->tries > 0)
+                explain_start(chain);
             numc__error_join(context, chain->lane);
             status = numc_error_status(context);
             numc_error_clear(chain->lane);

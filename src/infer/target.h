@@ -33,8 +33,9 @@ typedef struct numc_target {
     numc_status (*evaluate)(void *user, void *chain, const double *position, double *log_density, double *gradient);
     /* Writes what is stored of a draw: `stored` doubles. */
     numc_status (*store)(void *user, void *chain, numc_context *lane, const double *position, double *values);
-    /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. */
-    void (*explain)(void *user, void *chain, numc_context *lane, const double *position, numc_text *text);
+    /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. Called on the thread
+     * and with the context of the sampler's caller, no chain being at work. */
+    void (*explain)(void *user, void *chain, numc_context *context, const double *position, numc_text *text);
     /* Optional: called once when the sampler is freed. */
     void (*destroy)(void *user, numc_context *context);
 } numc_target;
