@@ -1,0 +1,116 @@
+/* block.h - internal to the cpu backend: block functions, the loops over one operation, and how they are found.
+ *
+ * A block function computes n results. Its operands are arrays of n values, or, by variant, single values. `out` may be one
+ * of the operands exactly, never overlap one partly. The same element gives the same bits at every position and length.
+ * The files block_*.c are compiled once for the plain machine and once for AVX2; one of the tables is picked at run time. */
+#ifndef NUMC_CPU_BLOCK_H
+#define NUMC_CPU_BLOCK_H
+
+#include "numc/backend.h"
+
+typedef void (*numc_block_fn)(size_t n, void *out, const void *a, const void *b, const void *c, const void *d);
+
+/* Variants of a row. One operand: [0]. Two: [0] both arrays, [1] the first single, [2] the second single. WHERE:
+ * [0] all arrays, [1] the first value single, [2] the second, [3] both. NULL: the planner spreads single operands out. */
+typedef struct numc_block_row {
+    uint16_t operation;
+    uint16_t dtype;
+    numc_block_fn variants[4];
+} numc_block_row;
+
+/* A reduction at a dtype. The state is 8 lanes of the dtype (ARGMAX, ARGMIN: numc_block_extreme). */
+typedef struct numc_block_reduction {
+    uint16_t reduction;
+    uint16_t dtype;
+    uint32_t lane_size;
+    union {
+        double real64;
+        float real32;
+        uint64_t integer;
+        unsigned char bytes[8];
+    } identity;
+    /* lanes[i mod 8] combined with a[i]; a starts at an iteration that is a multiple of 8 */
+    void (*accumulate)(size_t n, void *lanes, const void *a);
+    /* lanes joined by ((0+4)+(2+6)) + ((1+5)+(3+7)) */
+    void (*finish)(void *out, const void *lanes);
+    /* identity, accumulate and finish at once */
+    void (*whole)(size_t n, void *out, const void *a);
+    /* out = a combined with b, elementwise */
+    numc_block_fn combine;
+} numc_block_reduction;
+
+/* State of ARGMAX and ARGMIN: index -1 before the first iteration. */
+typedef struct numc_block_extreme {
+    int64_t index;
+    union {
+        uint64_t integer;
+        double real64;
+        float real32;
+        unsigned char bytes[8];
+    } value;
+} numc_block_extreme;
+
+typedef struct numc_block_argument {
+    uint16_t reduction;
+    uint16_t dtype;
+    void (*accumulate)(size_t n, numc_block_extreme *state, const void *a, int64_t first);
+} numc_block_argument;
+
+/* Movement by element size; steps are in bytes. */
+typedef struct numc_block_memory {
+    uint32_t size;
+    void (*copy)(size_t n, void *out, const void *in);
+    void (*fill)(size_t n, void *out, const void *value);
+    void (*load)(size_t n, void *out, const void *in, int64_t step);
+    void (*store)(size_t n, void *out, const void *in, int64_t step);
+    /* element i is at base + i step + index[i] index_step */
+    void (*load_indexed)(size_t n, void *out, const void *base, int64_t step, const int64_t *index,
+                         int64_t index_step);
+    void (*store_indexed)(size_t n, void *base, const void *in, int64_t step, const int64_t *index,
+                          int64_t index_step);
+} numc_block_memory;
+
+typedef struct numc_block_rows {
+    const numc_block_row *rows;
+    size_t count;
+} numc_block_rows;
+
+typedef struct numc_blocks {
+    const char *name;
+    numc_block_rows (*arithmetic)(uint32_t dtype);
+    numc_block_rows (*mathematics)(uint32_t dtype);
+    numc_block_fn (*convert)(uint32_t to, uint32_t from);
+    const numc_block_reduction *(*reduction)(uint32_t reduction, uint32_t dtype);
+    const numc_block_argument *(*argument)(uint32_t reduction, uint32_t dtype);
+    const numc_block_memory *(*memory)(uint32_t size);
+    void (*iota)(size_t n, int64_t *out, int64_t first);
+} numc_blocks;
+
+const numc_blocks *numc_cpu_blocks_plain(void);
+const numc_blocks *numc_cpu_blocks_avx2(void);
+
+#ifndef NUMC_BLOCK_SET
+#define NUMC_BLOCK_SET plain
+#endif
+#define NUMC_BLOCK_JOIN_(name, set) numc_cpu_##name##_##set
+#define NUMC_BLOCK_JOIN(name, set) NUMC_BLOCK_JOIN_(name, set)
+#define NUMC_BLOCK(name) NUMC_BLOCK_JOIN(name, NUMC_BLOCK_SET)
+
+numc_block_rows NUMC_BLOCK(arithmetic)(uint32_t dtype);
+numc_block_rows NUMC_BLOCK(mathematics)(uint32_t dtype);
+numc_block_fn NUMC_BLOCK(convert)(uint32_t to, uint32_t from);
+const numc_block_reduction *NUMC_BLOCK(reduction)(uint32_t reduction, uint32_t dtype);
+const numc_block_argument *NUMC_BLOCK(argument)(uint32_t reduction, uint32_t dtype);
+const numc_block_memory *NUMC_BLOCK(memory)(uint32_t size);
+void NUMC_BLOCK(iota)(size_t n, int64_t *out, int64_t first);
+
+/* Before a loop whose iterations touch only their own elements. */
+#if defined(__clang__)
+#define NUMC_BLOCK_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define NUMC_BLOCK_LOOP _Pragma("GCC ivdep")
+#else
+#define NUMC_BLOCK_LOOP
+#endif
+
+#endif

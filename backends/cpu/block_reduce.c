@@ -1,0 +1,205 @@
+/* block_reduce.c - block functions that combine values: 8 lanes, lane l taking the elements i = l mod 8 in increasing i, joined
+ * as ((0+4)+(2+6)) + ((1+5)+(3+7)). The lanes are written out so that compilers keep them in vector registers; the order,
+ * and with it every bit, is the same whatever the instruction set. */
+#include <math.h>
+#include <string.h>
+
+#include "block_template.h"
+
+/* The tail's length is written as n mod 8 so that compilers see it stays inside the lanes. */
+#define DEFINE_LANES(name, T)                                                                      \
+    static inline void name##_lanes(size_t n, T *restrict lanes, const T *a)                       \
+    {                                                                                              \
+        T lane[8];                                                                                 \
+        memcpy(lane, lanes, sizeof lane);                                                          \
+        const size_t rest = n & 7;                                                                 \
+        for (; n >= 8; n -= 8, a += 8)                                                             \
+            for (size_t k = 0; k < 8; ++k)                                                         \
+                lane[k] = name##_pair(lane[k], a[k]);                                              \
+        for (size_t k = 0; k < rest; ++k)                                                          \
+            lane[k] = name##_pair(lane[k], a[k]);                                                  \
+        memcpy(lanes, lane, sizeof lane);                                                          \
+    }
+/* Sums and products of floats, the ones that matter most, with the lanes as two vectors. */
+#if defined(__GNUC__)
+typedef double half_f64 __attribute__((vector_size(32)));
+typedef float half_f32 __attribute__((vector_size(16)));
+#define DEFINE_VECTOR_LANES(name, T, V, operator)                                                  \
+    static inline void name##_lanes(size_t n, T *restrict lanes, const T *a)                       \
+    {                                                                                              \
+        const size_t rest = n & 7;                                                                 \
+        if (n >= 8) {                                                                              \
+            V low, high, x, y;                                                                     \
+            memcpy(&low, lanes, sizeof low);                                                       \
+            memcpy(&high, lanes + 4, sizeof high);                                                 \
+            for (; n >= 8; n -= 8, a += 8) {                                                       \
+                memcpy(&x, a, sizeof x);                                                           \
+                memcpy(&y, a + 4, sizeof y);                                                       \
+                low = low operator x;                                                              \
+                high = high operator y;                                                            \
+            }                                                                                      \
+            memcpy(lanes, &low, sizeof low);                                                       \
+            memcpy(lanes + 4, &high, sizeof high);                                                 \
+        }                                                                                          \
+        for (size_t k = 0; k < rest; ++k)                                                          \
+            lanes[k] = lanes[k] operator a[k];                                                     \
+    }
+#else
+#define DEFINE_VECTOR_LANES(name, T, V, operator) DEFINE_LANES(name, T)
+#endif
+
+/* combine(x, y): x the lane, y the element. */
+#define DEFINE_REDUCTION(name, T, identity_value, formula, define_lanes)                           \
+    static inline T name##_pair(T x, T y)                                                          \
+    {                                                                                              \
+        return (T)(formula);                                                                       \
+    }                                                                                              \
+    define_lanes                                                                                   \
+    static inline T name##_join(const T *lane)                                                     \
+    {                                                                                              \
+        return name##_pair(                                                                        \
+            name##_pair(name##_pair(lane[0], lane[4]), name##_pair(lane[2], lane[6])),             \
+            name##_pair(name##_pair(lane[1], lane[5]), name##_pair(lane[3], lane[7])));            \
+    }                                                                                              \
+    static void name##_accumulate(size_t n, void *lanes, const void *a)                            \
+    {                                                                                              \
+        name##_lanes(n, lanes, a);                                                                 \
+    }                                                                                              \
+    static void name##_finish(void *out, const void *lanes)                                        \
+    {                                                                                              \
+        *(T *)out = name##_join(lanes);                                                            \
+    }                                                                                              \
+    static void name##_whole(size_t n, void *out, const void *a)                                   \
+    {                                                                                              \
+        T lanes[8];                                                                                \
+        for (size_t k = 0; k < 8; ++k)                                                             \
+            lanes[k] = (T)(identity_value);                                                        \
+        name##_lanes(n, lanes, a);                                                                 \
+        *(T *)out = name##_join(lanes);                                                            \
+    }                                                                                              \
+    static void name##_combine(BLOCK_PARAMETERS)                                                   \
+    {                                                                                              \
+        const T *a = pa, *b = pb;                                                                  \
+        T *r = out;                                                                                \
+        UNUSED_AFTER_2;                                                                            \
+        NUMC_BLOCK_LOOP                                                                            \
+        for (size_t i = 0; i < n; ++i)                                                             \
+            r[i] = name##_pair(a[i], b[i]);                                                        \
+    }
+
+#define ROW(REDUCTION, DTYPE, name, T, field, value)                                               \
+    {NUMC_REDUCTION_##REDUCTION, DTYPE, sizeof(T), {.field = value}, name##_accumulate,            \
+     name##_finish, name##_whole, name##_combine}
+
+#define DEFINE_INTEGER(s, T, U, least, most)                                                       \
+    DEFINE_REDUCTION(sum_##s, T, 0, (U)x + (U)y, DEFINE_LANES(sum_##s, T))                         \
+    DEFINE_REDUCTION(prod_##s, T, 1, (U)x *(U)y, DEFINE_LANES(prod_##s, T))                        \
+    DEFINE_REDUCTION(max_##s, T, least, x > y ? x : y, DEFINE_LANES(max_##s, T))                   \
+    DEFINE_REDUCTION(min_##s, T, most, x < y ? x : y, DEFINE_LANES(min_##s, T))
+DEFINE_INTEGER(i8, int8_t, uint32_t, INT8_MIN, INT8_MAX)
+DEFINE_INTEGER(i16, int16_t, uint32_t, INT16_MIN, INT16_MAX)
+DEFINE_INTEGER(i32, int32_t, uint32_t, INT32_MIN, INT32_MAX)
+DEFINE_INTEGER(i64, int64_t, uint64_t, INT64_MIN, INT64_MAX)
+DEFINE_INTEGER(u8, uint8_t, uint32_t, 0, UINT8_MAX)
+DEFINE_INTEGER(u16, uint16_t, uint32_t, 0, UINT16_MAX)
+DEFINE_INTEGER(u32, uint32_t, uint32_t, 0, UINT32_MAX)
+DEFINE_INTEGER(u64, uint64_t, uint64_t, 0, UINT64_MAX)
+
+#define DEFINE_REAL(s, T, V)                                                                       \
+    DEFINE_REDUCTION(sum_##s, T, 0, x + y, DEFINE_VECTOR_LANES(sum_##s, T, V, +))                  \
+    DEFINE_REDUCTION(prod_##s, T, 1, x *y, DEFINE_VECTOR_LANES(prod_##s, T, V, *))                 \
+    DEFINE_REDUCTION(max_##s, T, -INFINITY, ((x > y) | (x != x)) ? x : y, DEFINE_LANES(max_##s, T)) \
+    DEFINE_REDUCTION(min_##s, T, INFINITY, ((x < y) | (x != x)) ? x : y, DEFINE_LANES(min_##s, T))
+DEFINE_REAL(f32, float, half_f32)
+DEFINE_REAL(f64, double, half_f64)
+
+DEFINE_REDUCTION(any_b8, uint8_t, 0, x | y, DEFINE_LANES(any_b8, uint8_t))
+DEFINE_REDUCTION(all_b8, uint8_t, 1, x & y, DEFINE_LANES(all_b8, uint8_t))
+
+#define INTEGER_ROWS(DTYPE, s, T, least, most)                                                     \
+    ROW(SUM, DTYPE, sum_##s, T, integer, 0), ROW(PROD, DTYPE, prod_##s, T, integer, 1),            \
+        ROW(MAX, DTYPE, max_##s, T, integer, (uint64_t)(least)),                                   \
+        ROW(MIN, DTYPE, min_##s, T, integer, (uint64_t)(most))
+#define REAL_ROWS(DTYPE, s, T, field)                                                              \
+    ROW(SUM, DTYPE, sum_##s, T, field, 0), ROW(PROD, DTYPE, prod_##s, T, field, 1),                \
+        ROW(MAX, DTYPE, max_##s, T, field, -INFINITY), ROW(MIN, DTYPE, min_##s, T, field, INFINITY)
+
+const numc_block_reduction *NUMC_BLOCK(reduction)(uint32_t reduction, uint32_t dtype)
+{
+    static const numc_block_reduction rows[] = {
+        REAL_ROWS(NUMC_FLOAT64, f64, double, real64),
+        REAL_ROWS(NUMC_FLOAT32, f32, float, real32),
+        INTEGER_ROWS(NUMC_INT64, i64, int64_t, INT64_MIN, INT64_MAX),
+        INTEGER_ROWS(NUMC_INT32, i32, int32_t, INT32_MIN, INT32_MAX),
+        INTEGER_ROWS(NUMC_INT16, i16, int16_t, INT16_MIN, INT16_MAX),
+        INTEGER_ROWS(NUMC_INT8, i8, int8_t, INT8_MIN, INT8_MAX),
+        INTEGER_ROWS(NUMC_UINT64, u64, uint64_t, 0, UINT64_MAX),
+        INTEGER_ROWS(NUMC_UINT32, u32, uint32_t, 0, UINT32_MAX),
+        INTEGER_ROWS(NUMC_UINT16, u16, uint16_t, 0, UINT16_MAX),
+        INTEGER_ROWS(NUMC_UINT8, u8, uint8_t, 0, UINT8_MAX),
+        ROW(ANY, NUMC_BOOL, any_b8, uint8_t, integer, 0),
+        ROW(ALL, NUMC_BOOL, all_b8, uint8_t, integer, 1),
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i)
+        if (rows[i].reduction == reduction && rows[i].dtype == dtype)
+            return &rows[i];
+    return NULL;
+}
+
+/* ---- the first iteration that holds the extreme; a NaN counts as extreme -------------------------------------------------- */
+
+#define DEFINE_EXTREME(name, T, better)                                                            \
+    static void name(size_t n, numc_block_extreme *state, const void *pa, int64_t first)           \
+    {                                                                                              \
+        const T *a = pa;                                                                           \
+        T x;                                                                                       \
+        int64_t index = state->index;                                                              \
+        memcpy(&x, &state->value, sizeof x);                                                       \
+        size_t i = 0;                                                                              \
+        if (index < 0 && n > 0) {                                                                  \
+            x = a[0];                                                                              \
+            index = first;                                                                         \
+            i = 1;                                                                                 \
+        }                                                                                          \
+        for (; i < n; ++i) {                                                                       \
+            T y = a[i];                                                                            \
+            if (better) {                                                                          \
+                x = y;                                                                             \
+                index = first + (int64_t)i;                                                        \
+            }                                                                                      \
+        }                                                                                          \
+        state->index = index;                                                                      \
+        memcpy(&state->value, &x, sizeof x);                                                       \
+    }
+#define DEFINE_EXTREMES(s, T)                                                                      \
+    DEFINE_EXTREME(argmax_##s, T, y > x)                                                           \
+    DEFINE_EXTREME(argmin_##s, T, y < x)
+#define DEFINE_REAL_EXTREMES(s, T)                                                                 \
+    DEFINE_EXTREME(argmax_##s, T, x == x && !(y <= x))                                             \
+    DEFINE_EXTREME(argmin_##s, T, x == x && !(y >= x))
+DEFINE_EXTREMES(i8, int8_t)
+DEFINE_EXTREMES(i16, int16_t)
+DEFINE_EXTREMES(i32, int32_t)
+DEFINE_EXTREMES(i64, int64_t)
+DEFINE_EXTREMES(u8, uint8_t)
+DEFINE_EXTREMES(u16, uint16_t)
+DEFINE_EXTREMES(u32, uint32_t)
+DEFINE_EXTREMES(u64, uint64_t)
+DEFINE_REAL_EXTREMES(f32, float)
+DEFINE_REAL_EXTREMES(f64, double)
+
+const numc_block_argument *NUMC_BLOCK(argument)(uint32_t reduction, uint32_t dtype)
+{
+#define EXTREME_ROWS(DTYPE, s)                                                                     \
+    {NUMC_REDUCTION_ARGMAX, DTYPE, argmax_##s}, {NUMC_REDUCTION_ARGMIN, DTYPE, argmin_##s}
+    static const numc_block_argument rows[] = {
+        EXTREME_ROWS(NUMC_FLOAT64, f64), EXTREME_ROWS(NUMC_FLOAT32, f32), EXTREME_ROWS(NUMC_INT64, i64),
+        EXTREME_ROWS(NUMC_INT32, i32),   EXTREME_ROWS(NUMC_INT16, i16),   EXTREME_ROWS(NUMC_INT8, i8),
+        EXTREME_ROWS(NUMC_UINT64, u64),  EXTREME_ROWS(NUMC_UINT32, u32),  EXTREME_ROWS(NUMC_UINT16, u16),
+        EXTREME_ROWS(NUMC_UINT8, u8),    EXTREME_ROWS(NUMC_BOOL, u8),
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i)
+        if (rows[i].reduction == reduction && rows[i].dtype == dtype)
+            return &rows[i];
+    return NULL;
+}

@@ -1,0 +1,1229 @@
+/* plan.c - turns a kernel and its arguments into steps: chooses the vector loops, splits registers into uniform and varying ones,
+ * gives blocks to the varying ones, and writes the steps with every address resolved. */
+#include <string.h>
+
+#include "cpu.h"
+
+enum {
+    BLOCK_BUDGET = 24 * 1024, /* bytes of all blocks together: they stay in the first-level cache */
+    BLOCK_MOST = 512,         /* elements */
+    BLOCK_LEAST = 8,          /* a multiple of the 8 lanes */
+    GUESSED_EXTENT = 16,      /* for extents held in registers */
+    ALIGNMENT = 64
+};
+
+typedef struct binding {
+    void *value;   /* where the single value is; NULL: not yet assigned */
+    void **slot;   /* varying: where the pointer to the block is */
+    int32_t block; /* the block it owns, -1: none */
+    bool varying;  /* within the vector loop */
+    bool early;    /* inside the vector loop: known before its first block */
+} binding;
+
+typedef struct builder {
+    numc_device *device;
+    const numc_kernel *kernel;
+    const numc_kernel_arguments *arguments;
+    numc_cpu_plan *plan;
+    int64_t part, parts;
+
+    binding *bindings;
+    numc_cpu_loop *loops; /* by loop number */
+    int32_t *loop_numbers; /* by node */
+    numc_cpu_cursor *updates;
+    size_t update_count;
+    numc_cpu_value *values;   /* per register */
+    void **value_slots;       /* per register: points to its value */
+    void **block_slots;       /* per register */
+    void **spread_slots;      /* per register: a uniform value spread over a block */
+    int32_t *spread_blocks;
+    char **cursors;           /* per node: the address a load or store touches */
+    void **addresses;         /* per node: the same, moved by a uniform index */
+    void **lane_slots;        /* per node: 8 blocks of an accumulation */
+    int32_t *lane_blocks;
+    void **local_slots;       /* per local: one block per element */
+    int32_t *local_blocks;    /* -1: not in blocks */
+    char *lanes;              /* per accumulation 64 bytes */
+    int32_t *lane_numbers;    /* by node */
+    char **local_memory;
+    uint32_t *stored, *loaded; /* per buffer: stores and loads inside the vector loop */
+    int32_t *free_blocks;
+    int32_t free_count, block_count;
+
+    numc_cpu_step *steps;
+    int32_t count;
+    int32_t vector;  /* node of the vector loop around, or -1 */
+    int32_t vector_depth;
+    bool early_pass;
+} builder;
+
+/* ---- facts that need arguments ------------------------------------------------------------------------------------------- */
+
+static int64_t stride_of(const builder *b, int32_t node, int32_t depth)
+{
+    const size_t row = (size_t)b->kernel->depth + 1;
+    return b->arguments->strides[(size_t)b->kernel->nodes[node].extent * row + (size_t)depth];
+}
+
+static int64_t element_size(const builder *b, int32_t node)
+{
+    return b->kernel->facts[node].memory->size;
+}
+
+static int32_t index_register(const numc_kernel_node *node)
+{
+    return node->operands[node->kind == NUMC_NODE_LOAD ? 0 : 1];
+}
+
+static bool extent_known(const numc_kernel_node *loop)
+{
+    return loop->kind != NUMC_NODE_WHILE && loop->operands[0] < 0;
+}
+
+static int64_t extent_of(const builder *b, const numc_kernel_node *loop)
+{
+    return extent_known(loop) ? b->arguments->extents[loop->extent] : GUESSED_EXTENT;
+}
+
+static bool inside(const builder *b, int32_t node, int32_t loop)
+{
+    return node > loop && node < b->kernel->nodes[loop].match;
+}
+
+/* Which registers vary inside loop `v`, by repetition because of carried registers. */
+static void mark_varying(builder *b, int32_t v)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t end = kernel->nodes[v].match, depth = kernel->facts[v].depth;
+    for (uint32_t r = 0; r < kernel->register_count; ++r)
+        b->bindings[r].varying = false;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int32_t i = v + 1; i < end; ++i) {
+            const numc_kernel_node *node = &kernel->nodes[i];
+            bool varying = false;
+            switch (node->kind) {
+            case NUMC_NODE_SCALAR:
+                for (uint32_t k = 0; k < kernel->facts[i].arity; ++k)
+                    varying = varying || b->bindings[node->operands[k]].varying;
+                break;
+            case NUMC_NODE_INDEX: varying = node->extent == depth; break;
+            case NUMC_NODE_LOAD:
+                varying = stride_of(b, i, depth) != 0 ||
+                          (node->operands[0] >= 0 && b->bindings[node->operands[0]].varying);
+                break;
+            case NUMC_NODE_ACCUMULATE:
+                varying = kernel->facts[i].parent != v && b->bindings[node->operands[0]].varying;
+                break;
+            case NUMC_NODE_CARRY:
+            case NUMC_NODE_UPDATE: varying = b->bindings[node->operands[0]].varying; break;
+            case NUMC_NODE_LOCAL_LOAD:
+                varying = b->bindings[node->operands[0]].varying || b->local_blocks[node->extent] >= 0;
+                break;
+            default: continue;
+            }
+            if (varying && node->result >= 0 && !b->bindings[node->result].varying) {
+                b->bindings[node->result].varying = true;
+                changed = true;
+            }
+        }
+    }
+}
+
+/* Local arrays inside loop v: written at uniform indices only, they are private to each iteration and become blocks
+ * (local_blocks 0 or more); written at varying indices only, or never, they stay shared. Anything else: not a vector loop. */
+static bool locals_allow(builder *b, int32_t v)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t end = kernel->nodes[v].match;
+    for (uint32_t l = 0; l < kernel->local_count; ++l)
+        b->local_blocks[l] = -1;
+    if (kernel->local_count == 0)
+        return true;
+    /* first the indices as if all locals were shared, then again with the private ones */
+    mark_varying(b, v);
+    for (uint32_t l = 0; l < kernel->local_count; ++l) {
+        bool uniform_store = false, varying_store = false, varying_load = false, outside = false;
+        for (int32_t i = 0; i < (int32_t)kernel->node_count; ++i) {
+            const numc_kernel_node *node = &kernel->nodes[i];
+            if ((node->kind != NUMC_NODE_LOCAL_LOAD && node->kind != NUMC_NODE_LOCAL_STORE) ||
+                node->extent != (int32_t)l)
+                continue;
+            if (i < v || i > end) {
+                outside = true;
+                continue;
+            }
+            const bool varying = b->bindings[node->operands[0]].varying;
+            if (node->kind == NUMC_NODE_LOCAL_STORE) {
+                varying_store = varying_store || varying;
+                uniform_store = uniform_store || !varying;
+            } else {
+                varying_load = varying_load || varying;
+            }
+        }
+        if (!uniform_store)
+            continue;
+        if (varying_store || varying_load || outside)
+            return false;
+        b->local_blocks[l] = 0;
+    }
+    mark_varying(b, v);
+    for (int32_t i = v + 1; i < end; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if ((node->kind == NUMC_NODE_LOCAL_LOAD || node->kind == NUMC_NODE_LOCAL_STORE) &&
+            b->local_blocks[node->extent] >= 0 && b->bindings[node->operands[0]].varying)
+            return false;
+    }
+    return true;
+}
+
+/* Marks varying registers; false where the loop cannot be a vector loop. */
+static bool vector_allowed(builder *b, int32_t v)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t end = kernel->nodes[v].match;
+    if (kernel->nodes[v].kind != NUMC_NODE_PARALLEL && kernel->nodes[v].kind != NUMC_NODE_REDUCE)
+        return false;
+    if (!locals_allow(b, v))
+        return false;
+    mark_varying(b, v);
+    for (int32_t i = v + 1; i < end; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind == NUMC_NODE_WHILE)
+            return false;
+        if (numc_cpu_is_loop(node->kind) && node->operands[0] >= 0 && b->bindings[node->operands[0]].varying)
+            return false;
+        if (node->kind == NUMC_NODE_ACCUMULATE && kernel->facts[i].argument != NULL &&
+            kernel->facts[i].parent != v && b->bindings[node->operands[0]].varying)
+            return false;
+    }
+    return true;
+}
+
+/* ---- what it would cost, in ns ------------------------------------------------------------------------------------------- */
+
+static double cost_between(builder *b, int32_t from, int32_t to, double length, int32_t depth);
+
+/* As the vector loop; negative where it cannot be. */
+static double cost_vector(builder *b, int32_t v)
+{
+    if (!vector_allowed(b, v))
+        return -1.0;
+    const double n = (double)extent_of(b, &b->kernel->nodes[v]);
+    if (n <= 0.0)
+        return 2.0;
+    const double blocks = n <= 256.0 ? 1.0 : n / 256.0;
+    return 6.0 + blocks * cost_between(b, v + 1, b->kernel->nodes[v].match, n / blocks, b->kernel->facts[v].depth);
+}
+
+static double cost_loop(builder *b, int32_t loop, bool *as_vector)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[loop];
+    const double n = node->kind == NUMC_NODE_WHILE ? 16.0 : (double)extent_of(b, node);
+    double best = 3.0 + n * (1.0 + cost_between(b, loop + 1, node->match, 0.0, -1));
+    const double vector = cost_vector(b, loop);
+    *as_vector = vector >= 0.0 && vector < best;
+    return *as_vector ? vector : best;
+}
+
+/* length 0: single values, inner loops choose for themselves. Else inside a vector loop at `depth`, `length` per block. */
+static double cost_between(builder *b, int32_t from, int32_t to, double length, int32_t depth)
+{
+    const numc_kernel *kernel = b->kernel;
+    double sum = 0.0;
+    for (int32_t i = from; i < to; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        const numc_cpu_node *fact = &kernel->facts[i];
+        if (numc_cpu_is_loop(node->kind)) {
+            bool as_vector;
+            if (length == 0.0)
+                sum += cost_loop(b, i, &as_vector);
+            else
+                sum += 3.0 + (double)extent_of(b, node) *
+                                 (1.0 + cost_between(b, i + 1, node->match, length, depth));
+            i = node->match;
+            continue;
+        }
+        double each = 0.0;
+        bool varying = node->result >= 0 && b->bindings[node->result].varying;
+        switch (node->kind) {
+        case NUMC_NODE_SCALAR: each = (double)fact->weight; break;
+        case NUMC_NODE_LOAD:
+            if (length > 0.0 && node->operands[0] < 0 && stride_of(b, i, depth) == 1)
+                continue;
+            each = 0.7;
+            break;
+        case NUMC_NODE_STORE:
+            varying = true;
+            each = length > 0.0 && node->operands[1] < 0 && stride_of(b, i, depth) == 1 ? 0.1 : 0.7;
+            break;
+        case NUMC_NODE_LOCAL_STORE: varying = true; each = 0.3; break;
+        case NUMC_NODE_ACCUMULATE: varying = true; each = 0.2; break;
+        case NUMC_NODE_UPDATE: each = 0.2; break;
+        case NUMC_NODE_CONSTANT:
+        case NUMC_NODE_END: continue;
+        default: each = 0.2; break;
+        }
+        if (length > 0.0 && varying)
+            sum += 3.5 + length * each;
+        else
+            sum += 1.3 + (each > 1.0 ? 4.0 * each : 0.0);
+    }
+    return sum;
+}
+
+/* ---- writing steps ------------------------------------------------------------------------------------------------------- */
+
+static numc_cpu_step *emit(builder *b, numc_cpu_code code)
+{
+    numc_cpu_step *step = &b->steps[b->count++];
+    memset(step, 0, sizeof *step);
+    step->code = (uint32_t)code;
+    return step;
+}
+
+static int32_t take_blocks(builder *b, int32_t count)
+{
+    if (count == 1 && b->free_count > 0)
+        return b->free_blocks[--b->free_count];
+    const int32_t first = b->block_count;
+    b->block_count += count;
+    return first;
+}
+
+/* Until the blocks have memory, their slots hold the block's number. */
+static void *block_mark(int32_t block)
+{
+    return (void *)(uintptr_t)(block + 1);
+}
+
+static void give_block(builder *b, int32_t reg)
+{
+    binding *bound = &b->bindings[reg];
+    if (b->vector >= 0 && bound->block >= 0) {
+        b->free_blocks[b->free_count++] = bound->block;
+        bound->block = -1;
+    }
+}
+
+static void bury(builder *b, int32_t node)
+{
+    for (int32_t r = b->kernel->facts[node].dying; r >= 0; r = b->kernel->next_dying[r])
+        give_block(b, r);
+}
+
+static void bind_value(builder *b, int32_t reg, void *value)
+{
+    b->bindings[reg].value = value;
+    b->value_slots[reg] = value;
+}
+
+/* A place for a register's single value. */
+static void *own_value(builder *b, int32_t reg)
+{
+    if (b->bindings[reg].value == NULL)
+        bind_value(b, reg, &b->values[reg]);
+    return b->bindings[reg].value;
+}
+
+static void **own_block(builder *b, int32_t reg)
+{
+    binding *bound = &b->bindings[reg];
+    bound->block = take_blocks(b, 1);
+    b->block_slots[reg] = block_mark(bound->block);
+    bound->slot = &b->block_slots[reg];
+    return bound->slot;
+}
+
+/* A uniform register as a block: spread out once before the first block where that is possible, else where it is needed. */
+static void **spread(builder *b, int32_t reg)
+{
+    const bool once = b->bindings[reg].early || !inside(b, b->kernel->definition[reg], b->vector);
+    if (b->spread_blocks[reg] >= 0 && once)
+        return &b->spread_slots[reg];
+    if (b->spread_blocks[reg] < 0) {
+        b->spread_blocks[reg] = b->block_count++; /* never shared: it lives as long as the vector loop */
+        b->spread_slots[reg] = block_mark(b->spread_blocks[reg]);
+    }
+    numc_cpu_step *step = emit(b, STEP_BLOCK_FILL);
+    step->fn.memory = b->device->blocks->memory(b->kernel->register_sizes[reg]);
+    step->r = &b->spread_slots[reg];
+    step->a = b->bindings[reg].value;
+    return &b->spread_slots[reg];
+}
+
+static void **slot_of(builder *b, int32_t reg)
+{
+    return b->bindings[reg].varying ? b->bindings[reg].slot : spread(b, reg);
+}
+
+static bool is_early(const builder *b, int32_t reg)
+{
+    if (b->bindings[reg].varying)
+        return false;
+    return b->bindings[reg].early || !inside(b, b->kernel->definition[reg], b->vector);
+}
+
+static void write_operands(numc_cpu_step *step, void *const *operands, uint32_t arity)
+{
+    step->a = operands[0];
+    step->b = arity > 1 ? operands[1] : operands[0];
+    step->c = arity > 2 ? operands[2] : operands[0];
+    step->d = arity > 3 ? operands[3] : operands[0];
+}
+
+static void write_scalar(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const numc_cpu_node *fact = &b->kernel->facts[i];
+    void *operands[4] = {NULL, NULL, NULL, NULL};
+    for (uint32_t k = 0; k < fact->arity; ++k)
+        operands[k] = b->bindings[node->operands[k]].value;
+    numc_cpu_step *step = emit(b, fact->code);
+    if (fact->code == STEP_HOST_CALL)
+        step->fn.host_call = &fact->host_call;
+    else if (fact->code == STEP_CALL)
+        step->fn.block = fact->row->variants[0];
+    write_operands(step, operands, fact->arity);
+    step->r = own_value(b, node->result);
+}
+
+/* Which variant takes the uniform operands as they are; -1: they must be spread out. */
+static int variant_for(const numc_cpu_node *fact, const builder *b, const numc_kernel_node *node)
+{
+    if (fact->row == NULL)
+        return -1;
+    int variant = 0;
+    if (fact->arity == 2 && node->operation != NUMC_SCALAR_WHERE)
+        variant = !b->bindings[node->operands[0]].varying ? 1 : !b->bindings[node->operands[1]].varying ? 2 : 0;
+    else if (node->operation == NUMC_SCALAR_WHERE && b->bindings[node->operands[0]].varying)
+        variant = (!b->bindings[node->operands[1]].varying ? 1 : 0) +
+                  (!b->bindings[node->operands[2]].varying ? 2 : 0);
+    else
+        for (uint32_t k = 0; k < fact->arity; ++k)
+            if (!b->bindings[node->operands[k]].varying)
+                return -1;
+    return fact->row->variants[variant] != NULL ? variant : -1;
+}
+
+/* A store that the operation can do itself: contiguous along the vector loop, its buffer touched by nothing else there. */
+static bool may_store(const builder *b, int32_t store)
+{
+    if (store < 0)
+        return false;
+    const uint32_t buffer = b->kernel->accesses[b->kernel->nodes[store].extent].buffer;
+    return b->stored[buffer] == 1 && b->loaded[buffer] == 0 && stride_of(b, store, b->vector_depth) == 1;
+}
+
+static void write_block(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const numc_cpu_node *fact = &b->kernel->facts[i];
+    const int variant = variant_for(fact, b, node);
+    void *operands[4] = {NULL, NULL, NULL, NULL};
+    for (uint32_t k = 0; k < fact->arity; ++k) {
+        const int32_t reg = node->operands[k];
+        operands[k] = b->bindings[reg].varying ? (void *)b->bindings[reg].slot
+                      : variant < 0            ? (void *)spread(b, reg)
+                                               : (void *)&b->value_slots[reg];
+    }
+    numc_cpu_step *step = emit(b, STEP_BLOCK);
+    if (fact->row != NULL) {
+        step->fn.block = fact->row->variants[variant < 0 ? 0 : variant];
+        if (fact->arity <= 2)
+            step->code = fact->arity == 1 ? STEP_BLOCK_1 : STEP_BLOCK_2;
+    } else {
+        step->code = STEP_BLOCK_HOST;
+        step->fn.host_call = &fact->host_call;
+    }
+    write_operands(step, operands, fact->arity);
+    if (fact->same_size)
+        bury(b, i); /* the result may take the place of an operand that dies here */
+    if (may_store(b, fact->store)) {
+        b->bindings[node->result].slot = (void **)&b->cursors[fact->store];
+        step->r = b->bindings[node->result].slot;
+    } else {
+        step->r = own_block(b, node->result);
+    }
+}
+
+static void write_load(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const numc_cpu_node *fact = &b->kernel->facts[i];
+    binding *bound = &b->bindings[node->result];
+    const int32_t index = index_register(node);
+    const int64_t size = element_size(b, i);
+    if (b->vector < 0 || !bound->varying) {
+        numc_cpu_step *step;
+        if (index >= 0) {
+            step = emit(b, STEP_LOAD_AT);
+            step->b = b->bindings[index].value;
+            step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
+            step->jump = (int32_t)size;
+        } else {
+            step = emit(b, size == 8 ? STEP_LOAD_8 : size == 4 ? STEP_LOAD_4 : size == 2 ? STEP_LOAD_2 : STEP_LOAD_1);
+        }
+        step->a = &b->cursors[i];
+        step->r = own_value(b, node->result);
+        return;
+    }
+    const int64_t stride = stride_of(b, i, b->vector_depth);
+    const uint32_t buffer = b->kernel->accesses[node->extent].buffer;
+    void **from = (void **)&b->cursors[i];
+    if (index >= 0 && b->bindings[index].varying) {
+        void **indices = b->bindings[index].slot;
+        numc_cpu_step *step = emit(b, STEP_BLOCK_LOAD_INDEXED);
+        step->fn.memory = fact->memory;
+        step->a = from;
+        step->b = indices;
+        step->c = (void *)(intptr_t)(stride * size);
+        step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
+        step->r = own_block(b, node->result);
+        return;
+    }
+    if (index >= 0) {
+        numc_cpu_step *step = emit(b, STEP_ADDRESS);
+        step->r = &b->addresses[i];
+        step->a = from;
+        step->b = b->bindings[index].value;
+        step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
+        from = &b->addresses[i];
+    }
+    if (stride == 1 && b->stored[buffer] == 0) {
+        bound->slot = from; /* read where it lies */
+        return;
+    }
+    numc_cpu_step *step = emit(b, stride == 1 ? STEP_BLOCK_COPY : STEP_BLOCK_LOAD);
+    step->fn.memory = fact->memory;
+    step->a = from;
+    step->imm = stride * size;
+    step->r = own_block(b, node->result);
+}
+
+static void write_store(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const numc_cpu_node *fact = &b->kernel->facts[i];
+    const int32_t index = index_register(node), reg = node->operands[0];
+    const int64_t size = element_size(b, i);
+    if (b->vector < 0) {
+        numc_cpu_step *step;
+        if (index >= 0) {
+            step = emit(b, STEP_STORE_AT);
+            step->b = b->bindings[index].value;
+            step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
+            step->jump = (int32_t)size;
+        } else {
+            step = emit(b, size == 8 ? STEP_STORE_8 : size == 4 ? STEP_STORE_4 : size == 2 ? STEP_STORE_2 : STEP_STORE_1);
+        }
+        step->r = &b->cursors[i];
+        step->a = b->bindings[reg].value;
+        return;
+    }
+    const int64_t stride = stride_of(b, i, b->vector_depth);
+    void **to = (void **)&b->cursors[i];
+    if (b->bindings[reg].varying && b->bindings[reg].slot == to)
+        return; /* the operation stored it */
+    if (index >= 0 && b->bindings[index].varying) {
+        void **values = slot_of(b, reg);
+        numc_cpu_step *step = emit(b, STEP_BLOCK_STORE_INDEXED);
+        step->fn.memory = fact->memory;
+        step->r = to;
+        step->a = values;
+        step->b = b->bindings[index].slot;
+        step->c = (void *)(intptr_t)(stride * size);
+        step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
+        return;
+    }
+    if (index >= 0) {
+        numc_cpu_step *step = emit(b, STEP_ADDRESS);
+        step->r = &b->addresses[i];
+        step->a = to;
+        step->b = b->bindings[index].value;
+        step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
+        to = &b->addresses[i];
+    }
+    if (stride == 1 && !b->bindings[reg].varying) {
+        numc_cpu_step *step = emit(b, STEP_BLOCK_FILL);
+        step->fn.memory = fact->memory;
+        step->r = to;
+        step->a = b->bindings[reg].value;
+        return;
+    }
+    void **values = slot_of(b, reg);
+    numc_cpu_step *step = emit(b, stride == 1 ? STEP_BLOCK_COPY : STEP_BLOCK_STORE);
+    step->fn.memory = fact->memory;
+    step->r = to;
+    step->a = values;
+    step->imm = stride * size;
+}
+
+static void write_local(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const numc_cpu_node *fact = &b->kernel->facts[i];
+    const bool is_load = node->kind == NUMC_NODE_LOCAL_LOAD;
+    const int32_t index = node->operands[0], local = node->extent;
+    const bool in_blocks = b->vector >= 0 && b->local_blocks[local] >= 0;
+    numc_cpu_step *step;
+    if (in_blocks) {
+        void **values = is_load ? NULL : slot_of(b, node->operands[1]);
+        step = emit(b, is_load ? STEP_BLOCK_LOCAL_LOAD : STEP_BLOCK_LOCAL_STORE);
+        step->fn.memory = fact->memory;
+        step->a = b->bindings[index].value;
+        step->b = is_load ? (void *)&b->local_slots[local] : (void *)values;
+        step->r = is_load ? (void *)own_block(b, node->result) : (void *)&b->local_slots[local];
+    } else if (b->vector >= 0 && b->bindings[index].varying) {
+        void **values = is_load ? NULL : slot_of(b, node->operands[1]);
+        step = emit(b, is_load ? STEP_BLOCK_LOCAL_GATHER : STEP_BLOCK_LOCAL_SCATTER);
+        step->fn.memory = fact->memory;
+        step->a = b->bindings[index].slot;
+        step->b = is_load ? (void *)b->local_memory[local] : (void *)values;
+        step->r = is_load ? (void *)own_block(b, node->result) : (void *)b->local_memory[local];
+    } else {
+        step = emit(b, is_load ? STEP_LOCAL_LOAD : STEP_LOCAL_STORE);
+        step->a = b->bindings[index].value;
+        step->b = is_load ? (void *)b->local_memory[local] : b->bindings[node->operands[1]].value;
+        step->r = is_load ? own_value(b, node->result) : (void *)b->local_memory[local];
+        step->jump = (int32_t)fact->memory->size;
+    }
+    step->imm = b->kernel->locals[local].count;
+}
+
+/* ---- accumulations ------------------------------------------------------------------------------------------------------- */
+
+static bool accumulates_blocks(const builder *b, int32_t i)
+{
+    return b->vector >= 0 && b->kernel->facts[i].parent != b->vector &&
+           b->bindings[b->kernel->nodes[i].operands[0]].varying;
+}
+
+/* The whole reduction in one step: a vector loop whose iterations fit one block. */
+static bool accumulates_whole(const builder *b, int32_t i)
+{
+    const numc_kernel_node *loop = &b->kernel->nodes[b->kernel->facts[i].parent];
+    return b->vector == b->kernel->facts[i].parent && b->kernel->facts[i].reduction != NULL && extent_known(loop) &&
+           b->arguments->extents[loop->extent] > 0 && b->arguments->extents[loop->extent] <= BLOCK_LEAST;
+}
+
+static void *lanes_of(const builder *b, int32_t i)
+{
+    return b->lanes + 64 * (ptrdiff_t)b->lane_numbers[i];
+}
+
+static void start_accumulations(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i) {
+        if (kernel->nodes[i].kind != NUMC_NODE_ACCUMULATE || kernel->facts[i].parent != loop)
+            continue;
+        if (kernel->facts[i].argument != NULL) {
+            emit(b, STEP_EXTREME_START)->r = lanes_of(b, i);
+        } else if (accumulates_blocks(b, i)) {
+            b->lane_blocks[i] = take_blocks(b, 8);
+            b->lane_slots[i] = block_mark(b->lane_blocks[i]);
+            numc_cpu_step *step = emit(b, STEP_BLOCK_LANES_START);
+            step->fn.memory = b->device->blocks->memory(kernel->facts[i].reduction->lane_size);
+            step->r = &b->lane_slots[i];
+            step->a = (void *)(uintptr_t)&kernel->facts[i].reduction->identity;
+        } else if (!accumulates_whole(b, i)) {
+            numc_cpu_step *step = emit(b, STEP_LANES_START);
+            step->r = lanes_of(b, i);
+            step->a = (void *)(uintptr_t)&kernel->facts[i].reduction->identity;
+            step->imm = kernel->facts[i].reduction->lane_size;
+        }
+    }
+}
+
+static void write_accumulate(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const numc_cpu_node *fact = &b->kernel->facts[i];
+    const int32_t reg = node->operands[0];
+    int64_t *index = &b->loops[b->loop_numbers[fact->parent]].index;
+    numc_cpu_step *step;
+    if (b->vector == fact->parent) {
+        void **values = slot_of(b, reg);
+        const bool whole = accumulates_whole(b, i);
+        step = emit(b, fact->argument != NULL ? STEP_BLOCK_EXTREME : whole ? STEP_BLOCK_WHOLE : STEP_BLOCK_ACCUMULATE);
+        step->r = whole ? own_value(b, node->result) : lanes_of(b, i);
+        step->a = values;
+    } else if (accumulates_blocks(b, i)) {
+        step = emit(b, STEP_BLOCK_LANES_COMBINE);
+        step->r = &b->lane_slots[i];
+        step->a = b->bindings[reg].slot;
+    } else {
+        step = emit(b, fact->argument != NULL ? STEP_EXTREME
+                       : node->operation == NUMC_REDUCTION_SUM && node->dtype == NUMC_FLOAT64 ? STEP_LANES_ADD
+                                                                                              : STEP_LANES_COMBINE);
+        step->r = lanes_of(b, i);
+        step->a = b->bindings[reg].value;
+        step->imm = fact->reduction != NULL ? fact->reduction->lane_size : 0;
+    }
+    step->b = index;
+    if (fact->argument != NULL)
+        step->fn.argument = fact->argument;
+    else
+        step->fn.reduction = fact->reduction;
+}
+
+/* After the loop; `b->vector` is the vector loop around it, if any. */
+static void finish_accumulations(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t around = b->vector == loop ? -1 : b->vector;
+    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind != NUMC_NODE_ACCUMULATE || kernel->facts[i].parent != loop || accumulates_whole(b, i))
+            continue;
+        if (kernel->facts[i].argument != NULL) {
+            numc_cpu_step *step = emit(b, STEP_EXTREME_FINISH);
+            step->r = own_value(b, node->result);
+            step->a = lanes_of(b, i);
+        } else if (around >= 0 && b->bindings[node->operands[0]].varying) {
+            numc_cpu_step *step = emit(b, STEP_BLOCK_LANES_FINISH);
+            step->fn.reduction = kernel->facts[i].reduction;
+            step->a = &b->lane_slots[i];
+            step->imm = (int64_t)kernel->facts[i].reduction->lane_size;
+            step->r = own_block(b, node->result);
+        } else {
+            numc_cpu_step *step = emit(b, STEP_LANES_FINISH);
+            step->fn.reduction = kernel->facts[i].reduction;
+            step->a = lanes_of(b, i);
+            step->r = own_value(b, node->result);
+        }
+    }
+}
+
+/* ---- carried registers --------------------------------------------------------------------------------------------------- */
+
+static void write_move(builder *b, int32_t to, int32_t from, void *via)
+{
+    if (b->vector >= 0 && b->bindings[to].varying) {
+        if (b->bindings[to].slot == NULL || b->bindings[to].block < 0)
+            own_block(b, to);
+        if (!b->bindings[from].varying) {
+            numc_cpu_step *fill = emit(b, STEP_BLOCK_FILL);
+            fill->fn.memory = b->device->blocks->memory(b->kernel->register_sizes[to]);
+            fill->r = b->bindings[to].slot;
+            fill->a = b->bindings[from].value;
+            return;
+        }
+        numc_cpu_step *copy = emit(b, STEP_BLOCK_COPY);
+        copy->fn.memory = b->device->blocks->memory(b->kernel->register_sizes[to]);
+        copy->r = b->bindings[to].slot;
+        copy->a = via != NULL ? via : (void *)b->bindings[from].slot;
+        return;
+    }
+    numc_cpu_step *move = emit(b, STEP_MOVE);
+    move->r = own_value(b, to);
+    move->a = via != NULL ? via : b->bindings[from].value;
+}
+
+static bool carried_by(const numc_kernel *kernel, int32_t loop, int32_t reg)
+{
+    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i)
+        if (kernel->nodes[i].kind == NUMC_NODE_UPDATE && kernel->facts[i].parent == loop &&
+            kernel->nodes[i].result == reg)
+            return true;
+    return false;
+}
+
+/* The last node of the loop's body that reads reg; the loop's end where an UPDATE gives it on. */
+static int32_t last_read(const numc_kernel *kernel, int32_t loop, int32_t reg)
+{
+    int32_t last = -1;
+    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        const uint32_t arity = node->kind == NUMC_NODE_SCALAR ? kernel->facts[i].arity : 2;
+        if (node->kind == NUMC_NODE_END || node->kind == NUMC_NODE_CONSTANT || node->kind == NUMC_NODE_INDEX)
+            continue;
+        for (uint32_t k = 0; k < arity; ++k)
+            if (node->operands[k] == reg) {
+                int32_t at = i;
+                if (node->kind == NUMC_NODE_UPDATE)
+                    return kernel->nodes[loop].match;
+                for (int32_t p = kernel->facts[i].parent; p != loop; p = kernel->facts[p].parent)
+                    at = kernel->nodes[p].match;
+                if (numc_cpu_is_loop(node->kind))
+                    at = node->match;
+                last = at > last ? at : last;
+            }
+    }
+    return last;
+}
+
+/* Lets the operation that computes the next value of a carried register write it there, where nothing reads the old value
+ * afterwards. Single values only. */
+static void join_carries(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t end = kernel->nodes[loop].match;
+    for (int32_t i = loop + 1; i < end; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind != NUMC_NODE_UPDATE || kernel->facts[i].parent != loop)
+            continue;
+        const int32_t given = node->operands[0], carry = node->result, definition = kernel->definition[given];
+        if (definition <= loop || definition >= end || kernel->facts[definition].parent != loop ||
+            kernel->nodes[definition].kind != NUMC_NODE_SCALAR || b->bindings[given].value != NULL ||
+            b->bindings[carry].value == NULL || last_read(kernel, loop, carry) > definition)
+            continue;
+        bool late_exit = false; /* a WHILE that may end after the definition keeps the old value */
+        for (int32_t k = definition; k < end; ++k)
+            late_exit = late_exit || (kernel->nodes[k].kind == NUMC_NODE_CONTINUE && kernel->facts[k].parent == loop);
+        if (!late_exit)
+            bind_value(b, given, b->bindings[carry].value);
+    }
+}
+
+static void write_updates(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t end = kernel->nodes[loop].match;
+    /* A value given on that is itself a carried register would be overwritten too early: such values go by way of spare
+     * registers first. */
+    for (int32_t pass = 0; pass < 2; ++pass)
+        for (int32_t i = loop + 1; i < end; ++i) {
+            const numc_kernel_node *node = &kernel->nodes[i];
+            if (node->kind != NUMC_NODE_UPDATE || kernel->facts[i].parent != loop)
+                continue;
+            const int32_t given = node->operands[0], carry = node->result;
+            if (given == carry)
+                continue;
+            const bool varying = b->vector >= 0 && b->bindings[carry].varying;
+            if (!varying && b->bindings[given].value == b->bindings[carry].value)
+                continue;
+            const bool spare = carried_by(kernel, loop, given);
+            if (pass == 0 && spare) {
+                if (varying && b->bindings[given].varying) {
+                    if (b->lane_blocks[i] < 0) {
+                        b->lane_blocks[i] = take_blocks(b, 1);
+                        b->lane_slots[i] = block_mark(b->lane_blocks[i]);
+                    }
+                    numc_cpu_step *copy = emit(b, STEP_BLOCK_COPY);
+                    copy->fn.memory = b->device->blocks->memory(kernel->register_sizes[given]);
+                    copy->r = &b->lane_slots[i];
+                    copy->a = b->bindings[given].slot;
+                } else if (!b->bindings[given].varying || b->vector < 0) {
+                    numc_cpu_step *move = emit(b, STEP_MOVE);
+                    move->r = &b->addresses[i];
+                    move->a = b->bindings[given].value;
+                }
+            } else if (pass == 1) {
+                if (!spare)
+                    write_move(b, carry, given, NULL);
+                else if (varying && b->bindings[given].varying)
+                    write_move(b, carry, given, &b->lane_slots[i]);
+                else if (varying) {
+                    numc_cpu_step *fill = emit(b, STEP_BLOCK_FILL);
+                    fill->fn.memory = b->device->blocks->memory(kernel->register_sizes[given]);
+                    fill->r = b->bindings[carry].slot;
+                    fill->a = &b->addresses[i];
+                } else
+                    write_move(b, carry, given, &b->addresses[i]);
+            }
+        }
+}
+
+/* ---- loops --------------------------------------------------------------------------------------------------------------- */
+
+static void write_between(builder *b, int32_t from, int32_t to);
+static void write_node(builder *b, int32_t i);
+
+static numc_cpu_loop *prepare_loop(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *node = &kernel->nodes[loop];
+    numc_cpu_loop *state = &b->loops[b->loop_numbers[loop]];
+    const int32_t depth = kernel->facts[loop].depth;
+    state->first = 0;
+    state->fixed = node->kind == NUMC_NODE_WHILE ? INT64_MAX : extent_known(node) ? b->arguments->extents[node->extent] : 0;
+    state->extent = node->kind != NUMC_NODE_WHILE && node->operands[0] >= 0 ? b->bindings[node->operands[0]].value
+                                                                           : &state->fixed;
+    if (b->parts > 1 && depth == 0 && node->kind == NUMC_NODE_PARALLEL) {
+        /* parts begin at multiples of the lanes, so that blocks stay aligned with each other */
+        const int64_t share = (state->fixed / b->parts + 63) & ~(int64_t)63;
+        const int64_t whole = state->fixed;
+        state->first = b->part * share < whole ? b->part * share : whole;
+        state->fixed = b->part + 1 < b->parts && state->first + share < whole ? state->first + share : whole;
+    }
+    state->updates = b->updates + b->update_count;
+    state->update_count = 0;
+    for (int32_t i = loop + 1; i < node->match; ++i) {
+        const uint32_t kind = kernel->nodes[i].kind;
+        if (kind != NUMC_NODE_LOAD && kind != NUMC_NODE_STORE)
+            continue;
+        const int64_t step = stride_of(b, i, depth) * element_size(b, i);
+        b->cursors[i] += state->first * step;
+        if (step != 0)
+            state->updates[state->update_count++] = (numc_cpu_cursor){&b->cursors[i], step};
+    }
+    b->update_count += (size_t)state->update_count;
+    return state;
+}
+
+static void write_plain_loop(builder *b, int32_t loop)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[loop];
+    numc_cpu_loop *state = prepare_loop(b, loop);
+    const bool endless = node->kind == NUMC_NODE_WHILE;
+    start_accumulations(b, loop);
+    if (b->vector < 0)
+        join_carries(b, loop);
+    const int32_t begin = b->count;
+    emit(b, endless ? STEP_ENDLESS : STEP_LOOP)->r = state;
+    write_between(b, loop + 1, node->match);
+    write_updates(b, loop);
+    numc_cpu_step *next = emit(b, endless ? STEP_NEXT_ENDLESS : STEP_NEXT);
+    next->r = state;
+    next->jump = begin + 1 - (b->count - 1);
+    b->steps[begin].jump = b->count - begin;
+    for (int32_t s = begin + 1; s < b->count; ++s)
+        if (b->steps[s].code == STEP_CONTINUE && b->steps[s].r == state)
+            b->steps[s].jump = b->count - s;
+    finish_accumulations(b, loop);
+}
+
+static void count_buffers(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    memset(b->stored, 0, kernel->buffer_count * sizeof *b->stored);
+    memset(b->loaded, 0, kernel->buffer_count * sizeof *b->loaded);
+    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind == NUMC_NODE_LOAD)
+            b->loaded[kernel->accesses[node->extent].buffer]++;
+        else if (node->kind == NUMC_NODE_STORE)
+            b->stored[kernel->accesses[node->extent].buffer]++;
+    }
+}
+
+static void write_vector_loop(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *node = &kernel->nodes[loop];
+    (void)vector_allowed(b, loop); /* marks the varying registers and the locals of this loop */
+    numc_cpu_loop *state = prepare_loop(b, loop);
+    count_buffers(b, loop);
+    b->vector = loop;
+    b->vector_depth = kernel->facts[loop].depth;
+    b->free_count = 0;
+    for (uint32_t r = 0; r < kernel->register_count; ++r)
+        b->spread_blocks[r] = -1;
+    for (uint32_t l = 0; l < kernel->local_count; ++l)
+        if (b->local_blocks[l] >= 0) {
+            b->local_blocks[l] = take_blocks(b, (int32_t)kernel->locals[l].count);
+            b->local_slots[l] = block_mark(b->local_blocks[l]);
+        }
+    start_accumulations(b, loop);
+    const int32_t begin = b->count;
+    emit(b, STEP_VECTOR)->r = state;
+    b->early_pass = true;
+    write_between(b, loop + 1, node->match);
+    for (int32_t i = loop + 1; i < node->match; ++i) { /* spread out before the first block what blocks will need */
+        const numc_kernel_node *inner = &kernel->nodes[i];
+        if (inner->kind == NUMC_NODE_SCALAR) {
+            if (b->bindings[inner->result].varying && variant_for(&kernel->facts[i], b, inner) < 0)
+                for (uint32_t k = 0; k < kernel->facts[i].arity; ++k)
+                    if (is_early(b, inner->operands[k]))
+                        (void)spread(b, inner->operands[k]);
+        } else if (inner->kind == NUMC_NODE_STORE || inner->kind == NUMC_NODE_LOCAL_STORE ||
+                   (inner->kind == NUMC_NODE_ACCUMULATE && kernel->facts[i].parent == loop)) {
+            const int32_t reg = inner->operands[inner->kind == NUMC_NODE_LOCAL_STORE ? 1 : 0];
+            const bool fills = inner->kind == NUMC_NODE_STORE && stride_of(b, i, b->vector_depth) == 1 &&
+                               (inner->operands[1] < 0 || !b->bindings[inner->operands[1]].varying);
+            const bool single = inner->kind == NUMC_NODE_LOCAL_STORE && b->local_blocks[inner->extent] < 0 &&
+                                !b->bindings[inner->operands[0]].varying;
+            if (!fills && !single && is_early(b, reg))
+                (void)spread(b, reg);
+        }
+    }
+    b->early_pass = false;
+    const int32_t body = b->count;
+    write_between(b, loop + 1, node->match);
+    numc_cpu_step *next = emit(b, STEP_NEXT_VECTOR);
+    next->r = state;
+    next->jump = body - (b->count - 1);
+    b->steps[begin].jump = b->count - begin;
+    finish_accumulations(b, loop);
+    b->vector = -1;
+    for (uint32_t r = 0; r < kernel->register_count; ++r) {
+        b->bindings[r].varying = false;
+        b->bindings[r].block = -1;
+    }
+}
+
+static void write_loop(builder *b, int32_t loop)
+{
+    bool as_vector = false;
+    if (b->vector < 0)
+        (void)cost_loop(b, loop, &as_vector);
+    if (as_vector)
+        write_vector_loop(b, loop);
+    else
+        write_plain_loop(b, loop);
+}
+
+/* In the early pass of a vector loop: writes what is uniform, stands directly in its body and needs only what is known
+ * before the first block. */
+static bool write_early(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    if (node->kind == NUMC_NODE_SCALAR) {
+        for (uint32_t k = 0; k < b->kernel->facts[i].arity; ++k)
+            if (!is_early(b, node->operands[k]))
+                return false;
+        write_scalar(b, i);
+    } else if (node->kind == NUMC_NODE_LOAD) {
+        if (b->bindings[node->result].varying || b->stored[b->kernel->accesses[node->extent].buffer] > 0 ||
+            (node->operands[0] >= 0 && !is_early(b, node->operands[0])))
+            return false;
+        write_load(b, i);
+    } else if (node->kind == NUMC_NODE_INDEX && node->extent < b->vector_depth) {
+        write_node(b, i);
+    } else {
+        return false;
+    }
+    b->bindings[node->result].early = true;
+    return true;
+}
+
+static void write_node(builder *b, int32_t i)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const bool varying = b->vector >= 0 && node->result >= 0 && b->bindings[node->result].varying;
+    switch (node->kind) {
+    case NUMC_NODE_SCALAR:
+        if (varying)
+            write_block(b, i);
+        else
+            write_scalar(b, i);
+        break;
+    case NUMC_NODE_INDEX: {
+        int32_t loop = i;
+        do
+            loop = b->kernel->facts[loop].parent;
+        while (b->kernel->facts[loop].depth != node->extent);
+        numc_cpu_loop *state = &b->loops[b->loop_numbers[loop]];
+        if (varying) {
+            numc_cpu_step *step = emit(b, STEP_IOTA);
+            step->a = &state->index;
+            step->r = own_block(b, node->result);
+        } else {
+            bind_value(b, node->result, &state->index);
+        }
+        break;
+    }
+    case NUMC_NODE_LOAD: write_load(b, i); break;
+    case NUMC_NODE_STORE: write_store(b, i); break;
+    case NUMC_NODE_ACCUMULATE: write_accumulate(b, i); break;
+    case NUMC_NODE_CARRY: write_move(b, node->result, node->operands[0], NULL); break;
+    case NUMC_NODE_CONTINUE: {
+        numc_cpu_step *step = emit(b, STEP_CONTINUE);
+        step->r = &b->loops[b->loop_numbers[b->kernel->facts[i].parent]];
+        step->a = b->bindings[node->operands[0]].value;
+        break;
+    }
+    case NUMC_NODE_LOCAL_LOAD:
+    case NUMC_NODE_LOCAL_STORE: write_local(b, i); break;
+    default: break; /* constants have their values from the start; updates are written at the loop's end */
+    }
+}
+
+static void write_between(builder *b, int32_t from, int32_t to)
+{
+    const numc_kernel *kernel = b->kernel;
+    for (int32_t i = from; i < to; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (numc_cpu_is_loop(node->kind)) {
+            if (!b->early_pass)
+                write_loop(b, i);
+            i = node->match;
+            if (b->early_pass)
+                continue;
+        } else if (b->early_pass) {
+            (void)write_early(b, i);
+            continue;
+        } else if (b->vector < 0 || node->result < 0 || !b->bindings[node->result].early) {
+            write_node(b, i);
+        }
+        bury(b, i);
+    }
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------------------ */
+
+static size_t step_bound(const numc_kernel *kernel)
+{
+    size_t bound = 2;
+    for (uint32_t i = 0; i < kernel->node_count; ++i)
+        switch (kernel->nodes[i].kind) {
+        case NUMC_NODE_SCALAR: bound += 1 + 2 * (size_t)kernel->facts[i].arity; break;
+        case NUMC_NODE_ACCUMULATE: bound += 5; break;
+        case NUMC_NODE_LOAD: bound += 2; break;
+        case NUMC_NODE_STORE:
+        case NUMC_NODE_LOCAL_STORE: bound += 4; break;
+        case NUMC_NODE_UPDATE: bound += 3; break;
+        case NUMC_NODE_CONSTANT: break;
+        default: bound += 2; break;
+        }
+    return bound;
+}
+
+/* The first byte each access touches with all indices zero; NULL buffers are only touched by loops that do not run. */
+static void place_cursors(builder *b)
+{
+    for (int32_t i = 0; i < (int32_t)b->kernel->node_count; ++i) {
+        const numc_kernel_node *node = &b->kernel->nodes[i];
+        if (node->kind != NUMC_NODE_LOAD && node->kind != NUMC_NODE_STORE)
+            continue;
+        char *base = b->arguments->buffers[b->kernel->accesses[node->extent].buffer];
+        b->cursors[i] = base == NULL ? NULL : base + b->arguments->offsets[node->extent] * element_size(b, i);
+    }
+}
+
+static void place_blocks(void **slots, size_t count, char *memory, size_t bytes)
+{
+    for (size_t i = 0; i < count; ++i)
+        if (slots[i] != NULL)
+            slots[i] = memory + ((uintptr_t)slots[i] - 1) * bytes;
+}
+
+int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, const numc_kernel_arguments *arguments,
+                            int64_t part, int64_t parts, numc_cpu_plan **plan)
+{
+    *plan = NULL;
+    const size_t nodes = kernel->node_count, registers = kernel->register_count, locals = kernel->local_count;
+    size_t local_bytes = 0;
+    for (size_t l = 0; l < locals; ++l)
+        local_bytes += (kernel->locals[l].count * (size_t)numc_cpu_size(kernel->locals[l].dtype) + 15) & ~(size_t)15;
+    /* What stays with the plan, then what only building needs. */
+    const size_t kept[] = {
+        sizeof(numc_cpu_plan),
+        step_bound(kernel) * sizeof(numc_cpu_step),
+        kernel->loop_count * sizeof(numc_cpu_loop),
+        (size_t)kernel->memory_count * kernel->depth * sizeof(numc_cpu_cursor),
+        registers * sizeof(numc_cpu_value),
+        3 * registers * sizeof(void *),
+        3 * nodes * sizeof(void *),
+        locals * sizeof(void *),
+        kernel->accumulate_count * (size_t)64,
+        local_bytes,
+    };
+    const size_t scratch[] = {
+        registers * sizeof(binding),
+        nodes * sizeof(int32_t),
+        registers * sizeof(int32_t),
+        nodes * sizeof(int32_t),
+        locals * sizeof(int32_t),
+        nodes * sizeof(int32_t),
+        locals * sizeof(char *),
+        2 * kernel->buffer_count * sizeof(uint32_t),
+        (registers + 1) * sizeof(int32_t),
+    };
+    enum { KEPT = sizeof kept / sizeof kept[0], SCRATCH = sizeof scratch / sizeof scratch[0] };
+    size_t starts[KEPT + SCRATCH], total = 0;
+    for (size_t i = 0; i < KEPT + SCRATCH; ++i) {
+        starts[i] = total;
+        total += ((i < KEPT ? kept[i] : scratch[i - KEPT]) + 15) & ~(size_t)15;
+    }
+    char *memory = numc_cpu_allocate(device->host, total);
+    if (memory == NULL)
+        return numc_cpu_fail(device->host, NUMC_MEMORY, "out of memory for a plan");
+    memset(memory + starts[2], 0, total - starts[2]);
+#define AT(type, i) ((type *)(void *)(memory + starts[i]))
+    numc_cpu_plan *made = AT(numc_cpu_plan, 0);
+    *made = (numc_cpu_plan){.size = total, .steps = AT(numc_cpu_step, 1)};
+    builder b = {
+        .device = device,
+        .kernel = kernel,
+        .arguments = arguments,
+        .plan = made,
+        .part = part,
+        .parts = parts,
+        .steps = made->steps,
+        .loops = AT(numc_cpu_loop, 2),
+        .updates = AT(numc_cpu_cursor, 3),
+        .values = AT(numc_cpu_value, 4),
+        .value_slots = AT(void *, 5),
+        .block_slots = AT(void *, 5) + registers,
+        .spread_slots = AT(void *, 5) + 2 * registers,
+        .cursors = AT(char *, 6),
+        .addresses = AT(void *, 6) + nodes,
+        .lane_slots = AT(void *, 6) + 2 * nodes,
+        .local_slots = AT(void *, 7),
+        .lanes = AT(char, 8),
+        .bindings = AT(binding, KEPT),
+        .loop_numbers = AT(int32_t, KEPT + 1),
+        .spread_blocks = AT(int32_t, KEPT + 2),
+        .lane_blocks = AT(int32_t, KEPT + 3),
+        .local_blocks = AT(int32_t, KEPT + 4),
+        .lane_numbers = AT(int32_t, KEPT + 5),
+        .local_memory = AT(char *, KEPT + 6),
+        .stored = AT(uint32_t, KEPT + 7),
+        .loaded = AT(uint32_t, KEPT + 7) + kernel->buffer_count,
+        .free_blocks = AT(int32_t, KEPT + 8),
+        .vector = -1,
+    };
+    char *local = AT(char, 9);
+#undef AT
+    int32_t loop_number = 0, lane_number = 0;
+    for (size_t i = 0; i < nodes; ++i) {
+        b.lane_blocks[i] = -1;
+        if (numc_cpu_is_loop(kernel->nodes[i].kind))
+            b.loop_numbers[i] = loop_number++;
+        if (kernel->nodes[i].kind == NUMC_NODE_ACCUMULATE)
+            b.lane_numbers[i] = lane_number++;
+        if (kernel->nodes[i].kind == NUMC_NODE_CONSTANT) {
+            const int32_t reg = kernel->nodes[i].result;
+            b.values[reg].bits = arguments->constants[kernel->nodes[i].extent];
+            bind_value(&b, reg, &b.values[reg]);
+            b.bindings[reg].early = true;
+        }
+    }
+    for (size_t r = 0; r < registers; ++r) {
+        b.bindings[r].block = -1;
+        b.spread_blocks[r] = -1;
+    }
+    for (size_t l = 0; l < locals; ++l) {
+        b.local_blocks[l] = -1;
+        b.local_memory[l] = local;
+        local += (kernel->locals[l].count * (size_t)numc_cpu_size(kernel->locals[l].dtype) + 15) & ~(size_t)15;
+    }
+    place_cursors(&b);
+    made->cost = kernel->depth > 0 ? cost_between(&b, 0, (int32_t)nodes, 0.0, -1) : 0.0;
+    write_between(&b, 0, (int32_t)nodes);
+    emit(&b, STEP_HALT);
+
+    if (b.block_count > 0) {
+        size_t block = BLOCK_BUDGET / 8 / (size_t)b.block_count / BLOCK_LEAST * BLOCK_LEAST;
+        block = block < BLOCK_LEAST ? BLOCK_LEAST : block > BLOCK_MOST ? BLOCK_MOST : block;
+        const size_t bytes = (block * 8 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        made->block = block;
+        made->block_size = bytes * (size_t)b.block_count + ALIGNMENT;
+        made->block_memory = numc_cpu_allocate(device->host, made->block_size);
+        if (made->block_memory == NULL) {
+            numc_cpu_free(device->host, made, total);
+            return numc_cpu_fail(device->host, NUMC_MEMORY, "out of memory for a plan's blocks");
+        }
+        char *blocks = (char *)made->block_memory;
+        blocks += (ALIGNMENT - (uintptr_t)blocks % ALIGNMENT) % ALIGNMENT;
+        place_blocks(b.block_slots, registers, blocks, bytes);
+        place_blocks(b.spread_slots, registers, blocks, bytes);
+        place_blocks(b.lane_slots, nodes, blocks, bytes);
+        place_blocks(b.local_slots, locals, blocks, bytes);
+    } else {
+        made->block = BLOCK_MOST;
+    }
+    *plan = made;
+    return NUMC_OK;
+}
+
+void numc_cpu_plan_release(numc_device *device, numc_cpu_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    numc_cpu_free(device->host, plan->block_memory, plan->block_size);
+    numc_cpu_free(device->host, plan, plan->size);
+}
