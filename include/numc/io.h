@@ -5,6 +5,7 @@
 #define NUMC_IO_H
 
 #include "numc/array.h"
+#include "numc/mcmc.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,14 @@ typedef struct numc_json_view {
 } numc_json_view;
 /* False, with the context's error set, when there is no such name or it does not hold only numbers. */
 NUMC_API bool numc_json_values(const numc_json *json, const char *name, numc_json_view *view);
+
+/* ---- CmdStan CSV: one file PREFIX_N.csv per chain, N from 1 ("Stan CSV File Format"), for ArviZ, cmdstanr, cmdstanpy,
+ * stansummary. Columns lp__, accept_stat__, stepsize__, treedepth__, n_leapfrog__, divergent__, energy__, then every site in
+ * order, its elements column-major and 1-based ("a.2.1"); saved warm-up draws first. Numbers read back to the same double.
+ *
+ * Refuses to start while the context has a pending error. NUMC_IO, with the path and the reason, when a file cannot be written
+ * whole; that file is then removed. */
+NUMC_API NUMC_MUST_CHECK numc_status numc_mcmc_write_csv(const numc_mcmc *mcmc, const char *path_prefix);
 
 #ifdef __cplusplus
 }

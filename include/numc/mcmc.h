@@ -170,6 +170,17 @@ NUMC_API int64_t numc_mcmc_divergence_kept(const numc_mcmc *mcmc, int32_t chain)
 NUMC_API numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chain, int64_t index,
                                              numc_mcmc_divergence *divergence);
 
+/* How the chains are made: the options with every default filled in; counts are plain numbers, and pointers to arrays are NULL.
+ * The seed is the last run's. Seconds are a chain's own, in transitions of the warm-up or after it. */
+NUMC_API numc_context *numc_mcmc_context(const numc_mcmc *mcmc);
+NUMC_API numc_status numc_mcmc_options_get_sized(const numc_mcmc *mcmc, numc_mcmc_options *options, size_t size);
+static inline numc_status numc_mcmc_options_get(const numc_mcmc *mcmc, numc_mcmc_options *options)
+{
+    return numc_mcmc_options_get_sized(mcmc, options, sizeof(numc_mcmc_options));
+}
+NUMC_API uint64_t numc_mcmc_seed(const numc_mcmc *mcmc);
+NUMC_API double numc_mcmc_seconds(const numc_mcmc *mcmc, int32_t chain, bool warmup);
+
 /* What adaptation arrived at: the step size; the inverse metric (dimension, or dimension^2 for a dense one; NULL for a unit
  * metric); the current unconstrained position (NULL before the first transition). */
 NUMC_API double numc_mcmc_step_size(const numc_mcmc *mcmc, int32_t chain);

@@ -41,6 +41,32 @@ int64_t numc_mcmc_warmup_count(const numc_mcmc *mcmc, int32_t chain)
     return is_chain(mcmc, chain) ? atomic_load(&mcmc->chains[chain].warm_stored) : 0;
 }
 
+/* ---- how it was made ---- */
+
+numc_context *numc_mcmc_context(const numc_mcmc *mcmc)
+{
+    return mcmc == NULL ? NULL : mcmc->context;
+}
+
+numc_status numc_mcmc_options_get_sized(const numc_mcmc *mcmc, numc_mcmc_options *options, size_t size)
+{
+    if (mcmc == NULL || options == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    memset(options, 0, size); /* a newer program's further options are 0 */
+    memcpy(options, &mcmc->options, size < sizeof mcmc->options ? size : sizeof mcmc->options);
+    return NUMC_OK;
+}
+
+uint64_t numc_mcmc_seed(const numc_mcmc *mcmc)
+{
+    return mcmc == NULL ? 0 : mcmc->seed;
+}
+
+double numc_mcmc_seconds(const numc_mcmc *mcmc, int32_t chain, bool warmup)
+{
+    return is_chain(mcmc, chain) ? mcmc->chains[chain].seconds[warmup] : 0;
+}
+
 /* ---- sites and scalars ---- */
 
 int32_t numc_mcmc_site_count(const numc_mcmc *mcmc)

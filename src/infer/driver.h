@@ -34,6 +34,7 @@ typedef struct numc_chain {
     _Atomic int64_t done;                       /* = transition, for watchers */
     _Atomic int64_t warm_stored, stored;        /* rows written */
     _Atomic int64_t divergences, all_divergences; /* after warm-up; in all */
+    double seconds[2];                          /* spent after the warm-up; in it */
     int64_t saturated;                          /* kept part: trees of full depth */
     int64_t warm_delivered, delivered;          /* rows given to the draw callback */
     int64_t divergence_kept;
@@ -66,6 +67,7 @@ struct numc_mcmc {
     pthread_mutex_t serial_lock;
     bool serial_lock_made;
     double begin_seconds;
+    uint64_t seed; /* of the last run */
 };
 
 /* Row of a stored draw. */

@@ -58,6 +58,11 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
     mcmc->warmup = count_or(o->warmup, 1000);
     mcmc->draws = count_or(o->draws, 1000);
     int64_t init = count_or(o->adapt_init, 75), term = count_or(o->adapt_term, 50), window = count_or(o->adapt_window, 25);
+    o->warmup = mcmc->warmup;
+    o->draws = mcmc->draws;
+    o->adapt_init = init;
+    o->adapt_term = term;
+    o->adapt_window = window;
     REFUSE_UNLESS(mcmc->warmup >= 0 && mcmc->warmup <= 1 << 30, "warmup is %lld", (long long)mcmc->warmup);
     REFUSE_UNLESS(mcmc->draws >= 0 && mcmc->draws <= 1 << 30, "draws is %lld", (long long)mcmc->draws);
     REFUSE_UNLESS(init >= 0 && term >= 0 && window >= 1, "adapt_init, adapt_term or adapt_window is negative");
@@ -309,6 +314,14 @@ static numc_status reserve(numc_mcmc *mcmc, int64_t rows)
 
 /* ---- one chain ---- */
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return 0;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static bool halted(const numc_mcmc *mcmc)
 {
     return atomic_load_explicit(&mcmc->cancelled, memory_order_relaxed) ||
@@ -555,24 +568,22 @@ static void run_chain(void *user, int64_t index)
 {
     numc_mcmc *mcmc = user;
     numc_chain *chain = &mcmc->chains[index];
-    while (chain->transition < mcmc->goal) {
-        numc_status status = advance(chain);
-        if (status != NUMC_OK) {
-            end_chain(chain, status);
-            return;
+    double since = seconds_now();
+    numc_status status = NUMC_OK;
+    while (chain->transition < mcmc->goal && status == NUMC_OK) {
+        bool warm = chain->transition < mcmc->warmup;
+        status = advance(chain);
+        if (status != NUMC_OK || chain->transition == mcmc->warmup || chain->transition == mcmc->goal) {
+            double now = seconds_now();
+            chain->seconds[warm] += now - since;
+            since = now;
         }
     }
+    if (status != NUMC_OK)
+        end_chain(chain, status);
 }
 
 /* ---- all chains ---- */
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return 0;
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static numc_status deliver_rows(numc_mcmc *mcmc, numc_chain *chain, bool warm)
 {
@@ -632,6 +643,7 @@ static numc_status begin(numc_mcmc *mcmc, uint64_t seed, int64_t goal)
     NUMC_TRY(open_chains(mcmc));
     NUMC_TRY(reserve(mcmc, rows_for(mcmc, goal)));
     mcmc->goal = goal;
+    mcmc->seed = seed;
     mcmc->begin_seconds = seconds_now();
     atomic_store(&mcmc->halt, NUMC_OK);
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
@@ -723,7 +735,10 @@ numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         if (chain >= 0 && chain != c)
             continue;
+        bool warm = mcmc->chains[c].transition < mcmc->warmup;
+        double since = seconds_now();
         numc_status status = advance(&mcmc->chains[c]);
+        mcmc->chains[c].seconds[warm] += seconds_now() - since;
         if (status != NUMC_OK) {
             end_chain(&mcmc->chains[c], status);
             break;

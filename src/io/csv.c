@@ -88,6 +88,9 @@ static void put_number(writer *out, int indent, const char *key, double value, d
     put_text(out, value == standard ? " (Default)\n" : "\n");
 }
 
+static const char *const metric_names[] = {
+    [NUMC_METRIC_DIAGONAL] = "diag_e", [NUMC_METRIC_DENSE] = "dense_e", [NUMC_METRIC_UNIT] = "unit_e"};
+
 static void put_configuration(writer *out, const char *path, const numc_csv_chain *chain)
 {
     put_count(out, 0, "stan_version_major", DIALECT_MAJOR, -1);
@@ -100,7 +103,7 @@ static void put_configuration(writer *out, const char *path, const numc_csv_chai
     put_heading(out, 1, "sample");
     put_count(out, 2, "num_samples", chain->draws, 1000);
     put_count(out, 2, "num_warmup", chain->warmup, 1000);
-    put_count(out, 2, "save_warmup", 0, 0);
+    put_count(out, 2, "save_warmup", chain->save_warmup, 0);
     put_count(out, 2, "thin", chain->thin, 1);
     put_heading(out, 2, "adapt");
     put_count(out, 3, "engaged", chain->adapted, 1);
@@ -121,7 +124,7 @@ static void put_configuration(writer *out, const char *path, const numc_csv_chai
         put_heading(out, 5, "static");
         put_number(out, 6, "int_time", chain->int_time, -1);
     }
-    put_word(out, 4, "metric", chain->dense ? "dense_e" : "diag_e", "diag_e");
+    put_word(out, 4, "metric", metric_names[chain->metric], "diag_e");
     put_word(out, 4, "metric_file", "", "");
     put_number(out, 4, "stepsize", chain->initial_stepsize, 1);
     put_number(out, 4, "stepsize_jitter", chain->jitter, 0);
@@ -160,7 +163,8 @@ static int64_t size_of(const numc_csv_site *site)
 /* The header line, and where each column lies among a draw's row-major values. */
 static void put_header(writer *out, const numc_csv_chain *chain, int64_t *place)
 {
-    put_text(out, "lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__");
+    put_text(out, chain->nuts ? "lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__"
+                              : "lp__,accept_stat__,stepsize__,int_time__,energy__");
     int64_t first = 0;
     for (int32_t s = 0; s < chain->site_count; s++) {
         const numc_csv_site *site = &chain->sites[s];
@@ -184,10 +188,14 @@ static void put_header(writer *out, const numc_csv_chain *chain, int64_t *place)
 
 static void put_adaptation(writer *out, const numc_csv_chain *chain)
 {
+    static const char *const headings[] = {
+        [NUMC_METRIC_DIAGONAL] = "\n# Diagonal elements of inverse mass matrix:\n",
+        [NUMC_METRIC_DENSE] = "\n# Elements of inverse mass matrix:\n",
+        [NUMC_METRIC_UNIT] = "\n# No free parameters for unit metric\n"};
     put_text(out, "# Adaptation terminated\n# Step size = ");
     put_real(out, chain->stepsize);
-    put_text(out, chain->dense ? "\n# Elements of inverse mass matrix:\n" : "\n# Diagonal elements of inverse mass matrix:\n");
-    int64_t rows = chain->dense ? chain->dimension : 1;
+    put_text(out, headings[chain->metric]);
+    int64_t rows = chain->metric == NUMC_METRIC_DENSE ? chain->dimension : chain->metric == NUMC_METRIC_DIAGONAL;
     for (int64_t r = 0; r < rows; r++) {
         put_text(out, "# ");
         for (int64_t d = 0; d < chain->dimension; d++) {
@@ -199,24 +207,40 @@ static void put_adaptation(writer *out, const numc_csv_chain *chain)
     }
 }
 
-static void put_row(writer *out, const numc_csv_draw *draw, const double *values, const int64_t *place, int64_t count)
+static void put_row(writer *out, const numc_csv_chain *chain, const numc_draw_statistics *draw, const double *values,
+                    const int64_t *place)
 {
-    put_real(out, draw->lp);
+    put_real(out, draw->log_density);
     put_text(out, ",");
     put_real(out, draw->accept_stat);
     put_text(out, ",");
-    put_real(out, draw->stepsize);
+    put_real(out, draw->step_size);
     put_text(out, ",");
-    put_integer(out, draw->treedepth);
-    put_text(out, ",");
-    put_integer(out, draw->n_leapfrog);
-    put_text(out, draw->divergent ? ",1," : ",0,");
+    if (chain->nuts) {
+        put_integer(out, draw->tree_depth);
+        put_text(out, ",");
+        put_integer(out, draw->n_leapfrog);
+        put_text(out, draw->divergent ? ",1," : ",0,");
+    } else {
+        put_real(out, draw->step_size * draw->n_leapfrog);
+        put_text(out, ",");
+    }
     put_real(out, draw->energy);
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < chain->value_count; i++) {
         put_text(out, ",");
         put_real(out, values[place[i]]);
     }
     put_text(out, "\n");
+}
+
+static void put_rows(writer *out, const numc_csv_chain *chain, bool warmup, double *values, const int64_t *place)
+{
+    int64_t rows = warmup ? chain->warmup_rows : chain->rows;
+    for (int64_t row = 0; row < rows && !out->error; row++) {
+        numc_draw_statistics draw;
+        chain->read(chain->user, warmup, row, &draw, values);
+        put_row(out, chain, &draw, values, place);
+    }
 }
 
 /* Seconds in thousandths, as CmdStan writes them; printf would ask the locale for a decimal point. */
@@ -275,13 +299,10 @@ numc_status numc__csv_write(numc_context *context, const char *path, const numc_
     }
     put_configuration(&out, path, chain);
     put_header(&out, chain, place);
+    put_rows(&out, chain, true, values, place);
     if (chain->adapted)
         put_adaptation(&out, chain);
-    for (int64_t d = 0; d < chain->draws && !out.error; d++) {
-        numc_csv_draw draw;
-        chain->read(chain->user, d, &draw, values);
-        put_row(&out, &draw, values, place, chain->value_count);
-    }
+    put_rows(&out, chain, false, values, place);
     put_times(&out, chain);
     free(values);
     free(place);

@@ -2,7 +2,7 @@
 #ifndef NUMC_IO_CSV_H
 #define NUMC_IO_CSV_H
 
-#include "numc/base.h"
+#include "numc/mcmc.h"
 
 typedef struct numc_csv_site {
     const char *name;
@@ -10,36 +10,32 @@ typedef struct numc_csv_site {
     const int64_t *shape;
 } numc_csv_site;
 
-typedef struct numc_csv_draw {
-    double lp, accept_stat, stepsize, energy;
-    int64_t treedepth, n_leapfrog;
-    bool divergent;
-} numc_csv_draw;
-
 /* The comment block before the header says how the chain was made, in CmdStan's words. */
 typedef struct numc_csv_chain {
     const char *model; /* for the comment `model =` */
     int64_t id;        /* 1-based */
     uint64_t seed;
     int64_t chains, threads;
-    int64_t draws, warmup, thin;
+    int64_t draws, warmup, thin; /* as asked for, for the comments */
+    int64_t warmup_rows, rows;   /* as they are: the draws to write, those of the warm-up first */
+    bool save_warmup;
     double delta, gamma, kappa, t0;
     int64_t init_buffer, term_buffer, window;
     bool adapted;        /* warm-up adapted something: the trailer of adaptation is written */
     bool nuts;           /* else static HMC */
     int64_t max_depth;   /* NUTS */
     double int_time;     /* static HMC: integration time */
-    bool dense;          /* inverse_metric is dimension x dimension, row-major; else a diagonal */
+    numc_metric_kind metric;
     double initial_stepsize, jitter, init_radius;
     double stepsize; /* after adaptation */
     int64_t dimension;
-    const double *inverse_metric;
+    const double *inverse_metric; /* dimension numbers, or dimension x dimension for a dense metric, row-major */
     double warmup_seconds, sampling_seconds;
     const numc_csv_site *sites;
     int32_t site_count;
     int64_t value_count; /* sum of the sites' sizes */
     /* Fills one draw: `values` site after site, row-major within a site. */
-    void (*read)(void *user, int64_t draw, numc_csv_draw *statistics, double *values);
+    void (*read)(void *user, bool warmup, int64_t row, numc_draw_statistics *statistics, double *values);
     void *user;
 } numc_csv_chain;
 

@@ -40,24 +40,25 @@ static double value_at(int64_t draw, int64_t i)
     return (double)(i + 1) / 3.0 * (draw == 0 ? 1 : 1e-300);
 }
 
-static void read_draw(void *user, int64_t draw, numc_csv_draw *statistics, double *values)
+static void read_draw(void *user, bool warmup, int64_t draw, numc_draw_statistics *statistics, double *values)
 {
     (void)user;
-    *statistics = (numc_csv_draw){.lp = -1.0 / 3 - (double)draw, .accept_stat = 0.75, .stepsize = 0.5, .energy = 2.5,
-                                  .treedepth = 3, .n_leapfrog = 7, .divergent = draw == 1};
+    *statistics = (numc_draw_statistics){.log_density = warmup ? 100 : -1.0 / 3 - (double)draw, .accept_stat = 0.75,
+                                         .step_size = 0.5, .energy = 2.5, .tree_depth = 3, .n_leapfrog = 7,
+                                         .divergent = draw == 1};
     for (int64_t i = 0; i < VALUES; i++)
         values[i] = value_at(draw, i);
 }
 
 static const double metric[] = {0.1, 2, 0.5, 4};
 
-static numc_csv_chain chain_of(bool dense)
+static numc_csv_chain chain_of(numc_metric_kind kind)
 {
     return (numc_csv_chain){
         .model = "eight_schools", .id = 2, .seed = 18446744073709551615u, .chains = 4, .threads = 2,
-        .draws = DRAWS, .warmup = 1000, .thin = 1, .delta = 0.8, .gamma = 0.05, .kappa = 0.75, .t0 = 10,
+        .draws = DRAWS, .rows = DRAWS, .warmup = 1000, .thin = 1, .delta = 0.8, .gamma = 0.05, .kappa = 0.75, .t0 = 10,
         .init_buffer = 75, .term_buffer = 50, .window = 25, .adapted = true, .nuts = true, .max_depth = 10,
-        .dense = dense, .initial_stepsize = 1, .init_radius = 2, .stepsize = 0.5, .dimension = 2,
+        .metric = kind, .initial_stepsize = 1, .init_radius = 2, .stepsize = 0.5, .dimension = 2,
         .inverse_metric = metric, .warmup_seconds = 1.2344, .sampling_seconds = 0.0004,
         .sites = sites, .site_count = 4, .value_count = VALUES, .read = read_draw};
 }
@@ -96,46 +97,6 @@ static void has_line(const char *text, const char *line)
     fail_msg("no line '%s' in:\n%s", line, text);
 }
 
-static void writes_the_dialect(void **state)
-{
-    numc_csv_chain chain = chain_of(false);
-    char *text = written(*state, &chain);
-    static const char *const lines[] = {
-        "# model = eight_schools", "# method = sample (Default)", "#   sample", "#     num_samples = 3",
-        "#     num_warmup = 1000 (Default)", "#     save_warmup = 0 (Default)", "#     thin = 1 (Default)", "#     adapt",
-        "#       engaged = 1 (Default)", "#       gamma = 0.05 (Default)", "#       delta = 0.8 (Default)",
-        "#     algorithm = hmc (Default)", "#         engine = nuts (Default)", "#             max_depth = 10 (Default)",
-        "#         metric = diag_e (Default)", "#     num_chains = 4", "# id = 2", "#   seed = 18446744073709551615",
-        ("lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__,"
-         "mu,a.1.1,a.2.1,a.1.2,a.2.2,a.1.3,a.2.3,school/z.1,school/z.2"),
-        "# Adaptation terminated", "# Step size = 0.5", "# Diagonal elements of inverse mass matrix:", "# 0.1, 2",
-        "#  Elapsed Time: 1.234 seconds (Warm-up)", "#                0.000 seconds (Sampling)"};
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        has_line(text, lines[i]);
-    /* The header stands directly before the adaptation's result, and that directly before the first draw. */
-    const char *header = strstr(text, "\nlp__"), *adaptation = strstr(text, "\n# Adaptation"), *draw = strstr(text, "\n-0.333");
-    assert_true(header && adaptation && draw);
-    assert_ptr_equal(strchr(header + 1, '\n'), adaptation);
-    assert_ptr_equal(strstr(adaptation, "\n# 0.1, 2") + strlen("\n# 0.1, 2"), draw);
-    free(text);
-}
-
-static void writes_a_dense_metric(void **state)
-{
-    numc_csv_chain chain = chain_of(true);
-    char *text = written(*state, &chain);
-    has_line(text, "#         metric = dense_e");
-    has_line(text, "# Elements of inverse mass matrix:");
-    has_line(text, "# 0.1, 2");
-    has_line(text, "# 0.5, 4");
-    free(text);
-    chain.adapted = false;
-    text = written(*state, &chain);
-    assert_null(strstr(text, "Adaptation terminated"));
-    has_line(text, "#       engaged = 0");
-    free(text);
-}
-
 /* Where the row-major element of each column stands: a.1.1 a.2.1 a.1.2 a.2.2 a.1.3 a.2.3 of a 2 x 3 matrix after mu. */
 static const int64_t order[VALUES] = {0, 1, 4, 2, 5, 3, 6, 7, 8};
 
@@ -163,9 +124,84 @@ static void numbers_read_back(const char *text)
     assert_int_equal(*row, '#');
 }
 
+static void writes_the_dialect(void **state)
+{
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DIAGONAL);
+    char *text = written(*state, &chain);
+    static const char *const lines[] = {
+        "# model = eight_schools", "# method = sample (Default)", "#   sample", "#     num_samples = 3",
+        "#     num_warmup = 1000 (Default)", "#     save_warmup = 0 (Default)", "#     thin = 1 (Default)", "#     adapt",
+        "#       engaged = 1 (Default)", "#       gamma = 0.05 (Default)", "#       delta = 0.8 (Default)",
+        "#     algorithm = hmc (Default)", "#         engine = nuts (Default)", "#             max_depth = 10 (Default)",
+        "#         metric = diag_e (Default)", "#     num_chains = 4", "# id = 2", "#   seed = 18446744073709551615",
+        ("lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__,"
+         "mu,a.1.1,a.2.1,a.1.2,a.2.2,a.1.3,a.2.3,school/z.1,school/z.2"),
+        "# Adaptation terminated", "# Step size = 0.5", "# Diagonal elements of inverse mass matrix:", "# 0.1, 2",
+        "#  Elapsed Time: 1.234 seconds (Warm-up)", "#                0.000 seconds (Sampling)"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        has_line(text, lines[i]);
+    /* The header stands directly before the adaptation's result, and that directly before the first draw. */
+    const char *header = strstr(text, "\nlp__"), *adaptation = strstr(text, "\n# Adaptation"), *draw = strstr(text, "\n-0.333");
+    assert_true(header && adaptation && draw);
+    assert_ptr_equal(strchr(header + 1, '\n'), adaptation);
+    assert_ptr_equal(strstr(adaptation, "\n# 0.1, 2") + strlen("\n# 0.1, 2"), draw);
+    free(text);
+}
+
+static void writes_a_dense_metric(void **state)
+{
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DENSE);
+    char *text = written(*state, &chain);
+    has_line(text, "#         metric = dense_e");
+    has_line(text, "# Elements of inverse mass matrix:");
+    has_line(text, "# 0.1, 2");
+    has_line(text, "# 0.5, 4");
+    free(text);
+    chain.adapted = false;
+    text = written(*state, &chain);
+    assert_null(strstr(text, "Adaptation terminated"));
+    has_line(text, "#       engaged = 0");
+    free(text);
+    chain = chain_of(NUMC_METRIC_UNIT);
+    text = written(*state, &chain);
+    has_line(text, "#         metric = unit_e");
+    has_line(text, "# No free parameters for unit metric");
+    assert_null(strstr(text, "mass matrix"));
+    free(text);
+}
+
+/* Saved warm-up draws stand between the header and the result of adaptation. */
+static void writes_warmup_draws(void **state)
+{
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DIAGONAL);
+    chain.save_warmup = true;
+    chain.warmup_rows = 2;
+    char *text = written(*state, &chain);
+    has_line(text, "#     save_warmup = 1");
+    const char *first = strstr(text, "\n100,"), *adaptation = strstr(text, "\n# Adaptation");
+    assert_true(first && adaptation && first < adaptation);
+    const char *second = strstr(first + 1, "\n100,");
+    assert_true(second && second < adaptation && !strstr(second + 1, "\n100,"));
+    numbers_read_back(text);
+    free(text);
+}
+
+static void writes_static_hmc(void **state)
+{
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DIAGONAL);
+    chain.nuts = false;
+    chain.int_time = 6.25;
+    char *text = written(*state, &chain);
+    has_line(text, "#         engine = static");
+    has_line(text, "#             int_time = 6.25");
+    assert_non_null(strstr(text, "\nlp__,accept_stat__,stepsize__,int_time__,energy__,mu,"));
+    assert_non_null(strstr(text, ",0.75,0.5,3.5,2.5,")); /* 7 leapfrogs of 0.5 */
+    free(text);
+}
+
 static void numbers_survive(void **state)
 {
-    numc_csv_chain chain = chain_of(false);
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DIAGONAL);
     char *text = written(*state, &chain);
     numbers_read_back(text);
     free(text);
@@ -175,7 +211,7 @@ static void numbers_survive_a_comma_locale(void **state)
 {
     if (!setlocale(LC_ALL, "comma"))
         fail_msg("the locale made by tests/locale is not there: run through meson test");
-    numc_csv_chain chain = chain_of(false);
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DIAGONAL);
     char *text = written(*state, &chain);
     setlocale(LC_ALL, "C");
     numbers_read_back(text);
@@ -194,7 +230,7 @@ static void refuse(numc_context *context, const char *path, const numc_csv_chain
 
 static void names_paths_it_cannot_write(void **state)
 {
-    numc_csv_chain chain = chain_of(false);
+    numc_csv_chain chain = chain_of(NUMC_METRIC_DIAGONAL);
     refuse(*state, "/no/such/folder/chain_1.csv", &chain, "No such file");
     refuse(*state, "/dev/full", &chain, "No space left");
     assert_int_equal(access("/dev/full", F_OK), 0); /* what is not an ordinary file is not removed */
@@ -210,6 +246,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_dialect),
         cmocka_unit_test(writes_a_dense_metric),
+        cmocka_unit_test(writes_warmup_draws),
+        cmocka_unit_test(writes_static_hmc),
         cmocka_unit_test(numbers_survive),
         cmocka_unit_test(numbers_survive_a_comma_locale),
         cmocka_unit_test(names_paths_it_cannot_write),
