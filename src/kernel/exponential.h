@@ -119,9 +119,9 @@ NUMC_KERNEL_FN double numc_k_log(double x)
     double k = numc_k_log_exponent(bits) - small;
     double f = numc_k_log_mantissa(bits) - 1.0;
     double s = f / (2.0 + f);
-    double half = 0.5 * f * f;
-    double tail = s * (half + numc_k_log_polynomial(s * s)) + k * NUMC_KERNEL_LN2_LOW;
-    return numc_k_log_special(x, k * NUMC_KERNEL_LN2_HIGH - ((half - tail) - f));
+    double halved = 0.5 * f * f;
+    double tail = s * (halved + numc_k_log_polynomial(s * s)) + k * NUMC_KERNEL_LN2_LOW;
+    return numc_k_log_special(x, k * NUMC_KERNEL_LN2_HIGH - ((halved - tail) - f));
 }
 
 /* As log of u = 1 + x, plus the first-order effect of what the rounding of u lost. */
@@ -136,9 +136,9 @@ NUMC_KERNEL_FN double numc_k_log1p(double x)
     double f = k == 0.0 ? x : near;
     double correction = k == 0.0 ? 0.0 : lost / u;
     double s = f / (2.0 + f);
-    double half = 0.5 * f * f;
-    double tail = s * (half + numc_k_log_polynomial(s * s)) + (k * NUMC_KERNEL_LN2_LOW + correction);
-    double result = numc_k_log_special(u, k * NUMC_KERNEL_LN2_HIGH - ((half - tail) - f));
+    double halved = 0.5 * f * f;
+    double tail = s * (halved + numc_k_log_polynomial(s * s)) + (k * NUMC_KERNEL_LN2_LOW + correction);
+    double result = numc_k_log_special(u, k * NUMC_KERNEL_LN2_HIGH - ((halved - tail) - f));
     return x == 0.0 ? x : result;
 }
 
@@ -150,9 +150,9 @@ NUMC_KERNEL_FN double numc_k_log_base(double x, double inverse_high, double inve
     double k = numc_k_log_exponent(bits) - small;
     double f = numc_k_log_mantissa(bits) - 1.0;
     double s = f / (2.0 + f);
-    double half = 0.5 * f * f;
-    double high = numc_k_from_bits(numc_k_to_bits(f - half) & NUMC_KERNEL_U64(0xffffffff00000000));
-    double low = ((f - high) - half) + s * (half + numc_k_log_polynomial(s * s));
+    double halved = 0.5 * f * f;
+    double high = numc_k_from_bits(numc_k_to_bits(f - halved) & NUMC_KERNEL_U64(0xffffffff00000000));
+    double low = ((f - high) - halved) + s * (halved + numc_k_log_polynomial(s * s));
     double top = high * inverse_high;
     double rest = (low + high) * inverse_low + low * inverse_high + k * k_low;
     double whole = k * k_high;

@@ -71,8 +71,8 @@ NUMC_KERNEL_FN_LARGE double numc_k_lgamma(double x)
 NUMC_KERNEL_FN double numc_k_gamma_sign(double x)
 {
     double whole = NUMC_KERNEL_FLOOR(x);
-    double half = 0.5 * whole;
-    return x < 0.0 && whole != x && half != NUMC_KERNEL_FLOOR(half) ? -1.0 : 1.0;
+    double halved = 0.5 * whole;
+    return x < 0.0 && whole != x && halved != NUMC_KERNEL_FLOOR(halved) ? -1.0 : 1.0;
 }
 
 /* digamma(x) = (x - root) times a polynomial on [1/2, 12); ln x - 1/(2x) - sum B(2k)/(2k x^(2k)) above. */
@@ -225,10 +225,10 @@ NUMC_KERNEL_FN double numc_k_log1p_minus(double x)
     double k = numc_k_log_exponent(bits);
     double f = k == 0.0 ? x : numc_k_log_mantissa(bits) - 1.0;
     double s = f / (2.0 + f);
-    double half = 0.5 * f * f;
-    double tail = s * (half + numc_k_log_polynomial(s * s));
+    double halved = 0.5 * f * f;
+    double tail = s * (halved + numc_k_log_polynomial(s * s));
     double correction = k == 0.0 ? 0.0 : k * NUMC_KERNEL_LN2_LOW + lost / u;
-    double result = ((k * NUMC_KERNEL_LN2_HIGH - x) + f) - ((half - tail) - correction);
+    double result = ((k * NUMC_KERNEL_LN2_HIGH - x) + f) - ((halved - tail) - correction);
     if (!(u < NUMC_KERNEL_INFINITY))
         return u != u ? u : -u;
     return u > 0.0 ? result : (u == 0.0 ? -NUMC_KERNEL_INFINITY : NUMC_KERNEL_NAN);

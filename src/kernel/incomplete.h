@@ -170,8 +170,8 @@ NUMC_KERNEL_FN numc_k_gamma_part numc_k_gamma_uniform(double a, double x, int wa
     out.upper = mu >= 0.0;
     out.slope = 0.0;
     {
-        double half = 0.5 * numc_k_erfcx(NUMC_KERNEL_SQRT(a * y));
-        out.value = e * (out.upper ? half + total * root : half - total * root);
+        double halved = 0.5 * numc_k_erfcx(NUMC_KERNEL_SQRT(a * y));
+        out.value = e * (out.upper ? halved + total * root : halved - total * root);
     }
     if (want_slope) {
         double ratio = NUMC_KERNEL_ABS(mu) < 1e-6 ? 1.0 + eta * (1.0 / 3.0) : mu / eta;

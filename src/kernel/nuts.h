@@ -351,25 +351,25 @@ NUMC_KERNEL_FN int numc_k__nuts_step(numc_k_nuts *s, NUMC_KERNEL_GLOBAL double *
     if (s->metric == NUMC_K_METRIC_DIAGONAL) {
         const NUMC_KERNEL_GLOBAL double *w = m + s->metric_at;
         for (int i = 0; i < n; i++) {
-            double half = p0[i] + h * g0[i];
-            p[i] = half;
-            q[i] = q0[i] + e * (w[i] * half);
+            double middle = p0[i] + h * g0[i];
+            p[i] = middle;
+            q[i] = q0[i] + e * (w[i] * middle);
         }
     } else if (s->metric == NUMC_K_METRIC_UNIT) {
         for (int i = 0; i < n; i++) {
-            double half = p0[i] + h * g0[i];
-            p[i] = half;
-            q[i] = q0[i] + e * half;
+            double middle = p0[i] + h * g0[i];
+            p[i] = middle;
+            q[i] = q0[i] + e * middle;
         }
     } else {
         /* s + e/2 Wg instead of W(p + e/2 g): one product with W per leapfrog */
         const NUMC_KERNEL_GLOBAL double *s0 = m + numc_k__nuts_s(s, from);
         NUMC_KERNEL_GLOBAL double *NUMC_KERNEL_RESTRICT sharp = m + numc_k__nuts_s(s, s->next);
         for (int i = 0; i < n; i++) {
-            double half = s0[i] + h * s0[n + i];
+            double middle = s0[i] + h * s0[n + i];
             p[i] = p0[i] + h * g0[i];
-            sharp[i] = half;
-            q[i] = q0[i] + e * half;
+            sharp[i] = middle;
+            q[i] = q0[i] + e * middle;
         }
     }
     s->position_at = numc_k_nuts_q(s, s->next);

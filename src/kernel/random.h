@@ -307,12 +307,12 @@ NUMC_KERNEL_FN double numc_k_sample_student_t(numc_k_u32 k0, numc_k_u32 k1, numc
 {
     numc_k_key stream = numc_k_key_split(k0, k1, i);
     double z = numc_k_ndtri(numc_k_stream_unit(stream, 0, 4));
-    double half = 0.5 * df;
+    double halved = 0.5 * df;
     if (!(df > 0.0))
         return NUMC_KERNEL_NAN;
     if (df == NUMC_KERNEL_INFINITY)
         return z;
-    return z * numc_k_exp(0.5 * (numc_k_log(half) - numc_k_stream_log_gamma(stream, 0, half)));
+    return z * numc_k_exp(0.5 * (numc_k_log(halved) - numc_k_stream_log_gamma(stream, 0, halved)));
 }
 
 /* ln of the Poisson probability of k >= 0 (Loader 2000). */
