@@ -10,40 +10,47 @@
 typedef struct numc_buffer {
     numc_core *core;
     void *memory;
-    uint64_t bytes;
+    uint64_t bytes; /* what was allocated: at least what was asked */
     _Atomic int64_t references;
+    uint32_t size_class;      /* of the pool (buffer.c) */
+    struct numc_buffer *next; /* in the pool */
 } numc_buffer;
 
 typedef enum numc_content {
     NUMC_CONTENT_BUFFER,    /* strided view of a device buffer */
-    NUMC_CONTENT_IMMEDIATE, /* every element has one host-known value (numbers, zeros, full): no memory */
-    NUMC_CONTENT_TRACED     /* a value of a graph being recorded */
+    NUMC_CONTENT_IMMEDIATE, /* every element has one host-known value (numbers, zeros, full): no memory; strides are 0 */
+    NUMC_CONTENT_TRACED     /* a value of a graph being recorded; strides are 0 */
 } numc_content;
 
 typedef struct numc_trace numc_trace; /* src/graph: a recorder */
 
 #define NUMC_INLINE_RANK 4
+#define NUMC_SITE_SIZE 32
 struct numc_array {
     uint32_t live; /* NUMC_ARRAY_LIVE while usable; a dead header waits in quarantine before it is used again */
-    uint32_t references; /* of scope (1) and numc_keep */
+    _Atomic uint32_t references; /* of the scope (1) and of numc_keep */
     uint64_t serial;
     numc_context *context; /* the lane it belongs to */
-    int32_t primitive;     /* that made it, for messages */
+    int32_t primitive;     /* that made it, for messages; 0: data or a number */
     numc_content content;
     numc_dtype dtype;
     int32_t rank;
     bool weak; /* made from a C number: takes the other operand's dtype */
+    uint8_t death; /* numc_death, once dead */
     int64_t inline_shape[NUMC_INLINE_RANK], inline_strides[NUMC_INLINE_RANK];
     int64_t *shape, *strides; /* the inline ones or an allocation of 2 rank */
     int64_t size, offset;     /* elements */
     numc_buffer *buffer;
-    unsigned char immediate[16];
+    _Alignas(16) unsigned char immediate[16];
     numc_trace *trace;
     int32_t value; /* id in the trace's graph */
-    numc_scope_frame *frame;
-    struct numc_array *previous, *next; /* in the frame */
+    char site[NUMC_SITE_SIZE]; /* the model site that was being made, cut to fit; "" outside */
+    numc_scope_frame *frame; /* NULL once its scope ended and only numc_keep holds it (then listed by the core) */
+    struct numc_array *previous, *next; /* in the frame, in the core's list of kept arrays, or in quarantine */
 };
 #define NUMC_ARRAY_LIVE 0x6e756d63u
+#define NUMC_ARRAY_DEAD 0x64656164u
+typedef enum numc_death { NUMC_DEATH_SCOPE, NUMC_DEATH_RELEASE, NUMC_DEATH_ASSIGN, NUMC_DEATH_TRACE } numc_death;
 
 /* The lane of an application: the deepest of the operands' lanes; operands of unrelated lanes are an error. Checks that each
  * operand is live (naming the dead one: "array #412 (multiply, site theta) died with its scope"). NULL with the error set,
@@ -76,17 +83,35 @@ numc_array *numc__array_new_view(numc_context *context, const numc_array *x, int
 numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape,
                                       const void *value);
 numc_array *numc__array_new_traced(numc_context *context, numc_trace *trace, int32_t value, const numc_type *type);
+/* Another header for the same value: what an identity returns. */
+numc_array *numc__array_alias(numc_context *context, const numc_array *x);
+/* Hands an array of an inner scope of the lane to an outer one. */
+void numc__array_move(numc_array *x, numc_scope_frame *frame);
+/* For the end of a trace: its arrays that numc_keep still holds become dead; scopes see to the others. */
+void numc__array_trace_end(numc_context *context, const numc_trace *trace);
+/* "array #412 (multiply, site theta)" */
+void numc__array_describe(char *text, size_t size, const numc_array *x);
 bool numc__array_is_contiguous(const numc_array *x);
 /* x as a buffer, row-major contiguous (x itself when it is). */
 numc_array *numc__array_contiguous(numc_context *context, const numc_array *x);
-/* Buffers from the core's caching pool. */
+/* Buffers from the core's caching pool; `bytes` 0 is allowed. Release may be called from any thread. */
 numc_buffer *numc__buffer_new(numc_context *context, uint64_t bytes);
 void numc__buffer_release(numc_buffer *buffer);
 /* "float64[3, 4]" */
 void numc__type_format(char *text, size_t size, numc_dtype dtype, int32_t rank, const int64_t *shape);
 
+/* The device, found without a lock once the lane has used it. NULL with the error set. */
+numc_backend_device *numc__array_device(numc_context *context);
+
 /* Conversions of one host value between dtypes, exact where representable (float to integer truncates). */
 void numc__value_convert(numc_dtype to, void *target, numc_dtype from, const void *source);
+
+/* Promotion as array.h tells it; NUMC_DTYPE_DEFAULT where there is none. */
+numc_dtype numc__promote(numc_dtype a, numc_dtype b);
+/* Python-like text of a shape: "[3, 4]". Returns text. */
+const char *numc__shape_format(char *text, size_t size, int32_t rank, const int64_t *shape);
+/* An axis in [-rank, rank) made non-negative; -1 with an INDEX error naming the function. */
+int32_t numc__axis_normalize(numc_context *context, const char *name, int64_t axis, int32_t rank);
 
 /* An operand as an array of the lane: numbers become weak immediates. `other` guides the dtype of a number. */
 numc_array *numc__operand_array(numc_context *context, numc_operand operand, const numc_array *other);

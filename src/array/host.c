@@ -1,0 +1,300 @@
+/* host.c - arrays to and from host memory, single values, and arrays as text. */
+#include <math.h>
+#include <string.h>
+
+#include "array/state.h"
+#include "base/text.h"
+
+numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, numc_shape shape, const void *data)
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return NULL;
+    if (dtype == NUMC_DTYPE_DEFAULT)
+        dtype = numc_default_float(context);
+    if (shape.count < 0 || shape.count > NUMC_RANK_MAXIMUM) {
+        numc__fail(context, NUMC_SHAPE, "numc_from_host: rank %d is not in 0..%d", (int)shape.count, NUMC_RANK_MAXIMUM);
+        return NULL;
+    }
+    int64_t size = 1; /* only 0, 1, or more than 1 matters here; the header counts with care */
+    for (int32_t d = 0; d < shape.count; d++)
+        size = shape.values[d] <= 0 || size == 0 ? 0 : shape.values[d] > 1 ? 2 : size;
+    if (data == NULL && size != 0) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_from_host: data is NULL for an array that is not empty");
+        return NULL;
+    }
+    size_t item = numc_dtype_size(dtype);
+    if (size <= 1) {
+        unsigned char value[16] = {0};
+        if (size == 1 && item <= sizeof value)
+            memcpy(value, data, item);
+        if (size == 1 && dtype == NUMC_BOOL)
+            value[0] = value[0] != 0;
+        return numc__array_new_immediate(context, dtype, shape.count, shape.values, value);
+    }
+    numc_array *x = numc__array_new_buffer(context, dtype, shape.count, shape.values);
+    if (x == NULL)
+        return NULL;
+    numc_backend_device *device = numc__array_device(context);
+    uint64_t bytes = (uint64_t)x->size * item;
+    int32_t status = device->table.memory_upload(device->device, x->buffer->memory, 0, data, bytes);
+    atomic_fetch_add_explicit(&context->core->bytes_uploaded, bytes, memory_order_relaxed);
+    return numc__device_check(context, status, "numc_from_host") == NUMC_OK ? x : NULL;
+}
+
+/* Row-major copy of a strided host block: memory is unified, or was brought over. */
+static void copy_strided(const numc_array *x, const unsigned char *memory, numc_dtype dtype, unsigned char *target)
+{
+    int64_t index[NUMC_RANK_LIMIT] = {0}, at = x->offset;
+    size_t from = numc_dtype_size(x->dtype), to = numc_dtype_size(dtype);
+    for (int64_t i = 0; i < x->size; i++) {
+        const unsigned char *source = memory + (size_t)at * from;
+        if (dtype == x->dtype)
+            memcpy(target, source, to);
+        else
+            numc__value_convert(dtype, target, x->dtype, source);
+        target += to;
+        for (int32_t d = x->rank - 1; d >= 0; d--) {
+            at += x->strides[d];
+            if (++index[d] < x->shape[d])
+                break;
+            at -= x->strides[d] * x->shape[d];
+            index[d] = 0;
+        }
+    }
+}
+
+numc_status numc__read(const numc_array *x, numc_context *errors, numc_dtype dtype, void *data)
+{
+    numc_core *core = x->context->core;
+    size_t item = numc_dtype_size(dtype), own = numc_dtype_size(x->dtype);
+    if (x->content == NUMC_CONTENT_IMMEDIATE) {
+        for (int64_t i = 0; i < x->size; i++)
+            numc__value_convert(dtype, (unsigned char *)data + (size_t)i * item, x->dtype, x->immediate);
+        return NUMC_OK;
+    }
+    if (x->size == 0)
+        return NUMC_OK;
+    numc_backend_device *device = numc__array_device(errors);
+    if (device == NULL)
+        return errors->status;
+    atomic_fetch_add_explicit(&core->bytes_downloaded, (uint64_t)x->size * own, memory_order_relaxed);
+    bool contiguous = numc__array_is_contiguous(x);
+    if (device->info.unified && !(contiguous && dtype == x->dtype)) {
+        NUMC_TRY(numc__device_check(errors, device->table.synchronize(device->device), "reading an array"));
+        copy_strided(x, x->buffer->memory, dtype, data);
+        return NUMC_OK;
+    }
+    if (contiguous && dtype == x->dtype)
+        return numc__device_check(errors,
+                                  device->table.memory_download(device->device, x->buffer->memory, (uint64_t)x->offset * own,
+                                                                data, (uint64_t)x->size * own),
+                                  "reading an array");
+    /* device memory apart: the whole stretch the view spans comes over */
+    int64_t low = x->offset, high = x->offset;
+    for (int32_t d = 0; d < x->rank; d++) {
+        int64_t reach = x->strides[d] * (x->shape[d] - 1);
+        low += reach < 0 ? reach : 0;
+        high += reach > 0 ? reach : 0;
+    }
+    size_t bytes = (size_t)(high - low + 1) * own;
+    unsigned char *stretch = numc__allocate(errors, bytes);
+    if (stretch == NULL)
+        return errors->status;
+    numc_status status =
+        numc__device_check(errors,
+                           device->table.memory_download(device->device, x->buffer->memory, (uint64_t)low * own, stretch, bytes),
+                           "reading an array");
+    if (status == NUMC_OK) {
+        numc_array shifted = {.offset = x->offset - low, .dtype = x->dtype, .rank = x->rank, .size = x->size};
+        shifted.shape = x->shape;
+        shifted.strides = x->strides;
+        copy_strided(&shifted, stretch, dtype, data);
+    }
+    numc__free(errors, stretch, bytes);
+    return status;
+}
+
+static numc_status readable(const numc_array *x, const char *name)
+{
+    if (x == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    numc_context *context = x->context;
+    NUMC_TRY(context->status);
+    NUMC_TRY(numc__array_check(x, context, name));
+    if (x->content == NUMC_CONTENT_TRACED) {
+        char text[96];
+        numc__array_describe(text, sizeof text, x);
+        return numc__fail(context, NUMC_TRACE,
+                          "%s: %s has no value while it is traced; to decide by a value use numc_cond, numc_while or "
+                          "numc_scan (or numc_where), or run the model in its dynamic mode",
+                          name, text);
+    }
+    return NUMC_OK;
+}
+
+numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size)
+{
+    NUMC_TRY(readable(x, "numc_to_host"));
+    if (dtype == NUMC_DTYPE_DEFAULT)
+        dtype = x->dtype;
+    NUMC_REQUIRE(x->context, numc_dtype_size(dtype) > 0 && numc_dtype_kind(dtype) != NUMC_KIND_COMPLEX, NUMC_DTYPE,
+                 "numc_to_host: an array does not convert to %s", numc_dtype_name(dtype));
+    size_t needed = (size_t)x->size * numc_dtype_size(dtype);
+    NUMC_REQUIRE(x->context, size == needed, NUMC_INVALID_ARGUMENT,
+                 "numc_to_host: %lld elements of %s are %zu bytes, the memory given has %zu", (long long)x->size,
+                 numc_dtype_name(dtype), needed, size);
+    NUMC_REQUIRE(x->context, data != NULL || size == 0, NUMC_INVALID_ARGUMENT, "numc_to_host: data is NULL");
+    return numc__read(x, x->context, dtype, data);
+}
+
+static bool item(const numc_array *x, const char *name, numc_dtype dtype, void *value)
+{
+    if (readable(x, name) != NUMC_OK)
+        return false;
+    if (x->size != 1) {
+        char text[256];
+        numc__type_format(text, sizeof text, x->dtype, x->rank, x->shape);
+        numc__fail(x->context, NUMC_SHAPE, "%s: %s does not have one element", name, text);
+        return false;
+    }
+    return numc__read(x, x->context, dtype, value) == NUMC_OK;
+}
+
+double numc_item(const numc_array *x)
+{
+    double value;
+    return item(x, "numc_item", NUMC_FLOAT64, &value) ? value : (double)NAN;
+}
+
+int64_t numc_item_integer(const numc_array *x)
+{
+    int64_t value;
+    return item(x, "numc_item_integer", NUMC_INT64, &value) ? value : 0;
+}
+
+bool numc_item_bool(const numc_array *x)
+{
+    unsigned char value;
+    return item(x, "numc_item_bool", NUMC_BOOL, &value) && value != 0;
+}
+
+/* ---- text ------------------------------------------------------------------------------------------------------------------- */
+
+#define EDGE 3          /* elements shown at either end of a long axis */
+#define SUMMARY 1000    /* arrays with more elements are summarised */
+
+typedef struct printer {
+    char *text;
+    size_t size, used; /* used counts what does not fit as well */
+    const numc_array *x;
+    const unsigned char *values; /* row-major */
+    size_t width;
+    bool summarised;
+} printer;
+
+static void put(printer *p, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (p->used + 1 < p->size)
+            p->text[p->used] = text[i];
+        p->used++;
+    }
+}
+
+static size_t write_value(char text[NUMC_NUMBER_TEXT_SIZE], numc_dtype dtype, const unsigned char *value)
+{
+    switch (numc_dtype_kind(dtype)) {
+    case NUMC_KIND_BOOL:
+        return numc__format(text, NUMC_NUMBER_TEXT_SIZE, "%s", *value != 0 ? "true" : "false");
+    case NUMC_KIND_UNSIGNED:
+        return numc__format(text, NUMC_NUMBER_TEXT_SIZE, "%llu", (unsigned long long)numc__value_integer(dtype, value));
+    case NUMC_KIND_SIGNED:
+        return numc__write_integer(text, numc__value_integer(dtype, value));
+    default: {
+        double real = numc__value_real(dtype, value);
+        size_t length = dtype == NUMC_FLOAT32 ? numc__write_double_digits(text, real, 7) : numc__write_double(text, real);
+        return length;
+    }
+    }
+}
+
+/* Elements shown along an axis: all, or the first and last few with "..." between them. */
+static void print_axis(printer *p, int32_t axis, int64_t at, bool measure)
+{
+    const numc_array *x = p->x;
+    if (axis == x->rank) {
+        char text[NUMC_NUMBER_TEXT_SIZE];
+        size_t length = write_value(text, x->dtype, p->values + (size_t)at * numc_dtype_size(x->dtype));
+        if (measure) {
+            p->width = length > p->width ? length : p->width;
+            return;
+        }
+        for (size_t i = length; i < p->width; i++)
+            put(p, " ", 1);
+        put(p, text, length);
+        return;
+    }
+    int64_t n = x->shape[axis], stride = 1;
+    for (int32_t d = axis + 1; d < x->rank; d++)
+        stride *= x->shape[d];
+    bool cut = p->summarised && n > 2 * EDGE;
+    if (!measure)
+        put(p, "[", 1);
+    for (int64_t i = 0; i < n; i++) {
+        if (!measure && i > 0) {
+            if (axis == x->rank - 1) {
+                put(p, ", ", 2);
+            } else {
+                put(p, ",", 1);
+                for (int32_t d = axis; d < x->rank - 1; d++)
+                    put(p, "\n", 1);
+                for (int32_t d = 0; d <= axis; d++)
+                    put(p, " ", 1);
+            }
+        }
+        if (cut && i == EDGE) {
+            if (!measure)
+                put(p, "...", 3);
+            i = n - EDGE - 1;
+            continue;
+        }
+        print_axis(p, axis + 1, at + i * stride, measure);
+    }
+    if (!measure)
+        put(p, "]", 1);
+}
+
+size_t numc_array_format(const numc_array *x, char *text, size_t size)
+{
+    printer p = {.text = text, .size = size, .x = x};
+    if (x == NULL || x->live != NUMC_ARRAY_LIVE) {
+        const char *what = x == NULL ? "(no array)" : "(dead array)";
+        put(&p, what, strlen(what));
+    } else if (x->content == NUMC_CONTENT_TRACED) {
+        char type[256];
+        numc__type_format(type, sizeof type, x->dtype, x->rank, x->shape);
+        put(&p, "(traced ", 8);
+        put(&p, type, strlen(type));
+        put(&p, ")", 1);
+    } else {
+        size_t bytes = (size_t)x->size * numc_dtype_size(x->dtype);
+        unsigned char *values = numc__allocate(x->context, bytes);
+        if (values != NULL && numc__read(x, x->context, x->dtype, values) == NUMC_OK) {
+            p.values = values;
+            p.summarised = x->size > SUMMARY;
+            if (x->size > 0) {
+                print_axis(&p, 0, 0, true);
+                print_axis(&p, 0, 0, false);
+            } else {
+                char type[256];
+                put(&p, "[] ", 3);
+                numc__type_format(type, sizeof type, x->dtype, x->rank, x->shape);
+                put(&p, type, strlen(type));
+            }
+        }
+        numc__free(x->context, values, bytes);
+    }
+    if (size > 0)
+        text[p.used < size ? p.used : size - 1] = '\0';
+    return p.used;
+}

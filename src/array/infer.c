@@ -1,0 +1,540 @@
+/* infer.c - output types of every primitive: shape and dtype rules, with errors that name the primitive and its operands. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "array/state.h"
+#include "base/text.h"
+#include "graph/graph.h"
+
+typedef struct inference {
+    numc_context *context;
+    int32_t primitive;
+    const numc_type *inputs;
+    int32_t input_count;
+    const numc_attributes *attributes;
+    numc_type *outputs;
+    int64_t (*shapes)[NUMC_RANK_LIMIT];
+    int32_t capacity, output_count;
+} inference;
+
+static const struct {
+    const char *name;
+    int32_t inputs, outputs;
+} structural[] = {
+#define NUMC_X(upper, lower, inputs_, outputs_) [NUMC_PRIMITIVE_##upper - NUMC_PRIMITIVE_STRUCTURAL] = {#lower, inputs_, outputs_},
+    NUMC_STRUCTURAL_TABLE(NUMC_X)
+#undef NUMC_X
+};
+
+const char *numc__primitive_name(int32_t primitive)
+{
+    if (numc__primitive_is_scalar(primitive)) {
+        const numc_scalar_info *info = numc__scalar_info((uint32_t)primitive);
+        return info->arity > 0 ? info->name : "unknown";
+    }
+    if (primitive > NUMC_PRIMITIVE_STRUCTURAL && primitive < NUMC_PRIMITIVE_LIMIT)
+        return structural[primitive - NUMC_PRIMITIVE_STRUCTURAL].name;
+    return "unknown";
+}
+
+/* "reduce_sum(float64[3, 4]): " and the reason. */
+static numc_status refuse(inference *f, numc_status status, const char *format, ...) NUMC_FORMAT(3, 4);
+static numc_status refuse(inference *f, numc_status status, const char *format, ...)
+{
+    char types[600], reason[320];
+    size_t used = 0;
+    types[0] = '\0';
+    for (int32_t i = 0; i < f->input_count && used < sizeof types; i++) {
+        char one[256];
+        numc__type_format(one, sizeof one, f->inputs[i].dtype, f->inputs[i].rank, f->inputs[i].shape);
+        used += numc__format(types + used, sizeof types - used, i == 0 ? "%s" : ", %s", one);
+    }
+    va_list list;
+    va_start(list, format);
+    numc__format_list(reason, sizeof reason, format, list);
+    va_end(list);
+    return numc__fail(f->context, status, "%s(%s): %s", numc__primitive_name(f->primitive), types, reason);
+}
+
+static numc_status output(inference *f, numc_dtype dtype, int32_t rank, const int64_t *shape)
+{
+    if (rank > NUMC_RANK_LIMIT)
+        return refuse(f, NUMC_SHAPE, "a result of rank %d is beyond %d", (int)rank, NUMC_RANK_LIMIT);
+    int32_t i = f->output_count;
+    if (i >= f->capacity)
+        return refuse(f, NUMC_INTERNAL, "room for %d results only", (int)f->capacity);
+    if (rank > 0)
+        memmove(f->shapes[i], shape, (size_t)rank * sizeof *shape);
+    f->outputs[i] = (numc_type){dtype, rank, f->shapes[i]};
+    f->output_count++;
+    return NUMC_OK;
+}
+
+static bool same_shape(const numc_type *a, const numc_type *b)
+{
+    return a->rank == b->rank
+           && (a->rank == 0 || memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0);
+}
+
+static bool same_type(const numc_type *a, const numc_type *b)
+{
+    return a->dtype == b->dtype && same_shape(a, b);
+}
+
+static bool is_float(numc_dtype dtype)
+{
+    return (numc_dtype_kind(dtype) & (NUMC_KIND_REAL | NUMC_KIND_COMPLEX)) != 0;
+}
+
+static bool is_integer(numc_dtype dtype)
+{
+    return (numc_dtype_kind(dtype) & (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED)) != 0;
+}
+
+static bool is_real(numc_dtype dtype)
+{
+    return is_integer(dtype) || numc_dtype_kind(dtype) == NUMC_KIND_REAL;
+}
+
+/* The attribute numbers: there are `count`, none needed is missing. */
+#define NEED(condition, status, ...)                                                               \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return refuse(f, status, __VA_ARGS__);                                                 \
+    } while (0)
+#define NEED_NUMBERS(expected)                                                                     \
+    NEED(f->attributes != NULL && f->attributes->count == (expected), NUMC_INTERNAL,               \
+         "it needs %d attribute numbers", (int)(expected))
+
+static numc_status rule_scalar(inference *f)
+{
+    const numc_scalar_info *info = numc__scalar_info((uint32_t)f->primitive);
+    NEED(info->arity > 0, NUMC_INTERNAL, "there is no such operation");
+    NEED(f->input_count == info->arity, NUMC_INTERNAL, "it takes %d operands", (int)info->arity);
+    const numc_type *x = f->inputs;
+    for (int32_t i = 1; i < f->input_count; i++)
+        NEED(same_shape(&x[0], &x[i]), NUMC_SHAPE, "the shapes differ");
+    numc_dtype dtype = x[f->input_count - 1].dtype;
+    if (info->operands == NUMC_OPERANDS_RANDOM) {
+        NEED(x[0].dtype == NUMC_UINT64 && x[1].dtype == NUMC_UINT64, NUMC_DTYPE, "key and counter must be uint64");
+        dtype = info->result == NUMC_RESULT_UINT64 ? NUMC_UINT64
+                : f->attributes != NULL            ? f->attributes->dtype
+                                                   : NUMC_DTYPE_DEFAULT;
+        NEED(dtype == NUMC_UINT64 || numc_dtype_kind(dtype) == NUMC_KIND_REAL, NUMC_DTYPE,
+             "the result must be real, not %s", numc_dtype_name(dtype));
+        for (int32_t i = 2; i < f->input_count; i++)
+            NEED(x[i].dtype == dtype, NUMC_DTYPE, "the parameters must be %s", numc_dtype_name(dtype));
+        return output(f, dtype, x[0].rank, x[0].shape);
+    }
+    if (f->primitive == NUMC_SCALAR_CONVERT) {
+        dtype = f->attributes != NULL ? f->attributes->dtype : NUMC_DTYPE_DEFAULT;
+        NEED(numc_dtype_size(dtype) > 0, NUMC_DTYPE, "there is no dtype to convert to");
+        return output(f, dtype, x[0].rank, x[0].shape);
+    }
+    int32_t first = 0;
+    if (info->operands == NUMC_OPERANDS_SELECT) {
+        NEED(x[0].dtype == NUMC_BOOL, NUMC_DTYPE, "the condition must be bool");
+        first = 1;
+    }
+    for (int32_t i = first; i < f->input_count; i++)
+        NEED(x[i].dtype == dtype, NUMC_DTYPE, "the dtypes differ");
+    NEED(numc__scalar_admits((uint32_t)f->primitive, dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(dtype));
+    return output(f, info->result == NUMC_RESULT_BOOL ? NUMC_BOOL : dtype, x[0].rank, x[0].shape);
+}
+
+static numc_status rule_iota(inference *f)
+{
+    NEED(f->attributes != NULL && f->attributes->count >= 2, NUMC_INTERNAL, "it needs an axis and a shape");
+    int32_t rank = f->attributes->count - 1;
+    NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < rank, NUMC_INDEX, "the axis is outside the shape");
+    NEED(is_real(f->attributes->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(f->attributes->dtype));
+    return output(f, f->attributes->dtype, rank, f->attributes->numbers + 1);
+}
+
+static numc_status rule_broadcast(inference *f)
+{
+    const numc_type *x = f->inputs;
+    int32_t rank = f->attributes != NULL ? f->attributes->count : -1;
+    NEED(rank >= x->rank, NUMC_SHAPE, "the result has fewer axes");
+    const int64_t *shape = f->attributes->numbers;
+    char text[256];
+    for (int32_t d = 0; d < x->rank; d++) {
+        int64_t n = shape[rank - x->rank + d];
+        NEED(x->shape[d] == n || x->shape[d] == 1, NUMC_SHAPE, "it does not broadcast to %s",
+             numc__shape_format(text, sizeof text, rank, shape));
+    }
+    return output(f, x->dtype, rank, shape);
+}
+
+/* The product of the sizes; -1 beyond 2^62. */
+static int64_t volume(int32_t rank, const int64_t *shape)
+{
+    int64_t size = 1;
+    for (int32_t d = 0; d < rank; d++) {
+        if (shape[d] == 0)
+            return 0;
+    }
+    for (int32_t d = 0; d < rank; d++) {
+        if (size > ((int64_t)1 << 62) / shape[d])
+            return -1;
+        size *= shape[d];
+    }
+    return size;
+}
+
+static numc_status rule_reshape(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs a shape");
+    char text[256];
+    for (int32_t d = 0; d < f->attributes->count; d++)
+        NEED(f->attributes->numbers[d] >= 0, NUMC_SHAPE, "the shape %s has a negative size",
+             numc__shape_format(text, sizeof text, f->attributes->count, f->attributes->numbers));
+    NEED(volume(f->attributes->count, f->attributes->numbers) == volume(x->rank, x->shape), NUMC_SHAPE,
+         "it does not have the size of %s",
+         numc__shape_format(text, sizeof text, f->attributes->count, f->attributes->numbers));
+    return output(f, x->dtype, f->attributes->count, f->attributes->numbers);
+}
+
+static numc_status rule_permute(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED_NUMBERS(x->rank);
+    uint64_t seen = 0;
+    int64_t shape[NUMC_RANK_LIMIT];
+    for (int32_t d = 0; d < x->rank; d++) {
+        int64_t axis = f->attributes->numbers[d];
+        NEED(axis >= 0 && axis < x->rank && (seen >> axis & 1) == 0, NUMC_SHAPE, "its axes are not a permutation");
+        seen |= (uint64_t)1 << axis;
+        shape[d] = x->shape[axis];
+    }
+    return output(f, x->dtype, x->rank, shape);
+}
+
+static numc_status rule_slice(inference *f)
+{
+    const numc_type *x = f->inputs;
+    int32_t rank = x->rank;
+    NEED_NUMBERS(3 * rank);
+    const int64_t *start = f->attributes->numbers, *count = start + rank, *step = count + rank;
+    for (int32_t d = 0; d < rank; d++) {
+        bool inside = step[d] >= 1 && count[d] >= 0 && start[d] >= 0
+                      && (count[d] == 0 ? start[d] <= x->shape[d]
+                                        : start[d] < x->shape[d] && (count[d] - 1) <= (x->shape[d] - 1 - start[d]) / step[d]);
+        NEED(inside, NUMC_INDEX, "start %lld, count %lld, step %lld leave axis %d", (long long)start[d],
+             (long long)count[d], (long long)step[d], (int)d);
+    }
+    return output(f, x->dtype, rank, count);
+}
+
+static numc_status rule_flip(inference *f)
+{
+    NEED_NUMBERS(f->inputs->rank);
+    return output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
+}
+
+static numc_status rule_same(inference *f)
+{
+    return output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
+}
+
+static numc_status rule_pad(inference *f)
+{
+    const numc_type *x = f->inputs;
+    int32_t rank = x->rank;
+    NEED_NUMBERS(3 * rank);
+    NEED(x[1].rank == 0 && x[1].dtype == x->dtype, NUMC_DTYPE, "the padding must be 0-d and of the same dtype");
+    const int64_t *low = f->attributes->numbers, *interior = low + rank, *high = interior + rank;
+    int64_t shape[NUMC_RANK_LIMIT];
+    for (int32_t d = 0; d < rank; d++) {
+        NEED(low[d] >= 0 && interior[d] >= 0 && high[d] >= 0, NUMC_SHAPE, "the widths must not be negative");
+        shape[d] = low[d] + high[d] + x->shape[d] + (x->shape[d] > 1 ? (x->shape[d] - 1) * interior[d] : 0);
+    }
+    return output(f, x->dtype, rank, shape);
+}
+
+static numc_status rule_concat(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED_NUMBERS(1);
+    NEED(f->input_count >= 1, NUMC_INVALID_ARGUMENT, "there is nothing to concatenate");
+    int64_t axis = f->attributes->numbers[0], shape[NUMC_RANK_LIMIT];
+    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    for (int32_t d = 0; d < x->rank; d++)
+        shape[d] = x->shape[d];
+    for (int32_t i = 1; i < f->input_count; i++) {
+        NEED(x[i].dtype == x->dtype, NUMC_DTYPE, "the dtypes differ");
+        NEED(x[i].rank == x->rank, NUMC_SHAPE, "the ranks differ");
+        for (int32_t d = 0; d < x->rank; d++)
+            NEED(d == axis || x[i].shape[d] == x->shape[d], NUMC_SHAPE, "sizes differ on axis %d, not only on axis %lld",
+                 (int)d, (long long)axis);
+        shape[axis] += x[i].shape[axis];
+    }
+    return output(f, x->dtype, x->rank, shape);
+}
+
+static numc_status rule_gather(inference *f)
+{
+    const numc_type *x = f->inputs, *indices = x + 1;
+    NEED_NUMBERS(1);
+    int64_t axis = f->attributes->numbers[0], shape[2 * NUMC_RANK_LIMIT];
+    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
+    int32_t rank = 0;
+    for (int32_t d = 0; d < axis; d++)
+        shape[rank++] = x->shape[d];
+    for (int32_t d = 0; d < indices->rank; d++)
+        shape[rank++] = indices->shape[d];
+    for (int32_t d = (int32_t)axis + 1; d < x->rank; d++)
+        shape[rank++] = x->shape[d];
+    NEED(x->shape[axis] > 0 || volume(rank, shape) == 0, NUMC_INDEX, "there is nothing to pick from on axis %lld",
+         (long long)axis);
+    return output(f, x->dtype, rank, shape);
+}
+
+static numc_status rule_scatter(inference *f)
+{
+    const numc_type *x = f->inputs, *indices = x + 1, *values = x + 2;
+    NEED_NUMBERS(2);
+    int64_t axis = f->attributes->numbers[0];
+    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
+    NEED(indices->rank == 1, NUMC_SHAPE, "the indices must have rank 1");
+    NEED(values->dtype == x->dtype, NUMC_DTYPE, "the values must be %s", numc_dtype_name(x->dtype));
+    NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype), NUMC_DTYPE, "%s does not add up", numc_dtype_name(x->dtype));
+    NEED(values->rank == x->rank, NUMC_SHAPE, "the values must have the rank of the array");
+    for (int32_t d = 0; d < x->rank; d++)
+        NEED(values->shape[d] == (d == axis ? indices->shape[0] : x->shape[d]), NUMC_SHAPE,
+             "the values do not fit the array and its indices on axis %d", (int)d);
+    return output(f, x->dtype, x->rank, x->shape);
+}
+
+static numc_status rule_reduce(inference *f)
+{
+    const numc_type *x = f->inputs;
+    bool logical = f->primitive == NUMC_PRIMITIVE_REDUCE_ANY || f->primitive == NUMC_PRIMITIVE_REDUCE_ALL;
+    bool argument = f->primitive == NUMC_PRIMITIVE_ARGMAX || f->primitive == NUMC_PRIMITIVE_ARGMIN;
+    bool extreme = argument || f->primitive == NUMC_PRIMITIVE_REDUCE_MAX || f->primitive == NUMC_PRIMITIVE_REDUCE_MIN;
+    NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs axes");
+    NEED(!argument || f->attributes->count == 1, NUMC_INTERNAL, "it needs one axis");
+    NEED(logical ? x->dtype == NUMC_BOOL : is_real(x->dtype), NUMC_DTYPE, "it is not defined for %s",
+         numc_dtype_name(x->dtype));
+    uint64_t reduced = 0;
+    for (int32_t i = 0; i < f->attributes->count; i++) {
+        int64_t axis = f->attributes->numbers[i];
+        NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+        NEED((reduced >> axis & 1) == 0, NUMC_INVALID_ARGUMENT, "axis %lld is given twice", (long long)axis);
+        reduced |= (uint64_t)1 << axis;
+    }
+    int64_t shape[NUMC_RANK_LIMIT];
+    int32_t rank = 0, empty = -1;
+    for (int32_t d = 0; d < x->rank; d++) {
+        if ((reduced >> d & 1) == 0)
+            shape[rank++] = x->shape[d];
+        else if (x->shape[d] == 0)
+            empty = d;
+    }
+    NEED(!extreme || empty < 0 || volume(rank, shape) == 0, NUMC_VALUE,
+         "axis %d is empty, and this reduction has no identity", (int)empty);
+    return output(f, argument ? NUMC_INT64 : x->dtype, rank, shape);
+}
+
+static numc_status rule_cumulative(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED_NUMBERS(2);
+    NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < x->rank, NUMC_INDEX, "axis %lld is out of bounds",
+         (long long)f->attributes->numbers[0]);
+    NEED(is_real(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    NUMC_TRY(output(f, x->dtype, x->rank, x->shape));
+    return f->primitive == NUMC_PRIMITIVE_SORT ? output(f, NUMC_INT64, x->rank, x->shape) : NUMC_OK;
+}
+
+static numc_status rule_search(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED_NUMBERS(1);
+    NEED(x[0].rank == 1, NUMC_SHAPE, "the sorted array must have rank 1");
+    NEED(x[0].dtype == x[1].dtype && is_real(x[0].dtype), NUMC_DTYPE, "both must be of one real dtype");
+    return output(f, NUMC_INT64, x[1].rank, x[1].shape);
+}
+
+/* Leading axes of two operands whose last two axes are matrices. */
+static numc_status equal_batch(inference *f)
+{
+    const numc_type *a = f->inputs, *b = a + 1;
+    NEED(a->rank >= 2 && b->rank >= 2, NUMC_SHAPE, "both must have rank 2 at least");
+    NEED(a->rank == b->rank, NUMC_SHAPE, "the ranks differ");
+    for (int32_t d = 0; d < a->rank - 2; d++)
+        NEED(a->shape[d] == b->shape[d], NUMC_SHAPE, "the batch axes differ");
+    return NUMC_OK;
+}
+
+static numc_status rule_matmul(inference *f)
+{
+    const numc_type *a = f->inputs, *b = a + 1;
+    NUMC_TRY(equal_batch(f));
+    NEED(a->dtype == b->dtype && (is_integer(a->dtype) || is_float(a->dtype)), NUMC_DTYPE,
+         "both must be of one numeric dtype");
+    int64_t inner = a->shape[a->rank - 1], rows = b->shape[b->rank - 2], shape[NUMC_RANK_LIMIT];
+    NEED(inner == rows, NUMC_SHAPE, "the inner sizes %lld and %lld differ", (long long)inner, (long long)rows);
+    for (int32_t d = 0; d < a->rank; d++)
+        shape[d] = a->shape[d];
+    shape[a->rank - 1] = b->shape[b->rank - 1];
+    return output(f, a->dtype, a->rank, shape);
+}
+
+static numc_status square(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED(x->rank >= 2 && x->shape[x->rank - 1] == x->shape[x->rank - 2], NUMC_SHAPE,
+         "the last two axes must be a square matrix");
+    NEED(is_float(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    return NUMC_OK;
+}
+
+static numc_status rule_cholesky(inference *f)
+{
+    NUMC_TRY(square(f));
+    return rule_same(f);
+}
+
+static numc_status rule_triangular_solve(inference *f)
+{
+    const numc_type *t = f->inputs, *b = t + 1;
+    NEED_NUMBERS(3);
+    NUMC_TRY(square(f));
+    NUMC_TRY(equal_batch(f));
+    NEED(t->dtype == b->dtype, NUMC_DTYPE, "the dtypes differ");
+    NEED(t->shape[t->rank - 1] == b->shape[b->rank - 2], NUMC_SHAPE, "the matrix has %lld rows, the right side %lld",
+         (long long)t->shape[t->rank - 1], (long long)b->shape[b->rank - 2]);
+    return output(f, b->dtype, b->rank, b->shape);
+}
+
+static numc_status rule_lu(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NUMC_TRY(square(f));
+    NUMC_TRY(rule_same(f));
+    NUMC_TRY(output(f, NUMC_INT32, x->rank - 1, x->shape));
+    return output(f, x->dtype, x->rank - 2, x->shape);
+}
+
+static numc_status rule_cond(inference *f)
+{
+    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL, NUMC_INTERNAL,
+         "it needs two graphs");
+    NEED(f->input_count >= 1 && f->inputs[0].rank == 0 && f->inputs[0].dtype == NUMC_BOOL, NUMC_DTYPE,
+         "the predicate must be a 0-d bool");
+    const numc_graph *yes = f->attributes->graphs[0], *no = f->attributes->graphs[1];
+    for (int32_t k = 0; k < 2; k++) {
+        const numc_graph *graph = f->attributes->graphs[k];
+        NEED(graph->input_count == f->input_count - 1, NUMC_INTERNAL, "a branch takes %d operands, %d are given",
+             (int)graph->input_count, (int)f->input_count - 1);
+        for (int32_t i = 0; i < graph->input_count; i++)
+            NEED(same_type(numc__graph_input_type(graph, i), &f->inputs[i + 1]), NUMC_SHAPE,
+                 "operand %d is not of the type the branch was traced with", (int)i + 1);
+    }
+    NEED(yes->output_count == no->output_count, NUMC_SHAPE, "the branches give %d and %d results", (int)yes->output_count,
+         (int)no->output_count);
+    for (int32_t i = 0; i < yes->output_count; i++) {
+        const numc_type *a = numc__graph_output_type(yes, i), *b = numc__graph_output_type(no, i);
+        char left[128], right[128];
+        numc__type_format(left, sizeof left, a->dtype, a->rank, a->shape);
+        numc__type_format(right, sizeof right, b->dtype, b->rank, b->shape);
+        NEED(same_type(a, b), NUMC_SHAPE, "result %d is %s in one branch and %s in the other", (int)i + 1, left, right);
+        NUMC_TRY(output(f, a->dtype, a->rank, a->shape));
+    }
+    return NUMC_OK;
+}
+
+static numc_status rule_scan(inference *f)
+{
+    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->count == 4, NUMC_INTERNAL,
+         "it needs a graph and four numbers");
+    const numc_graph *graph = f->attributes->graphs[0];
+    int64_t carries = f->attributes->numbers[0], sequences = f->attributes->numbers[1], length = f->attributes->numbers[2];
+    NEED(carries >= 0 && sequences >= 0 && length >= 0 && carries + sequences <= f->input_count
+             && graph->input_count == f->input_count && carries <= graph->output_count,
+         NUMC_INTERNAL, "the body takes %d inputs, %d are given", (int)graph->input_count, (int)f->input_count);
+    for (int32_t i = 0; i < f->input_count; i++) {
+        const numc_type *body = numc__graph_input_type(graph, i), *x = &f->inputs[i];
+        bool sequence = i >= carries && i < carries + sequences;
+        bool fits = sequence ? x->rank == body->rank + 1 && x->shape[0] == length && x->dtype == body->dtype
+                                   && same_shape(&(numc_type){x->dtype, x->rank - 1, x->shape + 1}, body)
+                             : same_type(body, x);
+        NEED(fits, NUMC_SHAPE, "input %d is not of the type the body was traced with", (int)i + 1);
+    }
+    for (int32_t i = 0; i < graph->output_count; i++) {
+        const numc_type *y = numc__graph_output_type(graph, i);
+        if (i < carries) {
+            char before[128], after[128];
+            numc__type_format(before, sizeof before, f->inputs[i].dtype, f->inputs[i].rank, f->inputs[i].shape);
+            numc__type_format(after, sizeof after, y->dtype, y->rank, y->shape);
+            NEED(same_type(y, &f->inputs[i]), NUMC_SHAPE, "carry %d is %s before the step and %s after it", (int)i + 1,
+                 before, after);
+            NUMC_TRY(output(f, y->dtype, y->rank, y->shape));
+        } else {
+            int64_t shape[NUMC_RANK_LIMIT + 1] = {length};
+            if (y->rank > 0)
+                memcpy(shape + 1, y->shape, (size_t)y->rank * sizeof *shape);
+            NUMC_TRY(output(f, y->dtype, y->rank + 1, shape));
+        }
+    }
+    return NUMC_OK;
+}
+
+typedef numc_status (*rule)(inference *f);
+#define ROW(NAME) [NUMC_PRIMITIVE_##NAME - NUMC_PRIMITIVE_STRUCTURAL]
+static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
+    ROW(IOTA) = rule_iota,
+    ROW(BROADCAST) = rule_broadcast,
+    ROW(RESHAPE) = rule_reshape,
+    ROW(PERMUTE) = rule_permute,
+    ROW(SLICE) = rule_slice,
+    ROW(FLIP) = rule_flip,
+    ROW(PAD) = rule_pad,
+    ROW(CONCAT) = rule_concat,
+    ROW(GATHER) = rule_gather,
+    ROW(SCATTER) = rule_scatter,
+    ROW(REDUCE_SUM) = rule_reduce,
+    ROW(REDUCE_PROD) = rule_reduce,
+    ROW(REDUCE_MAX) = rule_reduce,
+    ROW(REDUCE_MIN) = rule_reduce,
+    ROW(REDUCE_ANY) = rule_reduce,
+    ROW(REDUCE_ALL) = rule_reduce,
+    ROW(ARGMAX) = rule_reduce,
+    ROW(ARGMIN) = rule_reduce,
+    ROW(CUMULATIVE_SUM) = rule_cumulative,
+    ROW(CUMULATIVE_PROD) = rule_cumulative,
+    ROW(CUMULATIVE_MAX) = rule_cumulative,
+    ROW(SORT) = rule_cumulative,
+    ROW(SEARCH) = rule_search,
+    ROW(MATMUL) = rule_matmul,
+    ROW(CHOLESKY) = rule_cholesky,
+    ROW(TRIANGULAR_SOLVE) = rule_triangular_solve,
+    ROW(LU) = rule_lu,
+    ROW(STOP_GRADIENT) = rule_same,
+    ROW(COND) = rule_cond,
+    ROW(SCAN) = rule_scan,
+};
+
+numc_status numc__primitive_infer(numc_context *context, int32_t primitive, const numc_type *inputs,
+                                  int32_t input_count, const numc_attributes *attributes, numc_type *outputs,
+                                  int64_t (*shapes)[NUMC_RANK_LIMIT], int32_t output_capacity, int32_t *output_count)
+{
+    inference f = {context, primitive, inputs, input_count, attributes, outputs, shapes, output_capacity, 0};
+    *output_count = 0;
+    if (numc__primitive_is_scalar(primitive)) {
+        NUMC_TRY(rule_scalar(&f));
+    } else {
+        NUMC_REQUIRE(context, primitive > NUMC_PRIMITIVE_STRUCTURAL && primitive < NUMC_PRIMITIVE_LIMIT, NUMC_INTERNAL,
+                     "%d is not a primitive", (int)primitive);
+        int32_t row = primitive - NUMC_PRIMITIVE_STRUCTURAL;
+        if (structural[row].inputs >= 0 && structural[row].inputs != input_count)
+            return refuse(&f, NUMC_INTERNAL, "it takes %d operands", (int)structural[row].inputs);
+        NUMC_TRY(rules[row](&f));
+    }
+    *output_count = f.output_count;
+    return NUMC_OK;
+}

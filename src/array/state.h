@@ -1,0 +1,121 @@
+/* state.h - internal to src/array: what the array floor keeps with the core and with a lane, and the calls between its files. */
+#ifndef NUMC_ARRAY_STATE_H
+#define NUMC_ARRAY_STATE_H
+
+#include "array/internal.h"
+
+#define NUMC_QUARANTINE 4096 /* dead headers wait until so many others died after them */
+#define NUMC_BLOCK_HEADERS 64
+#define NUMC_POOL_CLASSES 168    /* four per doubling from 64 bytes */
+#define NUMC_MAGAZINE_CLASSES 40 /* of these (to 64 KiB) a lane keeps a few buffers without a lock */
+#define NUMC_MAGAZINE_COUNT 16
+#define NUMC_POOL_LIMIT ((uint64_t)256 << 20) /* bytes kept for reuse per core */
+#define NUMC_KERNEL_BUCKETS 512
+#define NUMC_RANK_MAXIMUM 32 /* of a public array; primitives may use twice that inside a function */
+
+typedef struct numc_header_block {
+    struct numc_header_block *next;
+    numc_array headers[NUMC_BLOCK_HEADERS];
+} numc_header_block;
+
+/* A first-in first-out list through numc_array.next. */
+typedef struct numc_header_queue {
+    numc_array *first, *last;
+    int64_t count;
+} numc_header_queue;
+
+typedef struct numc_kernel_entry {
+    uint64_t key;
+    numc_kernel *kernel;
+    struct numc_kernel_entry *next;
+} numc_kernel_entry;
+
+typedef struct numc_array_core {
+    numc_core *core;
+    pthread_mutex_t lock;
+    numc_header_block *blocks;  /* all of them, freed at close */
+    numc_header_queue dead;     /* released headers, and those of closed lanes */
+    numc_array *kept;           /* whose scope ended while numc_keep held them */
+    numc_buffer *pool[NUMC_POOL_CLASSES];
+    uint64_t pool_bytes;
+    _Atomic(numc_backend_device *) device;
+    _Atomic(numc_kernel_entry *) kernels[NUMC_KERNEL_BUCKETS]; /* read without the lock; entries are only added */
+} numc_array_core;
+
+typedef struct numc_array_lane {
+    numc_array_core *shared;
+    numc_header_queue dead;
+    numc_header_block *block; /* being handed out */
+    int32_t block_used;
+    uint8_t magazine_count[NUMC_MAGAZINE_CLASSES];
+    numc_buffer *magazine[NUMC_MAGAZINE_CLASSES];
+} numc_array_lane;
+
+/* The lane's state, made at first use; NULL with MEMORY set. */
+numc_array_lane *numc__array_lane(numc_context *context);
+
+/* buffer.c: release by the lane's own thread, which may keep the buffer in its magazine. */
+void numc__buffer_release_lane(numc_array_lane *lane, numc_buffer *buffer);
+void numc__buffer_lane_end(numc_array_lane *lane); /* empties the magazine into the pool */
+void numc__buffer_core_end(numc_array_core *shared);
+
+/* kernel.c: an operand of a kernel, ready for its arguments. */
+typedef struct numc_kernel_operand {
+    numc_dtype dtype;
+    bool immediate;
+    const unsigned char *value; /* immediate: the value's bytes */
+    void *memory;
+    int64_t offset;
+    const int64_t *strides; /* rank of the shape it is run with */
+} numc_kernel_operand;
+
+/* result = operation(operands), element by element over `shape`; the result is written where `result` says. operation
+ * 0 copies its one operand. */
+numc_status numc__kernel_elementwise(numc_context *context, uint32_t operation, numc_dtype dtype, int32_t rank,
+                                     const int64_t *shape, const numc_kernel_operand *operands, int32_t count,
+                                     const numc_kernel_operand *result);
+/* result[outer] = reduction over n (stride) of operand. */
+numc_status numc__kernel_reduce(numc_context *context, uint32_t reduction, int32_t rank, const int64_t *shape,
+                                const numc_kernel_operand *operand, int64_t n, int64_t stride,
+                                const numc_kernel_operand *result);
+/* memory[i] = i for 0 <= i < n, in dtype. */
+numc_status numc__kernel_iota(numc_context *context, numc_dtype dtype, int64_t n, void *memory);
+void numc__kernel_core_end(numc_array_core *shared);
+numc_kernel_operand numc__kernel_operand_of(const numc_array *x);
+
+/* header.c */
+numc_status numc__array_check(const numc_array *x, numc_context *context, const char *operation); /* live and untied */
+numc_array *numc__array_broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
+
+/* value.c: host values. */
+bool numc__value_fits(numc_dtype dtype, const numc_operand *number); /* an integer or bool number in an integer dtype */
+void numc__value_number(numc_dtype dtype, void *target, const numc_operand *number);
+double numc__value_real(numc_dtype dtype, const void *source);
+int64_t numc__value_integer(numc_dtype dtype, const void *source);
+void numc__convert_many(numc_dtype to, void *target, numc_dtype from, const void *source, size_t count);
+
+/* elementwise.c */
+numc_array *numc__convert(numc_context *context, const numc_array *x, numc_dtype dtype); /* alias when equal */
+/* A constant of x's shape or any other. */
+numc_array *numc__full(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape, double value);
+/* The shape several shapes broadcast to; false when they do not. */
+bool numc__broadcast(int32_t count, const int32_t *ranks, const int64_t *const *shapes, int32_t *rank, int64_t *shape);
+
+/* shape.c: primitives with their attributes in place; each returns a new array or NULL. */
+numc_array *numc__reshape(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
+numc_array *numc__broadcast_to(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
+numc_array *numc__permute(numc_context *context, const numc_array *x, const int32_t *axes);
+numc_array *numc__slice(numc_context *context, const numc_array *x, const int64_t *start, const int64_t *count,
+                        const int64_t *step);
+numc_array *numc__flip(numc_context *context, const numc_array *x, const bool *axes);
+numc_array *numc__iota(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape, int32_t axis);
+numc_array *numc__gather(numc_context *context, const numc_array *x, const numc_array *indices, int32_t axis);
+numc_array *numc__stop(numc_context *context, const numc_array *x);
+
+/* index.c: indices checked against [-n, n) where they are concrete, and wrapped to [0, n). int64. */
+numc_array *numc__indices_wrap(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis);
+
+/* host.c: x converted to dtype into host memory of x's size; no header is made, so another lane's array may be read. */
+numc_status numc__read(const numc_array *x, numc_context *errors, numc_dtype dtype, void *data);
+
+#endif
