@@ -6,6 +6,12 @@
 
 static const numc_attributes no_attributes = {0};
 
+/* Where the graph floor is not linked, nothing is traced and there is no control flow to run. */
+__attribute__((weak)) const numc_trace_hooks *numc__trace_hooks(void)
+{
+    return NULL;
+}
+
 static numc_status materialize(numc_context *context, const numc_array *x, numc_array *target)
 {
     const numc_kernel_operand from = numc__kernel_operand_of(x), to = numc__kernel_operand_of(target);
@@ -626,7 +632,7 @@ static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = 
 static numc_status run_structural(call *c, int32_t output_capacity)
 {
     numc_context *context = c->context;
-    numc_type few[EAGER_INPUTS], *inputs = few;
+    numc_type few[EAGER_INPUTS] = {{NUMC_DTYPE_DEFAULT, 0, NULL}}, *inputs = few;
     if (c->input_count > EAGER_INPUTS) {
         inputs = numc__allocate(context, (size_t)c->input_count * sizeof *inputs);
         if (inputs == NULL)

@@ -178,8 +178,8 @@ typedef struct plan {
 
 static numc_status shapes_broadcast(plan *p)
 {
-    int32_t ranks[OPERANDS];
-    const int64_t *shapes[OPERANDS];
+    int32_t ranks[OPERANDS] = {0};
+    const int64_t *shapes[OPERANDS] = {NULL};
     int32_t count = 0;
     for (int32_t i = 0; i < p->count; i++) {
         if (p->operands[i].kind == NUMC_OPERAND_ARRAY) {
@@ -277,7 +277,7 @@ static numc_array *run_traced(const plan *p, int32_t primitive)
 
 static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dtype, numc_dtype result)
 {
-    numc_kernel_operand operands[OPERANDS];
+    numc_kernel_operand operands[OPERANDS] = {{.immediate = false}};
     _Alignas(16) unsigned char values[OPERANDS][16];
     int64_t strides[OPERANDS][NUMC_RANK_LIMIT];
     bool converted = false;
