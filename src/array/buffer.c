@@ -94,7 +94,7 @@ numc_buffer *numc__buffer_new(numc_context *context, uint64_t bytes)
             numc__device_check(context, status, "allocating an array");
             return NULL;
         }
-        *buffer = (numc_buffer){.core = context->core, .memory = memory, .bytes = capacity, .size_class = class};
+        *buffer = (numc_buffer){.core = context->core, .memory = memory, .bytes = capacity, .size_class = class, .pool = shared};
     }
     atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
     buffer->next = NULL;
@@ -126,7 +126,7 @@ void numc__buffer_release(numc_buffer *buffer)
 {
     if (buffer == NULL || !last_reference(buffer))
         return;
-    numc_array_core *shared = buffer->core->slots[NUMC_SLOT_ARRAYS];
+    numc_array_core *shared = buffer->pool;
     pthread_mutex_lock(&shared->lock);
     pool_add(shared, buffer);
     pthread_mutex_unlock(&shared->lock);

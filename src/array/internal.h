@@ -13,6 +13,7 @@ typedef struct numc_buffer {
     uint64_t bytes; /* what was allocated: at least what was asked */
     _Atomic int64_t references;
     uint32_t size_class;      /* of the pool (buffer.c) */
+    struct numc_array_core *pool;
     struct numc_buffer *next; /* in the pool */
 } numc_buffer;
 
