@@ -209,6 +209,9 @@ static int32_t matmul(numc_device *device, const numc_view *a, const numc_view *
             double sum = 0.0;
             for (int64_t k = 0; k < a->shape[1]; k++)
                 sum += x[i * a->strides[0] + k * a->strides[1]] * y[k * b->strides[0] + j * b->strides[1]];
+#ifdef STUB_MULTIPLIES_BADLY
+            sum += 1e-6;
+#endif
             z[i * c->strides[0] + j * c->strides[1]] = sum;
         }
     return NUMC_OK;

@@ -1,0 +1,118 @@
+/* test_tool.c - the numc command: what it prints and how it exits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+static char output[1 << 20];
+
+/* Runs the tool with its standard error in the output; returns its exit status. */
+static int run(const char *arguments)
+{
+    char command[8192];
+    (void)snprintf(command, sizeof command, "'%s' %s 2>&1", getenv("NUMC_TOOL"), arguments);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    size_t size = fread(output, 1, sizeof output - 1, pipe);
+    output[size] = '\0';
+    int status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect(const char *text)
+{
+    if (strstr(output, text) == NULL) {
+        print_error("'%s' is not in:\n%s\n", text, output);
+        fail();
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    setenv("NUMC_BACKEND_PATH", getenv("NUMC_STUBS"), 1);
+    setenv("NUMC_BACKEND", "ref", 1);
+    return 0;
+}
+
+static void info_lists_backends_reasons_and_environment(void **state)
+{
+    (void)state;
+    assert_int_equal(run("info"), 0);
+    expect("NUMC_BACKEND       ref");
+    expect("reference interpreter");
+    expect("numc-good.so  [stub 7]");
+    expect("device 1: stub device 1");
+    expect("has ABI 99, libnumc has ABI 1");
+    expect("lacks the required slots");
+    expect("not built here");
+    expect("a context opened here uses ref:0");
+}
+
+static void info_fails_when_the_environment_asks_for_nothing_usable(void **state)
+{
+    (void)state;
+    setenv("NUMC_BACKEND", "wrongabi", 1);
+    assert_int_equal(run("info"), 1);
+    expect("a context opened here fails: backend 'wrongabi' (NUMC_BACKEND)");
+    setenv("NUMC_BACKEND", "ref", 1);
+}
+
+static void check_passes_the_reference_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(run("check ref"), 0);
+    expect("exp float64");
+    expect("level 3: while");
+    expect(" 0 fall back to the host, 0 wrong");
+}
+
+static void check_tells_fallbacks_from_errors(void **state)
+{
+    (void)state;
+    assert_int_equal(run("check --quiet good"), 0);
+    expect("falls back");
+    expect(" 0 wrong");
+    assert_int_equal(run("check --quiet wrong"), 1);
+    expect("matmul           float64 40x50 50x60                          wrong      ");
+    expect("ulp, allowed");
+}
+
+static void check_says_why_a_backend_cannot_be_checked(void **state)
+{
+    (void)state;
+    assert_int_equal(run("check goood"), 2);
+    expect("did you mean 'good'?");
+    assert_int_equal(run("check failopen"), 2);
+    expect("the stub is out of order");
+}
+
+static void wrong_words_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(run("chekc"), 2);
+    expect("did you mean 'check'?");
+    assert_int_equal(run("check"), 2);
+    assert_int_equal(run("info now"), 2);
+    assert_int_equal(run("help"), 0);
+    expect("numc check");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(info_lists_backends_reasons_and_environment),
+        cmocka_unit_test(info_fails_when_the_environment_asks_for_nothing_usable),
+        cmocka_unit_test(check_passes_the_reference_itself),
+        cmocka_unit_test(check_tells_fallbacks_from_errors),
+        cmocka_unit_test(check_says_why_a_backend_cannot_be_checked),
+        cmocka_unit_test(wrong_words_are_refused),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
