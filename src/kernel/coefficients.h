@@ -12,6 +12,10 @@
 #define NUMC_KERNEL_INV_LN10_LOW 0x1.526e50e32a6abp-26
 #define NUMC_KERNEL_HALF_LOG_2PI_HIGH 0x1.d67f1c864beb5p-1
 #define NUMC_KERNEL_HALF_LOG_2PI_LOW -0x1.65b5a1b7ff5dfp-55
+#define NUMC_KERNEL_HALF_SQRT_PI_HIGH 0x1.c5bf891b4ef6bp-1
+#define NUMC_KERNEL_HALF_SQRT_PI_LOW -0x1.618f13eb7ca89p-55
+#define NUMC_KERNEL_SQRT_HALF_PI_HIGH 0x1.40d931ff62706p+0
+#define NUMC_KERNEL_SQRT_HALF_PI_LOW -0x1.a6a0d6f814637p-54
 
 /* (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/2; relative error 2.3e-16 */
 #define NUMC_KERNEL_EXP_0 0x1.0000000000001p-1
@@ -309,47 +313,47 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFCX_FAR_8 0x1.cc5887e6f8455p+11
 #define NUMC_KERNEL_ERFCX_FAR_9 -0x1.f3b26db8651c1p+13
 
-/* inverse error function, body (tails: r - erfcinv(exp(-r^2))): numerator; relative error 9.9e-20 */
-#define NUMC_KERNEL_ERFINV_BODY_P_0 0x1.0d427e557a532p+0
-#define NUMC_KERNEL_ERFINV_BODY_P_1 -0x1.8e7e952f51009p+2
-#define NUMC_KERNEL_ERFINV_BODY_P_2 0x1.c43c90a2e4cd3p+3
-#define NUMC_KERNEL_ERFINV_BODY_P_3 -0x1.edd057cb9a5e0p+3
-#define NUMC_KERNEL_ERFINV_BODY_P_4 0x1.0a83934e2346ep+3
-#define NUMC_KERNEL_ERFINV_BODY_P_5 -0x1.055ffc485d960p+1
-#define NUMC_KERNEL_ERFINV_BODY_P_6 0x1.6bc82cbd12c71p-3
-#define NUMC_KERNEL_ERFINV_BODY_P_7 -0x1.421e97aa949f0p-9
+/* inverse error function, body: numerator; relative error 1.2e-19 */
+#define NUMC_KERNEL_ERFINV_BODY_P_0 0x1.5315ce3e96be4p-2
+#define NUMC_KERNEL_ERFINV_BODY_P_1 -0x1.eb864ec77ca92p+0
+#define NUMC_KERNEL_ERFINV_BODY_P_2 0x1.0faa121d8e152p+2
+#define NUMC_KERNEL_ERFINV_BODY_P_3 -0x1.1e611173eba20p+2
+#define NUMC_KERNEL_ERFINV_BODY_P_4 0x1.25b26fea5989bp+1
+#define NUMC_KERNEL_ERFINV_BODY_P_5 -0x1.085bd5786cbacp-1
+#define NUMC_KERNEL_ERFINV_BODY_P_6 0x1.2f24b5340b9d1p-5
+#define NUMC_KERNEL_ERFINV_BODY_P_7 -0x1.7f694d50d9a20p-14
 
 /* denominator */
 #define NUMC_KERNEL_ERFINV_BODY_Q_0 0x1.0000000000000p+0
-#define NUMC_KERNEL_ERFINV_BODY_Q_1 -0x1.98a16f82e2c9bp+2
-#define NUMC_KERNEL_ERFINV_BODY_Q_2 0x1.fd4dce122f59fp+3
-#define NUMC_KERNEL_ERFINV_BODY_Q_3 -0x1.398c766357f44p+4
-#define NUMC_KERNEL_ERFINV_BODY_Q_4 0x1.8da8b1608c3d6p+3
-#define NUMC_KERNEL_ERFINV_BODY_Q_5 -0x1.ebfee5b102e14p+1
-#define NUMC_KERNEL_ERFINV_BODY_Q_6 0x1.f50ed4397e283p-2
-#define NUMC_KERNEL_ERFINV_BODY_Q_7 -0x1.0b3096c885c7ap-6
+#define NUMC_KERNEL_ERFINV_BODY_Q_1 -0x1.b024538e3cbdcp+2
+#define NUMC_KERNEL_ERFINV_BODY_Q_2 0x1.20eb6856c0d9bp+4
+#define NUMC_KERNEL_ERFINV_BODY_Q_3 -0x1.858affede6195p+4
+#define NUMC_KERNEL_ERFINV_BODY_Q_4 0x1.16e118363a870p+4
+#define NUMC_KERNEL_ERFINV_BODY_Q_5 -0x1.98fb198f17db2p+2
+#define NUMC_KERNEL_ERFINV_BODY_Q_6 0x1.0d0e096b783c3p+0
+#define NUMC_KERNEL_ERFINV_BODY_Q_7 -0x1.be000e9f3c4dcp-5
 
-/* inverse error function, middle (tails: r - erfcinv(exp(-r^2))): numerator; relative error 5.5e-21 */
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_0 0x1.32917a42157d1p+0
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_1 -0x1.a184ea0f49f42p+3
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_2 0x1.b5bb83ffd1124p+5
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_3 -0x1.bbbeaf4902366p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_4 0x1.bf78340515fa7p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_5 -0x1.9d3ccd7c79ebep+5
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_6 0x1.1186ebe5fdcddp+3
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_7 -0x1.d308a43931d1fp-3
+/* inverse error function, middle: numerator; relative error 7.2e-21 */
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_0 0x1.b936a474a620bp-2
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_1 -0x1.2678be45622abp+2
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_2 0x1.2cfb0d367dd1ap+4
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_3 -0x1.26f11e3b6d9f8p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_4 0x1.1b2a23031e323p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_5 -0x1.e1e5c2fbd2a5ep+3
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_6 0x1.098ba6a675c17p+1
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_7 -0x1.9a35e00469aabp-7
 
 /* denominator */
 #define NUMC_KERNEL_ERFINV_MIDDLE_Q_0 0x1.0000000000000p+0
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_1 -0x1.74b112654c850p+3
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_2 0x1.a8807c80f165ap+5
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_3 -0x1.decf46809ddf0p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_4 0x1.16ee4e49d66e6p+7
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_5 -0x1.3e0dbc98fc4d0p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_6 0x1.2b7d776d958eap+4
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_7 -0x1.27e10b622ba83p+0
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_1 -0x1.85e8fa76bc754p+3
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_2 0x1.d653dd4fe9c18p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_3 -0x1.1de88df872a19p+7
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_4 0x1.70da3ce3963d2p+7
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_5 -0x1.e6ad435866e05p+6
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_6 0x1.1f4c7918d79b3p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_7 -0x1.a9528c82e7a4bp+1
 
-/* inverse error function, tail (tails: r - erfcinv(exp(-r^2))): numerator; relative error 8.9e-18 */
+/* inverse error function, tail: numerator; relative error 8.9e-18 */
 #define NUMC_KERNEL_ERFINV_TAIL_P_0 0x1.702958c8a9a90p-2
 #define NUMC_KERNEL_ERFINV_TAIL_P_1 0x1.9fcb9790dd261p-1
 #define NUMC_KERNEL_ERFINV_TAIL_P_2 0x1.75f67ae0646e5p-1
@@ -369,7 +373,7 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFINV_TAIL_Q_6 0x1.d4b056ff35362p-9
 #define NUMC_KERNEL_ERFINV_TAIL_Q_7 0x1.2792cb5e52896p-14
 
-/* inverse error function, far (tails: r - erfcinv(exp(-r^2))): numerator; relative error 2.8e-17 */
+/* inverse error function, far: numerator; relative error 2.8e-17 */
 #define NUMC_KERNEL_ERFINV_FAR_P_0 0x1.2415b16593ea3p-2
 #define NUMC_KERNEL_ERFINV_FAR_P_1 0x1.c047616425fd8p-2
 #define NUMC_KERNEL_ERFINV_FAR_P_2 0x1.f4f26d4df02f5p-3
@@ -389,7 +393,7 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFINV_FAR_Q_6 0x1.861e016dd5cecp-13
 #define NUMC_KERNEL_ERFINV_FAR_Q_7 0x1.106ed3e2c3903p-19
 
-/* inverse error function, deep (tails: r - erfcinv(exp(-r^2))): numerator; relative error 1.1e-18 */
+/* inverse error function, deep: numerator; relative error 1.1e-18 */
 #define NUMC_KERNEL_ERFINV_DEEP_P_0 0x1.8d2fba65fdbdcp-3
 #define NUMC_KERNEL_ERFINV_DEEP_P_1 0x1.88378bd574963p-4
 #define NUMC_KERNEL_ERFINV_DEEP_P_2 0x1.260e7ee39c070p-6
@@ -409,7 +413,7 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFINV_DEEP_Q_6 0x1.03f4dc10cdbb1p-21
 #define NUMC_KERNEL_ERFINV_DEEP_Q_7 0x1.1d79bf2e59074p-29
 
-/* inverse error function, edge (tails: r - erfcinv(exp(-r^2))): numerator; relative error 8.7e-19 */
+/* inverse error function, edge: numerator; relative error 8.7e-19 */
 #define NUMC_KERNEL_ERFINV_EDGE_P_0 0x1.ef8d4d33f70c9p-4
 #define NUMC_KERNEL_ERFINV_EDGE_P_1 0x1.ca106023537dfp-6
 #define NUMC_KERNEL_ERFINV_EDGE_P_2 0x1.3fba9a2217fe7p-9

@@ -31,17 +31,22 @@ NUMC_KERNEL_FN double numc_k_exp_polynomial(double r)
     return low + r4 * (high + r4 * top);
 }
 
-/* exp(x) = 2^k exp(r), r = x - k ln 2. */
-NUMC_KERNEL_FN double numc_k_exp(double x)
+/* exp(x + rest) = 2^k exp(r), r = x - k ln 2 + rest, for a rest below the last place of x. */
+NUMC_KERNEL_FN double numc_k_exp_sum(double x, double rest)
 {
     double k, high, low, r;
     x = x > 710.0 ? 710.0 : x;
     x = x < -746.0 ? -746.0 : x;
     k = (x * 0x1.71547652b82fep+0 + NUMC_KERNEL_ROUNDER) - NUMC_KERNEL_ROUNDER;
     high = x - k * NUMC_KERNEL_LN2_HIGH;
-    low = k * NUMC_KERNEL_LN2_LOW;
+    low = k * NUMC_KERNEL_LN2_LOW - rest;
     r = high - low;
     return numc_k_scale(1.0 + (high + (r * r * numc_k_exp_polynomial(r) - low)), k);
+}
+
+NUMC_KERNEL_FN double numc_k_exp(double x)
+{
+    return numc_k_exp_sum(x, 0.0);
 }
 
 /* exp2(x) = 2^k exp((x - k) ln 2); x - k is exact, its product with ln 2 is kept in two pieces. */

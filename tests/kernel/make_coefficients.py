@@ -123,7 +123,8 @@ def main():
 
     # Constants in two pieces: the high part has few bits, so a small integer times it is exact.
     for name, x, bits in [("LN2", log(mpf(2)), 40), ("LOG10_2", log(mpf(2), 10), 40), ("INV_LN2", 1 / log(mpf(2)), 22),
-                          ("INV_LN10", 1 / log(mpf(10)), 22), ("HALF_LOG_2PI", log(2 * pi) / 2, 53)]:
+                          ("INV_LN10", 1 / log(mpf(10)), 22), ("HALF_LOG_2PI", log(2 * pi) / 2, 53), ("HALF_SQRT_PI", sqrt(pi) / 2, 53),
+                          ("SQRT_HALF_PI", sqrt(pi / 2), 53)]:
         hi, lo = short(x, bits)
         print(f"#define NUMC_KERNEL_{name}_HIGH {hexf(hi)}\n#define NUMC_KERNEL_{name}_LOW {hexf(lo)}")
     print()
@@ -223,10 +224,11 @@ def main():
     c, e = polynomial(erfcx_far, mpf("1e-7"), mpf(1) / 49, 0)
     emit_macros("ERFCX_FAR", c, f"x erfcx(x) in z = 1/x^2, x >= 7; relative error {m.nstr(e, 2)}")
 
-    # Inverse error function, as Wichura's AS 241 divides the range.
+    # Inverse error function, as Wichura's AS 241 divides the range. Body and middle: (erfinv(p)/p - sqrt(pi)/2) / p^2 in
+    # p^2; tails: r - erfcinv(exp(-r^2)) in r.
     def inverse_body(z):
         p = sqrt(z)
-        return sqrt(pi) / 2 if z == 0 else m.erfinv(p) / p
+        return sqrt(pi) / 2 * pi / 12 if z == 0 else (m.erfinv(p) / p - sqrt(pi) / 2) / z
 
     def inverse_tail(r):
         q = exp(-r * r)                       # erfcinv(q) by Newton's method on log erfc
@@ -250,7 +252,7 @@ def main():
             ("ERFINV_DEEP", inverse_gap, mpf("6.25"), mpf(13), mpf("6.25"), 7, 7),
             ("ERFINV_EDGE", inverse_gap, mpf(13), mpf("27.4"), mpf(13), 7, 7)]:
         p, q, e = rational(f, a, b, centre, n, d)
-        emit_macros(name + "_P", p, f"inverse error function, {name.split('_')[1].lower()} (tails: r - erfcinv(exp(-r^2))): numerator; relative error {m.nstr(e, 2)}")
+        emit_macros(name + "_P", p, f"inverse error function, {name.split('_')[1].lower()}: numerator; relative error {m.nstr(e, 2)}")
         emit_macros(name + "_Q", q, "denominator")
     print("#endif")
 
