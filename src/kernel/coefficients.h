@@ -56,6 +56,79 @@
 #define NUMC_KERNEL_COSPI_5 0x1.f9ce245cada0bp-10
 #define NUMC_KERNEL_COSPI_6 -0x1.b2f3eb054afcdp-14
 
+/* (sin(x) - x) / x^3 in z = x^2, x <= pi/4; relative error 7.2e-20 */
+#define NUMC_KERNEL_SIN_0 -0x1.5555555555555p-3
+#define NUMC_KERNEL_SIN_1 0x1.1111111111110p-7
+#define NUMC_KERNEL_SIN_2 -0x1.a01a01a019936p-13
+#define NUMC_KERNEL_SIN_3 0x1.71de3a54604fep-19
+#define NUMC_KERNEL_SIN_4 -0x1.ae6454124c34fp-26
+#define NUMC_KERNEL_SIN_5 0x1.61217eab7b761p-33
+#define NUMC_KERNEL_SIN_6 -0x1.ab179b6cecc84p-41
+
+/* (cos(x) - 1 + x^2/2) / x^4 in z = x^2, x <= pi/4; relative error 3.1e-17 */
+#define NUMC_KERNEL_COS_0 0x1.5555555555555p-5
+#define NUMC_KERNEL_COS_1 -0x1.6c16c16c16966p-10
+#define NUMC_KERNEL_COS_2 0x1.a01a019f4e7b1p-16
+#define NUMC_KERNEL_COS_3 -0x1.27e4fa17955d8p-22
+#define NUMC_KERNEL_COS_4 0x1.1eeb68a1ad6fdp-29
+#define NUMC_KERNEL_COS_5 -0x1.907d6fdbdb6c4p-37
+
+/* (atan(x) - x) / x^3 in z = x^2, x <= tan(pi/8); relative error 9.6e-17 */
+#define NUMC_KERNEL_ATAN_0 -0x1.5555555555555p-2
+#define NUMC_KERNEL_ATAN_1 0x1.9999999999341p-3
+#define NUMC_KERNEL_ATAN_2 -0x1.24924924358fep-3
+#define NUMC_KERNEL_ATAN_3 0x1.c71c7184e2ef2p-4
+#define NUMC_KERNEL_ATAN_4 -0x1.745d0b1a496d3p-4
+#define NUMC_KERNEL_ATAN_5 0x1.3b1261b89f530p-4
+#define NUMC_KERNEL_ATAN_6 -0x1.10fa65570f9fep-4
+#define NUMC_KERNEL_ATAN_7 0x1.dfe50abb518e4p-5
+#define NUMC_KERNEL_ATAN_8 -0x1.a09318ec93cebp-5
+#define NUMC_KERNEL_ATAN_9 0x1.414ff0b841a9cp-5
+#define NUMC_KERNEL_ATAN_10 -0x1.3a03a36923274p-6
+
+/* (asin(x) - x) / x^3 in z = x^2, x <= 1/2; relative error 8.0e-17 */
+#define NUMC_KERNEL_ASIN_0 0x1.5555555555556p-3
+#define NUMC_KERNEL_ASIN_1 0x1.3333333332ec4p-4
+#define NUMC_KERNEL_ASIN_2 0x1.6db6db6e3292ep-5
+#define NUMC_KERNEL_ASIN_3 0x1.f1c71c1d4aa0dp-6
+#define NUMC_KERNEL_ASIN_4 0x1.6e8bb1d89492bp-6
+#define NUMC_KERNEL_ASIN_5 0x1.1c4d343fa57f6p-6
+#define NUMC_KERNEL_ASIN_6 0x1.c9cf3759fd8ffp-7
+#define NUMC_KERNEL_ASIN_7 0x1.78246f32d075cp-7
+#define NUMC_KERNEL_ASIN_8 0x1.524ea8b3aad31p-7
+#define NUMC_KERNEL_ASIN_9 0x1.653a8f8cfd43cp-8
+#define NUMC_KERNEL_ASIN_10 0x1.1d661531b222ep-6
+#define NUMC_KERNEL_ASIN_11 -0x1.e7a24f548c99fp-7
+#define NUMC_KERNEL_ASIN_12 0x1.d78189767524ep-6
+
+#define NUMC_KERNEL_HALF_PI_1 0x1.921fb54400000p+0
+#define NUMC_KERNEL_HALF_PI_2 0x1.0b4611a600000p-34
+#define NUMC_KERNEL_HALF_PI_3 0x1.3198a2e037073p-69
+#define NUMC_KERNEL_HALF_PI_HIGH 0x1.921fb54442d18p+0
+#define NUMC_KERNEL_HALF_PI_LOW 0x1.1a62633145c07p-54
+#define NUMC_KERNEL_TWO_THIRDS_HIGH 0x1.5555555555555p-1
+#define NUMC_KERNEL_TWO_THIRDS_LOW 0x1.5555555555555p-55
+
+/* 2/pi after the binary point, 32 bits a word */
+NUMC_KERNEL_TABLE numc_k_u32 numc_k_two_over_pi_table[40] = {
+    0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu,
+    0xdebbc561u, 0xb7246e3au, 0x424dd2e0u, 0x06492eeau, 0x09d1921cu, 0xfe1deb1cu, 0xb129a73eu,
+    0xe88235f5u, 0x2ebb4484u, 0xe99c7026u, 0xb45f7e41u, 0x3991d639u, 0x835339f4u, 0x9c845f8bu,
+    0xbdf9283bu, 0x1ff897ffu, 0xde05980fu, 0xef2f118bu, 0x5a0a6d1fu, 0x6d367ecfu, 0x27cb09b7u,
+    0x4f463f66u, 0x9e5fea2du, 0x7527bac7u, 0xebe5f17bu, 0x3d0739f7u, 0x8a5292eau, 0x6bfb5fb1u,
+    0x1f8d5d08u, 0x56033046u, 0xfc7b6babu, 0xf0cfbc20u, 0x9af4361du,
+};
+
+/* (2 atanh(s) - 2 s - 2/3 s^3) / s^5 in z = s^2; relative error 4.6e-18 */
+#define NUMC_KERNEL_LOG_FAR_0 0x1.999999999999ap-2
+#define NUMC_KERNEL_LOG_FAR_1 0x1.2492492492521p-2
+#define NUMC_KERNEL_LOG_FAR_2 0x1.c71c71c6ea9fcp-3
+#define NUMC_KERNEL_LOG_FAR_3 0x1.745d177a972a0p-3
+#define NUMC_KERNEL_LOG_FAR_4 0x1.3b1395d19eea2p-3
+#define NUMC_KERNEL_LOG_FAR_5 0x1.1118c7fea2eadp-3
+#define NUMC_KERNEL_LOG_FAR_6 0x1.df7cc3785e781p-4
+#define NUMC_KERNEL_LOG_FAR_7 0x1.e02ea8c21060ep-4
+
 /* lgamma(x) / ((x-1)(x-2)) between 1/2, 3/4, 1, 3/2, 2, 3, 5, 8, 12; relative error of the fit 3.1e-18; row: highest power first, in x - centre */
 #define NUMC_KERNEL_LGAMMA_LENGTH 19
 NUMC_KERNEL_TABLE double numc_k_lgamma_table[8][19] = {

@@ -168,7 +168,7 @@ NUMC_KERNEL_FN_LARGE double numc_k_erfinv(double p)
 {
     double a = NUMC_KERNEL_ABS(p);
     if (a <= 0.85)
-        return numc_k_erfinv_body(p);
+        return p == 0.0 ? p : numc_k_erfinv_body(p);
     if (a < 1.0)
         return numc_k_copy_sign(numc_k_erfcinv_tail(1.0 - a), p);
     return a == 1.0 ? numc_k_copy_sign(NUMC_KERNEL_INFINITY, p) : NUMC_KERNEL_NAN;

@@ -74,6 +74,12 @@ static const struct unary_case {
     CASE(log1p, numc_k_log1p, 2, 0),
     CASE(log2, numc_k_log2, 2, 0),
     CASE(log10, numc_k_log10, 2, 0),
+    CASE(sin, numc_k_sin, 2, 0),
+    CASE(cos, numc_k_cos, 2, 0),
+    CASE(tan, numc_k_tan, 4, 0),
+    CASE(asin, numc_k_asin, 4, 0),
+    CASE(acos, numc_k_acos, 4, 0),
+    CASE(atan, numc_k_atan, 4, 0),
     CASE(sinh, numc_k_sinh, 4, 0),
     CASE(cosh, numc_k_cosh, 4, 0),
     CASE(tanh, numc_k_tanh, 4, 0),
@@ -161,6 +167,9 @@ static const struct binary_case {
     double floor;
 } binary_cases[] = {
 #define CASE(name, function, limit, floor) {#name, function, table_##name, sizeof table_##name / sizeof *table_##name, limit, floor}
+    CASE(pow, numc_k_pow, 2, 0),
+    CASE(atan2, numc_k_atan2, 4, 0),
+    CASE(hypot, numc_k_hypot, 1, 0),
     CASE(polygamma, numc_k_polygamma, 32, 0),
     CASE(betaln, numc_k_betaln, 8, 4e-15),
     CASE(logaddexp, numc_k_logaddexp, 4, 4e-16),
