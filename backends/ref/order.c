@@ -3,8 +3,8 @@
 
 #include "ref/ref.h"
 
-/* One integer of an index array, clamped into [0, extent). */
-static int64_t index_at(const numc_view *indices, int64_t position, int64_t extent)
+/* One integer of an index array; one outside [0, extent) is clamped into it, or -1 when it is to be dropped. */
+static int64_t index_at(const numc_view *indices, int64_t position, int64_t extent, bool drop)
 {
     const char *at = numc_ref_at(indices, position);
     int64_t value;
@@ -18,6 +18,8 @@ static int64_t index_at(const numc_view *indices, int64_t position, int64_t exte
     case NUMC_UINT64: value = (int64_t)(*(const uint64_t *)(const void *)at & INT64_MAX); break;
     default: value = *(const int64_t *)(const void *)at; break;
     }
+    if (drop && (value < 0 || value >= extent))
+        return -1;
     return value < 0 ? 0 : value >= extent ? extent - 1 : value;
 }
 
@@ -81,7 +83,9 @@ static int32_t take(numc_device *device, const numc_view *x, const numc_view *in
     for (int64_t o = 0; o < outer; o++) {
         int64_t x_outer = numc_ref_position(x, axis, o), dense_outer = numc_ref_position(dense, axis, o);
         for (int64_t p = 0; p < positions; p++) {
-            int64_t index = index_at(indices, numc_ref_position(indices, indices->rank, p), x->shape[axis]);
+            int64_t index = index_at(indices, numc_ref_position(indices, indices->rank, p), x->shape[axis], to_x);
+            if (index < 0)
+                continue;
             numc_view middle = part(dense, axis, indices->rank, dense_outer);
             numc_view in_dense =
                 part(dense, axis + indices->rank, inner_axes, numc_ref_position(&middle, indices->rank, p));

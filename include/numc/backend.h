@@ -365,7 +365,8 @@ typedef struct numc_backend {
     /* Indexing and order: optional. Axis is non-negative. gather: y has the axes of `indices` (any integer dtype) in place of the
      * axis; an index outside the axis is clamped, and no memory outside x is touched. */
     int32_t (*gather)(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis, const numc_view *y);
-    /* y starts as x's copy (mode 0: set, 1: add); y[.., indices[j], ..] takes values[.., j, ..]; repeated indices in order */
+    /* y starts as x's copy (mode 0: set, 1: add); y[.., indices[j], ..] takes values[.., j, ..]; repeated indices in order;
+     * an index outside the axis is dropped */
     int32_t (*scatter)(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis,
                        const numc_view *values, uint32_t mode);
     int32_t (*cumulative)(numc_device *device, const numc_view *x, int32_t axis, uint32_t reduction,

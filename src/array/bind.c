@@ -6,12 +6,6 @@
 
 static const numc_attributes no_attributes = {0};
 
-/* Where the graph floor is not linked, nothing is traced and there is no control flow to run. */
-__attribute__((weak)) const numc_trace_hooks *numc__trace_hooks(void)
-{
-    return NULL;
-}
-
 static numc_status materialize(numc_context *context, const numc_array *x, numc_array *target)
 {
     const numc_kernel_operand from = numc__kernel_operand_of(x), to = numc__kernel_operand_of(target);

@@ -50,14 +50,18 @@ static inline const numc_type *numc__graph_output_type(const numc_graph *graph, 
 
 /* ---- recording -------------------------------------------------------------------------------------------------------------
  * begin opens a recorder on the lane (they nest); numc__trace_input makes a traced array; every bind with a traced operand of
- * this or an enclosing trace records into the innermost trace. finish closes it and returns the graph; values of enclosing
- * traces that the body used have become extra inputs (`captured`: arrays of the outer trace, in order, appended after
- * the declared inputs). abandon closes it after an error. */
+ * this or an enclosing trace records into the innermost trace. A trace has a scope of its own: what is made in it dies with it.
+ * finish closes it and returns the graph, without the nodes its outputs do not need; values of enclosing traces that the body
+ * used have become extra inputs (`captured`: arrays of the outer traces, in order, appended after the declared inputs; the
+ * list is freed by the caller with numc__free, captured_count pointers; NULL: captures are an error). On failure finish
+ * closes the trace too and returns NULL. abandon closes it after an error. The lane that traced must outlive the graph,
+ * whose constants are its arrays. */
 numc_trace *numc__trace_begin(numc_context *context);
 numc_array *numc__trace_input(numc_trace *trace, const numc_type *type, const char *name);
 numc_graph *numc__trace_finish(numc_trace *trace, numc_array *const *outputs, int32_t output_count,
                                const numc_array ***captured, int32_t *captured_count);
 void numc__trace_abandon(numc_trace *trace);
+bool numc__trace_is_active(const numc_context *context); /* whether the lane records */
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------------------ */
 numc_graph *numc__graph_keep(numc_graph *graph);

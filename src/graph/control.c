@@ -1,0 +1,400 @@
+/* control.c - numc_cond and numc_scan: bodies are traced once into sub-graphs; concrete operands run them at once. */
+#include <string.h>
+
+#include "graph/build.h"
+#include "numc/function.h"
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+
+static numc_status run_cond(numc_context *context, const numc_array *const *inputs, int32_t input_count,
+                            const numc_attributes *attributes, numc_array **outputs)
+{
+    bool yes = numc_item_bool(inputs[0]);
+    NUMC_TRY(context->status);
+    const numc_graph *graph = attributes->graphs[yes ? 0 : 1];
+    return numc__graph_apply(context, graph, inputs + 1, input_count - 1, outputs, graph->output_count);
+}
+
+/* Element i of a sequence: a view. */
+static numc_array *step_of(numc_context *context, const numc_array *x, int64_t i)
+{
+    return numc__array_new_view(context, x, x->rank - 1, x->shape + 1, x->strides + 1, x->offset + i * x->strides[0]);
+}
+
+typedef struct scan_state {
+    int32_t carries, sequences, constants, stacked;
+    int64_t length;
+    bool reverse;
+    const numc_array *const *inputs;
+    const numc_array **operands; /* of one step */
+    numc_array **results;        /* of one step */
+    numc_array **carried;        /* kept: the carries after the steps so far; NULL before the first */
+    numc_array **slices;         /* kept: stacked x length */
+} scan_state;
+
+static numc_status run_step(numc_context *context, const numc_graph *graph, scan_state *state, int64_t i)
+{
+    int32_t at = 0;
+    for (int32_t k = 0; k < state->carries; k++)
+        state->operands[at++] = state->carried[k] != NULL ? state->carried[k] : state->inputs[k];
+    for (int32_t k = 0; k < state->sequences; k++)
+        state->operands[at++] = step_of(context, state->inputs[state->carries + k], i);
+    for (int32_t k = 0; k < state->constants; k++)
+        state->operands[at++] = state->inputs[state->carries + state->sequences + k];
+    NUMC_TRY(context->status);
+    NUMC_TRY(numc__graph_apply(context, graph, state->operands, at, state->results, graph->output_count));
+    for (int32_t k = 0; k < state->carries; k++) {
+        numc_release(state->carried[k]);
+        state->carried[k] = numc_keep(state->results[k]);
+    }
+    for (int32_t k = 0; k < state->stacked; k++)
+        state->slices[k * state->length + i] = numc_keep(state->results[state->carries + k]);
+    return context->status;
+}
+
+static numc_status run_steps(numc_context *context, const numc_graph *graph, scan_state *state, numc_array **outputs)
+{
+    for (int64_t step = 0; step < state->length; step++) {
+        NUMC_TRY(numc_scope_begin(context));
+        numc_status status = run_step(context, graph, state, state->reverse ? state->length - 1 - step : step);
+        numc_scope_end(context);
+        NUMC_TRY(status);
+    }
+    for (int32_t k = 0; k < state->carries; k++)
+        outputs[k] = numc__array_alias(context, state->carried[k] != NULL ? state->carried[k] : state->inputs[k]);
+    for (int32_t k = 0; k < state->stacked; k++) {
+        if (state->length > 0) {
+            outputs[state->carries + k] = numc_stack((const numc_array *const *)(state->slices + k * state->length),
+                                                     (int32_t)state->length, 0);
+        } else {
+            const numc_type *type = numc__graph_output_type(graph, state->carries + k);
+            int64_t shape[NUMC_RANK_LIMIT + 1] = {0};
+            for (int32_t d = 0; d < type->rank; d++)
+                shape[d + 1] = type->shape[d];
+            outputs[state->carries + k] = numc_zeros_(context, type->dtype, (numc_shape){shape, type->rank + 1, true});
+        }
+    }
+    return context->status;
+}
+
+static numc_status run_scan(numc_context *context, const numc_array *const *inputs, int32_t input_count,
+                            const numc_attributes *attributes, numc_array **outputs)
+{
+    const numc_graph *graph = attributes->graphs[0];
+    const int64_t *numbers = attributes->numbers;
+    scan_state state = {.carries = (int32_t)numbers[0], .sequences = (int32_t)numbers[1], .length = numbers[2],
+                        .reverse = numbers[3] != 0, .inputs = inputs};
+    state.constants = input_count - state.carries - state.sequences;
+    state.stacked = graph->output_count - state.carries;
+    NUMC_REQUIRE(context, state.length <= INT32_MAX, NUMC_UNSUPPORTED, "a scan of %lld steps", (long long)state.length);
+    size_t count = (size_t)graph->input_count + (size_t)graph->output_count + (size_t)state.carries +
+                   (size_t)state.stacked * (size_t)state.length;
+    numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    if (block == NULL)
+        return context->status;
+    state.operands = (const numc_array **)(uintptr_t)block;
+    state.results = block + graph->input_count;
+    state.carried = state.results + graph->output_count;
+    state.slices = state.carried + state.carries;
+    numc_status status = run_steps(context, graph, &state, outputs);
+    for (numc_array **kept = state.carried; kept < block + count; kept++)
+        numc_release(*kept);
+    numc__free(context, block, count * sizeof *block);
+    return status;
+}
+
+numc_status numc__control_run(numc_context *context, int32_t primitive, const numc_array *const *inputs,
+                              int32_t input_count, const numc_attributes *attributes, numc_array **outputs,
+                              int32_t output_capacity)
+{
+    for (int32_t i = 0; i < output_capacity; i++)
+        outputs[i] = NULL;
+    numc_status status = primitive == NUMC_PRIMITIVE_COND ? run_cond(context, inputs, input_count, attributes, outputs)
+                                                          : run_scan(context, inputs, input_count, attributes, outputs);
+    if (status != NUMC_OK) {
+        for (int32_t i = 0; i < output_capacity; i++)
+            outputs[i] = NULL;
+    }
+    return status;
+}
+
+/* ---- tracing bodies ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct body {
+    numc_graph *graph;
+    const numc_array **captured;
+    int32_t captured_count;
+} body;
+
+static void body_free(numc_context *context, body *b)
+{
+    numc__graph_release(b->graph);
+    numc__free(context, b->captured, (size_t)b->captured_count * sizeof *b->captured);
+    *b = (body){0};
+}
+
+static numc_status trace_body(numc_context *context, numc_trace_fn callback, void *user, const numc_type *types,
+                              int32_t input_count, int32_t output_count, const char *what, body *result)
+{
+    *result = (body){0};
+    size_t count = (size_t)input_count + (size_t)output_count;
+    numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    if (block == NULL)
+        return context->status;
+    numc_array **outputs = block + input_count;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < input_count; i++)
+            block[i] = numc__trace_input(trace, &types[i], NULL);
+        if (context->status == NUMC_OK)
+            callback(context, (const numc_array *const *)block, input_count, outputs, output_count, user);
+        for (int32_t i = 0; i < output_count && context->status == NUMC_OK; i++) {
+            if (outputs[i] == NULL)
+                numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the body left output %d NULL", what, i);
+        }
+        result->graph = numc__trace_finish(trace, outputs, output_count, &result->captured, &result->captured_count);
+    }
+    numc__free(context, block, count * sizeof *block);
+    return context->status;
+}
+
+/* The graph with further inputs: input i of the old one is input map[i] of the new one, whose types are given. */
+static numc_graph *with_inputs(numc_context *context, const numc_graph *graph, const numc_type *types, int32_t count,
+                               const int32_t *map)
+{
+    size_t pointers = (size_t)count + (size_t)graph->input_count + (size_t)graph->output_count;
+    numc_array **block = numc__allocate_zero(context, pointers, sizeof *block);
+    numc_trace *trace = block == NULL ? NULL : numc__trace_begin(context);
+    numc_graph *result = NULL;
+    if (trace != NULL) {
+        numc_array **old = block + count, **outputs = old + graph->input_count;
+        for (int32_t i = 0; i < count; i++)
+            block[i] = numc__trace_input(trace, &types[i], NULL);
+        for (int32_t i = 0; i < graph->input_count; i++)
+            old[i] = block[map[i]];
+        if (context->status == NUMC_OK)
+            numc__graph_apply(context, graph, (const numc_array *const *)old, graph->input_count, outputs, graph->output_count);
+        result = numc__trace_finish(trace, outputs, graph->output_count, NULL, NULL);
+    }
+    numc__free(context, block, pointers * sizeof *block);
+    return result;
+}
+
+/* ---- cond ----------------------------------------------------------------------------------------------------------------------- */
+
+/* Both branches take the inputs, then every array either of them captured. */
+static numc_status join_captures(numc_context *context, body *yes, body *no, int32_t input_count,
+                                 const numc_array **operands, numc_type *types, int32_t *map, int32_t *total)
+{
+    int32_t count = input_count;
+    for (int32_t i = 0; i < input_count; i++)
+        map[i] = i;
+    for (int32_t i = 0; i < yes->captured_count; i++)
+        operands[count++] = yes->captured[i];
+    for (int32_t i = 0; i < no->captured_count; i++) {
+        int32_t at = input_count;
+        while (at < count && (operands[at]->trace != no->captured[i]->trace || operands[at]->value != no->captured[i]->value))
+            at++;
+        if (at == count)
+            operands[count++] = no->captured[i];
+        map[input_count + i] = at;
+    }
+    for (int32_t i = 0; i < count; i++)
+        types[i] = numc__type_of(operands[i]);
+    numc_graph *joined = with_inputs(context, no->graph, types, count, map);
+    if (joined == NULL)
+        return context->status;
+    numc__graph_release(no->graph);
+    no->graph = joined;
+    for (int32_t i = 0; i < input_count + yes->captured_count; i++)
+        map[i] = i;
+    joined = with_inputs(context, yes->graph, types, count, map);
+    if (joined == NULL)
+        return context->status;
+    numc__graph_release(yes->graph);
+    yes->graph = joined;
+    *total = count;
+    return NUMC_OK;
+}
+
+static numc_status same_outputs(numc_context *context, const numc_graph *yes, const numc_graph *no)
+{
+    for (int32_t i = 0; i < yes->output_count; i++) {
+        const numc_type *a = numc__graph_output_type(yes, i), *b = numc__graph_output_type(no, i);
+        if (!numc__type_equal(a, b)) {
+            char left[160], right[160];
+            numc__type_format(left, sizeof left, a->dtype, a->rank, a->shape);
+            numc__type_format(right, sizeof right, b->dtype, b->rank, b->shape);
+            return numc__fail(context, a->dtype != b->dtype ? NUMC_DTYPE : NUMC_SHAPE,
+                              "numc_cond: output %d is %s when true and %s when false", i, left, right);
+        }
+    }
+    return NUMC_OK;
+}
+
+static numc_status record_cond(numc_context *context, const numc_array *predicate, body *yes, body *no,
+                               const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                               int32_t output_count)
+{
+    NUMC_TRY(same_outputs(context, yes->graph, no->graph));
+    size_t most = (size_t)input_count + (size_t)yes->captured_count + (size_t)no->captured_count + 1;
+    size_t size = most * (sizeof(void *) + sizeof(numc_type) + sizeof(int32_t));
+    const numc_array **operands = numc__allocate(context, size);
+    if (operands == NULL)
+        return context->status;
+    numc_type *types = (numc_type *)(void *)(operands + most);
+    int32_t *map = (int32_t *)(void *)(types + most), total = input_count;
+    operands[0] = predicate;
+    for (int32_t i = 0; i < input_count; i++)
+        operands[i + 1] = inputs[i];
+    numc_status status = NUMC_OK;
+    if (yes->captured_count + no->captured_count > 0)
+        status = join_captures(context, yes, no, input_count, operands + 1, types, map, &total);
+    if (status == NUMC_OK) {
+        numc_attributes attributes = {.graphs = {yes->graph, no->graph}};
+        status = numc__bind(context, NUMC_PRIMITIVE_COND, operands, total + 1, &attributes, outputs, output_count);
+    }
+    numc__free(context, operands, size);
+    return status;
+}
+
+numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc_trace_fn false_body, void *user,
+                      const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count)
+{
+    for (int32_t i = 0; i < output_count; i++)
+        outputs[i] = NULL;
+    size_t size = ((size_t)input_count + 1) * sizeof(numc_type);
+    numc_context *context = numc__lane_of(&predicate, 1, "numc_cond");
+    if (context == NULL)
+        return predicate != NULL && predicate->live == NUMC_ARRAY_LIVE ? predicate->context->status : NUMC_INVALID_ARGUMENT;
+    if (input_count > 0) {
+        numc_context *deeper = numc__lane_of(inputs, input_count, "numc_cond");
+        if (deeper == NULL)
+            return context->status != NUMC_OK ? context->status : NUMC_INVALID_ARGUMENT;
+        context = deeper->depth > context->depth ? deeper : context;
+    }
+    NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, predicate->dtype == NUMC_BOOL && predicate->rank == 0, NUMC_DTYPE,
+                 "numc_cond: the predicate must be a 0-d bool");
+    if (predicate->content != NUMC_CONTENT_TRACED) {
+        bool truth = numc_item_bool(predicate);
+        NUMC_TRY(context->status);
+        (truth ? true_body : false_body)(context, inputs, input_count, outputs, output_count, user);
+        for (int32_t i = 0; i < output_count && context->status == NUMC_OK; i++) {
+            if (outputs[i] == NULL)
+                numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_cond: the body left output %d NULL", i);
+        }
+        return context->status;
+    }
+    numc_type *types = numc__allocate(context, size);
+    if (types == NULL)
+        return context->status;
+    for (int32_t i = 0; i < input_count; i++)
+        types[i] = numc__type_of(inputs[i]);
+    body yes, no = {0};
+    numc_status status = trace_body(context, true_body, user, types, input_count, output_count, "numc_cond", &yes);
+    if (status == NUMC_OK)
+        status = trace_body(context, false_body, user, types, input_count, output_count, "numc_cond", &no);
+    if (status == NUMC_OK)
+        status = record_cond(context, predicate, &yes, &no, inputs, input_count, outputs, output_count);
+    body_free(context, &yes);
+    body_free(context, &no);
+    numc__free(context, types, size);
+    return status;
+}
+
+/* ---- scan ------------------------------------------------------------------------------------------------------------------------- */
+
+static numc_status scan_length(numc_context *context, const numc_array *const *sequences, int32_t count, int64_t *length)
+{
+    for (int32_t k = 0; k < count; k++) {
+        NUMC_REQUIRE(context, sequences[k] != NULL, NUMC_INVALID_ARGUMENT, "numc_scan: sequence %d is NULL", k);
+        NUMC_REQUIRE(context, sequences[k]->live == NUMC_ARRAY_LIVE, NUMC_DEAD_ARRAY, "numc_scan: sequence %d is dead", k);
+        NUMC_REQUIRE(context, sequences[k]->rank > 0, NUMC_SHAPE, "numc_scan: sequence %d has no axis to go along", k);
+        int64_t n = sequences[k]->shape[0];
+        NUMC_REQUIRE(context, (k == 0 && *length == 0) || n == *length, NUMC_SHAPE,
+                     "numc_scan: sequence %d has %lld elements along its first axis, %lld are expected", k, (long long)n,
+                     (long long)*length);
+        *length = n;
+    }
+    return NUMC_OK;
+}
+
+static numc_status same_carries(numc_context *context, const numc_graph *graph, int32_t carries)
+{
+    for (int32_t k = 0; k < carries; k++) {
+        const numc_type *in = numc__graph_input_type(graph, k), *out = numc__graph_output_type(graph, k);
+        if (!numc__type_equal(in, out)) {
+            char before[160], after[160];
+            numc__type_format(before, sizeof before, in->dtype, in->rank, in->shape);
+            numc__type_format(after, sizeof after, out->dtype, out->rank, out->shape);
+            return numc__fail(context, in->dtype != out->dtype ? NUMC_DTYPE : NUMC_SHAPE,
+                              "numc_scan: carry %d is %s before a step and %s after it", k, before, after);
+        }
+    }
+    return NUMC_OK;
+}
+
+static numc_status bind_scan(numc_context *context, const body *step, const numc_array *const *carries,
+                             int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,
+                             int64_t length, bool reverse, numc_array **outputs, int32_t output_count)
+{
+    NUMC_TRY(same_carries(context, step->graph, carry_count));
+    int32_t total = carry_count + sequence_count + step->captured_count, at = 0;
+    size_t size = (size_t)total * sizeof(void *);
+    const numc_array **operands = numc__allocate(context, size);
+    if (operands == NULL)
+        return context->status;
+    for (int32_t k = 0; k < carry_count; k++)
+        operands[at++] = carries[k];
+    for (int32_t k = 0; k < sequence_count; k++)
+        operands[at++] = sequences[k];
+    for (int32_t k = 0; k < step->captured_count; k++)
+        operands[at++] = step->captured[k];
+    const int64_t numbers[4] = {carry_count, sequence_count, length, reverse};
+    numc_attributes attributes = {.count = 4, .numbers = numbers, .graphs = {step->graph}};
+    numc_status status =
+        numc__bind(context, NUMC_PRIMITIVE_SCAN, operands, total, &attributes, outputs, output_count);
+    numc__free(context, operands, size);
+    return status;
+}
+
+numc_status numc_scan_(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *carries,
+                       int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,
+                       numc_array **outputs, int32_t stacked_count, const numc_scan_options *options)
+{
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    for (int32_t k = 0; k < carry_count + stacked_count; k++)
+        outputs[k] = NULL;
+    NUMC_TRY(context->status);
+    numc_scan_options chosen = {0};
+    if (options != NULL)
+        NUMC_TRY(numc__options_copy(context, &chosen, sizeof chosen, options, options->size, "numc_scan_options"));
+    int64_t length = chosen.length;
+    NUMC_REQUIRE(context, length >= 0, NUMC_INVALID_ARGUMENT, "numc_scan: length %lld", (long long)length);
+    NUMC_TRY(scan_length(context, sequences, sequence_count, &length));
+    size_t count = (size_t)carry_count + (size_t)sequence_count, size = count * sizeof(numc_type);
+    numc_type *types = numc__allocate(context, size);
+    if (types == NULL)
+        return context->status;
+    for (int32_t k = 0; k < carry_count && context->status == NUMC_OK; k++) {
+        if (carries[k] == NULL || carries[k]->live != NUMC_ARRAY_LIVE)
+            numc__fail(context, carries[k] == NULL ? NUMC_INVALID_ARGUMENT : NUMC_DEAD_ARRAY, "numc_scan: carry %d is %s",
+                       k, carries[k] == NULL ? "NULL" : "dead");
+        else
+            types[k] = numc__type_of(carries[k]);
+    }
+    for (int32_t k = 0; k < sequence_count; k++)
+        types[carry_count + k] = (numc_type){sequences[k]->dtype, sequences[k]->rank - 1, sequences[k]->shape + 1};
+    numc_status status = context->status;
+    body step = {0};
+    if (status == NUMC_OK)
+        status = trace_body(context, callback, user, types, (int32_t)count, carry_count + stacked_count, "numc_scan", &step);
+    if (status == NUMC_OK)
+        status = bind_scan(context, &step, carries, carry_count, sequences, sequence_count, length, chosen.reverse,
+                           outputs, carry_count + stacked_count);
+    body_free(context, &step);
+    numc__free(context, types, size);
+    return status;
+}

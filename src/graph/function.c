@@ -1,0 +1,153 @@
+/* function.c - numc_function: a traced graph as an object of the user's, called, differentiated and printed. */
+#include <string.h>
+
+#include "graph/build.h"
+#include "numc/function.h"
+
+struct numc_function {
+    numc_object object; /* freed at close at the latest */
+    numc_core *core;
+    numc_graph *graph;
+};
+
+static void destroy(numc_object *object)
+{
+    numc_function *function = (numc_function *)(void *)((char *)object - offsetof(numc_function, object));
+    numc__graph_release(function->graph);
+    numc__core_free(function->core, function, sizeof *function);
+}
+
+/* Takes the reference of the graph; NULL passes through. */
+static numc_function *wrap(numc_context *context, numc_graph *graph)
+{
+    if (graph == NULL)
+        return NULL;
+    numc_function *function = numc__allocate(context, sizeof *function);
+    if (function == NULL) {
+        numc__graph_release(graph);
+        return NULL;
+    }
+    *function = (numc_function){.object = {.destroy = destroy}, .core = context->core, .graph = graph};
+    numc__object_add(context->core, &function->object);
+    return function;
+}
+
+static numc_graph *trace(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *examples,
+                         int32_t input_count, int32_t output_count, numc_array **inputs, numc_array **outputs)
+{
+    for (int32_t i = 0; i < input_count; i++) {
+        if (examples[i] == NULL || numc_array_rank(examples[i]) < 0) {
+            numc__fail(context, examples[i] == NULL ? NUMC_INVALID_ARGUMENT : NUMC_DEAD_ARRAY,
+                       "numc_function_trace: example %d is %s", i, examples[i] == NULL ? "NULL" : "dead");
+            return NULL;
+        }
+    }
+    numc_trace *recorder = numc__trace_begin(context);
+    if (recorder == NULL)
+        return NULL;
+    for (int32_t i = 0; i < input_count; i++) {
+        numc_type type = numc__type_of(examples[i]);
+        inputs[i] = numc__trace_input(recorder, &type, NULL);
+    }
+    if (context->status == NUMC_OK)
+        callback(context, (const numc_array *const *)inputs, input_count, outputs, output_count, user);
+    return numc__trace_finish(recorder, outputs, output_count, NULL, NULL);
+}
+
+numc_function *numc_function_trace(numc_context *context, numc_trace_fn callback, void *user,
+                                   const numc_array *const *examples, int32_t input_count, int32_t output_count)
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return NULL;
+    if (callback == NULL || input_count < 0 || output_count < 0) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_function_trace: no callback, or a negative count");
+        return NULL;
+    }
+    size_t count = (size_t)input_count + (size_t)output_count;
+    numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    if (block == NULL)
+        return NULL;
+    numc_graph *graph =
+        trace(context, callback, user, examples, input_count, output_count, block, block + input_count);
+    numc__free(context, block, count * sizeof *block);
+    return wrap(context, graph);
+}
+
+void numc_function_free(numc_function *function)
+{
+    if (function == NULL)
+        return;
+    numc__object_remove(function->core, &function->object);
+    destroy(&function->object);
+}
+
+int32_t numc_function_input_count(const numc_function *function)
+{
+    return function == NULL ? -1 : function->graph->input_count;
+}
+
+int32_t numc_function_output_count(const numc_function *function)
+{
+    return function == NULL ? -1 : function->graph->output_count;
+}
+
+numc_graph *numc__function_graph(const numc_function *function)
+{
+    return function->graph;
+}
+
+numc_status numc_function_call(numc_context *context, numc_function *function, const numc_array *const *inputs,
+                               int32_t input_count, numc_array **outputs, int32_t output_count)
+{
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, function != NULL, NUMC_INVALID_ARGUMENT, "numc_function_call: the function is NULL");
+    return numc__graph_apply(context, function->graph, inputs, input_count, outputs, output_count);
+}
+
+static numc_function *derive(numc_context *context, const numc_function *function,
+                             numc_graph *(*transform)(numc_context *, const numc_graph *, const bool *))
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return NULL;
+    if (function == NULL) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "the function to differentiate is NULL");
+        return NULL;
+    }
+    return wrap(context, transform(context, function->graph, NULL));
+}
+
+numc_function *numc_function_jvp(numc_context *context, const numc_function *function)
+{
+    return derive(context, function, numc__graph_jvp);
+}
+
+numc_function *numc_function_vjp(numc_context *context, const numc_function *function)
+{
+    return derive(context, function, numc__graph_vjp);
+}
+
+numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function)
+{
+    return derive(context, function, numc__graph_value_and_gradient);
+}
+
+size_t numc_function_format(const numc_function *function, char *text, size_t size)
+{
+    if (size > 0)
+        text[0] = '\0';
+    if (function == NULL)
+        return 0;
+    numc_text buffer;
+    numc__text_begin(&buffer, function->core);
+    numc__graph_print(&buffer, function->graph);
+    size_t length = buffer.failed ? 0 : buffer.size;
+    if (size > 0 && !buffer.failed && buffer.data != NULL) {
+        size_t part = length < size ? length : size - 1;
+        memcpy(text, buffer.data, part);
+        text[part] = '\0';
+    }
+    numc__text_end(&buffer);
+    return length;
+}

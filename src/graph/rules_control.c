@@ -1,0 +1,516 @@
+/* rules_control.c - derivatives of cond and scan. Their sub-graphs are differentiated where they are: the derivative of a cond is
+ * a cond, of a scan a scan. */
+#include <string.h>
+
+#include "graph/derivative.h"
+
+/* ---- activity ------------------------------------------------------------------------------------------------------------------- */
+
+/* active[] of a scan body's inputs, closed under the step: a carry is active when it starts so or becomes so. */
+static numc_status scan_activity(numc_context *context, const numc_graph *graph, int32_t carries, bool *inputs, bool *outputs)
+{
+    for (bool changed = true; changed;) {
+        NUMC_TRY(numc__graph_activity(context, graph, inputs, outputs));
+        changed = false;
+        for (int32_t k = 0; k < carries; k++) {
+            changed = changed || (outputs[k] && !inputs[k]);
+            inputs[k] = inputs[k] || outputs[k];
+            outputs[k] = inputs[k];
+        }
+    }
+    return NUMC_OK;
+}
+
+static numc_status cond_activity(numc_context *context, const numc_attributes *attributes, const bool *inputs, bool *outputs)
+{
+    int32_t count = attributes->graphs[0]->output_count;
+    bool *other = numc__allocate(context, (size_t)count * sizeof *other);
+    if (other == NULL)
+        return context->status;
+    numc_status status = numc__graph_activity(context, attributes->graphs[0], inputs, outputs);
+    if (status == NUMC_OK)
+        status = numc__graph_activity(context, attributes->graphs[1], inputs, other);
+    for (int32_t i = 0; i < count && status == NUMC_OK; i++)
+        outputs[i] = outputs[i] || other[i];
+    numc__free(context, other, (size_t)count * sizeof *other);
+    return status;
+}
+
+numc_status numc__activity_control(numc_context *context, const numc_node *node, const bool *inputs, bool *outputs)
+{
+    if (node->primitive == NUMC_PRIMITIVE_COND)
+        return cond_activity(context, &node->attributes, inputs + 1, outputs);
+    size_t count = (size_t)node->input_count;
+    bool *flags = numc__allocate(context, count * sizeof *flags);
+    if (flags == NULL)
+        return context->status;
+    if (count > 0)
+        memcpy(flags, inputs, count * sizeof *flags);
+    numc_status status = scan_activity(context, node->attributes.graphs[0], (int32_t)node->attributes.numbers[0], flags, outputs);
+    numc__free(context, flags, count * sizeof *flags);
+    return status;
+}
+
+/* ---- a plan of one differentiation ------------------------------------------------------------------------------------------------ */
+
+/* Scratch of one rule: pointers and flags in one block, cut off piece by piece. */
+typedef struct scratch {
+    numc_context *context;
+    size_t size, used;
+    char *block;
+} scratch;
+
+static numc_status scratch_begin(scratch *s, numc_context *context, size_t pointers, size_t flags)
+{
+    *s = (scratch){.context = context, .size = pointers * sizeof(void *) + flags};
+    s->block = numc__allocate_zero(context, 1, s->size);
+    return s->block == NULL ? context->status : NUMC_OK;
+}
+static numc_array **pointers_of(scratch *s, int32_t count)
+{
+    numc_array **result = (numc_array **)(void *)(s->block + s->used);
+    s->used += (size_t)count * sizeof *result;
+    return result;
+}
+static bool *flags_of(scratch *s, int32_t count) /* after all pointers */
+{
+    bool *result = (bool *)(s->block + s->used);
+    s->used += (size_t)count;
+    return result;
+}
+static void scratch_end(scratch *s)
+{
+    numc__free(s->context, s->block, s->size);
+}
+
+#define CONST(pointers) ((const numc_array *const *)(pointers))
+#define WEAKEN(array) ((numc_array *)(uintptr_t)(array))
+
+static numc_array *input_like(numc_trace *trace, const numc_type *type)
+{
+    return numc__trace_input(trace, type, NULL);
+}
+
+/* Closes a trace of a derived body: the graph, or NULL after an error. */
+static numc_graph *close_body(numc_trace *trace, numc_status status, numc_array **outputs, int32_t count)
+{
+    if (status != NUMC_OK) {
+        numc__trace_abandon(trace);
+        return NULL;
+    }
+    return numc__trace_finish(trace, outputs, count, NULL, NULL);
+}
+
+static numc_status bind_scan(numc_context *context, numc_graph *graph, numc_array **operands, int32_t operand_count,
+                             int32_t carries, int32_t sequences, int64_t length, bool reverse, numc_array **outputs)
+{
+    if (graph == NULL)
+        return context->status;
+    const int64_t numbers[4] = {carries, sequences, length, reverse};
+    numc_attributes attributes = {.count = 4, .numbers = numbers, .graphs = {graph}};
+    numc_status status = numc__bind(context, NUMC_PRIMITIVE_SCAN, CONST(operands), operand_count, &attributes, outputs,
+                                    graph->output_count);
+    numc__graph_release(graph);
+    return status;
+}
+
+/* ---- cond ------------------------------------------------------------------------------------------------------------------------ */
+
+/* One branch of the forward mode: (x..., dx of the moving...) -> (y..., dy of the active outputs...). */
+static numc_graph *cond_jvp_branch(numc_context *context, const numc_graph *graph, const bool *moving, const bool *active)
+{
+    int32_t n = graph->input_count, m = graph->output_count;
+    scratch s;
+    if (scratch_begin(&s, context, 2 * (size_t)n + 3 * (size_t)m, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, n), **dx = pointers_of(&s, n), **dy = pointers_of(&s, m);
+    numc_array **y = pointers_of(&s, 2 * m);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < n; i++)
+            x[i] = input_like(trace, &graph->values[i].type);
+        for (int32_t i = 0; i < n; i++)
+            dx[i] = moving[i] ? input_like(trace, &graph->values[i].type) : NULL;
+        numc_status status = numc__jvp_apply(context, graph, CONST(x), CONST(dx), y, dy);
+        int32_t count = m;
+        for (int32_t i = 0; i < m && status == NUMC_OK; i++) {
+            if (active[i])
+                y[count++] = dy[i] != NULL ? dy[i] : numc__zeros_of(context, numc__graph_output_type(graph, i));
+            status = context->status;
+        }
+        result = close_body(trace, status, y, count);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+static numc_status cond_jvp(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy)
+{
+    numc_context *context = a->context;
+    int32_t n = a->input_count, m = a->output_count;
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, 2 * (size_t)n + 2 * (size_t)m, (size_t)n + (size_t)m));
+    numc_array **operands = pointers_of(&s, 2 * n), **results = pointers_of(&s, 2 * m);
+    bool *moving = flags_of(&s, n), *active = flags_of(&s, m);
+    int32_t count = 0, result_count = m;
+    for (int32_t k = 0; k < n; k++)
+        operands[count++] = WEAKEN(a->x[k]);
+    for (int32_t k = 1; k < n; k++) {
+        moving[k - 1] = dx[k] != NULL;
+        if (moving[k - 1])
+            operands[count++] = WEAKEN(dx[k]);
+    }
+    numc_attributes attributes = {0};
+    numc_status status = cond_activity(context, a->attributes, moving, active);
+    for (int i = 0; i < 2 && status == NUMC_OK; i++) {
+        attributes.graphs[i] = cond_jvp_branch(context, a->attributes->graphs[i], moving, active);
+        status = context->status;
+    }
+    for (int32_t i = 0; i < m; i++)
+        result_count += active[i];
+    if (status == NUMC_OK)
+        status = numc__bind(context, NUMC_PRIMITIVE_COND, CONST(operands), count, &attributes, results, result_count);
+    for (int32_t i = 0, next = m; i < m && status == NUMC_OK; i++) {
+        y[i] = results[i];
+        dy[i] = active[i] ? results[next++] : NULL;
+    }
+    numc__graph_release(attributes.graphs[0]);
+    numc__graph_release(attributes.graphs[1]);
+    scratch_end(&s);
+    return status;
+}
+
+/* One branch of the reverse mode: (x..., ybar of the given...) -> (xbar of the wanted...). */
+static numc_graph *cond_vjp_branch(numc_context *context, const numc_graph *graph, const bool *wanted, const bool *given)
+{
+    int32_t n = graph->input_count, m = graph->output_count;
+    scratch s;
+    if (scratch_begin(&s, context, 3 * (size_t)n + 2 * (size_t)m, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, n), **xbar = pointers_of(&s, n), **outputs = pointers_of(&s, n);
+    numc_array **y = pointers_of(&s, m), **ybar = pointers_of(&s, m);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < n; i++)
+            x[i] = input_like(trace, &graph->values[i].type);
+        for (int32_t i = 0; i < m; i++)
+            ybar[i] = given[i] ? input_like(trace, numc__graph_output_type(graph, i)) : NULL;
+        numc_tape tape;
+        numc_status status = numc__tape_forward(&tape, context, graph, CONST(x), wanted, y);
+        if (status == NUMC_OK)
+            status = numc__tape_backward(&tape, CONST(ybar), xbar);
+        numc__tape_free(&tape);
+        int32_t count = 0;
+        for (int32_t i = 0; i < n && status == NUMC_OK; i++) {
+            if (wanted[i])
+                outputs[count++] = xbar[i] != NULL ? xbar[i] : numc__zeros_of(context, &graph->values[i].type);
+            status = context->status;
+        }
+        result = close_body(trace, status, outputs, count);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+static numc_status cond_vjp(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    numc_context *context = a->context;
+    int32_t n = a->input_count, m = a->output_count;
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, 2 * (size_t)n + (size_t)m, (size_t)m));
+    numc_array **operands = pointers_of(&s, n + m), **results = pointers_of(&s, n);
+    bool *given = flags_of(&s, m);
+    int32_t count = 0, result_count = 0;
+    for (int32_t k = 0; k < n; k++)
+        operands[count++] = WEAKEN(a->x[k]);
+    for (int32_t i = 0; i < m; i++) {
+        given[i] = ybar[i] != NULL;
+        if (given[i])
+            operands[count++] = WEAKEN(ybar[i]);
+    }
+    numc_attributes attributes = {0};
+    numc_status status = NUMC_OK;
+    for (int i = 0; i < 2 && status == NUMC_OK; i++) {
+        attributes.graphs[i] = cond_vjp_branch(context, a->attributes->graphs[i], wanted + 1, given);
+        status = context->status;
+    }
+    for (int32_t k = 1; k < n; k++)
+        result_count += wanted[k];
+    if (status == NUMC_OK)
+        status = numc__bind(context, NUMC_PRIMITIVE_COND, CONST(operands), count, &attributes, results, result_count);
+    for (int32_t k = 1, next = 0; k < n && status == NUMC_OK; k++)
+        xbar[k] = wanted[k] ? results[next++] : NULL;
+    numc__graph_release(attributes.graphs[0]);
+    numc__graph_release(attributes.graphs[1]);
+    scratch_end(&s);
+    return status;
+}
+
+/* ---- scan, forward ----------------------------------------------------------------------------------------------------------------- */
+
+typedef struct scan_sizes {
+    const numc_graph *graph;
+    int32_t carries, sequences, constants, inputs, stacked, outputs;
+    int64_t length;
+    bool reverse;
+} scan_sizes;
+
+static scan_sizes sizes_of(const numc_application *a)
+{
+    const int64_t *numbers = a->attributes->numbers;
+    scan_sizes z = {.graph = a->attributes->graphs[0], .carries = (int32_t)numbers[0], .sequences = (int32_t)numbers[1],
+                    .length = numbers[2], .reverse = numbers[3] != 0};
+    z.inputs = z.graph->input_count;
+    z.constants = z.inputs - z.carries - z.sequences;
+    z.outputs = z.graph->output_count;
+    z.stacked = z.outputs - z.carries;
+    return z;
+}
+
+/* Which part of a scan's inputs index i lies in: 0 carries, 1 sequences, 2 constants. */
+static int part_of(const scan_sizes *z, int32_t i)
+{
+    return i < z->carries ? 0 : i < z->carries + z->sequences ? 1 : 2;
+}
+
+/* The step with tangents: inputs are carries, dcarries, slices, dslices, constants, dconstants; outputs carries, dcarries,
+ * stacked, dstacked; tangents only of what is active. */
+static numc_graph *scan_jvp_step(numc_context *context, const scan_sizes *z, const bool *moving, const bool *active)
+{
+    scratch s;
+    if (scratch_begin(&s, context, 2 * (size_t)z->inputs + 4 * (size_t)z->outputs, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, z->inputs), **dx = pointers_of(&s, z->inputs);
+    numc_array **y = pointers_of(&s, z->outputs), **dy = pointers_of(&s, z->outputs);
+    numc_array **outputs = pointers_of(&s, 2 * z->outputs);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int part = 0; part < 3; part++) {
+            for (int pass = 0; pass < 2; pass++) {
+                for (int32_t i = 0; i < z->inputs; i++) {
+                    if (part_of(z, i) == part && (pass == 0 || moving[i]))
+                        (pass == 0 ? x : dx)[i] = input_like(trace, &z->graph->values[i].type);
+                }
+            }
+        }
+        numc_status status = numc__jvp_apply(context, z->graph, CONST(x), CONST(dx), y, dy);
+        int32_t count = 0;
+        for (int part = 0; part < 2; part++) {
+            for (int pass = 0; pass < 2; pass++) {
+                for (int32_t i = 0; i < z->outputs && status == NUMC_OK; i++) {
+                    if ((i >= z->carries) != (part == 1) || (pass == 1 && !active[i]))
+                        continue;
+                    outputs[count++] = pass == 0       ? y[i]
+                                       : dy[i] != NULL ? dy[i]
+                                                       : numc__zeros_of(context, numc__graph_output_type(z->graph, i));
+                    status = context->status;
+                }
+            }
+        }
+        result = close_body(trace, status, outputs, count);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+static numc_status scan_jvp(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy)
+{
+    numc_context *context = a->context;
+    scan_sizes z = sizes_of(a);
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, 2 * (size_t)z.inputs + 2 * (size_t)z.outputs, (size_t)z.inputs + (size_t)z.outputs));
+    numc_array **operands = pointers_of(&s, 2 * z.inputs), **results = pointers_of(&s, 2 * z.outputs);
+    bool *moving = flags_of(&s, z.inputs), *active = flags_of(&s, z.outputs);
+    for (int32_t i = 0; i < z.inputs; i++)
+        moving[i] = dx[i] != NULL;
+    numc_status status = scan_activity(context, z.graph, z.carries, moving, active);
+    int32_t counts[3] = {0, 0, 0}, count = 0;
+    for (int part = 0; part < 3; part++) {
+        for (int pass = 0; pass < 2; pass++) {
+            for (int32_t i = 0; i < z.inputs; i++) {
+                if (part_of(&z, i) != part || (pass == 1 && !moving[i]))
+                    continue;
+                operands[count++] = pass == 0       ? WEAKEN(a->x[i])
+                                    : dx[i] != NULL ? WEAKEN(dx[i])
+                                                    : numc__zeros_as(context, a->x[i]);
+                counts[part]++;
+            }
+        }
+    }
+    if (status == NUMC_OK)
+        status = context->status;
+    if (status == NUMC_OK)
+        status = bind_scan(context, scan_jvp_step(context, &z, moving, active), operands, count, counts[0], counts[1],
+                           z.length, z.reverse, results);
+    count = 0;
+    for (int part = 0; part < 2; part++) {
+        for (int pass = 0; pass < 2; pass++) {
+            for (int32_t i = 0; i < z.outputs && status == NUMC_OK; i++) {
+                if ((i >= z.carries) == (part == 1) && (pass == 0 || active[i]))
+                    (pass == 0 ? y : dy)[i] = results[count++];
+            }
+        }
+    }
+    scratch_end(&s);
+    return status;
+}
+
+/* ---- scan, reverse ----------------------------------------------------------------------------------------------------------------- */
+
+/* The step, which also gives the carries it began with. */
+static numc_graph *scan_store_step(numc_context *context, const scan_sizes *z)
+{
+    scratch s;
+    if (scratch_begin(&s, context, (size_t)z->inputs + (size_t)z->outputs + (size_t)z->carries, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, z->inputs), **y = pointers_of(&s, z->outputs + z->carries);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < z->inputs; i++)
+            x[i] = input_like(trace, &z->graph->values[i].type);
+        numc_status status = context->status;
+        if (status == NUMC_OK)
+            status = numc__graph_apply(context, z->graph, CONST(x), z->inputs, y, z->outputs);
+        for (int32_t i = 0; i < z->carries; i++)
+            y[z->outputs + i] = x[i];
+        result = close_body(trace, status, y, z->outputs + z->carries);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_array **residuals)
+{
+    scan_sizes z = sizes_of(a);
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, a->context, (size_t)z.inputs + (size_t)z.outputs + (size_t)z.carries, 0));
+    numc_array **operands = pointers_of(&s, z.inputs), **results = pointers_of(&s, z.outputs + z.carries);
+    for (int32_t i = 0; i < z.inputs; i++)
+        operands[i] = WEAKEN(a->x[i]);
+    numc_status status = bind_scan(a->context, scan_store_step(a->context, &z), operands, z.inputs, z.carries,
+                                   z.sequences, z.length, z.reverse, results);
+    for (int32_t i = 0; i < z.outputs && status == NUMC_OK; i++)
+        y[i] = results[i];
+    for (int32_t i = 0; i < z.carries && status == NUMC_OK; i++)
+        residuals[i] = results[z.outputs + i];
+    scratch_end(&s);
+    return status;
+}
+
+/* The step backwards. Inputs: cotangents of the active carries, sums for the active constants; slices of the stored carries, of
+ * the sequences, of the given stacked cotangents; constants. Outputs: the new cotangents and sums; cotangents of the active slices. */
+static numc_graph *scan_vjp_step(numc_context *context, const scan_sizes *z, const bool *active, const bool *given)
+{
+    scratch s;
+    size_t pointers = 4 * (size_t)z->inputs + 2 * (size_t)z->outputs;
+    if (scratch_begin(&s, context, pointers, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, z->inputs), **bar = pointers_of(&s, z->inputs), **sum = pointers_of(&s, z->inputs);
+    numc_array **outputs = pointers_of(&s, z->inputs);
+    numc_array **y = pointers_of(&s, z->outputs), **ybar = pointers_of(&s, z->outputs);
+    const numc_value *in = z->graph->values;
+    int32_t first_constant = z->carries + z->sequences;
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < z->carries; i++)
+            ybar[i] = active[i] ? input_like(trace, &in[i].type) : NULL;
+        for (int32_t i = first_constant; i < z->inputs; i++)
+            sum[i] = active[i] ? input_like(trace, &in[i].type) : NULL;
+        for (int32_t i = 0; i < first_constant; i++)
+            x[i] = input_like(trace, &in[i].type);
+        for (int32_t i = z->carries; i < z->outputs; i++)
+            ybar[i] = given[i] ? input_like(trace, numc__graph_output_type(z->graph, i)) : NULL;
+        for (int32_t i = first_constant; i < z->inputs; i++)
+            x[i] = input_like(trace, &in[i].type);
+        numc_tape tape;
+        numc_status status = numc__tape_forward(&tape, context, z->graph, CONST(x), active, y);
+        if (status == NUMC_OK)
+            status = numc__tape_backward(&tape, CONST(ybar), bar);
+        numc__tape_free(&tape);
+        int32_t count = 0;
+        for (int pass = 0; pass < 3 && status == NUMC_OK; pass++) {
+            static const int order[3] = {0, 2, 1}; /* carries, constants, then what is stacked */
+            for (int32_t i = 0; i < z->inputs; i++) {
+                if (part_of(z, i) != order[pass] || !active[i])
+                    continue;
+                if (sum[i] != NULL)
+                    outputs[count++] = bar[i] != NULL ? numc_add(sum[i], bar[i]) : sum[i];
+                else
+                    outputs[count++] = bar[i] != NULL ? bar[i] : numc__zeros_of(context, &in[i].type);
+            }
+            status = context->status;
+        }
+        result = close_body(trace, status, outputs, count);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+static numc_status scan_vjp(const numc_application *a, numc_array *const *residuals, const numc_array *const *ybar,
+                            const bool *wanted, numc_array **xbar)
+{
+    numc_context *context = a->context;
+    scan_sizes z = sizes_of(a);
+    int32_t first_constant = z.carries + z.sequences;
+    scratch s;
+    size_t pointers = 3 * (size_t)z.inputs + (size_t)z.carries + (size_t)z.outputs;
+    NUMC_TRY(scratch_begin(&s, context, pointers, (size_t)z.inputs + 2 * (size_t)z.outputs));
+    numc_array **operands = pointers_of(&s, 2 * z.inputs + z.carries + z.outputs), **results = pointers_of(&s, z.inputs);
+    bool *active = flags_of(&s, z.inputs), *reached = flags_of(&s, z.outputs), *given = flags_of(&s, z.outputs);
+    for (int32_t i = 0; i < z.inputs; i++)
+        active[i] = wanted[i];
+    numc_status status = scan_activity(context, z.graph, z.carries, active, reached);
+    int32_t carries = 0, sequences = 0, count = 0;
+    for (int32_t i = 0; i < z.inputs; i++) {
+        if (!active[i] || part_of(&z, i) == 1)
+            continue;
+        operands[count++] = i < z.carries && ybar[i] != NULL ? WEAKEN(ybar[i]) : numc__zeros_as(context, a->x[i]);
+        carries++;
+    }
+    for (int32_t i = 0; i < first_constant; i++) {
+        operands[count++] = i < z.carries ? residuals[i] : WEAKEN(a->x[i]);
+        sequences++;
+    }
+    for (int32_t i = z.carries; i < z.outputs; i++) {
+        given[i] = ybar[i] != NULL && reached[i];
+        if (given[i]) {
+            operands[count++] = WEAKEN(ybar[i]);
+            sequences++;
+        }
+    }
+    for (int32_t i = first_constant; i < z.inputs; i++)
+        operands[count++] = WEAKEN(a->x[i]);
+    if (status == NUMC_OK)
+        status = context->status;
+    if (status == NUMC_OK)
+        status = bind_scan(context, scan_vjp_step(context, &z, active, given), operands, count, carries, sequences,
+                           z.length, !z.reverse, results);
+    count = 0;
+    for (int pass = 0; pass < 3 && status == NUMC_OK; pass++) {
+        static const int order[3] = {0, 2, 1};
+        for (int32_t i = 0; i < z.inputs; i++) {
+            if (part_of(&z, i) == order[pass] && active[i])
+                xbar[i] = results[count++];
+        }
+    }
+    scratch_end(&s);
+    return status;
+}
+
+/* ---- entries ------------------------------------------------------------------------------------------------------------------------ */
+
+numc_status numc__jvp_control(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy)
+{
+    return a->primitive == NUMC_PRIMITIVE_COND ? cond_jvp(a, dx, y, dy) : scan_jvp(a, dx, y, dy);
+}
+
+numc_status numc__vjp_control(const numc_application *a, numc_array *const *residuals, const numc_array *const *ybar,
+                              const bool *wanted, numc_array **xbar)
+{
+    return a->primitive == NUMC_PRIMITIVE_COND ? cond_vjp(a, ybar, wanted, xbar) : scan_vjp(a, residuals, ybar, wanted, xbar);
+}

@@ -1,0 +1,155 @@
+/* rules_linalg.c - derivative rules of the product and the factorisations of matrices, batched over leading axes. */
+#include "graph/derivative.h"
+
+#define DONE(a) return (a)->context->status
+#define T(x) numc_matrix_transpose(x)
+
+static numc_array *sum_of(numc_array *x, numc_array *y)
+{
+    return x == NULL ? y : y == NULL ? x : numc_add(x, y);
+}
+
+/* The batch axes of all operands here are equal already. */
+static numc_array *product(const numc_application *a, const numc_array *x, const numc_array *y)
+{
+    return numc__bind1(a->context, NUMC_PRIMITIVE_MATMUL, (const numc_array *[]){x, y}, 2, NULL);
+}
+
+static numc_array *solve(const numc_application *a, const numc_array *t, const numc_array *b, bool upper, bool transpose,
+                         bool unit)
+{
+    const int64_t numbers[3] = {upper, transpose, unit};
+    return numc__apply_numbers(a->context, NUMC_PRIMITIVE_TRIANGULAR_SOLVE, (const numc_array *[]){t, b}, 2, numbers, 3);
+}
+
+numc_status numc__jvp_matmul(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    numc_array *left = dx[0] != NULL ? product(a, dx[0], a->x[1]) : NULL;
+    numc_array *right = dx[1] != NULL ? product(a, a->x[0], dx[1]) : NULL;
+    dy[0] = sum_of(left, right);
+    DONE(a);
+}
+
+numc_status numc__vjp_matmul(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    if (wanted[0])
+        xbar[0] = product(a, ybar[0], T(a->x[1]));
+    if (wanted[1])
+        xbar[1] = product(a, T(a->x[0]), ybar[0]);
+    DONE(a);
+}
+
+
+/* Phi of Murray 2016: the lower triangle with its diagonal halved. */
+static numc_array *phi(const numc_array *x)
+{
+    return numc_multiply(numc_add(numc_tril(x, 0), numc_tril(x, -1)), 0.5);
+}
+
+/* A = L L^T, where A is read in its lower triangle only: dA means its symmetric completion. dL = L Phi(L^-1 dA L^-T). */
+numc_status numc__jvp_cholesky(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    const numc_array *l = a->y[0];
+    numc_array *symmetric = numc_add(numc_tril(dx[0], 0), T(numc_tril(dx[0], -1)));
+    numc_array *left = solve(a, l, symmetric, false, false, false);
+    numc_array *both = solve(a, l, T(left), false, false, false);
+    dy[0] = product(a, l, phi(both));
+    DONE(a);
+}
+
+/* S = L^-T Phi(L^T Lbar) L^-1; the lower triangle of A gets S + S^T, its diagonal S: Abar = Phi(S + S^T). */
+numc_status numc__vjp_cholesky(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    (void)wanted;
+    const numc_array *l = a->y[0];
+    numc_array *inner = phi(product(a, T(l), ybar[0]));
+    numc_array *left = solve(a, l, inner, false, true, false);
+    numc_array *s = T(solve(a, l, T(left), false, true, false));
+    xbar[0] = phi(numc_add(s, T(s)));
+    DONE(a);
+}
+
+/* The part of T that a triangular solve reads. */
+static numc_array *triangle(const numc_array *x, bool upper, bool unit)
+{
+    return upper ? numc_triu(x, unit) : numc_tril(x, unit ? -1 : 0);
+}
+
+/* op(T) X = B: op(T) dX = dB - op(dT) X. */
+numc_status numc__jvp_triangular_solve(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    const int64_t *n = a->attributes->numbers;
+    bool upper = n[0] != 0, transpose = n[1] != 0, unit = n[2] != 0;
+    numc_array *right = (numc_array *)(uintptr_t)dx[1];
+    if (dx[0] != NULL) {
+        numc_array *dt = triangle(dx[0], upper, unit);
+        numc_array *moved = product(a, transpose ? T(dt) : dt, a->y[0]);
+        right = right != NULL ? numc_subtract(right, moved) : numc_negative(moved);
+    }
+    dy[0] = solve(a, a->x[0], right, upper, transpose, unit);
+    DONE(a);
+}
+
+/* Bbar = op(T)^-T Xbar; op(T)bar = -Bbar X^T. */
+numc_status numc__vjp_triangular_solve(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    const int64_t *n = a->attributes->numbers;
+    bool upper = n[0] != 0, transpose = n[1] != 0, unit = n[2] != 0;
+    numc_array *bbar = solve(a, a->x[0], ybar[0], upper, !transpose, unit);
+    if (wanted[1])
+        xbar[1] = bbar;
+    if (wanted[0]) {
+        const numc_array *x = a->y[0];
+        numc_array *outer = transpose ? product(a, x, T(bbar)) : product(a, bbar, T(x));
+        xbar[0] = numc_negative(triangle(outer, upper, unit));
+    }
+    DONE(a);
+}
+
+/* L of a packed LU. */
+static numc_array *unit_lower(const numc_application *a, const numc_array *packed)
+{
+    const numc_array *x = a->x[0];
+    int64_t n = x->shape[x->rank - 1];
+    return numc_add(numc_tril(packed, -1), numc_eye_(a->context, x->dtype, n, n, 0));
+}
+
+/* Row numbers of the permutation as positions along the rows of x, in x's shape. */
+static numc_array *row_positions(const numc_application *a)
+{
+    const numc_array *x = a->x[0], *permutation = a->y[1];
+    int64_t shape[NUMC_RANK_LIMIT];
+    for (int32_t i = 0; i < x->rank; i++)
+        shape[i] = i < x->rank - 1 ? x->shape[i] : 1;
+    numc_array *column = numc__reshape_to(a->context, numc_astype(permutation, NUMC_INT64), x->rank, shape);
+    return numc_broadcast_to(column, (numc_shape){x->shape, x->rank, true});
+}
+
+/* P A = L U, P fixed: with F = L^-1 (P dA) U^-1, dL = L tril(F, -1) and dU = triu(F) U. */
+numc_status numc__jvp_lu(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    const numc_array *packed = a->y[0];
+    numc_array *l = unit_lower(a, packed), *u = numc_triu(packed, 0);
+    numc_array *rows = numc__gather_along(a->context, dx[0], row_positions(a), a->x[0]->rank - 2);
+    numc_array *left = solve(a, packed, rows, false, false, true);
+    numc_array *f = T(solve(a, packed, T(left), true, true, false));
+    dy[0] = numc_add(product(a, l, numc_tril(f, -1)), product(a, numc_triu(f, 0), u));
+    DONE(a);
+}
+
+/* The adjoint: Fbar = tril(L^T LUbar_low, -1) + triu(LUbar_up U^T); (P A)bar = L^-T Fbar U^-T. */
+numc_status numc__vjp_lu(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    (void)wanted;
+    if (ybar[0] == NULL)
+        return NUMC_OK;
+    const numc_array *packed = a->y[0];
+    numc_array *l = unit_lower(a, packed), *u = numc_triu(packed, 0);
+    numc_array *lower = numc_tril(product(a, T(l), numc_tril(ybar[0], -1)), -1);
+    numc_array *upper = numc_triu(product(a, numc_triu(ybar[0], 0), T(u)), 0);
+    numc_array *left = solve(a, packed, numc_add(lower, upper), false, true, true);
+    numc_array *rows = T(solve(a, packed, T(left), true, false, false));
+    numc_type type = numc__type_of(a->x[0]);
+    xbar[0] = numc__scatter_along(a->context, &type, row_positions(a), rows, a->x[0]->rank - 2);
+    DONE(a);
+}
