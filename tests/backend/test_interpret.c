@@ -33,6 +33,9 @@ static int tear_down(void **state)
 static int32_t run(const numc_build *b, const numc_kernel_arguments *arguments)
 {
     numc_kernel *kernel;
+    if (numc__kernel_verify(context, &b->source) != NUMC_OK)
+        print_error("%s\n", numc_error_message(context));
+    assert_int_equal(numc_error_status(context), NUMC_OK);
     int32_t status = device->table.kernel_build(device->device, &b->source, &kernel);
     if (status != NUMC_OK)
         return status;
@@ -311,7 +314,7 @@ static void loads_and_stores_gather(void **state)
     float table[5] = {10, 11, 12, 13, 14}, out[10] = {0};
     int64_t index[4] = {4, 0, 2, 2}, n = 4;
     numc_build b; /* out[2 * index[i]] = table[index[i]] */
-    numc_build_begin(&b, 1);
+    numc_build_begin(&b, 3);
     int32_t in_index = numc_build_access(&b, 0, NUMC_INT64, 0), in = numc_build_access(&b, 1, NUMC_FLOAT32, 0);
     int32_t to = numc_build_access(&b, 2, NUMC_FLOAT32, 1);
     numc_build_loop(&b, NUMC_NODE_SEQUENTIAL, 0, -1);
