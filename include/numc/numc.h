@@ -1,0 +1,16 @@
+/* numc.h - for users: every header of libnumc but backend.h, which is for authors of backends, and io.h, which is for
+ * libnumc_io. */
+#ifndef NUMC_NUMC_H
+#define NUMC_NUMC_H
+
+#include "numc/array.h"
+#include "numc/base.h"
+#include "numc/diagnostics.h"
+#include "numc/dist.h"
+#include "numc/function.h"
+#include "numc/mcmc.h"
+#include "numc/model.h"
+#include "numc/random.h"
+#include "numc/special.h"
+
+#endif
