@@ -70,6 +70,28 @@ typedef struct numc_block_memory {
                           int64_t index_step);
 } numc_block_memory;
 
+/* c (+)= a b: a is rows x inner, b inner x columns; strides in elements. */
+typedef struct numc_block_product {
+    const void *a, *b;
+    void *c;
+    int64_t rows, inner, columns;
+    int64_t a_row, a_column, b_row, b_column, c_row, c_column;
+    int accumulate;
+} numc_block_product;
+
+/* Matrix loops at one dtype; block_matrix.h describes them. */
+typedef struct numc_block_matrix {
+    void (*rows)(int64_t rows, int64_t inner, const void *a, int64_t a_row, const void *x, void *y, int64_t y_step,
+                 int accumulate);
+    void (*columns)(int64_t inner, int64_t columns, const void *a, int64_t a_row, const void *x, int64_t x_step, void *y,
+                    int accumulate);
+    void (*product)(const numc_block_product *product);
+    int (*cholesky)(int64_t n, const void *a, int64_t a_row, int64_t a_column, void *l, int64_t l_row);
+    void (*triangular)(int64_t n, int64_t columns, const void *t, int64_t t_row, int64_t t_column, void *x, int64_t x_row,
+                       int upwards, int unit);
+    int (*lu)(int64_t rows, int64_t columns, void *m, int64_t m_row, int32_t *order, int64_t order_step);
+} numc_block_matrix;
+
 typedef struct numc_block_rows {
     const numc_block_row *rows;
     size_t count;
@@ -84,6 +106,7 @@ typedef struct numc_blocks {
     const numc_block_argument *(*argument)(uint32_t reduction, uint32_t dtype);
     const numc_block_memory *(*memory)(uint32_t size);
     void (*iota)(size_t n, int64_t *out, int64_t first);
+    const numc_block_matrix *(*matrix)(uint32_t dtype);
 } numc_blocks;
 
 const numc_blocks *numc_cpu_blocks_plain(void);
@@ -103,6 +126,7 @@ const numc_block_reduction *NUMC_BLOCK(reduction)(uint32_t reduction, uint32_t d
 const numc_block_argument *NUMC_BLOCK(argument)(uint32_t reduction, uint32_t dtype);
 const numc_block_memory *NUMC_BLOCK(memory)(uint32_t size);
 void NUMC_BLOCK(iota)(size_t n, int64_t *out, int64_t first);
+const numc_block_matrix *NUMC_BLOCK(matrix)(uint32_t dtype);
 
 /* Before a loop whose iterations touch only their own elements. */
 #if defined(__clang__)

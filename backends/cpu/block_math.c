@@ -218,6 +218,7 @@ const numc_blocks *NUMC_BLOCK(blocks)(void)
         .argument = NUMC_BLOCK(argument),
         .memory = NUMC_BLOCK(memory),
         .iota = NUMC_BLOCK(iota),
+        .matrix = NUMC_BLOCK(matrix),
     };
     return &table;
 }

@@ -1,31 +1,28 @@
-/* linalg.c - matrix products: views, batches, and which loop does the work. */
+/* linalg.c - matrix products, Cholesky, triangular solves, LU: views, batches, and who does the work. Own loops up to about 48
+ * and for products with vectors at any size (they run at the speed of memory); OpenBLAS above, where it is found.
+ *
+ * The bits do not depend on the number of threads: work is shared out by rows or columns of the result, in shares of a fixed
+ * size, and no share's sums depend on the others. */
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
+#include "blas.h"
 #include "linalg.h"
 
-int32_t numc_cpu_linalg_open(numc_device *device)
-{
-    (void)device;
-    return NUMC_OK;
-}
+enum {
+    OWN_MOST = 48,            /* a product this small in all three directions is done by own loops */
+    OWN_FACTOR_MOST = 96,     /* the same for factorisations */
+    SPLIT_FROM = 1 << 22,     /* multiplications: below, waking threads costs more than it gains */
+    SHARE_ROWS = 256,         /* rows of the result per share */
+    SHARE_COLUMNS = 64
+};
 
-void numc_cpu_linalg_close(numc_device *device)
-{
-    (void)device;
-}
+/* ---- products of integers ------------------------------------------------------------------------------------------------ */
 
-/* One batch entry: c = a b (+ c), a is rows x inner; strides in elements. */
-typedef struct product {
-    const void *a, *b;
-    void *c;
-    int64_t rows, inner, columns;
-    int64_t a_row, a_column, b_row, b_column, c_row, c_column;
-    bool accumulate;
-} product;
-
-/* Integers wrap; sums run over increasing k, row by row of b. */
+/* Integers wrap. */
 #define DEFINE_PRODUCT(name, T, U)                                                                 \
-    static void product_##name(const product *p)                                                   \
+    static void product_##name(const numc_block_product *p)                                        \
     {                                                                                              \
         const T *a = p->a, *b = p->b;                                                              \
         T *c = p->c;                                                                               \
@@ -50,33 +47,124 @@ DEFINE_PRODUCT(u8, uint8_t, uint32_t)
 DEFINE_PRODUCT(u16, uint16_t, uint32_t)
 DEFINE_PRODUCT(u32, uint32_t, uint32_t)
 DEFINE_PRODUCT(u64, uint64_t, uint64_t)
-DEFINE_PRODUCT(f32, float, float)
-DEFINE_PRODUCT(f64, double, double)
 
-static void (*const products[NUMC_DTYPE_COUNT])(const product *) = {
+static void (*const integer_products[NUMC_DTYPE_COUNT])(const numc_block_product *) = {
     [NUMC_INT8] = product_i8,     [NUMC_INT16] = product_i16,   [NUMC_INT32] = product_i32,
     [NUMC_INT64] = product_i64,   [NUMC_UINT8] = product_u8,    [NUMC_UINT16] = product_u16,
-    [NUMC_UINT32] = product_u32,  [NUMC_UINT64] = product_u64,  [NUMC_FLOAT32] = product_f32,
-    [NUMC_FLOAT64] = product_f64,
+    [NUMC_UINT32] = product_u32,  [NUMC_UINT64] = product_u64,
 };
 
-/* The first element of batch entry `number`, counted in row-major order over the leading `axes` axes. */
-static char *batch_entry(const numc_view *view, int32_t axes, int64_t number)
+/* ---- products of floats -------------------------------------------------------------------------------------------------- */
+
+typedef enum product_method { BY_LOOPS, BY_ROWS, BY_COLUMNS, BY_BLAS } product_method;
+
+typedef struct product_work {
+    const numc_block_matrix *matrix;
+    const numc_cpu_blas_functions *blas;
+    numc_block_product p;
+    int64_t size; /* of an element */
+    product_method method;
+    int64_t share; /* rows of the result; BY_COLUMNS: columns */
+} product_work;
+
+static bool fits_int(int64_t x)
 {
-    int64_t element = view->offset;
-    for (int32_t d = axes - 1; d >= 0; --d) {
-        element += number % view->shape[d] * view->strides[d];
-        number /= view->shape[d];
-    }
-    return (char *)view->memory + element * (int64_t)numc_cpu_size(view->dtype);
+    return x >= 0 && x <= INT_MAX;
 }
 
-static int64_t batch_count(const numc_view *view, int32_t axes)
+/* BLAS wants one unit stride and a leading dimension no less than the extent. */
+static bool blas_layout(int64_t rows, int64_t columns, int64_t row, int64_t column, int *transpose, int *leading)
 {
-    int64_t count = 1;
-    for (int32_t d = 0; d < axes; ++d)
-        count *= view->shape[d];
-    return count;
+    if (column == 1 && row >= (columns > 1 ? columns : 1) && fits_int(row)) {
+        *transpose = CBLAS_NO_TRANSPOSE;
+        *leading = (int)row;
+        return true;
+    }
+    if (row == 1 && column >= (rows > 1 ? rows : 1) && fits_int(column)) {
+        *transpose = CBLAS_TRANSPOSE;
+        *leading = (int)column;
+        return true;
+    }
+    return false;
+}
+
+static void blas_product(const product_work *w, const numc_block_product *p)
+{
+    int ta = 0, tb = 0, tc = 0, lda = 0, ldb = 0, ldc = 0;
+    (void)blas_layout(p->rows, p->inner, p->a_row, p->a_column, &ta, &lda);
+    (void)blas_layout(p->inner, p->columns, p->b_row, p->b_column, &tb, &ldb);
+    (void)blas_layout(p->rows, p->columns, p->c_row, p->c_column, &tc, &ldc);
+    const int m = (int)p->rows, n = (int)p->columns, k = (int)p->inner;
+    if (w->size == 8)
+        w->blas->dgemm(CBLAS_ROW_MAJOR, ta, tb, m, n, k, 1.0, p->a, lda, p->b, ldb, p->accumulate ? 1.0 : 0.0, p->c, ldc);
+    else
+        w->blas->sgemm(CBLAS_ROW_MAJOR, ta, tb, m, n, k, 1.0f, p->a, lda, p->b, ldb, p->accumulate ? 1.0f : 0.0f, p->c,
+                       ldc);
+}
+
+static void run_share(void *user, int64_t number)
+{
+    const product_work *w = user;
+    numc_block_product p = w->p;
+    const int64_t first = number * w->share;
+    if (w->method == BY_COLUMNS) {
+        p.columns = p.columns - first < w->share ? p.columns - first : w->share;
+        w->matrix->columns(p.inner, p.columns, (const char *)p.b + first * w->size, p.b_row, p.a, p.a_column,
+                           (char *)p.c + first * w->size, p.accumulate);
+        return;
+    }
+    p.rows = p.rows - first < w->share ? p.rows - first : w->share;
+    p.a = (const char *)p.a + first * p.a_row * w->size;
+    p.c = (char *)p.c + first * p.c_row * w->size;
+    if (w->method == BY_ROWS)
+        w->matrix->rows(p.rows, p.inner, p.a, p.a_row, p.b, p.c, p.c_row, p.accumulate);
+    else if (w->method == BY_BLAS)
+        blas_product(w, &p);
+    else
+        w->matrix->product(&p);
+}
+
+static void real_product(numc_device *device, product_work *w)
+{
+    numc_block_product *p = &w->p;
+    if (p->rows == 0 || p->columns == 0)
+        return;
+    if (p->columns == 1 && p->rows > 1 && p->a_row == 1 && p->c_row == 1) {
+        /* c = a b with a's columns contiguous is c' = b' a' with a' 's rows contiguous */
+        *p = (numc_block_product){p->b, p->a, p->c, 1, p->inner, p->rows, 0, p->b_row, p->a_column, 1, 0, 1, p->accumulate};
+    } else if (p->rows == 1 && p->columns > 1 && p->b_row == 1 && p->b_column != 1) {
+        *p = (numc_block_product){p->b, p->a, p->c, p->columns, p->inner, 1, p->b_column, 1, p->a_column, 0, p->c_column, 1,
+                                  p->accumulate};
+    }
+    w->method = BY_LOOPS;
+    if (p->columns == 1 && p->a_column == 1 && (p->b_row == 1 || p->inner == 1)) {
+        w->method = BY_ROWS;
+    } else if (p->rows == 1 && p->b_column == 1 && p->c_column == 1) {
+        w->method = BY_COLUMNS;
+    } else if (p->rows > OWN_MOST || p->columns > OWN_MOST || p->inner > OWN_MOST) {
+        int transpose, leading;
+        if (p->rows >= 4 && p->columns >= 4 && p->inner >= 4 && p->c_column == 1 && fits_int(p->inner) &&
+            fits_int(p->columns) && fits_int(p->rows) &&
+            blas_layout(p->rows, p->inner, p->a_row, p->a_column, &transpose, &leading) &&
+            blas_layout(p->inner, p->columns, p->b_row, p->b_column, &transpose, &leading) &&
+            blas_layout(p->rows, p->columns, p->c_row, p->c_column, &transpose, &leading)) {
+            w->blas = numc_cpu_blas_get(device);
+            if (w->blas != NULL)
+                w->method = BY_BLAS;
+        }
+    }
+    const int64_t length = w->method == BY_COLUMNS ? p->columns : p->rows;
+    const bool split = (double)p->rows * (double)p->inner * (double)p->columns >= SPLIT_FROM;
+    w->share = w->method == BY_COLUMNS ? SHARE_COLUMNS : SHARE_ROWS;
+    if (w->method != BY_BLAS && !split)
+        w->share = length; /* own loops give the same bits however they are shared out */
+    const int64_t shares = (length + w->share - 1) / w->share;
+    const numc_host *host = device->host;
+    if (split && shares > 1)
+        host->parallel_for(host->user, shares, run_share, w);
+    else
+        for (int64_t number = 0; number < shares; ++number)
+            run_share(w, number);
 }
 
 int32_t numc_cpu_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
@@ -87,26 +175,247 @@ int32_t numc_cpu_matmul(numc_device *device, const numc_view *a, const numc_view
         a->shape[batch + 1] != b->shape[batch] || a->shape[batch] != c->shape[batch] ||
         b->shape[batch + 1] != c->shape[batch + 1])
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "matmul: views do not fit");
-    if (c->dtype >= NUMC_DTYPE_COUNT || products[c->dtype] == NULL)
+    product_work work = {.matrix = device->blocks->matrix(c->dtype), .size = (int64_t)numc_cpu_size(c->dtype)};
+    if (work.size == 0 || (work.matrix == NULL && integer_products[c->dtype] == NULL))
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "matmul: dtype not supported");
-    product p = {
-        .rows = a->shape[batch],
-        .inner = a->shape[batch + 1],
-        .columns = b->shape[batch + 1],
-        .a_row = a->strides[batch],
-        .a_column = a->strides[batch + 1],
-        .b_row = b->strides[batch],
-        .b_column = b->strides[batch + 1],
-        .c_row = c->strides[batch],
-        .c_column = c->strides[batch + 1],
-        .accumulate = options != NULL && options->accumulate != 0,
-    };
-    const int64_t count = batch_count(c, batch);
+    const int64_t count = numc_cpu_count(c, batch);
     for (int64_t n = 0; n < count; ++n) {
-        p.a = batch_entry(a, batch, n);
-        p.b = batch_entry(b, batch, n);
-        p.c = batch_entry(c, batch, n);
-        products[c->dtype](&p);
+        work.p = (numc_block_product){
+            .a = numc_cpu_entry(a, batch, n),
+            .b = numc_cpu_entry(b, batch, n),
+            .c = numc_cpu_entry(c, batch, n),
+            .rows = a->shape[batch],
+            .inner = a->shape[batch + 1],
+            .columns = b->shape[batch + 1],
+            .a_row = a->strides[batch],
+            .a_column = a->strides[batch + 1],
+            .b_row = b->strides[batch],
+            .b_column = b->strides[batch + 1],
+            .c_row = c->strides[batch],
+            .c_column = c->strides[batch + 1],
+            .accumulate = options != NULL && options->accumulate != 0,
+        };
+        if (work.matrix != NULL)
+            real_product(device, &work);
+        else
+            integer_products[c->dtype](&work.p);
     }
+    return NUMC_OK;
+}
+
+/* ---- factorisations ------------------------------------------------------------------------------------------------------ */
+
+static void copy_matrix(int64_t rows, int64_t columns, int64_t size, const char *from, int64_t from_row,
+                        int64_t from_column, char *to, int64_t to_row, int64_t to_column)
+{
+    for (int64_t i = 0; i < rows; ++i) {
+        const char *source = from + i * from_row * size;
+        char *target = to + i * to_row * size;
+        if (from_column == 1 && to_column == 1)
+            memcpy(target, source, (size_t)(columns * size));
+        else if (size == 8)
+            for (int64_t j = 0; j < columns; ++j)
+                memcpy(target + j * to_column * 8, source + j * from_column * 8, 8);
+        else
+            for (int64_t j = 0; j < columns; ++j)
+                memcpy(target + j * to_column * 4, source + j * from_column * 4, 4);
+    }
+}
+
+static void fill_nan(int64_t rows, int64_t columns, int64_t size, char *to, int64_t row, bool lower)
+{
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < (lower ? i + 1 : columns); ++j) {
+            if (size == 8)
+                ((double *)(void *)to)[i * row + j] = (double)NAN;
+            else
+                ((float *)(void *)to)[i * row + j] = (float)NAN;
+        }
+}
+
+/* Row-major and lower is column-major and upper. */
+static void blas_cholesky(const numc_cpu_blas_functions *blas, int64_t n, int64_t size, const char *a, int64_t a_row,
+                          int64_t a_column, char *l, int64_t l_row)
+{
+    for (int64_t i = 0; i < n; ++i) {
+        copy_matrix(1, i + 1, size, a + i * a_row * size, a_row, a_column, l + i * l_row * size, l_row, 1);
+        memset(l + (i * l_row + i + 1) * size, 0, (size_t)((n - i - 1) * size));
+    }
+    const int order = (int)n, leading = (int)l_row;
+    int info = 0;
+    if (size == 8)
+        blas->dpotrf("U", &order, (double *)(void *)l, &leading, &info, 1);
+    else
+        blas->spotrf("U", &order, (float *)(void *)l, &leading, &info, 1);
+    if (info != 0)
+        fill_nan(n, n, size, l, l_row, true);
+}
+
+int32_t numc_cpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l)
+{
+    const int32_t batch = a->rank - 2;
+    if (batch < 0 || a->dtype != l->dtype || l->rank != a->rank || a->shape[batch] != a->shape[batch + 1] ||
+        l->strides[batch + 1] != 1)
+        return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "cholesky: views do not fit");
+    const numc_block_matrix *matrix = device->blocks->matrix(a->dtype);
+    if (matrix == NULL)
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "cholesky: needs float32 or float64");
+    const int64_t n = a->shape[batch], size = (int64_t)numc_cpu_size(a->dtype), count = numc_cpu_count(l, batch);
+    const numc_cpu_blas_functions *blas = n > OWN_FACTOR_MOST && fits_int(l->strides[batch]) ? numc_cpu_blas_get(device) : NULL;
+    for (int64_t number = 0; number < count && n > 0; ++number) {
+        const char *from = numc_cpu_entry(a, batch, number);
+        char *to = numc_cpu_entry(l, batch, number);
+        if (blas != NULL)
+            blas_cholesky(blas, n, size, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
+        else
+            (void)matrix->cholesky(n, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
+    }
+    return NUMC_OK;
+}
+
+static bool zero_at(const char *at, int64_t size)
+{
+    double x;
+    float x32;
+    if (size == 8) {
+        memcpy(&x, at, 8);
+        return x == 0.0;
+    }
+    memcpy(&x32, at, 4);
+    return x32 == 0.0f;
+}
+
+int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x,
+                                  uint32_t upper, uint32_t transpose, uint32_t unit)
+{
+    const int32_t batch = x->rank - 2;
+    if (batch < 0 || t->rank != x->rank || b->rank != x->rank || t->dtype != x->dtype || b->dtype != x->dtype ||
+        t->shape[batch] != t->shape[batch + 1] || t->shape[batch] != x->shape[batch] || x->strides[batch + 1] != 1)
+        return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "triangular_solve: views do not fit");
+    const numc_block_matrix *matrix = device->blocks->matrix(x->dtype);
+    if (matrix == NULL)
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "triangular_solve: needs float32 or float64");
+    const int64_t n = t->shape[batch], columns = x->shape[batch + 1], size = (int64_t)numc_cpu_size(x->dtype);
+    const int64_t count = numc_cpu_count(x, batch);
+    const int64_t t_row = t->strides[batch], t_column = t->strides[batch + 1];
+    int flip = 0, leading = 0;
+    const numc_cpu_blas_functions *blas = NULL;
+    if (n > OWN_FACTOR_MOST && columns > 1 && fits_int(x->strides[batch]) && fits_int(columns) && x->strides[batch] >= columns &&
+        blas_layout(n, n, t_row, t_column, &flip, &leading))
+        blas = numc_cpu_blas_get(device);
+    for (int64_t number = 0; number < count && n > 0 && columns > 0; ++number) {
+        const char *triangle = numc_cpu_entry(t, batch, number);
+        char *to = numc_cpu_entry(x, batch, number);
+        bool singular = false;
+        for (int64_t i = 0; i < n && !unit; ++i)
+            singular = singular || zero_at(triangle + i * (t_row + t_column) * size, size);
+        if (singular) {
+            fill_nan(n, columns, size, to, x->strides[batch], false);
+            continue;
+        }
+        copy_matrix(n, columns, size, numc_cpu_entry(b, batch, number), b->strides[batch], b->strides[batch + 1], to,
+                    x->strides[batch], 1);
+        if (blas == NULL) {
+            matrix->triangular(n, columns, triangle, transpose ? t_column : t_row, transpose ? t_row : t_column, to,
+                               x->strides[batch], (upper != 0) != (transpose != 0), unit != 0);
+            continue;
+        }
+        /* a triangle stored by columns is, to BLAS, its transpose stored by rows */
+        const bool turned = flip == CBLAS_TRANSPOSE;
+        const int half = (upper != 0) != turned ? CBLAS_UPPER : CBLAS_LOWER;
+        const int way = (transpose != 0) != turned ? CBLAS_TRANSPOSE : CBLAS_NO_TRANSPOSE;
+        const int diagonal = unit ? CBLAS_UNIT : CBLAS_NON_UNIT;
+        const int m = (int)n, k = (int)columns, ldx = (int)x->strides[batch];
+        if (size == 8)
+            blas->dtrsm(CBLAS_ROW_MAJOR, CBLAS_LEFT, half, way, diagonal, m, k, 1.0, (const double *)(const void *)triangle,
+                        leading, (double *)(void *)to, ldx);
+        else
+            blas->strsm(CBLAS_ROW_MAJOR, CBLAS_LEFT, half, way, diagonal, m, k, 1.0f, (const float *)(const void *)triangle,
+                        leading, (float *)(void *)to, ldx);
+    }
+    return NUMC_OK;
+}
+
+#define DEFINE_TRANSPOSE(T)                                                                        \
+    static void transpose_##T(int64_t n, T *m, int64_t row)                                        \
+    {                                                                                              \
+        for (int64_t i = 0; i < n; ++i)                                                            \
+            for (int64_t j = 0; j < i; ++j) {                                                      \
+                const T swap = m[i * row + j];                                                     \
+                m[i * row + j] = m[j * row + i];                                                   \
+                m[j * row + i] = swap;                                                             \
+            }                                                                                      \
+    }
+DEFINE_TRANSPOSE(double)
+DEFINE_TRANSPOSE(float)
+
+/* LAPACK works by columns: m holds a' on entry and is turned over afterwards. pivots: n numbers of scratch. */
+static int blas_lu(const numc_cpu_blas_functions *blas, int64_t n, int64_t size, char *m, int64_t row, int32_t *order,
+                   int64_t order_step, int *pivots)
+{
+    const int extent = (int)n, leading = (int)row;
+    int info = 0, sign = 1;
+    if (size == 8) {
+        blas->dgetrf(&extent, &extent, (double *)(void *)m, &leading, pivots, &info);
+        transpose_double(n, (double *)(void *)m, row);
+    } else {
+        blas->sgetrf(&extent, &extent, (float *)(void *)m, &leading, pivots, &info);
+        transpose_float(n, (float *)(void *)m, row);
+    }
+    for (int64_t i = 0; i < n; ++i)
+        order[i * order_step] = (int32_t)i;
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t other = pivots[i] - 1;
+        if (other == i)
+            continue;
+        const int32_t number = order[i * order_step];
+        order[i * order_step] = order[other * order_step];
+        order[other * order_step] = number;
+        sign = -sign;
+    }
+    return sign;
+}
+
+int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
+                    const numc_view *sign)
+{
+    const int32_t batch = a->rank - 2;
+    if (batch < 0 || a->dtype != lu->dtype || lu->rank != a->rank || permutation->dtype != NUMC_INT32 ||
+        permutation->rank != batch + 1 || sign->rank != batch || sign->dtype != a->dtype || lu->strides[batch + 1] != 1)
+        return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "lu: views do not fit");
+    const numc_block_matrix *matrix = device->blocks->matrix(a->dtype);
+    if (matrix == NULL)
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "lu: needs float32 or float64");
+    const int64_t rows = a->shape[batch], columns = a->shape[batch + 1], size = (int64_t)numc_cpu_size(a->dtype);
+    const int64_t count = numc_cpu_count(lu, batch), row = lu->strides[batch];
+    const numc_cpu_blas_functions *blas = NULL;
+    int *pivots = NULL;
+    if (rows == columns && rows > OWN_FACTOR_MOST && fits_int(row) && row >= columns)
+        blas = numc_cpu_blas_get(device);
+    if (blas != NULL) {
+        pivots = numc_cpu_allocate(device->host, (size_t)rows * sizeof *pivots);
+        if (pivots == NULL)
+            return numc_cpu_fail(device->host, NUMC_MEMORY, "lu: out of memory");
+    }
+    for (int64_t number = 0; number < count; ++number) {
+        char *to = numc_cpu_entry(lu, batch, number);
+        const char *from = numc_cpu_entry(a, batch, number);
+        int32_t *order = (int32_t *)(void *)numc_cpu_entry(permutation, batch, number);
+        const int64_t a_row = a->strides[batch], a_column = a->strides[batch + 1];
+        int s;
+        if (blas != NULL) {
+            copy_matrix(rows, columns, size, from, a_column, a_row, to, row, 1);
+            s = blas_lu(blas, rows, size, to, row, order, permutation->strides[batch], pivots);
+        } else {
+            copy_matrix(rows, columns, size, from, a_row, a_column, to, row, 1);
+            s = matrix->lu(rows, columns, to, row, order, permutation->strides[batch]);
+        }
+        void *out = numc_cpu_entry(sign, batch, number);
+        if (size == 8)
+            *(double *)out = s;
+        else
+            *(float *)out = (float)s;
+    }
+    numc_cpu_free(device->host, pivots, (size_t)rows * sizeof *pivots);
     return NUMC_OK;
 }

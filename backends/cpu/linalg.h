@@ -4,10 +4,31 @@
 
 #include "cpu.h"
 
-int32_t numc_cpu_linalg_open(numc_device *device); /* opens no library yet */
-void numc_cpu_linalg_close(numc_device *device);
-
 int32_t numc_cpu_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
                         const numc_matmul_options *options);
+int32_t numc_cpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l);
+int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x,
+                                  uint32_t upper, uint32_t transpose, uint32_t unit);
+int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
+                    const numc_view *sign);
+
+/* The first element of batch entry `number`, counted in row-major order over the leading `axes` axes. */
+static inline char *numc_cpu_entry(const numc_view *view, int32_t axes, int64_t number)
+{
+    int64_t element = view->offset;
+    for (int32_t d = axes - 1; d >= 0; --d) {
+        element += number % view->shape[d] * view->strides[d];
+        number /= view->shape[d];
+    }
+    return (char *)view->memory + element * (int64_t)numc_cpu_size(view->dtype);
+}
+
+static inline int64_t numc_cpu_count(const numc_view *view, int32_t axes)
+{
+    int64_t count = 1;
+    for (int32_t d = 0; d < axes; ++d)
+        count *= view->shape[d];
+    return count;
+}
 
 #endif

@@ -2,6 +2,7 @@
  * returns. */
 #include <string.h>
 
+#include "blas.h"
 #include "cpu.h"
 #include "linalg.h"
 #include "numc_build.h"
@@ -52,7 +53,7 @@ static int32_t device_open(const numc_host *host, int32_t index, numc_device **d
     if (opened == NULL)
         return numc_cpu_fail(host, NUMC_MEMORY, "out of memory for a device");
     *opened = (numc_device){.host = host, .blocks = best_blocks()};
-    const int32_t status = numc_cpu_linalg_open(opened);
+    const int32_t status = numc_cpu_blas_new(opened);
     if (status != NUMC_OK) {
         numc_cpu_free(host, opened, sizeof *opened);
         return status;
@@ -65,7 +66,7 @@ static void device_close(numc_device *device)
 {
     if (device == NULL)
         return;
-    numc_cpu_linalg_close(device);
+    numc_cpu_blas_free(device);
     numc_cpu_free(device->host, device, sizeof *device);
 }
 
@@ -152,6 +153,9 @@ NUMC_API const numc_backend *numc_backend_query(uint32_t max_abi)
         .launch_run = numc_cpu_launch_run,
         .launch_release = numc_cpu_launch_release,
         .matmul = numc_cpu_matmul,
+        .cholesky = numc_cpu_cholesky,
+        .triangular_solve = numc_cpu_triangular_solve,
+        .lu = numc_cpu_lu,
     };
     return max_abi >= NUMC_BACKEND_ABI ? &table : NULL;
 }

@@ -1,0 +1,129 @@
+/* blas.c - finds OpenBLAS, a serial build first. A threaded one is told to use one thread, because the work is split over the
+ * host's threads instead; the number it had is put back when the device is closed. NUMC_CPU_BLAS names a library by its path,
+ * or is "off". The library is never unloaded: others in the process may use it, and some builds do not survive it. */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blas.h"
+
+enum { UNKNOWN, PRESENT, ABSENT };
+
+struct numc_cpu_blas {
+    atomic_int state;
+    pthread_mutex_t lock;
+    numc_cpu_blas_functions functions;
+    void (*set_threads)(int count);
+    int threads_before; /* 0: nothing to put back */
+};
+
+int32_t numc_cpu_blas_new(numc_device *device)
+{
+    numc_cpu_blas *blas = numc_cpu_allocate(device->host, sizeof *blas);
+    if (blas == NULL)
+        return numc_cpu_fail(device->host, NUMC_MEMORY, "out of memory for a device");
+    memset(blas, 0, sizeof *blas);
+    atomic_init(&blas->state, UNKNOWN);
+    if (pthread_mutex_init(&blas->lock, NULL) != 0) {
+        numc_cpu_free(device->host, blas, sizeof *blas);
+        return numc_cpu_fail(device->host, NUMC_DEVICE, "a lock could not be made");
+    }
+    device->blas = blas;
+    return NUMC_OK;
+}
+
+void numc_cpu_blas_free(numc_device *device)
+{
+    numc_cpu_blas *blas = device->blas;
+    if (blas == NULL)
+        return;
+    if (blas->threads_before > 0)
+        blas->set_threads(blas->threads_before);
+    (void)pthread_mutex_destroy(&blas->lock);
+    numc_cpu_free(device->host, blas, sizeof *blas);
+    device->blas = NULL;
+}
+
+/* A function pointer out of an object pointer, which ISO C has no conversion for. */
+static bool find(void *library, const char *name, void *function)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);
+    return symbol != NULL;
+}
+
+static bool find_all(void *library, numc_cpu_blas_functions *f)
+{
+    return find(library, "cblas_dgemm", &f->dgemm) && find(library, "cblas_sgemm", &f->sgemm) &&
+           find(library, "cblas_dtrsm", &f->dtrsm) && find(library, "cblas_strsm", &f->strsm) &&
+           find(library, "dpotrf_", &f->dpotrf) && find(library, "spotrf_", &f->spotrf) &&
+           find(library, "dgetrf_", &f->dgetrf) && find(library, "sgetrf_", &f->sgetrf);
+}
+
+static void *open_library(void)
+{
+#if defined(__x86_64__)
+#define TRIPLET "x86_64-linux-gnu"
+#elif defined(__aarch64__)
+#define TRIPLET "aarch64-linux-gnu"
+#else
+#define TRIPLET "linux-gnu"
+#endif
+    static const char *const names[] = {
+        "/usr/lib/" TRIPLET "/openblas-serial/libopenblas.so.0", /* Debian and its descendants */
+        "libopenblas_serial.so.0",                               /* Fedora */
+        "libopenblas.so.0",
+        "libopenblas.so",
+    };
+    const char *named = secure_getenv("NUMC_CPU_BLAS");
+    if (named != NULL && *named != '\0')
+        return strcmp(named, "off") == 0 || *named != '/' ? NULL : dlopen(named, RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+        void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+        if (library != NULL)
+            return library;
+    }
+    return NULL;
+}
+
+static int look(numc_device *device, numc_cpu_blas *blas)
+{
+    const numc_host *host = device->host;
+    void *library = open_library();
+    numc_cpu_blas_functions functions;
+    if (library == NULL || !find_all(library, &functions)) {
+        host->log(host->user, NUMC_LOG_INFO, "cpu: no OpenBLAS; own loops do large products and factorisations");
+        return ABSENT;
+    }
+    blas->functions = functions;
+    int (*parallel)(void);
+    int (*get_threads)(void);
+    if (find(library, "openblas_get_parallel", &parallel) && parallel() != 0 &&
+        find(library, "openblas_get_num_threads", &get_threads) &&
+        find(library, "openblas_set_num_threads", &blas->set_threads)) {
+        const int before = get_threads();
+        if (before > 1) {
+            blas->set_threads(1);
+            blas->threads_before = before;
+        }
+    }
+    return PRESENT;
+}
+
+const numc_cpu_blas_functions *numc_cpu_blas_get(numc_device *device)
+{
+    numc_cpu_blas *blas = device->blas;
+    int state = atomic_load_explicit(&blas->state, memory_order_acquire);
+    if (state == UNKNOWN) {
+        (void)pthread_mutex_lock(&blas->lock);
+        state = atomic_load_explicit(&blas->state, memory_order_relaxed);
+        if (state == UNKNOWN) {
+            state = look(device, blas);
+            atomic_store_explicit(&blas->state, state, memory_order_release);
+        }
+        (void)pthread_mutex_unlock(&blas->lock);
+    }
+    return state == PRESENT ? &blas->functions : NULL;
+}

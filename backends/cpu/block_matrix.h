@@ -1,0 +1,341 @@
+/* block_matrix.h - internal to the cpu backend: matrix loops at one real dtype. Included once for each, with T, SUFFIX, LANES (an
+ * unsigned power of two that divides 8: values per vector), and V (a vector of LANES values of T) defined.
+ *
+ * Sums over k run in increasing k, except in `rows`, where 8 lanes take the terms k = l mod 8 and are joined as
+ * ((0+4)+(2+6)) + ((1+5)+(3+7)). Products and sums are rounded separately. So the bits depend neither on the instruction
+ * set nor on how the rows and columns of the result are shared out. */
+
+static inline V NAME(vector_at)(const T *at)
+{
+    V x;
+    memcpy(&x, at, sizeof x);
+    return x;
+}
+
+static inline V NAME(vector_of)(T x)
+{
+    V v;
+    for (int k = 0; k < LANES; ++k)
+        v[k] = x;
+    return v;
+}
+
+static inline T NAME(join)(const T *lane)
+{
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+enum { NAME(PARTS) = 8 / LANES };
+
+static inline T NAME(dot)(int64_t n, const T *a, const T *x)
+{
+    T lane[8];
+    V sum[NAME(PARTS)];
+    memset(sum, 0, sizeof sum);
+    int64_t k = 0;
+    for (; k + 8 <= n; k += 8)
+        for (int p = 0; p < NAME(PARTS); ++p)
+            sum[p] += NAME(vector_at)(a + k + p * LANES) * NAME(vector_at)(x + k + p * LANES);
+    memcpy(lane, sum, sizeof lane);
+    for (int l = 0; k < n; ++k, ++l)
+        lane[l] += a[k] * x[k];
+    return NAME(join)(lane);
+}
+
+/* The same sum for n < 8, where n is known to the compiler. */
+static inline T NAME(short_dot)(int64_t n, const T *a, const T *x)
+{
+    T lane[8] = {0};
+    for (int64_t k = 0; k < n; ++k)
+        lane[k] += a[k] * x[k];
+    return NAME(join)(lane);
+}
+
+static void NAME(short_rows)(int64_t rows, int64_t inner, const T *a, int64_t a_row, const T *x, T *y, int64_t y_step,
+                             int accumulate)
+{
+#define CASE(n)                                                                                    \
+    case n:                                                                                        \
+        for (int64_t i = 0; i < rows; ++i)                                                         \
+            y[i * y_step] = (accumulate ? y[i * y_step] : 0) + NAME(short_dot)(n, a + i * a_row, x); \
+        break;
+    switch (inner) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
+    default:
+        for (int64_t i = 0; i < rows && !accumulate; ++i)
+            y[i * y_step] = 0;
+        break;
+    }
+#undef CASE
+}
+
+/* y[i] (+)= sum_k a[i a_row + k] x[k]: each row of a read once, four at a time. */
+static void NAME(rows)(int64_t rows, int64_t inner, const void *pa, int64_t a_row, const void *px, void *py, int64_t y_step,
+                       int accumulate)
+{
+    const T *a = pa, *x = px;
+    T *y = py;
+    int64_t i = 0;
+    if (inner < 8) {
+        NAME(short_rows)(rows, inner, a, a_row, x, y, y_step, accumulate);
+        return;
+    }
+    for (; i + 4 <= rows; i += 4) {
+        const T *row = a + i * a_row;
+        V sum[4][NAME(PARTS)];
+        T lane[4][8];
+        memset(sum, 0, sizeof sum);
+        int64_t k = 0;
+        for (; k + 8 <= inner; k += 8)
+            for (int p = 0; p < NAME(PARTS); ++p) {
+                const V factor = NAME(vector_at)(x + k + p * LANES);
+                for (int r = 0; r < 4; ++r)
+                    sum[r][p] += NAME(vector_at)(row + r * a_row + k + p * LANES) * factor;
+            }
+        memcpy(lane, sum, sizeof lane);
+        for (int l = 0; k < inner; ++k, ++l)
+            for (int r = 0; r < 4; ++r)
+                lane[r][l] += row[r * a_row + k] * x[k];
+        for (int r = 0; r < 4; ++r) {
+            T *at = y + (i + r) * y_step;
+            const T total = NAME(join)(lane[r]);
+            *at = accumulate ? *at + total : total;
+        }
+    }
+    for (; i < rows; ++i) {
+        T *at = y + i * y_step;
+        const T total = NAME(dot)(inner, a + i * a_row, x);
+        *at = accumulate ? *at + total : total;
+    }
+}
+
+/* y[j] (+)= sum_k x[k x_step] a[k a_row + j]: each row of a read once, eight at a time; y stays in the cache. */
+static void NAME(columns)(int64_t inner, int64_t columns, const void *pa, int64_t a_row, const void *px, int64_t x_step,
+                          void *py, int accumulate)
+{
+    enum { CHUNK = 1024 };
+    for (int64_t start = 0; start < columns; start += CHUNK) {
+        const int64_t width = columns - start < CHUNK ? columns - start : CHUNK;
+        const T *a = (const T *)pa + start, *x = px;
+        T *y = (T *)py + start;
+        if (!accumulate)
+            memset(y, 0, (size_t)width * sizeof *y);
+        int64_t k = 0;
+        for (; k + 8 <= inner; k += 8) {
+            const T *row = a + k * a_row;
+            V factor[8];
+            T single[8];
+            for (int r = 0; r < 8; ++r) {
+                single[r] = x[(k + r) * x_step];
+                factor[r] = NAME(vector_of)(single[r]);
+            }
+            int64_t j = 0;
+            for (; j + LANES <= width; j += LANES) {
+                V sum = NAME(vector_at)(y + j);
+                for (int r = 0; r < 8; ++r)
+                    sum += factor[r] * NAME(vector_at)(row + r * a_row + j);
+                memcpy(y + j, &sum, sizeof sum);
+            }
+            for (; j < width; ++j) {
+                T sum = y[j];
+                for (int r = 0; r < 8; ++r)
+                    sum += single[r] * row[r * a_row + j];
+                y[j] = sum;
+            }
+        }
+        for (; k < inner; ++k) {
+            const T factor = x[k * x_step];
+            const T *row = a + k * a_row;
+            NUMC_BLOCK_LOOP
+            for (int64_t j = 0; j < width; ++j)
+                y[j] += factor * row[j];
+        }
+    }
+}
+
+/* A tile of c: 4 rows by 2 vectors; b is read from rows of unit step (or from a packed panel). */
+static inline void NAME(tile)(int64_t inner, const T *a, int64_t a_row, int64_t a_column, const T *b, int64_t b_row, T *c,
+                              int64_t c_row, int accumulate)
+{
+    V sum[4][2];
+    for (int r = 0; r < 4; ++r)
+        for (int h = 0; h < 2; ++h)
+            sum[r][h] = accumulate ? NAME(vector_at)(c + r * c_row + h * LANES) : NAME(vector_of)(0);
+    for (int64_t k = 0; k < inner; ++k) {
+        const V left = NAME(vector_at)(b + k * b_row), right = NAME(vector_at)(b + k * b_row + LANES);
+        for (int r = 0; r < 4; ++r) {
+            const V factor = NAME(vector_of)(a[r * a_row + k * a_column]);
+            sum[r][0] += factor * left;
+            sum[r][1] += factor * right;
+        }
+    }
+    for (int r = 0; r < 4; ++r)
+        memcpy(c + r * c_row, sum[r], sizeof sum[r]);
+}
+
+/* c (+)= a b for any strides; c's columns have unit step where tiles are used. */
+static void NAME(product)(const numc_block_product *p)
+{
+    const T *a = p->a, *b = p->b;
+    T *c = p->c;
+    int64_t whole = 0; /* columns done in tiles */
+    if (p->c_column == 1 && p->b_column == 1)
+        for (; whole + 2 * LANES <= p->columns; whole += 2 * LANES)
+            for (int64_t i = 0; i + 4 <= p->rows; i += 4)
+                NAME(tile)(p->inner, a + i * p->a_row, p->a_row, p->a_column, b + whole, p->b_row,
+                           c + i * p->c_row + whole, p->c_row, p->accumulate);
+    for (int64_t i = 0; i < p->rows; ++i) {
+        const int64_t from = i < p->rows / 4 * 4 ? whole : 0;
+        T *row = c + i * p->c_row;
+        if (p->c_column == 1 && p->b_column == 1) {
+            if (!p->accumulate)
+                memset(row + from, 0, (size_t)(p->columns - from) * sizeof *row);
+            for (int64_t k = 0; k < p->inner; ++k) {
+                const T factor = a[i * p->a_row + k * p->a_column];
+                const T *other = b + k * p->b_row;
+                NUMC_BLOCK_LOOP
+                for (int64_t j = from; j < p->columns; ++j)
+                    row[j] += factor * other[j];
+            }
+            continue;
+        }
+        for (int64_t j = from; j < p->columns; ++j) {
+            T sum = p->accumulate ? row[j * p->c_column] : 0;
+            for (int64_t k = 0; k < p->inner; ++k)
+                sum += a[i * p->a_row + k * p->a_column] * b[k * p->b_row + j * p->b_column];
+            row[j * p->c_column] = sum;
+        }
+    }
+}
+
+/* l l' = a from the lower triangle of a, n by n, l's rows of unit column step. The columns of l are kept as rows in its upper
+ * triangle meanwhile, so that every update runs along a row; the upper triangle is zero at the end. False and NaN in the
+ * lower triangle where a is not positive definite. */
+static int NAME(cholesky)(int64_t n, const void *pa, int64_t a_row, int64_t a_column, void *pl, int64_t l_row)
+{
+    const T *a = pa;
+    T *l = pl;
+    int good = 1;
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j <= i; ++j)
+            l[i * l_row + j] = a[i * a_row + j * a_column];
+    for (int64_t k = 0; k < n && good; ++k) {
+        T *const column = l + k * l_row; /* l[i][k] at column[i], i > k */
+        const T pivot = l[k * l_row + k];
+        good = pivot > 0 && pivot - pivot == 0;
+        const T root = SQUARE_ROOT(pivot);
+        l[k * l_row + k] = root;
+        for (int64_t i = k + 1; i < n; ++i)
+            column[i] = l[i * l_row + k] = l[i * l_row + k] / root;
+        for (int64_t i = k + 1; i < n; ++i) {
+            const T factor = column[i];
+            T *const row = l + i * l_row;
+            NUMC_BLOCK_LOOP
+            for (int64_t j = k + 1; j <= i; ++j)
+                row[j] -= factor * column[j];
+        }
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        for (int64_t j = 0; j <= i && !good; ++j)
+            l[i * l_row + j] = (T)NAN;
+        if (i + 1 < n)
+            memset(l + i * l_row + i + 1, 0, (size_t)(n - i - 1) * sizeof *l);
+    }
+    return good;
+}
+
+/* x = inv(t) x in place: element (i, k) of the triangle is t[i t_row + k t_column], x has `columns` columns of unit step.
+ * upwards: from the last row to the first. */
+static void NAME(triangular)(int64_t n, int64_t columns, const void *pt, int64_t t_row, int64_t t_column, void *px,
+                             int64_t x_row, int upwards, int unit)
+{
+    const T *t = pt;
+    T *x = px;
+    for (int64_t step = 0; step < n; ++step) {
+        const int64_t i = upwards ? n - 1 - step : step;
+        const int64_t first = upwards ? i + 1 : 0, last = upwards ? n : i;
+        T *const row = x + i * x_row;
+        if (columns == 1 && t_column == 1 && x_row == 1) {
+            row[0] -= NAME(dot)(last - first, t + i * t_row + first, x + first);
+        } else if (columns == 1 && t_row == 1 && x_row == 1) {
+            /* the other way round: once x[i] is known, everything after it is reduced by it */
+            const T value = unit ? row[0] : row[0] / t[i * t_row + i * t_column];
+            const T *const along = t + i * t_column;
+            row[0] = value;
+            const int64_t from = upwards ? 0 : i + 1, to = upwards ? i : n;
+            NUMC_BLOCK_LOOP
+            for (int64_t k = from; k < to; ++k)
+                x[k] -= value * along[k];
+            continue;
+        } else {
+            for (int64_t k = first; k < last; ++k) {
+                const T factor = t[i * t_row + k * t_column];
+                const T *const other = x + k * x_row;
+                NUMC_BLOCK_LOOP
+                for (int64_t j = 0; j < columns; ++j)
+                    row[j] -= factor * other[j];
+            }
+        }
+        if (!unit) {
+            const T pivot = t[i * t_row + i * t_column];
+            NUMC_BLOCK_LOOP
+            for (int64_t j = 0; j < columns; ++j)
+                row[j] /= pivot;
+        }
+    }
+}
+
+/* P a = l u in place, rows of unit column step; order[i]: row of a that became row i. Returns the permutation's sign. */
+static int NAME(lu)(int64_t rows, int64_t columns, void *pm, int64_t m_row, int32_t *order, int64_t order_step)
+{
+    T *m = pm;
+    int sign = 1;
+    for (int64_t i = 0; i < rows; ++i)
+        order[i * order_step] = (int32_t)i;
+    for (int64_t k = 0; k < rows && k < columns; ++k) {
+        int64_t pivot = k;
+        for (int64_t i = k + 1; i < rows; ++i)
+            if (ABSOLUTE(m[i * m_row + k]) > ABSOLUTE(m[pivot * m_row + k]))
+                pivot = i;
+        T *const top = m + k * m_row;
+        if (pivot != k) {
+            T *const other = m + pivot * m_row;
+            const int32_t number = order[k * order_step];
+            order[k * order_step] = order[pivot * order_step];
+            order[pivot * order_step] = number;
+            sign = -sign;
+            for (int64_t j = 0; j < columns; ++j) {
+                const T swap = top[j];
+                top[j] = other[j];
+                other[j] = swap;
+            }
+        }
+        if (top[k] == 0)
+            continue;
+        for (int64_t i = k + 1; i < rows; ++i) {
+            T *const row = m + i * m_row;
+            const T factor = row[k] / top[k];
+            row[k] = factor;
+            NUMC_BLOCK_LOOP
+            for (int64_t j = k + 1; j < columns; ++j)
+                row[j] -= factor * top[j];
+        }
+    }
+    return sign;
+}
+
+static const numc_block_matrix NAME(matrix) = {
+    .rows = NAME(rows),
+    .columns = NAME(columns),
+    .product = NAME(product),
+    .cholesky = NAME(cholesky),
+    .triangular = NAME(triangular),
+    .lu = NAME(lu),
+};
+
+#undef T
+#undef V
+#undef SUFFIX
+#undef LANES
+#undef SQUARE_ROOT
+#undef ABSOLUTE
