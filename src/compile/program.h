@@ -16,7 +16,8 @@ typedef struct numc_program_options {
     const bool *data;
 } numc_program_options;
 
-/* Passes: inline, fold, simplify, common subexpressions, dead code, prologue split, fuse into kernels, memory plan. The
+/* options NULL: a program for numc__program_call alone, in which every input is an array read in place. Otherwise bindings and
+ * workspaces. Passes: fold, simplify, common subexpressions, dead code, prologue split, fuse into kernels, memory plan. The
  * graph is kept. */
 numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options);
 void numc__program_release(numc_program *program); /* counted: bindings keep it */
@@ -25,10 +26,15 @@ numc_binding *numc__binding_new(numc_context *context, numc_program *program, co
 numc_binding *numc__binding_keep(numc_binding *binding);
 void numc__binding_release(numc_binding *binding);
 numc_workspace *numc__workspace_new(numc_context *context, numc_binding *binding);
-void numc__workspace_free(numc_context *context, numc_workspace *workspace);
+void numc__workspace_free(numc_workspace *workspace);
+
+/* The workspace's memory of input k (of those that are not data) or output k when the device shares memory with the host, so
+ * that a caller can write and read there and pass NULL below; NULL otherwise. */
+void *numc__workspace_input(const numc_workspace *workspace, int32_t input);
+void *numc__workspace_output(const numc_workspace *workspace, int32_t output);
 
 /* Host-side calls for samplers: inputs that are not data, then outputs, as packed row-major host memory in the value's dtype;
- * no allocation. On unified-memory devices the workspace's own buffers are written and read directly. */
+ * no allocation. A NULL pointer in either list leaves that value where it is. */
 numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs);
 
 /* Runs a program once on arrays (all inputs in graph order), giving arrays: numc_function_call. */

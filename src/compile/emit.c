@@ -1,0 +1,814 @@
+/* emit.c - writes the scheduled units down as kernel sources and slot steps.
+ *
+ * Registers of one-element values stand outside all loops and are seen by every later nest of the kernel; everything else lives
+ * in its nest. Loops that all accesses step through evenly are joined. */
+#include "compile/lower.h"
+
+#include <string.h>
+
+typedef struct node_list {
+    numc_kernel_node *items;
+    int32_t count, capacity;
+} node_list;
+
+typedef struct access {
+    numc_kernel_access access;
+    int32_t value;
+    int64_t offset;
+    int64_t strides[NUMC_RANK_LIMIT]; /* by space axis while the nest is written, then by loop depth */
+    int64_t gather;
+} access;
+
+typedef struct emitter {
+    numc_lowering *l;
+    node_list top, body;
+    uint32_t *registers;
+    int32_t register_count, register_capacity;
+    access *accesses;
+    int32_t access_count, access_capacity;
+    int64_t *extents;
+    int32_t extent_count, extent_capacity;
+    uint64_t *constants;
+    int32_t constant_count, constant_capacity;
+    int32_t *top_register, *nest_register; /* per ir value; -1 */
+    int32_t depth;
+    bool indexed; /* the nest asks for loop indices */
+    bool loops;   /* level 2 or 3 is needed */
+    bool sequential;
+    int32_t nests;
+} emitter;
+
+static void *grow(emitter *e, void *array, int32_t count, int32_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return array;
+    int32_t larger = *capacity == 0 ? 32 : 2 * *capacity;
+    void *copy = e->l->failed ? NULL : numc__arena_allocate(e->l->arena, (size_t)larger, size);
+    if (copy == NULL) {
+        e->l->failed = true;
+        return NULL;
+    }
+    if (count > 0)
+        memcpy(copy, array, (size_t)count * size);
+    *capacity = larger;
+    return copy;
+}
+
+static numc_kernel_node *node_add(emitter *e, node_list *list, numc_node_kind kind)
+{
+    static numc_kernel_node unused; /* where writes go after a failure; never read */
+    numc_kernel_node *items = grow(e, list->items, list->count, &list->capacity, sizeof *items);
+    if (items == NULL)
+        return &unused;
+    list->items = items;
+    items[list->count] = (numc_kernel_node){.kind = kind, .result = -1, .operands = {-1, -1, -1, -1}, .match = -1};
+    return &items[list->count++];
+}
+
+static int32_t register_new(emitter *e, numc_dtype dtype)
+{
+    uint32_t *registers = grow(e, e->registers, e->register_count, &e->register_capacity, sizeof *registers);
+    if (registers == NULL)
+        return 0;
+    e->registers = registers;
+    registers[e->register_count] = (uint32_t)dtype;
+    return e->register_count++;
+}
+
+static int32_t extent_new(emitter *e, int64_t extent)
+{
+    int64_t *extents = grow(e, e->extents, e->extent_count, &e->extent_capacity, sizeof *extents);
+    if (extents == NULL)
+        return 0;
+    e->extents = extents;
+    extents[e->extent_count] = extent;
+    return e->extent_count++;
+}
+
+static int32_t constant(emitter *e, numc_dtype dtype, const void *bytes)
+{
+    uint64_t *constants = grow(e, e->constants, e->constant_count, &e->constant_capacity, sizeof *constants);
+    if (constants == NULL)
+        return 0;
+    e->constants = constants;
+    constants[e->constant_count] = 0;
+    memcpy(&constants[e->constant_count], bytes, numc_dtype_size(dtype));
+    numc_kernel_node *node = node_add(e, &e->top, NUMC_NODE_CONSTANT);
+    node->dtype = (uint32_t)dtype;
+    node->extent = e->constant_count++;
+    return node->result = register_new(e, dtype);
+}
+
+static int32_t integer(emitter *e, int64_t value)
+{
+    return constant(e, NUMC_INT64, &value);
+}
+
+static access *access_new(emitter *e, int32_t value, bool writes, int64_t offset)
+{
+    static access unused;
+    access *accesses = grow(e, e->accesses, e->access_count, &e->access_capacity, sizeof *accesses);
+    if (accesses == NULL)
+        return &unused;
+    e->accesses = accesses;
+    access *a = &accesses[e->access_count++];
+    memset(a, 0, sizeof *a);
+    a->access.dtype = (uint32_t)e->l->ir->values[value].type.dtype;
+    a->access.writes = writes;
+    a->value = value;
+    a->offset = offset;
+    return a;
+}
+
+static int32_t scalar_op(emitter *e, node_list *list, int32_t operation, numc_dtype dtype, numc_dtype result, int32_t a, int32_t b)
+{
+    numc_kernel_node *node = node_add(e, list, NUMC_NODE_SCALAR);
+    node->operation = (uint32_t)operation;
+    node->dtype = (uint32_t)dtype;
+    node->operands[0] = a;
+    node->operands[1] = b;
+    int32_t r = register_new(e, result);
+    node->result = r;
+    return r;
+}
+
+static int32_t converted(emitter *e, node_list *list, int32_t reg, numc_dtype to)
+{
+    if (e->l->failed || e->registers[reg] == (uint32_t)to)
+        return reg;
+    return scalar_op(e, list, NUMC_SCALAR_CONVERT, to, to, reg, -1);
+}
+
+/* Per-axis strides of a full shape as strides of its space. */
+static void to_space(const numc_type *type, const int64_t *strides, int64_t *result)
+{
+    int32_t axis = 0;
+    for (int32_t d = 0; d < type->rank; d++)
+        if (type->shape[d] != 1)
+            result[axis++] = strides[d];
+}
+
+static void row_major(const numc_type *type, int64_t *strides)
+{
+    int64_t stride = 1;
+    for (int32_t d = type->rank - 1; d >= 0; d--) {
+        strides[d] = stride;
+        stride *= type->shape[d];
+    }
+}
+
+static int32_t scalar_value(emitter *e, int32_t value);
+
+/* One element of `base` per point of the nest: strides by space axis. */
+static int32_t look(emitter *e, int32_t base, int64_t offset, const int64_t *strides, int32_t rank)
+{
+    numc_lowering *l = e->l;
+    numc_dtype dtype = l->ir->values[base].type.dtype;
+    bool uniform = true;
+    for (int32_t d = 0; d < rank; d++)
+        uniform = uniform && strides[d] == 0;
+    if (numc__ir_immediate(l->ir, base) != NULL || (uniform && numc__lower_is_scalar(l, base)))
+        return scalar_value(e, base);
+    if (l->roles[base] == NUMC_ROLE_VIEW && !l->memory[base]) { /* iota: offset + sum stride x index */
+        int32_t sum = integer(e, offset);
+        for (int32_t d = 0; d < rank; d++) {
+            if (strides[d] == 0)
+                continue;
+            e->indexed = true;
+            numc_kernel_node *index = node_add(e, &e->body, NUMC_NODE_INDEX);
+            index->dtype = NUMC_INT64;
+            index->extent = d; /* becomes a depth when the nest is closed */
+            int32_t term = index->result = register_new(e, NUMC_INT64);
+            if (strides[d] != 1)
+                term = scalar_op(e, &e->body, NUMC_SCALAR_MULTIPLY, NUMC_INT64, NUMC_INT64, term, integer(e, strides[d]));
+            sum = scalar_op(e, &e->body, NUMC_SCALAR_ADD, NUMC_INT64, NUMC_INT64, term, sum);
+        }
+        return converted(e, uniform ? &e->top : &e->body, sum, dtype);
+    }
+    access *a = access_new(e, base, false, offset);
+    for (int32_t d = 0; d < rank; d++)
+        a->strides[d] = strides[d];
+    numc_kernel_node *node = node_add(e, uniform ? &e->top : &e->body, NUMC_NODE_LOAD);
+    node->dtype = (uint32_t)dtype;
+    node->extent = e->access_count - 1;
+    int32_t r = register_new(e, dtype);
+    node->result = r;
+    return r;
+}
+
+static int32_t scalar_value(emitter *e, int32_t value)
+{
+    numc_lowering *l = e->l;
+    int32_t root = numc__lower_root(l, value);
+    if (e->top_register[root] >= 0)
+        return e->top_register[root];
+    const unsigned char *bytes = numc__ir_immediate(l->ir, root);
+    if (bytes != NULL)
+        return e->top_register[root] = constant(e, l->ir->values[root].type.dtype, bytes);
+    numc_view_of view;
+    numc__lower_view(l, root, &view);
+    if (view.base != root && numc__lower_is_scalar(l, view.base))
+        return e->top_register[root] = scalar_value(e, view.base);
+    if (view.base != root)
+        return e->top_register[root] = look(e, view.base, view.offset, NULL, 0);
+    access_new(e, root, false, 0); /* made by an earlier step */
+    numc_kernel_node *node = node_add(e, &e->top, NUMC_NODE_LOAD);
+    node->dtype = (uint32_t)l->ir->values[root].type.dtype;
+    node->extent = e->access_count - 1;
+    int32_t r = register_new(e, l->ir->values[root].type.dtype);
+    node->result = r;
+    return e->top_register[root] = r;
+}
+
+static int32_t operand(emitter *e, int32_t value)
+{
+    numc_lowering *l = e->l;
+    int32_t root = numc__lower_root(l, value);
+    if (numc__lower_is_scalar(l, root) || numc__ir_immediate(l->ir, root) != NULL)
+        return scalar_value(e, root);
+    if (e->nest_register[root] >= 0)
+        return e->nest_register[root];
+    numc_view_of view;
+    int64_t strides[NUMC_RANK_LIMIT];
+    numc__lower_view(l, root, &view);
+    to_space(&l->ir->values[root].type, view.strides, strides);
+    return e->nest_register[root] = look(e, view.base, view.offset, strides, l->spaces[root].rank);
+}
+
+static void store(emitter *e, node_list *list, int32_t reg, int32_t target, int64_t offset, const int64_t *strides, int32_t rank)
+{
+    access *a = access_new(e, target, true, offset);
+    for (int32_t d = 0; d < rank; d++)
+        a->strides[d] = strides[d];
+    numc_kernel_node *node = node_add(e, list, NUMC_NODE_STORE);
+    node->dtype = (uint32_t)e->l->ir->values[target].type.dtype;
+    node->operands[0] = reg;
+    node->extent = e->access_count - 1;
+}
+
+static void store_value(emitter *e, int32_t reg, int32_t value)
+{
+    const numc_type *type = &e->l->ir->values[value].type;
+    int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
+    row_major(type, strides);
+    to_space(type, strides, spaced);
+    bool scalar = numc__lower_is_scalar(e->l, value);
+    store(e, scalar ? &e->top : &e->body, reg, value, 0, spaced, e->l->spaces[value].rank);
+}
+
+/* ---- applications ---------------------------------------------------------------------------------------------------------------- */
+
+static int32_t emit_gather(emitter *e, const numc_ir_node *node)
+{
+    numc_lowering *l = e->l;
+    int32_t v = node->first_output, x = node->inputs[0], indices = node->inputs[1];
+    const numc_type *type = &l->ir->values[v].type, *xt = &l->ir->values[x].type, *it = &l->ir->values[indices].type;
+    int64_t axis = node->attributes->numbers[0];
+    bool scalar = numc__lower_is_scalar(l, v);
+    node_list *list = scalar ? &e->top : &e->body;
+    numc_view_of xv, iv;
+    numc__lower_view(l, x, &xv);
+    int64_t full[NUMC_RANK_LIMIT] = {0}, strides[NUMC_RANK_LIMIT];
+    int32_t index;
+    int32_t index_root = numc__lower_root(l, indices);
+    if (numc__lower_is_scalar(l, index_root)) {
+        index = scalar_value(e, index_root);
+    } else if (e->nest_register[index_root] >= 0 && l->spaces[indices].rank == l->spaces[v].rank) {
+        index = e->nest_register[index_root];
+    } else {
+        numc__lower_view(l, indices, &iv);
+        for (int32_t d = 0; d < it->rank; d++)
+            full[axis + d] = iv.strides[d];
+        to_space(type, full, strides);
+        index = look(e, iv.base, iv.offset, strides, l->spaces[v].rank);
+    }
+    index = converted(e, list, index, NUMC_INT64);
+    index = scalar_op(e, list, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, 0));
+    index = scalar_op(e, list, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, xt->shape[axis] - 1));
+    memset(full, 0, sizeof full);
+    for (int32_t d = 0; d < xt->rank; d++) {
+        if (d < axis)
+            full[d] = xv.strides[d];
+        else if (d > axis)
+            full[d + it->rank - 1] = xv.strides[d];
+    }
+    to_space(type, full, strides);
+    access *a = access_new(e, xv.base, false, xv.offset);
+    for (int32_t d = 0; d < l->spaces[v].rank; d++)
+        a->strides[d] = strides[d];
+    a->gather = xv.strides[axis];
+    numc_kernel_node *load = node_add(e, list, NUMC_NODE_LOAD);
+    load->dtype = (uint32_t)type->dtype;
+    load->extent = e->access_count - 1;
+    load->operands[0] = index;
+    int32_t r = register_new(e, type->dtype);
+    load->result = r;
+    return r;
+}
+
+static int32_t emit_scalar(emitter *e, node_list *list, const numc_ir *ir, const numc_ir_node *node, const int32_t *operands)
+{
+    const numc_scalar_info *info = numc__scalar_info((uint32_t)node->primitive);
+    numc_dtype result = ir->values[node->first_output].type.dtype;
+    numc_dtype dtype = info->result == NUMC_RESULT_NODE || info->result == NUMC_RESULT_UINT64
+                           ? result
+                           : ir->values[node->inputs[node->input_count - 1]].type.dtype;
+    numc_kernel_node *scalar = node_add(e, list, NUMC_NODE_SCALAR);
+    scalar->operation = (uint32_t)node->primitive;
+    scalar->dtype = (uint32_t)dtype;
+    for (int32_t k = 0; k < node->input_count; k++)
+        scalar->operands[k] = operands[k];
+    int32_t r = register_new(e, result);
+    scalar->result = r;
+    return r;
+}
+
+static int32_t apply_scalar(emitter *e, const numc_ir_node *node)
+{
+    if (node->primitive == NUMC_PRIMITIVE_GATHER)
+        return emit_gather(e, node);
+    int32_t operands[4];
+    for (int32_t k = 0; k < node->input_count; k++)
+        operands[k] = operand(e, node->inputs[k]);
+    bool scalar = numc__lower_is_scalar(e->l, node->first_output);
+    return emit_scalar(e, scalar ? &e->top : &e->body, e->l->ir, node, operands);
+}
+
+static uint32_t reduction_of(int32_t primitive)
+{
+    static const uint8_t reductions[] = {NUMC_REDUCTION_SUM, NUMC_REDUCTION_PROD, NUMC_REDUCTION_MAX, NUMC_REDUCTION_MIN,
+                                         NUMC_REDUCTION_ANY, NUMC_REDUCTION_ALL,  NUMC_REDUCTION_ARGMAX, NUMC_REDUCTION_ARGMIN};
+    return reductions[primitive - NUMC_PRIMITIVE_REDUCE_SUM];
+}
+
+/* ---- nests ------------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct loop {
+    int64_t extent;
+    int32_t axis; /* whose strides it steps by */
+    bool reduces;
+} loop;
+
+/* Kept axes outside, reduced ones inside; neighbours of one kind join when every access steps through them evenly. */
+static int32_t find_loops(const emitter *e, const numc_unit *unit, bool full, int32_t first_access, loop *loops)
+{
+    const bool *reduced = unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
+    int32_t count = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int32_t axis = 0; axis < unit->space.rank; axis++)
+            if ((reduced != NULL && reduced[axis]) == (pass == 1))
+                loops[count++] = (loop){unit->space.extents[axis], axis, full || pass == 1};
+    for (int32_t k = count - 2; k >= 0 && !e->indexed; k--) {
+        loop *outer = &loops[k], *inner = &loops[k + 1];
+        bool even = outer->reduces == inner->reduces;
+        for (int32_t a = first_access; a < e->access_count && even; a++)
+            even = e->accesses[a].strides[outer->axis] == e->accesses[a].strides[inner->axis] * inner->extent;
+        if (!even)
+            continue;
+        inner->extent *= outer->extent;
+        for (int32_t j = k; j + 1 < count; j++)
+            loops[j] = loops[j + 1];
+        count--;
+    }
+    return count;
+}
+
+static void emit_nest(emitter *e, const numc_unit *unit)
+{
+    numc_lowering *l = e->l;
+    int32_t first_access = e->access_count;
+    e->body.count = 0;
+    e->indexed = false;
+    bool full = false;
+    int32_t reductions = 0;
+    memset(e->nest_register, -1, (size_t)l->ir->value_count * sizeof *e->nest_register);
+    int32_t *values = numc__arena_allocate(l->arena, (size_t)unit->statement_count, sizeof *values); /* reduced operands */
+    if (values == NULL) {
+        l->failed = true;
+        return;
+    }
+    for (int32_t s = 0; s < unit->statement_count && !l->failed; s++) {
+        const numc_statement *statement = &unit->statements[s];
+        const numc_ir_node *node = statement->node >= 0 ? &l->ir->nodes[statement->node] : NULL;
+        int32_t v = statement->value, r;
+        switch (statement->kind) {
+        case NUMC_STATEMENT_APPLY:
+            if (l->roles[v] == NUMC_ROLE_REDUCE) {
+                values[s] = operand(e, node->inputs[0]);
+                full = full || unit->loop_class == NUMC_FLAT;
+                reductions++;
+                break;
+            }
+            r = apply_scalar(e, node);
+            if (numc__lower_is_scalar(l, v))
+                e->top_register[v] = r;
+            else
+                e->nest_register[v] = r;
+            if (l->memory[v])
+                store_value(e, r, v);
+            break;
+        case NUMC_STATEMENT_COPY:
+            l->memory[v] = false;
+            r = operand(e, v);
+            l->memory[v] = true;
+            store_value(e, r, v);
+            break;
+        case NUMC_STATEMENT_PIECE: {
+            int64_t strides[NUMC_RANK_LIMIT];
+            to_space(&l->ir->values[v].type, statement->strides, strides);
+            r = operand(e, v);
+            store(e, numc__lower_is_scalar(l, v) ? &e->top : &e->body, r, node->first_output, statement->offset, strides,
+                  l->spaces[v].rank);
+            break;
+        }
+        case NUMC_STATEMENT_FILL: {
+            int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
+            int32_t target = node->first_output;
+            row_major(&l->ir->values[target].type, strides);
+            to_space(&l->ir->values[target].type, strides, spaced);
+            r = scalar_value(e, v);
+            store(e, unit->space.rank == 0 ? &e->top : &e->body, r, target, 0, spaced, unit->space.rank);
+            break;
+        }
+        }
+    }
+    if (l->failed)
+        return;
+    loop loops[NUMC_RANK_LIMIT];
+    int32_t count = find_loops(e, unit, full, first_access, loops);
+    int32_t kept = 0;
+    while (kept < count && !loops[kept].reduces)
+        kept++;
+    /* accumulators: one per reduction and reducing loop, innermost last */
+    int32_t levels = count - kept;
+    int32_t *accumulators = numc__arena_allocate(l->arena, (size_t)(unit->statement_count * (levels + 1)), sizeof *accumulators);
+    if (accumulators == NULL) {
+        l->failed = true;
+        return;
+    }
+    int32_t opened[NUMC_RANK_LIMIT];
+    for (int32_t k = 0; k < count; k++) {
+        numc_kernel_node *open = node_add(e, &e->top, loops[k].reduces ? NUMC_NODE_REDUCE : NUMC_NODE_PARALLEL);
+        open->extent = extent_new(e, loops[k].extent);
+        opened[k] = e->top.count - 1;
+    }
+    for (int32_t n = 0; n < e->body.count; n++) {
+        numc_kernel_node copy = e->body.items[n];
+        if (copy.kind == NUMC_NODE_INDEX)
+            for (int32_t k = 0; k < count; k++)
+                if (loops[k].axis == copy.extent) {
+                    copy.extent = k;
+                    break;
+                }
+        *node_add(e, &e->top, NUMC_NODE_SCALAR) = copy;
+    }
+    for (int32_t k = count - 1; k >= 0 && !l->failed; k--) {
+        if (loops[k].reduces) {
+            for (int32_t s = 0; s < unit->statement_count; s++) {
+                int32_t v = unit->statements[s].value;
+                if (unit->statements[s].kind != NUMC_STATEMENT_APPLY || l->roles[v] != NUMC_ROLE_REDUCE)
+                    continue;
+                const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
+                bool innermost = k == count - 1;
+                numc_kernel_node *accumulate = node_add(e, &e->top, NUMC_NODE_ACCUMULATE);
+                accumulate->operation = reduction_of(node->primitive);
+                accumulate->dtype = (uint32_t)l->ir->values[node->inputs[0]].type.dtype;
+                accumulate->operands[0] = innermost ? values[s] : accumulators[s * (levels + 1) + (k + 1 - kept)];
+                int32_t r = register_new(e, l->ir->values[v].type.dtype);
+                accumulate->result = r;
+                accumulators[s * (levels + 1) + (k - kept)] = r;
+            }
+        }
+        numc_kernel_node *end = node_add(e, &e->top, NUMC_NODE_END);
+        end->extent = end->match = opened[k];
+        e->top.items[opened[k]].match = e->top.count - 1;
+        if (k == kept && reductions > 0) { /* results stand in the kept loops, or outside all */
+            for (int32_t s = 0; s < unit->statement_count; s++) {
+                int32_t v = unit->statements[s].value;
+                if (unit->statements[s].kind != NUMC_STATEMENT_APPLY || l->roles[v] != NUMC_ROLE_REDUCE)
+                    continue;
+                int32_t r = accumulators[s * (levels + 1)];
+                if (numc__lower_is_scalar(l, v))
+                    e->top_register[v] = r;
+                if (!l->memory[v])
+                    continue;
+                const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
+                const numc_type *type = &l->ir->values[v].type, *from = &l->ir->values[node->inputs[0]].type;
+                int64_t strides[NUMC_RANK_LIMIT], by_axis[NUMC_RANK_LIMIT] = {0};
+                row_major(type, strides);
+                int32_t axis = 0, kept_axis = 0;
+                for (int32_t d = 0; d < from->rank; d++) {
+                    bool vanishes = false;
+                    for (int32_t j = 0; j < node->attributes->count; j++)
+                        vanishes = vanishes || node->attributes->numbers[j] == d;
+                    int64_t stride = vanishes ? 0 : strides[kept_axis++];
+                    if (from->shape[d] != 1)
+                        by_axis[axis++] = stride;
+                }
+                store(e, &e->top, r, v, 0, by_axis, unit->space.rank);
+            }
+        }
+    }
+    /* strides by axis become strides by depth; joined loops step by their inner axis */
+    for (int32_t a = first_access; a < e->access_count; a++) {
+        int64_t by_depth[NUMC_RANK_LIMIT] = {0};
+        for (int32_t k = 0; k < count; k++)
+            by_depth[k] = e->accesses[a].strides[loops[k].axis];
+        memcpy(e->accesses[a].strides, by_depth, sizeof by_depth);
+        int64_t inner = count == 0 ? 0 : by_depth[count - 1];
+        e->accesses[a].access.contiguity = (uint32_t)(e->accesses[a].gather != 0 || count == 0 ? NUMC_CONTIGUITY_ANY
+                                                      : inner == 1                            ? NUMC_CONTIGUITY_UNIT
+                                                      : inner == 0                            ? NUMC_CONTIGUITY_UNIFORM
+                                                                                              : NUMC_CONTIGUITY_ANY);
+    }
+    if (count > e->depth)
+        e->depth = count;
+    e->nests++;
+    e->loops = e->loops || e->nests > 1 || levels > 1 || (levels > 0 && kept > 0 && reductions > 0 && count - kept > 1);
+}
+
+/* ---- scalar scans: one sequential loop ------------------------------------------------------------------------------------------- */
+
+static void emit_scan(emitter *e, const numc_unit *unit)
+{
+    numc_lowering *l = e->l;
+    const numc_ir_node *node = &l->ir->nodes[unit->node];
+    numc_ir *body = l->scan_bodies[unit->node];
+    const int64_t *numbers = node->attributes->numbers;
+    int32_t carries = (int32_t)numbers[0], sequences = (int32_t)numbers[1], stacked = node->output_count - carries;
+    int64_t length = numbers[2];
+    bool reverse = numbers[3] != 0;
+    e->sequential = true;
+    int32_t *registers = numc__arena_allocate(l->arena, (size_t)body->value_count, sizeof *registers);
+    /* the body's own looks through slices of constants */
+    numc_lowering inner = {.context = l->context, .ir = body, .arena = l->arena};
+    size_t values = (size_t)body->value_count;
+    inner.roles = numc__arena_allocate(l->arena, values, sizeof *inner.roles);
+    inner.memory = numc__arena_allocate(l->arena, values, sizeof *inner.memory);
+    inner.needed = numc__arena_allocate(l->arena, (size_t)body->node_count, sizeof *inner.needed);
+    inner.spaces = numc__arena_allocate(l->arena, values, sizeof *inner.spaces);
+    inner.loop_class = numc__arena_allocate(l->arena, values, sizeof *inner.loop_class);
+    if (registers == NULL || inner.roles == NULL || inner.memory == NULL || inner.needed == NULL || inner.spaces == NULL ||
+        inner.loop_class == NULL) {
+        l->failed = true;
+        return;
+    }
+    for (int32_t v = 0; v < body->value_count; v++) {
+        registers[v] = -1;
+        int32_t n = body->values[v].node;
+        const numc_ir_node *maker = n >= 0 ? &body->nodes[n] : NULL;
+        if (n >= 0)
+            inner.needed[n] = true;
+        bool view = maker != NULL && !numc__primitive_is_scalar(maker->primitive) && maker->primitive != NUMC_PRIMITIVE_GATHER;
+        inner.roles[v] = maker == NULL ? NUMC_ROLE_GIVEN : view ? NUMC_ROLE_VIEW : NUMC_ROLE_SCALAR;
+        inner.spaces[v].rank = numc__type_size(&body->values[v].type) == 1 ? 0 : 1; /* only asked whether it is scalar */
+        const unsigned char *bytes = numc__ir_immediate(body, v);
+        if (bytes != NULL)
+            registers[v] = constant(e, body->values[v].type.dtype, bytes);
+    }
+    for (int32_t k = 0; k < carries; k++) {
+        int32_t start = scalar_value(e, node->inputs[k]);
+        numc_dtype dtype = body->values[body->inputs[k]].type.dtype;
+        numc_kernel_node *carry = node_add(e, &e->top, NUMC_NODE_CARRY);
+        carry->dtype = (uint32_t)dtype;
+        carry->operands[0] = start;
+        int32_t r = register_new(e, dtype);
+        carry->result = r;
+        registers[body->inputs[k]] = r;
+    }
+    for (int32_t k = carries; k < node->input_count; k++) {
+        int32_t outer = node->inputs[k], value = body->inputs[k];
+        bool constant_operand = k >= carries + sequences;
+        if (numc__ir_immediate(l->ir, outer) != NULL || (constant_operand && numc__lower_is_scalar(l, outer)))
+            registers[value] = scalar_value(e, outer);
+    }
+    e->body.count = 0;
+    int32_t first_access = e->access_count;
+    for (int32_t k = carries; k < carries + sequences; k++) {
+        if (registers[body->inputs[k]] >= 0)
+            continue;
+        numc_view_of view;
+        numc__lower_view(l, node->inputs[k], &view);
+        int64_t stride = view.strides[0];
+        access *a = access_new(e, view.base, false, view.offset + (reverse ? (length - 1) * stride : 0));
+        a->strides[0] = reverse ? -stride : stride;
+        numc_kernel_node *load = node_add(e, &e->body, NUMC_NODE_LOAD);
+        load->dtype = (uint32_t)body->values[body->inputs[k]].type.dtype;
+        load->extent = e->access_count - 1;
+        int32_t r = register_new(e, body->values[body->inputs[k]].type.dtype);
+        load->result = r;
+        registers[body->inputs[k]] = r;
+    }
+    for (int32_t v = 0; v < body->value_count && !l->failed; v++) {
+        int32_t n = body->values[v].node;
+        if (n < 0 || registers[v] >= 0)
+            continue;
+        const numc_ir_node *inner_node = &body->nodes[n];
+        if (inner.roles[v] == NUMC_ROLE_SCALAR && inner_node->primitive != NUMC_PRIMITIVE_GATHER) {
+            int32_t operands[4];
+            for (int32_t k = 0; k < inner_node->input_count; k++)
+                operands[k] = registers[inner_node->inputs[k]];
+            registers[v] = emit_scalar(e, &e->body, body, inner_node, operands);
+            continue;
+        }
+        if (numc__type_size(&body->values[v].type) != 1)
+            continue;
+        numc_view_of view;
+        int64_t gather = 0;
+        int32_t index = -1, looked = v;
+        if (inner_node->primitive == NUMC_PRIMITIVE_GATHER) {
+            looked = inner_node->inputs[0];
+            index = converted(e, &e->body, registers[inner_node->inputs[1]], NUMC_INT64);
+        }
+        numc__lower_view(&inner, looked, &view);
+        if (registers[view.base] >= 0) { /* another look at a register */
+            registers[v] = registers[view.base];
+            continue;
+        }
+        if (index >= 0) {
+            int64_t axis = inner_node->attributes->numbers[0];
+            gather = view.strides[axis];
+            int64_t last = body->values[looked].type.shape[axis] - 1;
+            index = scalar_op(e, &e->body, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, 0));
+            index = scalar_op(e, &e->body, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, last));
+        }
+        numc_view_of outer;
+        numc__lower_view(l, node->inputs[body->values[view.base].input], &outer);
+        access *a = access_new(e, outer.base, false, outer.offset + view.offset);
+        a->gather = gather;
+        numc_kernel_node *load = node_add(e, &e->body, NUMC_NODE_LOAD);
+        load->dtype = (uint32_t)body->values[v].type.dtype;
+        load->extent = e->access_count - 1;
+        load->operands[0] = index;
+        int32_t r = register_new(e, body->values[v].type.dtype);
+        load->result = r;
+        registers[v] = r;
+    }
+    for (int32_t k = 0; k < stacked; k++) {
+        int32_t target = node->first_output + carries + k;
+        access *a = access_new(e, target, true, reverse ? length - 1 : 0);
+        a->strides[0] = reverse ? -1 : 1;
+        numc_kernel_node *write = node_add(e, &e->body, NUMC_NODE_STORE);
+        write->dtype = (uint32_t)l->ir->values[target].type.dtype;
+        write->operands[0] = registers[body->outputs[carries + k]];
+        write->extent = e->access_count - 1;
+    }
+    for (int32_t a = first_access; a < e->access_count; a++) {
+        int64_t stride = e->accesses[a].strides[0];
+        e->accesses[a].access.contiguity =
+            (uint32_t)(e->accesses[a].gather == 0 && stride == 0 ? NUMC_CONTIGUITY_UNIFORM
+                       : e->accesses[a].gather == 0 && stride == 1 ? NUMC_CONTIGUITY_UNIT
+                                                                   : NUMC_CONTIGUITY_ANY);
+    }
+    numc_kernel_node *open = node_add(e, &e->top, NUMC_NODE_SEQUENTIAL);
+    open->extent = extent_new(e, length);
+    int32_t opened = e->top.count - 1;
+    for (int32_t n = 0; n < e->body.count; n++)
+        *node_add(e, &e->top, NUMC_NODE_SCALAR) = e->body.items[n];
+    for (int32_t k = 0; k < carries; k++) {
+        numc_kernel_node *update = node_add(e, &e->top, NUMC_NODE_UPDATE);
+        update->dtype = (uint32_t)body->values[body->inputs[k]].type.dtype;
+        update->result = registers[body->inputs[k]];
+        update->operands[0] = registers[body->outputs[k]];
+    }
+    numc_kernel_node *end = node_add(e, &e->top, NUMC_NODE_END);
+    end->extent = end->match = opened;
+    if (l->failed)
+        return;
+    e->top.items[opened].match = e->top.count - 1;
+    if (e->depth < 1)
+        e->depth = 1;
+    for (int32_t k = 0; k < carries; k++) {
+        int32_t v = node->first_output + k;
+        e->top_register[v] = registers[body->inputs[k]];
+        if (l->memory[v])
+            store(e, &e->top, e->top_register[v], v, 0, NULL, 0);
+    }
+}
+
+/* ---- steps -------------------------------------------------------------------------------------------------------------------------- */
+
+static void finish_kernel(emitter *e, numc_step *step)
+{
+    numc_lowering *l = e->l;
+    numc_arena *arena = l->arena;
+    size_t accesses = (size_t)e->access_count, depth = (size_t)e->depth + 1;
+    numc_kernel_access *access_table = numc__arena_allocate(arena, accesses, sizeof *access_table);
+    step->offsets = numc__arena_allocate(arena, accesses, sizeof *step->offsets);
+    step->strides = numc__arena_allocate(arena, accesses * depth, sizeof *step->strides);
+    step->access_values = numc__arena_allocate(arena, accesses, sizeof *step->access_values);
+    if (access_table == NULL || step->offsets == NULL || step->strides == NULL || step->access_values == NULL) {
+        l->failed = true;
+        return;
+    }
+    for (int32_t a = 0; a < e->access_count; a++) {
+        access_table[a] = e->accesses[a].access;
+        step->offsets[a] = e->accesses[a].offset;
+        step->access_values[a] = e->accesses[a].value;
+        for (int32_t d = 0; d < e->depth; d++)
+            step->strides[(size_t)a * depth + (size_t)d] = e->accesses[a].strides[d];
+        step->strides[(size_t)a * depth + depth - 1] = e->accesses[a].gather;
+    }
+    step->kind = NUMC_STEP_KERNEL;
+    step->extents = e->extents;
+    step->constants = e->constants;
+    step->source = (numc_kernel_source){
+        .size = sizeof step->source,
+        .level = e->sequential ? 3 : e->loops ? 2 : 1,
+        .node_count = (uint32_t)e->top.count,
+        .register_count = (uint32_t)e->register_count,
+        .access_count = (uint32_t)e->access_count,
+        .extent_count = (uint32_t)e->extent_count,
+        .constant_count = (uint32_t)e->constant_count,
+        .depth = (uint32_t)e->depth,
+        .nodes = e->top.items,
+        .register_dtypes = e->registers,
+        .accesses = access_table,
+    };
+}
+
+static void slot_view(numc_lowering *l, int32_t value, bool writes, numc_slot_view *slot)
+{
+    const numc_type *type = &l->ir->values[value].type;
+    numc_view_of view = {.base = value};
+    if (writes)
+        row_major(type, view.strides);
+    else
+        numc__lower_view(l, value, &view);
+    slot->value = view.base;
+    slot->dtype = type->dtype;
+    slot->rank = type->rank;
+    slot->offset = view.offset;
+    slot->shape = numc__arena_allocate(l->arena, (size_t)type->rank, sizeof *slot->shape);
+    slot->strides = numc__arena_allocate(l->arena, (size_t)type->rank, sizeof *slot->strides);
+    if (slot->shape == NULL || slot->strides == NULL) {
+        l->failed = true;
+        return;
+    }
+    for (int32_t d = 0; d < type->rank; d++) {
+        slot->shape[d] = type->shape[d];
+        slot->strides[d] = view.strides[d];
+    }
+}
+
+static void emit_slot(numc_lowering *l, const numc_unit *unit, numc_step *step)
+{
+    const numc_ir_node *node = &l->ir->nodes[unit->node];
+    step->kind = node->primitive == NUMC_PRIMITIVE_COND   ? NUMC_STEP_COND
+                 : node->primitive == NUMC_PRIMITIVE_SCAN ? NUMC_STEP_SCAN
+                                                          : NUMC_STEP_SLOT;
+    step->primitive = node->primitive;
+    step->attributes = node->attributes;
+    step->input_count = node->input_count;
+    step->output_count = node->output_count;
+    step->inputs = numc__arena_allocate(l->arena, (size_t)node->input_count, sizeof *step->inputs);
+    step->outputs = numc__arena_allocate(l->arena, (size_t)node->output_count, sizeof *step->outputs);
+    if (step->inputs == NULL || step->outputs == NULL) {
+        l->failed = true;
+        return;
+    }
+    for (int32_t k = 0; k < node->input_count; k++)
+        slot_view(l, node->inputs[k], false, &step->inputs[k]);
+    for (int32_t k = 0; k < node->output_count; k++)
+        slot_view(l, node->first_output + k, true, &step->outputs[k]);
+    for (int b = 0; b < 2 && step->kind != NUMC_STEP_SLOT && !l->failed; b++) {
+        if (node->attributes->graphs[b] == NULL)
+            continue;
+        step->bodies[b] = numc__exec_body(l->context, node->attributes->graphs[b]);
+        l->failed = step->bodies[b] == NULL;
+    }
+}
+
+void numc__emit_kernels(numc_lowering *l)
+{
+    numc_exec *exec = l->exec;
+    size_t values = (size_t)l->ir->value_count;
+    exec->steps = numc__arena_allocate(l->arena, (size_t)l->unit_count, sizeof *exec->steps);
+    int32_t *top = numc__arena_allocate(l->arena, values, sizeof *top);
+    int32_t *nest = numc__arena_allocate(l->arena, values, sizeof *nest);
+    if (exec->steps == NULL || top == NULL || nest == NULL) {
+        l->failed = true;
+        return;
+    }
+    for (int32_t k = 0; k < l->unit_count && !l->failed;) {
+        const numc_unit *unit = &l->units[l->order[k]];
+        numc_step *step = &exec->steps[exec->step_count++];
+        if (unit->kind == NUMC_UNIT_SLOT) {
+            emit_slot(l, unit, step);
+            k++;
+            continue;
+        }
+        emitter e = {.l = l, .top_register = top, .nest_register = nest};
+        memset(top, -1, values * sizeof *top);
+        int32_t kernel = unit->kernel;
+        for (; k < l->unit_count && l->units[l->order[k]].kernel == kernel && !l->failed; k++) {
+            unit = &l->units[l->order[k]];
+            if (unit->kind == NUMC_UNIT_SCAN)
+                emit_scan(&e, unit);
+            else
+                emit_nest(&e, unit);
+        }
+        if (!l->failed)
+            finish_kernel(&e, step);
+    }
+}

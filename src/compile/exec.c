@@ -1,0 +1,293 @@
+/* exec.c - makes an exec: fuses and emits, plans the arena, builds the kernels; and prints it. */
+#include "compile/lower.h"
+
+#include <string.h>
+
+/* ---- the arena: regions reused once their last reader has run ---------------------------------------------------------------- */
+
+#define NUMC_REGION_ALIGNMENT 64u
+
+typedef struct lifetime {
+    int32_t value, first, last;
+} lifetime;
+
+static void live_at(numc_exec *exec, int32_t *first, int32_t *last, int32_t value, int32_t step)
+{
+    if (exec->places[value].kind != NUMC_PLACE_REGION)
+        return;
+    if (first[value] < 0)
+        first[value] = step;
+    last[value] = step;
+}
+
+/* First fit in order of first use; regions of values alive at the same step never overlap. */
+static bool plan(numc_exec *exec)
+{
+    int32_t count = exec->ir->value_count;
+    int32_t *first = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *first);
+    int32_t *last = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *last);
+    int32_t *placed = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *placed);
+    if (first == NULL || last == NULL || placed == NULL)
+        return false;
+    memset(first, -1, (size_t)count * sizeof *first);
+    for (int32_t k = 0; k < exec->input_count; k++) {
+        first[exec->inputs[k]] = 0;
+        last[exec->inputs[k]] = exec->step_count;
+    }
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        const numc_step *step = &exec->steps[s];
+        for (uint32_t a = 0; step->kind == NUMC_STEP_KERNEL && a < step->source.access_count; a++)
+            live_at(exec, first, last, step->access_values[a], s);
+        for (int32_t k = 0; k < step->input_count; k++)
+            live_at(exec, first, last, step->inputs[k].value, s);
+        for (int32_t k = 0; k < step->output_count; k++)
+            live_at(exec, first, last, step->outputs[k].value, s);
+    }
+    for (int32_t k = 0; k < exec->output_count; k++) {
+        if (first[exec->outputs[k]] < 0)
+            first[exec->outputs[k]] = 0;
+        last[exec->outputs[k]] = exec->step_count;
+    }
+    int32_t placed_count = 0;
+    for (int32_t s = 0; s <= exec->step_count; s++) {
+        for (int32_t v = 0; v < count; v++) {
+            numc_place *place = &exec->places[v];
+            if (place->kind != NUMC_PLACE_REGION || first[v] != s)
+                continue;
+            const numc_type *type = &exec->ir->values[v].type;
+            place->bytes = (uint64_t)numc__type_size(type) * numc_dtype_size(type->dtype);
+            uint64_t need = (place->bytes + NUMC_REGION_ALIGNMENT - 1) / NUMC_REGION_ALIGNMENT * NUMC_REGION_ALIGNMENT;
+            if (need == 0)
+                need = NUMC_REGION_ALIGNMENT;
+            uint64_t offset = 0;
+            for (bool moved = true; moved;) {
+                moved = false;
+                for (int32_t k = 0; k < placed_count; k++) {
+                    const numc_place *other = &exec->places[placed[k]];
+                    uint64_t size = other->bytes == 0 ? NUMC_REGION_ALIGNMENT
+                                                      : (other->bytes + NUMC_REGION_ALIGNMENT - 1) / NUMC_REGION_ALIGNMENT *
+                                                            NUMC_REGION_ALIGNMENT;
+                    if (last[placed[k]] >= s && offset < other->offset + size && other->offset < offset + need) {
+                        offset = other->offset + size;
+                        moved = true;
+                    }
+                }
+            }
+            place->offset = offset;
+            placed[placed_count++] = v;
+            if (offset + need > exec->arena_bytes)
+                exec->arena_bytes = offset + need;
+        }
+    }
+    return true;
+}
+
+static bool find_place_kinds(numc_exec *exec, const numc_lowering *l)
+{
+    exec->constants = numc__arena_allocate(&exec->arena, (size_t)exec->ir->value_count, sizeof(numc_array *));
+    if (exec->constants == NULL)
+        return false;
+    for (int32_t v = 0; v < exec->ir->value_count; v++) {
+        numc_place *place = &exec->places[v];
+        if (l->external[v] >= 0) {
+            *place = (numc_place){.kind = NUMC_PLACE_EXTERNAL, .index = l->external[v]};
+        } else if (exec->ir->values[v].constant != NULL) {
+            if (exec->ir->values[v].constant->content != NUMC_CONTENT_BUFFER)
+                continue;
+            *place = (numc_place){.kind = NUMC_PLACE_CONSTANT, .index = exec->constant_count};
+            exec->constants[exec->constant_count++] = exec->ir->values[v].constant;
+        } else if (l->memory[v]) {
+            place->kind = NUMC_PLACE_REGION;
+        }
+    }
+    for (int32_t k = 0; k < exec->input_count; k++)
+        exec->places[exec->inputs[k]].kind = NUMC_PLACE_REGION;
+    return true;
+}
+
+/* ---- kernels ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool resolve_buffers(numc_exec *exec, numc_step *step)
+{
+    uint32_t count = step->source.access_count, buffers = 0;
+    step->buffers = numc__arena_allocate(&exec->arena, count + 1, sizeof *step->buffers);
+    if (step->buffers == NULL)
+        return false;
+    numc_kernel_access *accesses = (numc_kernel_access *)(uintptr_t)step->source.accesses;
+    for (uint32_t a = 0; a < count; a++) {
+        const numc_place *place = &exec->places[step->access_values[a]];
+        if (place->kind == NUMC_PLACE_NONE) {
+            numc__fail(exec->context, NUMC_INTERNAL, "compile: value %d is read but has no place", step->access_values[a]);
+            return false;
+        }
+        uint32_t b = 0;
+        while (b < buffers && !(step->buffers[b].kind == place->kind &&
+                                (place->kind == NUMC_PLACE_REGION || step->buffers[b].index == place->index)))
+            b++;
+        if (b == buffers)
+            step->buffers[buffers++] = *place;
+        accesses[a].buffer = b;
+        if (place->kind == NUMC_PLACE_REGION)
+            step->offsets[a] += (int64_t)(place->offset / numc_dtype_size((numc_dtype)accesses[a].dtype));
+    }
+    step->source.buffer_count = buffers;
+    return true;
+}
+
+static bool build_kernels(numc_exec *exec)
+{
+    numc_backend_device *device = exec->device;
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        numc_step *step = &exec->steps[s];
+        if (step->kind != NUMC_STEP_KERNEL)
+            continue;
+        if (!resolve_buffers(exec, step))
+            return false;
+#ifndef NDEBUG
+        if (numc__kernel_verify(exec->context, &step->source) != NUMC_OK)
+            return false;
+#endif
+        int32_t status = device->table.kernel_build(device->device, &step->source, &step->kernel);
+        if (numc__device_check(exec->context, status, "kernel_build") != NUMC_OK) {
+            step->kernel = NULL;
+            return false;
+        }
+        atomic_fetch_add_explicit(&exec->context->core->kernels_built, 1, memory_order_relaxed);
+    }
+    return true;
+}
+
+static bool lower(numc_exec *exec, const int32_t *external)
+{
+    numc_backend_device *device = exec->device = numc__device(exec->context);
+    if (device == NULL)
+        return false;
+    numc_ir *ir = exec->ir;
+    size_t values = (size_t)ir->value_count, nodes = (size_t)ir->node_count;
+    numc_lowering l = {.context = exec->context, .exec = exec, .ir = ir, .arena = &exec->arena, .external = external,
+                       .one_kernel = device->info.kernel_level >= 2, .sequential = device->info.kernel_level >= 3};
+    l.needed = numc__arena_allocate(l.arena, nodes, sizeof *l.needed);
+    l.roles = numc__arena_allocate(l.arena, values, sizeof *l.roles);
+    l.memory = numc__arena_allocate(l.arena, values, sizeof *l.memory);
+    l.output = numc__arena_allocate(l.arena, values, sizeof *l.output);
+    l.loop_class = numc__arena_allocate(l.arena, values, sizeof *l.loop_class);
+    l.stage = numc__arena_allocate(l.arena, values, sizeof *l.stage);
+    l.unit_of = numc__arena_allocate(l.arena, values, sizeof *l.unit_of);
+    l.spaces = numc__arena_allocate(l.arena, values, sizeof *l.spaces);
+    l.scan_bodies = numc__arena_allocate(l.arena, nodes, sizeof(numc_ir *));
+    exec->places = numc__arena_allocate(l.arena, values, sizeof *exec->places);
+    if (l.needed == NULL || l.roles == NULL || l.memory == NULL || l.output == NULL || l.loop_class == NULL ||
+        l.stage == NULL || l.unit_of == NULL || l.spaces == NULL || l.scan_bodies == NULL || exec->places == NULL)
+        return false;
+    numc__fuse(&l, exec->outputs, exec->output_count);
+    if (!l.failed)
+        numc__emit_kernels(&l);
+    bool good = !l.failed && find_place_kinds(exec, &l) && plan(exec) && build_kernels(exec);
+    for (int32_t n = 0; n < ir->node_count; n++)
+        numc__ir_free(l.scan_bodies[n]);
+    return good;
+}
+
+numc_exec *numc__exec_new(numc_context *context, numc_ir *ir, const int32_t *external, int32_t external_count,
+                          const int32_t *inputs, int32_t input_count, const int32_t *outputs, int32_t output_count)
+{
+    numc_exec *exec = numc__allocate_zero(context, 1, sizeof *exec);
+    if (exec == NULL)
+        return NULL;
+    exec->context = context;
+    numc__arena_begin(&exec->arena, context);
+    exec->ir = ir;
+    exec->external_count = external_count;
+    exec->input_count = input_count;
+    exec->output_count = output_count;
+    exec->inputs = numc__arena_allocate(&exec->arena, (size_t)input_count, sizeof *exec->inputs);
+    exec->outputs = numc__arena_allocate(&exec->arena, (size_t)output_count, sizeof *exec->outputs);
+    if (exec->inputs == NULL || exec->outputs == NULL) {
+        numc__exec_free(exec);
+        return NULL;
+    }
+    if (input_count > 0)
+        memcpy(exec->inputs, inputs, (size_t)input_count * sizeof *inputs);
+    if (output_count > 0)
+        memcpy(exec->outputs, outputs, (size_t)output_count * sizeof *outputs);
+    if (!lower(exec, external)) {
+        numc__exec_free(exec);
+        return NULL;
+    }
+    return exec;
+}
+
+numc_exec *numc__exec_body(numc_context *context, numc_graph *graph)
+{
+    numc_ir *ir = numc__ir_new(context, graph, NULL);
+    if (ir == NULL)
+        return NULL;
+    int32_t *external = numc__arena_allocate(&ir->arena, (size_t)ir->value_count, sizeof *external);
+    numc_exec *exec = NULL;
+    if (external != NULL) {
+        memset(external, -1, (size_t)ir->value_count * sizeof *external);
+        exec = numc__exec_new(context, ir, external, 0, ir->inputs, ir->input_count, ir->outputs, ir->output_count);
+    }
+    if (exec == NULL)
+        numc__ir_free(ir);
+    else
+        exec->owns_ir = true;
+    return exec;
+}
+
+void numc__exec_free(numc_exec *exec)
+{
+    if (exec == NULL)
+        return;
+    numc_core *core = exec->arena.core;
+    numc_backend_device *device = exec->device;
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        numc_step *step = &exec->steps[s];
+        if (step->kernel != NULL)
+            device->table.kernel_release(device->device, step->kernel);
+        numc__exec_free(step->bodies[0]);
+        numc__exec_free(step->bodies[1]);
+    }
+    numc__arena_free(&exec->arena);
+    if (exec->owns_ir)
+        numc__ir_free(exec->ir);
+    numc__core_free(core, exec, sizeof *exec);
+}
+
+/* ---- print -------------------------------------------------------------------------------------------------------------------------- */
+
+static void print_view(numc_text *text, const numc_exec *exec, const numc_slot_view *view)
+{
+    static const char *const kinds[] = {"nowhere", "arena", "external", "constant"};
+    const numc_place *place = &exec->places[view->value];
+    char type[256];
+    numc__type_format(type, sizeof type, view->dtype, view->rank, view->shape);
+    numc__text_add(text, " %%%d %s (%s", view->value, type, kinds[place->kind]);
+    if (place->kind == NUMC_PLACE_REGION)
+        numc__text_add(text, " +%llu)", (unsigned long long)place->offset);
+    else
+        numc__text_add(text, " %d)", place->index);
+}
+
+void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent)
+{
+    numc__text_add(text, "%*sarena %llu bytes, %d steps\n", indent, "", (unsigned long long)exec->arena_bytes, exec->step_count);
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        const numc_step *step = &exec->steps[s];
+        if (step->kind == NUMC_STEP_KERNEL) {
+            numc__text_add(text, "%*sstep %d: kernel\n", indent, "", s);
+            numc__kernel_print(text, &step->source);
+            continue;
+        }
+        numc__text_add(text, "%*sstep %d: %s", indent, "", s, numc__primitive_name(step->primitive));
+        for (int32_t k = 0; k < step->input_count; k++)
+            print_view(text, exec, &step->inputs[k]);
+        numc__text_add(text, " ->");
+        for (int32_t k = 0; k < step->output_count; k++)
+            print_view(text, exec, &step->outputs[k]);
+        numc__text_add(text, "\n");
+        for (int b = 0; b < 2; b++)
+            if (step->bodies[b] != NULL)
+                numc__exec_print(text, step->bodies[b], indent + 4);
+    }
+}

@@ -1,0 +1,85 @@
+/* exec.h - internal to src/compile: a straight list of steps made of part of an ir: fused kernels, calls of backend slots, and
+ * control flow over further lists. Immutable once built; memory is one arena per workspace plus external arrays. */
+#ifndef NUMC_COMPILE_EXEC_H
+#define NUMC_COMPILE_EXEC_H
+
+#include "compile/ir.h"
+
+/* Where a value lives. REGION: at an offset in the arena. EXTERNAL: array number `index` of the binding. CONSTANT: array
+ * number `index` of the exec. */
+typedef enum numc_place_kind {
+    NUMC_PLACE_NONE, NUMC_PLACE_REGION, NUMC_PLACE_EXTERNAL, NUMC_PLACE_CONSTANT
+} numc_place_kind;
+typedef struct numc_place {
+    numc_place_kind kind;
+    int32_t index;
+    uint64_t offset, bytes; /* REGION, in bytes */
+} numc_place;
+
+/* A strided look at a placed value. */
+typedef struct numc_slot_view {
+    int32_t value; /* ir value that is placed */
+    numc_dtype dtype;
+    int32_t rank;
+    int64_t offset;
+    int64_t *shape, *strides;
+} numc_slot_view;
+
+typedef enum numc_step_kind { NUMC_STEP_KERNEL, NUMC_STEP_SLOT, NUMC_STEP_COND, NUMC_STEP_SCAN } numc_step_kind;
+
+typedef struct numc_exec numc_exec;
+
+typedef struct numc_step {
+    numc_step_kind kind;
+    /* KERNEL: arguments but for the buffers; `buffers` says what lies in buffer b. */
+    numc_kernel_source source;
+    numc_kernel *kernel;
+    int64_t *extents, *offsets, *strides;
+    uint64_t *constants;
+    int32_t *access_values; /* per access: the value whose place it is in */
+    numc_place *buffers;    /* source.buffer_count; REGION stands for the whole arena */
+    /* SLOT, COND, SCAN */
+    int32_t primitive;
+    const numc_attributes *attributes;
+    numc_slot_view *inputs, *outputs;
+    int32_t input_count, output_count;
+    numc_exec *bodies[2]; /* COND: true, false; SCAN: body */
+} numc_step;
+
+struct numc_exec {
+    numc_context *context; /* the lane it is built on; not used afterwards */
+    numc_backend_device *device;
+    numc_ir *ir;           /* borrowed from the program, or owned (`owns_ir`: bodies) */
+    bool owns_ir;
+    numc_arena arena;
+    numc_place *places; /* per ir value */
+    numc_step *steps;
+    int32_t step_count;
+    uint64_t arena_bytes;
+    int32_t *inputs; /* values written by the caller before each run; all have regions */
+    int32_t input_count;
+    int32_t *outputs; /* values read by the caller after; all have regions */
+    int32_t output_count;
+    int32_t external_count;
+    numc_array **constants; /* buffers the steps read; kept by the ir */
+    int32_t constant_count;
+};
+
+/* ---- running (workspace.c) ---------------------------------------------------------------------------------------------- */
+typedef struct numc_exec_state numc_exec_state; /* arena, prepared launches and views of one user of an exec */
+numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals);
+void numc__exec_state_free(numc_exec_state *state);
+numc_status numc__exec_run(numc_context *context, numc_exec_state *state);
+/* The arena's memory and where a value of the exec lies in it. */
+void *numc__exec_memory(const numc_exec_state *state);
+
+/* Lowers what `outputs` need. external[v] >= 0: value v is array number external[v] of the binding. inputs: values the caller
+ * writes before each run. */
+numc_exec *numc__exec_new(numc_context *context, numc_ir *ir, const int32_t *external, int32_t external_count,
+                          const int32_t *inputs, int32_t input_count, const int32_t *outputs, int32_t output_count);
+/* The body of a scan or a branch: a graph of its own in which every input is written by the caller. */
+numc_exec *numc__exec_body(numc_context *context, numc_graph *graph);
+void numc__exec_free(numc_exec *exec);
+void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent);
+
+#endif

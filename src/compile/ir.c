@@ -1,0 +1,413 @@
+/* ir.c - builds the rewritten graph: each application is folded, simplified or shared as it is appended; dead code goes last. */
+#include "compile/ir.h"
+
+#include <string.h>
+
+struct numc_arena_block {
+    numc_arena_block *next;
+    size_t size, used;
+};
+#define NUMC_ARENA_BLOCK 16384u
+#define NUMC_ARENA_HEADER ((sizeof(numc_arena_block) + 15u) & ~(size_t)15u)
+
+void numc__arena_begin(numc_arena *arena, numc_context *context)
+{
+    *arena = (numc_arena){.context = context, .core = context->core};
+}
+
+void *numc__arena_allocate(numc_arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > (SIZE_MAX / 2) / size) {
+        numc__fail(arena->context, NUMC_MEMORY, "out of memory: %zu x %zu bytes", count, size);
+        return NULL;
+    }
+    size_t bytes = (count * size + 15u) & ~(size_t)15u;
+    if (bytes == 0)
+        bytes = 16;
+    numc_arena_block *block = arena->blocks;
+    if (block == NULL || block->size - block->used < bytes) {
+        size_t total = NUMC_ARENA_HEADER + (bytes > NUMC_ARENA_BLOCK ? bytes : NUMC_ARENA_BLOCK);
+        block = numc__allocate(arena->context, total);
+        if (block == NULL)
+            return NULL;
+        block->size = total;
+        block->used = NUMC_ARENA_HEADER;
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    void *memory = (char *)block + block->used;
+    block->used += bytes;
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+void numc__arena_free(numc_arena *arena)
+{
+    while (arena->blocks != NULL) {
+        numc_arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        numc__core_free(arena->core, block, block->size);
+    }
+}
+
+/* Grows an arena array by doubling; the old one stays in the arena. */
+static bool grow(numc_ir *ir, void **array, int32_t *capacity, int32_t count, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    int32_t larger = *capacity < 32 ? 64 : 2 * *capacity;
+    void *copy = numc__arena_allocate(&ir->arena, (size_t)larger, size);
+    if (copy == NULL) {
+        ir->failed = true;
+        return false;
+    }
+    if (count > 0)
+        memcpy(copy, *array, (size_t)count * size);
+    *array = copy;
+    *capacity = larger;
+    return true;
+}
+
+static int32_t value_append(numc_ir *ir, const numc_type *type)
+{
+    void *values = ir->values;
+    if (!grow(ir, &values, &ir->value_capacity, ir->value_count, sizeof *ir->values))
+        return -1;
+    ir->values = values;
+    ir->values[ir->value_count] = (numc_ir_value){.type = *type, .node = -1, .input = -1};
+    return ir->value_count++;
+}
+
+int32_t numc__ir_constant(numc_ir *ir, numc_array *array)
+{
+    if (array == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    int64_t *shape = numc__arena_allocate(&ir->arena, (size_t)array->rank, sizeof *shape);
+    if (shape == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    for (int32_t d = 0; d < array->rank; d++)
+        shape[d] = array->shape[d];
+    const numc_type wanted = {array->dtype, array->rank, shape};
+    for (int32_t v = 0; v < ir->value_count; v++) { /* equal numbers are one value */
+        const unsigned char *bytes = numc__ir_immediate(ir, v);
+        if (ir->values[v].constant == array ||
+            (bytes != NULL && array->content == NUMC_CONTENT_IMMEDIATE && ir->values[v].type.dtype == array->dtype &&
+             numc__type_same_shape(&ir->values[v].type, &wanted) &&
+             memcmp(bytes, array->immediate, numc_dtype_size(array->dtype)) == 0))
+            return v;
+    }
+    int32_t id = value_append(ir, &wanted);
+    if (id >= 0) {
+        ir->values[id].constant = numc_keep(array);
+        ir->values[id].data = true;
+    }
+    return id;
+}
+
+const unsigned char *numc__ir_immediate(const numc_ir *ir, int32_t value)
+{
+    const numc_array *constant = ir->values[value].constant;
+    return constant != NULL && constant->content == NUMC_CONTENT_IMMEDIATE ? constant->immediate : NULL;
+}
+
+/* Backend slots and control flow read memory: a number without memory is written out for them first. */
+static bool reads_memory(int32_t primitive, int32_t input)
+{
+    if (primitive == NUMC_PRIMITIVE_GATHER)
+        return input == 0;
+    return primitive == NUMC_PRIMITIVE_SCATTER || (primitive >= NUMC_PRIMITIVE_CUMULATIVE_SUM &&
+                                                   primitive != NUMC_PRIMITIVE_STOP_GRADIENT);
+}
+
+static int32_t written_out(numc_ir *ir, int32_t value)
+{
+    numc_attributes *convert = numc__arena_allocate(&ir->arena, 1, sizeof *convert);
+    if (convert == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    convert->dtype = ir->values[value].type.dtype;
+    return numc__ir_append(ir, NUMC_SCALAR_CONVERT, &value, 1, convert);
+}
+
+int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                        const numc_attributes *attributes)
+{
+    enum { OUTPUT_LIMIT = 256 };
+    if (ir->failed)
+        return -1;
+    for (int32_t k = 0; k < input_count; k++) {
+        if (!reads_memory(primitive, k) || numc__ir_immediate(ir, inputs[k]) == NULL)
+            continue;
+        int32_t *copies = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *copies);
+        if (copies == NULL) {
+            ir->failed = true;
+            return -1;
+        }
+        for (int32_t j = 0; j < input_count; j++)
+            copies[j] = reads_memory(primitive, j) && numc__ir_immediate(ir, inputs[j]) != NULL ? written_out(ir, inputs[j])
+                                                                                               : inputs[j];
+        return ir->failed ? -1 : numc__ir_append(ir, primitive, copies, input_count, attributes);
+    }
+    void *nodes = ir->nodes;
+    if (!grow(ir, &nodes, &ir->node_capacity, ir->node_count, sizeof *ir->nodes))
+        return -1;
+    ir->nodes = nodes;
+    numc_ir_node node = {.primitive = primitive, .input_count = input_count, .attributes = attributes,
+                         .first_output = ir->value_count};
+    node.inputs = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *node.inputs);
+    numc_type *input_types = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *input_types);
+    numc_type *types = numc__arena_allocate(&ir->arena, OUTPUT_LIMIT, sizeof *types);
+    int64_t(*shapes)[NUMC_RANK_LIMIT] = numc__allocate(ir->context, OUTPUT_LIMIT * sizeof *shapes);
+    if (node.inputs == NULL || input_types == NULL || types == NULL || shapes == NULL)
+        goto fail;
+    bool data = true;
+    for (int32_t k = 0; k < input_count; k++) {
+        node.inputs[k] = inputs[k];
+        input_types[k] = ir->values[inputs[k]].type;
+        data = data && ir->values[inputs[k]].data;
+    }
+    if (numc__primitive_infer(ir->context, primitive, input_types, input_count, attributes, types, shapes,
+                              OUTPUT_LIMIT, &node.output_count) != NUMC_OK)
+        goto fail;
+    for (int32_t k = 0; k < node.output_count; k++) {
+        int64_t *shape = numc__arena_allocate(&ir->arena, (size_t)types[k].rank, sizeof *shape);
+        if (shape == NULL)
+            goto fail;
+        memcpy(shape, types[k].shape, (size_t)types[k].rank * sizeof *shape);
+        types[k].shape = shape;
+        int32_t id = value_append(ir, &types[k]);
+        if (id < 0)
+            goto fail;
+        ir->values[id].node = ir->node_count;
+        ir->values[id].data = data;
+    }
+    numc__free(ir->context, shapes, OUTPUT_LIMIT * sizeof *shapes);
+    ir->nodes[ir->node_count++] = node;
+    return node.first_output;
+fail:
+    numc__free(ir->context, shapes, OUTPUT_LIMIT * sizeof *shapes);
+    ir->failed = true;
+    return -1;
+}
+
+/* ---- fold: an application to constants is run once, here, unless its result is bigger than what it came from ------------- */
+
+static uint64_t constant_bytes(const numc_ir *ir, int32_t value)
+{
+    const numc_array *constant = ir->values[value].constant;
+    if (constant->content == NUMC_CONTENT_IMMEDIATE)
+        return numc_dtype_size(constant->dtype);
+    return (uint64_t)constant->size * numc_dtype_size(constant->dtype);
+}
+
+static int32_t fold(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                    const numc_attributes *attributes, const numc_type *type)
+{
+    enum { FOLD_INPUTS = 8 };
+    if (input_count == 0 || input_count > FOLD_INPUTS || primitive == NUMC_PRIMITIVE_COND ||
+        primitive == NUMC_PRIMITIVE_SCAN || primitive == NUMC_PRIMITIVE_LU || primitive == NUMC_PRIMITIVE_SORT)
+        return -1;
+    uint64_t bytes = 0;
+    const numc_array *arrays[FOLD_INPUTS];
+    bool immediate = true;
+    for (int32_t k = 0; k < input_count; k++) {
+        if (ir->values[inputs[k]].constant == NULL)
+            return -1;
+        arrays[k] = ir->values[inputs[k]].constant;
+        immediate = immediate && arrays[k]->content == NUMC_CONTENT_IMMEDIATE;
+        bytes += constant_bytes(ir, inputs[k]);
+    }
+    uint64_t result = (uint64_t)numc__type_size(type) * numc_dtype_size(type->dtype);
+    bool splat = immediate && (numc__primitive_is_scalar(primitive) || primitive == NUMC_PRIMITIVE_BROADCAST ||
+                               primitive == NUMC_PRIMITIVE_RESHAPE);
+    if (!splat && result > bytes && result > 64)
+        return -1;
+    int32_t id = -1;
+    if (numc_scope_begin(ir->context) != NUMC_OK) {
+        ir->failed = true;
+        return -1;
+    }
+    numc_array *value = numc__bind1(ir->context, primitive, arrays, input_count, attributes);
+    if (value == NULL)
+        ir->failed = true;
+    else
+        id = numc__ir_constant(ir, value);
+    numc_scope_end(ir->context);
+    return id;
+}
+
+/* ---- common subexpressions ---------------------------------------------------------------------------------------------------- */
+
+static int32_t find_common(const numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                           const numc_attributes *attributes)
+{
+    /* Backwards over the nodes: programs have hundreds of nodes, and the last user of an operand bounds the search. */
+    int32_t newest = -1;
+    for (int32_t k = 0; k < input_count; k++)
+        if (inputs[k] > newest)
+            newest = inputs[k];
+    for (int32_t n = ir->node_count - 1; n >= 0; n--) {
+        const numc_ir_node *node = &ir->nodes[n];
+        if (node->first_output <= newest)
+            break;
+        if (node->primitive == primitive && node->input_count == input_count &&
+            memcmp(node->inputs, inputs, (size_t)input_count * sizeof *inputs) == 0 &&
+            numc__attributes_equal(node->attributes, attributes))
+            return node->first_output;
+    }
+    return -1;
+}
+
+int32_t numc__ir_emit(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                      const numc_attributes *attributes)
+{
+    if (ir->failed)
+        return -1;
+    for (int32_t k = 0; k < input_count; k++)
+        if (inputs[k] < 0)
+            return -1;
+    static const numc_attributes none = {0};
+    if (attributes == NULL)
+        attributes = &none;
+    if (primitive != NUMC_PRIMITIVE_COND && primitive != NUMC_PRIMITIVE_SCAN &&
+        primitive != NUMC_PRIMITIVE_LU && primitive != NUMC_PRIMITIVE_SORT && input_count <= 8) {
+        numc_type types[8], type;
+        int64_t shape[1][NUMC_RANK_LIMIT];
+        int32_t count = 0;
+        for (int32_t k = 0; k < input_count; k++)
+            types[k] = ir->values[inputs[k]].type;
+        if (numc__primitive_infer(ir->context, primitive, types, input_count, attributes, &type, shape, 1,
+                                  &count) != NUMC_OK) {
+            ir->failed = true;
+            return -1;
+        }
+        int32_t id = fold(ir, primitive, inputs, input_count, attributes, &type);
+        if (id < 0 && !ir->failed)
+            id = numc__simplify(ir, primitive, inputs, input_count, attributes, &type);
+        if (id >= 0 || ir->failed)
+            return ir->failed ? -1 : id;
+    }
+    int32_t common = find_common(ir, primitive, inputs, input_count, attributes);
+    return common >= 0 ? common : numc__ir_append(ir, primitive, inputs, input_count, attributes);
+}
+
+/* ---- dead code: nodes none of whose outputs is reached from the ir's outputs --------------------------------------------- */
+
+static void remove_dead(numc_ir *ir)
+{
+    bool *live = numc__arena_allocate(&ir->arena, (size_t)ir->value_count, sizeof *live);
+    if (live == NULL) {
+        ir->failed = true;
+        return;
+    }
+    for (int32_t k = 0; k < ir->output_count; k++)
+        live[ir->outputs[k]] = true;
+    for (int32_t n = ir->node_count - 1; n >= 0; n--) {
+        numc_ir_node *node = &ir->nodes[n];
+        bool used = false;
+        for (int32_t k = 0; k < node->output_count; k++)
+            used = used || live[node->first_output + k];
+        if (!used) {
+            node->primitive = NUMC_PRIMITIVE_NONE;
+            continue;
+        }
+        for (int32_t k = 0; k < node->input_count; k++)
+            live[node->inputs[k]] = true;
+    }
+    int32_t kept = 0;
+    for (int32_t n = 0; n < ir->node_count; n++) {
+        if (ir->nodes[n].primitive == NUMC_PRIMITIVE_NONE)
+            continue;
+        ir->nodes[kept] = ir->nodes[n];
+        for (int32_t k = 0; k < ir->nodes[kept].output_count; k++)
+            ir->values[ir->nodes[kept].first_output + k].node = kept;
+        kept++;
+    }
+    ir->node_count = kept;
+}
+
+static bool build(numc_ir *ir, const bool *data)
+{
+    const numc_graph *graph = ir->graph;
+    int32_t *map = numc__arena_allocate(&ir->arena, (size_t)graph->value_count, sizeof *map);
+    ir->inputs = numc__arena_allocate(&ir->arena, (size_t)graph->input_count, sizeof *ir->inputs);
+    ir->outputs = numc__arena_allocate(&ir->arena, (size_t)graph->output_count, sizeof *ir->outputs);
+    if (map == NULL || ir->inputs == NULL || ir->outputs == NULL)
+        return false;
+    ir->input_count = graph->input_count;
+    ir->output_count = graph->output_count;
+    for (int32_t v = 0; v < graph->value_count; v++)
+        map[v] = -1;
+    for (int32_t v = 0; v < graph->input_count; v++) {
+        map[v] = value_append(ir, &graph->values[v].type);
+        if (map[v] < 0)
+            return false;
+        ir->values[map[v]].input = v;
+        ir->values[map[v]].data = data != NULL && data[v];
+        ir->inputs[v] = map[v];
+    }
+    for (int32_t v = graph->input_count; v < graph->value_count; v++)
+        if (graph->values[v].constant != NULL && (map[v] = numc__ir_constant(ir, graph->values[v].constant)) < 0)
+            return false;
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_node *node = &graph->nodes[n];
+        int32_t small[16];
+        int32_t *inputs = node->input_count <= 16
+                              ? small
+                              : numc__arena_allocate(&ir->arena, (size_t)node->input_count, sizeof *inputs);
+        if (inputs == NULL)
+            return false;
+        for (int32_t k = 0; k < node->input_count; k++)
+            inputs[k] = map[node->inputs[k]];
+        int32_t first = numc__ir_emit(ir, node->primitive, inputs, node->input_count, &node->attributes);
+        if (first < 0)
+            return false;
+        for (int32_t k = 0; k < node->output_count; k++)
+            map[node->first_output + k] = first + k;
+    }
+    /* An output of its own for each result that is not computed here, or is asked for twice: later steps may then write it. */
+    for (int32_t k = 0; k < graph->output_count; k++) {
+        int32_t v = map[graph->outputs[k]];
+        bool own = ir->values[v].node >= 0;
+        for (int32_t j = 0; j < k; j++)
+            own = own && ir->outputs[j] != v;
+        if (!own && (v = written_out(ir, v)) < 0)
+            return false;
+        ir->outputs[k] = v;
+    }
+    remove_dead(ir);
+    return !ir->failed;
+}
+
+numc_ir *numc__ir_new(numc_context *context, numc_graph *graph, const bool *data)
+{
+    numc_ir *ir = numc__allocate_zero(context, 1, sizeof *ir);
+    if (ir == NULL)
+        return NULL;
+    ir->context = context;
+    numc__arena_begin(&ir->arena, context);
+    ir->graph = numc__graph_keep(graph);
+    if (!build(ir, data)) {
+        numc__ir_free(ir);
+        return NULL;
+    }
+    return ir;
+}
+
+void numc__ir_free(numc_ir *ir)
+{
+    if (ir == NULL)
+        return;
+    numc_core *core = ir->arena.core;
+    for (int32_t v = 0; v < ir->value_count; v++)
+        if (ir->values[v].constant != NULL)
+            numc_release(ir->values[v].constant);
+    numc__graph_release((numc_graph *)(uintptr_t)ir->graph);
+    numc__arena_free(&ir->arena);
+    numc__core_free(core, ir, sizeof *ir);
+}

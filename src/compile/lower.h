@@ -1,0 +1,103 @@
+/* lower.h - internal to src/compile: what fusion decides (fuse.c) and emission writes down (lower.c).
+ *
+ * Vocabulary. The space of a value is its shape without the axes of size one. Two values of equal space joined by reshapes and
+ * broadcasts that only add or drop such axes are the same registers: `root` follows them. A nest is a set of loops over one
+ * space: elementwise applications, stores, full reductions, and at most one set of partially reduced axes. A unit is what is
+ * scheduled: a nest, a scalar scan, or a backend slot. */
+#ifndef NUMC_COMPILE_LOWER_H
+#define NUMC_COMPILE_LOWER_H
+
+#include "compile/exec.h"
+
+typedef enum numc_role {
+    NUMC_ROLE_NONE,    /* not needed */
+    NUMC_ROLE_GIVEN,   /* input, external, constant */
+    NUMC_ROLE_VIEW,    /* a look at another value: broadcast, reshape, permute, slice, flip, iota (a look at 0, 1, 2, ...) */
+    NUMC_ROLE_SCALAR,  /* elementwise, and gather (a load by index) */
+    NUMC_ROLE_REDUCE,
+    NUMC_ROLE_ASSEMBLE, /* concat, pad: written piece by piece */
+    NUMC_ROLE_SCAN,    /* a scan whose body is scalar code: one sequential loop */
+    NUMC_ROLE_SLOT     /* everything else */
+} numc_role;
+
+#define NUMC_FLAT 0 /* loop class without partial reduction; others are 1 + index into `classes` */
+
+typedef struct numc_space {
+    int32_t rank;
+    const int64_t *extents;
+} numc_space;
+
+typedef struct numc_reduce_class {
+    numc_space space;
+    bool reduced[NUMC_RANK_LIMIT]; /* of the space's axes */
+} numc_reduce_class;
+
+typedef struct numc_view_of {
+    int32_t base; /* a placed value, a scalar, or an iota (then the "element" is its index) */
+    int64_t offset;
+    int64_t strides[NUMC_RANK_LIMIT]; /* per axis of the looking value's full shape */
+} numc_view_of;
+
+typedef enum numc_unit_kind { NUMC_UNIT_NEST, NUMC_UNIT_SCAN, NUMC_UNIT_SLOT } numc_unit_kind;
+
+/* A statement of a nest: apply (node), copy a view value into its own place, or copy/fill a piece of an assembled value. */
+typedef enum numc_statement_kind { NUMC_STATEMENT_APPLY, NUMC_STATEMENT_COPY, NUMC_STATEMENT_PIECE, NUMC_STATEMENT_FILL } numc_statement_kind;
+typedef struct numc_statement {
+    numc_statement_kind kind;
+    int32_t node;  /* APPLY; PIECE and FILL: the assembling node */
+    int32_t value; /* what is computed, copied or filled from */
+    int64_t offset;   /* PIECE: where in the target, elements */
+    int64_t *strides; /* PIECE: per axis of value's full shape */
+} numc_statement;
+
+typedef struct numc_unit {
+    numc_unit_kind kind;
+    numc_space space;
+    int32_t loop_class, stage;
+    numc_statement *statements;
+    int32_t statement_count, statement_capacity;
+    int32_t node; /* SCAN, SLOT */
+    int32_t kernel; /* number of the kernel it went into, or -1 */
+    bool done;
+} numc_unit;
+
+typedef struct numc_lowering {
+    numc_context *context;
+    numc_exec *exec;
+    numc_ir *ir;
+    numc_arena *arena; /* the exec's: all here lives as long */
+    bool one_kernel;   /* the device takes several nests per kernel (level 2) */
+    bool sequential;   /* level 3 */
+    const int32_t *external;
+    bool *needed;      /* per node */
+    numc_role *roles;  /* per value */
+    bool *memory;      /* per value: has a place */
+    bool *output;      /* per value */
+    int32_t *loop_class; /* per value; -1 unset */
+    int32_t *stage;    /* per value: where it is ready */
+    int32_t *unit_of;  /* per value: the unit that makes it ready last, or -1 */
+    numc_space *spaces; /* per value */
+    numc_reduce_class *classes;
+    int32_t class_count, class_capacity;
+    numc_unit *units;
+    int32_t unit_count, unit_capacity;
+    int32_t *order; /* units as scheduled */
+    numc_ir **scan_bodies; /* per node: rewritten body of a scalar scan, or NULL */
+    bool failed;
+} numc_lowering;
+
+int32_t numc__lower_root(const numc_lowering *l, int32_t value);
+/* How `value` is seen as a strided look at its base; marks as placed what has to be (before staging only). */
+void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view);
+bool numc__lower_is_scalar(const numc_lowering *l, int32_t value); /* one element */
+void numc__fuse(numc_lowering *l, const int32_t *outputs, int32_t output_count); /* roles, places, stages, units, order */
+void numc__emit_kernels(numc_lowering *l); /* steps of the exec */
+static inline const numc_ir_node *numc__lower_node(const numc_lowering *l, int32_t value)
+{
+    int32_t n = l->ir->values[value].node;
+    return n >= 0 && l->needed[n] ? &l->ir->nodes[n] : NULL;
+}
+/* Whether a scan's body is scalar code that fits a sequential loop. */
+bool numc__scan_is_scalar(const numc_ir *body, const numc_attributes *attributes);
+
+#endif

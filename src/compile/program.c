@@ -1,0 +1,401 @@
+/* program.c - programs, bindings and workspaces: what depends on data alone runs once per binding, the rest on every call. */
+#include "compile/program.h"
+
+#include <string.h>
+
+#include "compile/exec.h"
+
+struct numc_program {
+    numc_core *core;
+    _Atomic int64_t references;
+    numc_ir *ir;
+    bool call; /* made for numc__program_call */
+    int32_t *data_inputs, data_count;       /* positions among the graph's inputs */
+    int32_t *free_inputs, free_count;
+    int32_t *frontier, frontier_count;      /* ir values the prologue hands to the body */
+    numc_exec *prologue, *body;
+    numc_arena arena;
+};
+
+struct numc_binding {
+    numc_program *program;
+    _Atomic int64_t references;
+    numc_array **externals; /* data, then the frontier */
+    int32_t external_count;
+};
+
+struct numc_workspace {
+    numc_binding *binding;
+    numc_exec_state *state;
+};
+
+/* ---- the split ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_cheap(int32_t primitive)
+{
+    return primitive == NUMC_PRIMITIVE_BROADCAST || primitive == NUMC_PRIMITIVE_RESHAPE || primitive == NUMC_PRIMITIVE_PERMUTE ||
+           primitive == NUMC_PRIMITIVE_SLICE || primitive == NUMC_PRIMITIVE_FLIP || primitive == NUMC_PRIMITIVE_IOTA;
+}
+
+/* Marks what the body needs: values computed from data alone become the frontier, but for looks at other values, which cost
+ * nothing to repeat, and the program's outputs. */
+static bool split(numc_program *program)
+{
+    numc_ir *ir = program->ir;
+    bool *needed = numc__arena_allocate(&program->arena, (size_t)ir->value_count, sizeof *needed);
+    program->frontier = numc__arena_allocate(&program->arena, (size_t)ir->value_count, sizeof *program->frontier);
+    if (needed == NULL || program->frontier == NULL)
+        return false;
+    for (int32_t k = 0; k < ir->output_count; k++)
+        needed[ir->outputs[k]] = true;
+    for (int32_t n = ir->node_count - 1; n >= 0; n--) {
+        const numc_ir_node *node = &ir->nodes[n];
+        bool used = false, output = false;
+        for (int32_t k = 0; k < node->output_count; k++) {
+            used = used || needed[node->first_output + k];
+            for (int32_t j = 0; j < ir->output_count; j++)
+                output = output || ir->outputs[j] == node->first_output + k;
+        }
+        if (!used)
+            continue;
+        bool data = ir->values[node->first_output].data;
+        bool written = node->primitive == NUMC_SCALAR_CONVERT && ir->values[node->inputs[0]].constant != NULL;
+        if (data && !output && !is_cheap(node->primitive) && node->input_count > 0 && !written) {
+            for (int32_t k = 0; k < node->output_count; k++)
+                if (needed[node->first_output + k])
+                    program->frontier[program->frontier_count++] = node->first_output + k;
+            continue;
+        }
+        for (int32_t k = 0; k < node->input_count; k++)
+            needed[node->inputs[k]] = true;
+    }
+    return true;
+}
+
+static bool build(numc_program *program, numc_context *context, const bool *data)
+{
+    numc_ir *ir = program->ir;
+    int32_t *external = numc__arena_allocate(&program->arena, (size_t)ir->value_count, sizeof *external);
+    int32_t *free_values = numc__arena_allocate(&program->arena, (size_t)ir->input_count, sizeof *free_values);
+    program->data_inputs = numc__arena_allocate(&program->arena, (size_t)ir->input_count, sizeof *program->data_inputs);
+    program->free_inputs = numc__arena_allocate(&program->arena, (size_t)ir->input_count, sizeof *program->free_inputs);
+    if (external == NULL || free_values == NULL || program->data_inputs == NULL || program->free_inputs == NULL)
+        return false;
+    memset(external, -1, (size_t)ir->value_count * sizeof *external);
+    for (int32_t k = 0; k < ir->input_count; k++) {
+        if (program->call || (data != NULL && data[k])) {
+            external[ir->inputs[k]] = program->data_count;
+            program->data_inputs[program->data_count++] = k;
+        } else {
+            free_values[program->free_count] = ir->inputs[k];
+            program->free_inputs[program->free_count++] = k;
+        }
+    }
+    if (!program->call) {
+        if (!split(program))
+            return false;
+        if (program->frontier_count > 0) {
+            program->prologue = numc__exec_new(context, ir, external, program->data_count, NULL, 0, program->frontier,
+                                               program->frontier_count);
+            if (program->prologue == NULL)
+                return false;
+        }
+        for (int32_t k = 0; k < program->frontier_count; k++)
+            external[program->frontier[k]] = program->data_count + k;
+    }
+    program->body = numc__exec_new(context, ir, external, program->data_count + program->frontier_count, free_values,
+                                   program->free_count, ir->outputs, ir->output_count);
+    return program->body != NULL;
+}
+
+numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options)
+{
+    if (context == NULL || graph == NULL || context->status != NUMC_OK)
+        return NULL;
+    numc_program *program = numc__allocate_zero(context, 1, sizeof *program);
+    if (program == NULL)
+        return NULL;
+    program->core = context->core;
+    program->references = 1;
+    program->call = options == NULL;
+    numc__arena_begin(&program->arena, context);
+    const bool *data = options != NULL ? options->data : NULL;
+    program->ir = numc__ir_new(context, graph, data);
+    if (program->ir == NULL || !build(program, context, data)) {
+        numc__program_release(program);
+        return NULL;
+    }
+    return program;
+}
+
+void numc__program_release(numc_program *program)
+{
+    if (program == NULL || atomic_fetch_sub(&program->references, 1) != 1)
+        return;
+    numc__exec_free(program->prologue);
+    numc__exec_free(program->body);
+    numc__ir_free(program->ir);
+    numc__arena_free(&program->arena);
+    numc__core_free(program->core, program, sizeof *program);
+}
+
+/* ---- bindings ------------------------------------------------------------------------------------------------------------------------ */
+
+static numc_status check_input(numc_context *context, const numc_program *program, int32_t input, const numc_array *array)
+{
+    if (array == NULL)
+        return numc__fail(context, NUMC_INVALID_ARGUMENT, "program: input %d is NULL", input);
+    const numc_type *type = &program->ir->values[program->ir->inputs[input]].type;
+    if (array->live != NUMC_ARRAY_LIVE)
+        return numc__fail(context, NUMC_DEAD_ARRAY, "program: input %d died with its scope", input);
+    if (array->content == NUMC_CONTENT_TRACED)
+        return numc__fail(context, NUMC_TRACE, "program: input %d is traced", input);
+    if (array->dtype != type->dtype || !numc__type_same_shape(type, &(numc_type){array->dtype, array->rank, array->shape})) {
+        char is[128], wanted[128];
+        numc__type_format(is, sizeof is, array->dtype, array->rank, array->shape);
+        numc__type_format(wanted, sizeof wanted, type->dtype, type->rank, type->shape);
+        return numc__fail(context, NUMC_SHAPE, "program: input %d is %s, it was traced as %s", input, is, wanted);
+    }
+    return NUMC_OK;
+}
+
+static void *place_memory(const numc_exec_state *state, const numc_exec *exec, int32_t value, uint64_t *offset)
+{
+    *offset = exec->places[value].offset;
+    return numc__exec_memory(state);
+}
+
+/* A new array with the value of an exec's output. */
+static numc_array *copy_output(numc_context *context, const numc_exec *exec, const numc_exec_state *state, int32_t value)
+{
+    const numc_type *type = &exec->ir->values[value].type;
+    numc_array *array = numc__array_new_buffer(context, type->dtype, type->rank, type->shape);
+    if (array == NULL)
+        return NULL;
+    uint64_t offset, bytes = exec->places[value].bytes;
+    void *memory = place_memory(state, exec, value, &offset);
+    if (bytes > 0) {
+        int32_t status = exec->device->table.memory_copy(exec->device->device, array->buffer->memory,
+                                                         (uint64_t)array->offset * numc_dtype_size(type->dtype), memory, offset,
+                                                         bytes);
+        if (numc__device_check(context, status, "copy") != NUMC_OK)
+            return NULL;
+    }
+    return array;
+}
+
+static numc_status bind(numc_context *context, numc_binding *binding, const numc_array *const *data)
+{
+    numc_program *program = binding->program;
+    for (int32_t k = 0; k < program->data_count; k++) {
+        NUMC_TRY(check_input(context, program, program->data_inputs[k], data[k]));
+        binding->externals[k] = numc_keep(numc__array_contiguous(context, data[k]));
+        if (binding->externals[k] == NULL)
+            return context->status;
+    }
+    if (program->prologue == NULL)
+        return NUMC_OK;
+    numc_exec_state *state = numc__exec_state_new(context, program->prologue, binding->externals);
+    if (state == NULL)
+        return context->status;
+    numc_status status = numc__exec_run(context, state);
+    for (int32_t k = 0; status == NUMC_OK && k < program->frontier_count; k++) {
+        numc_array *value = numc_keep(copy_output(context, program->prologue, state, program->frontier[k]));
+        binding->externals[program->data_count + k] = value;
+        if (value == NULL)
+            status = context->status;
+    }
+    numc__exec_state_free(state);
+    return status;
+}
+
+numc_binding *numc__binding_new(numc_context *context, numc_program *program, const numc_array *const *data, int32_t data_count)
+{
+    if (context == NULL || program == NULL || context->status != NUMC_OK)
+        return NULL;
+    if (data_count != program->data_count) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "program: %d data arrays are bound, it has %d", data_count, program->data_count);
+        return NULL;
+    }
+    numc_binding *binding = numc__allocate_zero(context, 1, sizeof *binding);
+    if (binding == NULL)
+        return NULL;
+    binding->references = 1;
+    binding->program = program;
+    atomic_fetch_add(&program->references, 1);
+    binding->external_count = program->data_count + program->frontier_count;
+    binding->externals = numc__allocate_zero(context, (size_t)binding->external_count, sizeof(numc_array *));
+    if (binding->externals == NULL || numc_scope_begin(context) != NUMC_OK) {
+        numc__binding_release(binding);
+        return NULL;
+    }
+    numc_status status = bind(context, binding, data);
+    numc_scope_end(context);
+    if (status != NUMC_OK) {
+        numc__binding_release(binding);
+        return NULL;
+    }
+    return binding;
+}
+
+numc_binding *numc__binding_keep(numc_binding *binding)
+{
+    atomic_fetch_add(&binding->references, 1);
+    return binding;
+}
+
+void numc__binding_release(numc_binding *binding)
+{
+    if (binding == NULL || atomic_fetch_sub(&binding->references, 1) != 1)
+        return;
+    numc_core *core = binding->program->core;
+    if (binding->externals != NULL) {
+        for (int32_t k = 0; k < binding->external_count; k++)
+            numc_release(binding->externals[k]);
+        numc__core_free(core, binding->externals, (size_t)binding->external_count * sizeof(numc_array *));
+    }
+    numc__program_release(binding->program);
+    numc__core_free(core, binding, sizeof *binding);
+}
+
+/* ---- workspaces ---------------------------------------------------------------------------------------------------------------------- */
+
+numc_workspace *numc__workspace_new(numc_context *context, numc_binding *binding)
+{
+    if (context == NULL || binding == NULL || context->status != NUMC_OK)
+        return NULL;
+    numc_workspace *workspace = numc__allocate_zero(context, 1, sizeof *workspace);
+    if (workspace == NULL)
+        return NULL;
+    workspace->binding = numc__binding_keep(binding);
+    workspace->state = numc__exec_state_new(context, binding->program->body, binding->externals);
+    if (workspace->state == NULL) {
+        numc__workspace_free(workspace);
+        return NULL;
+    }
+    return workspace;
+}
+
+void numc__workspace_free(numc_workspace *workspace)
+{
+    if (workspace == NULL)
+        return;
+    numc_core *core = workspace->binding->program->core;
+    numc__exec_state_free(workspace->state);
+    numc__binding_release(workspace->binding);
+    numc__core_free(core, workspace, sizeof *workspace);
+}
+
+static void *shared_memory(const numc_workspace *workspace, int32_t value)
+{
+    const numc_exec *exec = workspace->binding->program->body;
+    uint64_t offset;
+    char *memory = place_memory(workspace->state, exec, value, &offset);
+    return exec->device->info.unified != 0 ? memory + offset : NULL;
+}
+
+void *numc__workspace_input(const numc_workspace *workspace, int32_t input)
+{
+    return shared_memory(workspace, workspace->binding->program->body->inputs[input]);
+}
+
+void *numc__workspace_output(const numc_workspace *workspace, int32_t output)
+{
+    return shared_memory(workspace, workspace->binding->program->body->outputs[output]);
+}
+
+numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs)
+{
+    const numc_exec *exec = workspace->binding->program->body;
+    const numc_backend *table = &exec->device->table;
+    numc_device *device = exec->device->device;
+    char *memory = numc__exec_memory(workspace->state);
+    bool shared = exec->device->info.unified != 0;
+    for (int32_t k = 0; inputs != NULL && k < exec->input_count; k++) {
+        const numc_place *place = &exec->places[exec->inputs[k]];
+        if (inputs[k] == NULL || place->bytes == 0)
+            continue;
+        if (shared)
+            memcpy(memory + place->offset, inputs[k], place->bytes);
+        else
+            NUMC_TRY(numc__device_check(context, table->memory_upload(device, memory, place->offset, inputs[k], place->bytes),
+                                        "upload"));
+    }
+    NUMC_TRY(numc__exec_run(context, workspace->state));
+    if (!shared)
+        NUMC_TRY(numc__device_check(context, table->synchronize(device), "synchronize"));
+    for (int32_t k = 0; outputs != NULL && k < exec->output_count; k++) {
+        const numc_place *place = &exec->places[exec->outputs[k]];
+        if (outputs[k] == NULL || place->bytes == 0)
+            continue;
+        if (shared)
+            memcpy(outputs[k], memory + place->offset, place->bytes);
+        else
+            NUMC_TRY(numc__device_check(context, table->memory_download(device, memory, place->offset, outputs[k], place->bytes),
+                                        "download"));
+    }
+    return NUMC_OK;
+}
+
+/* ---- one call on arrays -------------------------------------------------------------------------------------------------------------- */
+
+static numc_status call(numc_context *context, numc_program *program, const numc_array *const *inputs, numc_array **arrays,
+                        numc_array **outputs)
+{
+    const numc_exec *exec = program->body;
+    for (int32_t k = 0; k < program->data_count; k++) {
+        NUMC_TRY(check_input(context, program, k, inputs[k]));
+        arrays[k] = numc__array_contiguous(context, inputs[k]);
+        if (arrays[k] == NULL)
+            return context->status;
+    }
+    numc_exec_state *state = numc__exec_state_new(context, exec, arrays);
+    if (state == NULL)
+        return context->status;
+    numc_status status = numc__exec_run(context, state);
+    for (int32_t k = 0; status == NUMC_OK && k < exec->output_count; k++) {
+        outputs[k] = copy_output(context, exec, state, exec->outputs[k]);
+        if (outputs[k] == NULL)
+            status = context->status;
+    }
+    numc__exec_state_free(state);
+    return status;
+}
+
+numc_status numc__program_call(numc_context *context, numc_program *program, const numc_array *const *inputs,
+                               int32_t input_count, numc_array **outputs, int32_t output_count)
+{
+    for (int32_t k = 0; k < output_count; k++)
+        outputs[k] = NULL;
+    NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, program->call && input_count == program->data_count && output_count == program->body->output_count,
+                 NUMC_INVALID_ARGUMENT, "program: called with %d inputs and %d outputs, it has %d and %d", input_count,
+                 output_count, program->data_count, program->body->output_count);
+    numc_array **arrays = numc__allocate_zero(context, (size_t)input_count, sizeof *arrays);
+    if (arrays == NULL)
+        return context->status;
+    numc_status status = call(context, program, inputs, arrays, outputs);
+    for (int32_t k = 0; status != NUMC_OK && k < output_count; k++)
+        outputs[k] = NULL;
+    numc__free(context, arrays, (size_t)input_count * sizeof *arrays);
+    return status;
+}
+
+/* ---- facts ------------------------------------------------------------------------------------------------------------------------------ */
+
+void numc__program_print(numc_text *text, const numc_program *program)
+{
+    numc__text_add(text, "program: %d inputs, %d of them data, %d values from the prologue, %d outputs\n",
+                   program->ir->input_count, program->data_count, program->frontier_count, program->ir->output_count);
+    if (program->prologue != NULL) {
+        numc__text_add(text, "prologue\n");
+        numc__exec_print(text, program->prologue, 2);
+    }
+    numc__text_add(text, "body\n");
+    numc__exec_print(text, program->body, 2);
+}
+
+uint64_t numc__program_bytes(const numc_program *program)
+{
+    return program->body->arena_bytes;
+}

@@ -1,0 +1,251 @@
+/* simplify.c - algebra on single applications: what can be replaced by an operand, a constant, or a cheaper application. */
+#include "compile/ir.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The operand's value as a double when it is an immediate real float or integer. */
+static bool immediate_number(const numc_ir *ir, int32_t value, double *number)
+{
+    const unsigned char *bytes = numc__ir_immediate(ir, value);
+    if (bytes == NULL || (numc_dtype_kind(ir->values[value].type.dtype) & NUMC_KIND_COMPLEX) != 0)
+        return false;
+    numc__value_convert(NUMC_FLOAT64, number, ir->values[value].type.dtype, bytes);
+    return true;
+}
+
+static bool is_number(const numc_ir *ir, int32_t value, double number)
+{
+    double x;
+    return immediate_number(ir, value, &x) && x == number && signbit(x) == signbit(number);
+}
+
+static const numc_ir_node *made_by(const numc_ir *ir, int32_t value, int32_t primitive)
+{
+    int32_t n = ir->values[value].node;
+    return n >= 0 && ir->nodes[n].primitive == primitive ? &ir->nodes[n] : NULL;
+}
+
+static bool is_float(const numc_type *type)
+{
+    return numc_dtype_kind(type->dtype) == NUMC_KIND_REAL;
+}
+
+static int32_t emit1(numc_ir *ir, int32_t primitive, int32_t input)
+{
+    return numc__ir_emit(ir, primitive, &input, 1, NULL);
+}
+
+static int32_t emit2(numc_ir *ir, int32_t primitive, int32_t a, int32_t b)
+{
+    int32_t inputs[2] = {a, b};
+    return numc__ir_emit(ir, primitive, inputs, 2, NULL);
+}
+
+static int32_t splat(numc_ir *ir, const numc_type *like, double number)
+{
+    unsigned char bytes[16] = {0};
+    numc__value_convert(like->dtype, bytes, NUMC_FLOAT64, &number);
+    int32_t id = -1;
+    if (numc_scope_begin(ir->context) != NUMC_OK) {
+        ir->failed = true;
+        return -1;
+    }
+    id = numc__ir_constant(ir, numc__array_new_immediate(ir->context, like->dtype, like->rank, like->shape, bytes));
+    numc_scope_end(ir->context);
+    return id;
+}
+
+static int32_t with_shape(numc_ir *ir, int32_t primitive, int32_t input, int32_t rank, const int64_t *shape)
+{
+    numc_attributes *attributes = numc__arena_allocate(&ir->arena, 1, sizeof *attributes);
+    int64_t *numbers = numc__arena_allocate(&ir->arena, (size_t)rank, sizeof *numbers);
+    if (attributes == NULL || numbers == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    memcpy(numbers, shape, (size_t)rank * sizeof *numbers);
+    attributes->count = rank;
+    attributes->numbers = numbers;
+    return numc__ir_emit(ir, primitive, &input, 1, attributes);
+}
+
+static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t *inputs, const numc_type *type)
+{
+    int32_t a = inputs[0], b = inputs[1];
+    const numc_ir_node *negative_a = made_by(ir, a, NUMC_SCALAR_NEGATIVE);
+    const numc_ir_node *negative_b = made_by(ir, b, NUMC_SCALAR_NEGATIVE);
+    double c;
+    switch (primitive) {
+    case NUMC_SCALAR_ADD:
+        if (negative_b != NULL)
+            return emit2(ir, NUMC_SCALAR_SUBTRACT, a, negative_b->inputs[0]);
+        if (negative_a != NULL)
+            return emit2(ir, NUMC_SCALAR_SUBTRACT, b, negative_a->inputs[0]);
+        break;
+    case NUMC_SCALAR_SUBTRACT:
+        if (is_number(ir, b, 0.0)) /* x - (+0) = x, also for x = -0 */
+            return a;
+        if (negative_b != NULL)
+            return emit2(ir, NUMC_SCALAR_ADD, a, negative_b->inputs[0]);
+        break;
+    case NUMC_SCALAR_MULTIPLY:
+        if (is_number(ir, b, 1.0))
+            return a;
+        if (is_number(ir, a, 1.0))
+            return b;
+        if (is_number(ir, b, -1.0))
+            return emit1(ir, NUMC_SCALAR_NEGATIVE, a);
+        if (is_number(ir, a, -1.0))
+            return emit1(ir, NUMC_SCALAR_NEGATIVE, b);
+        if (negative_a != NULL && negative_b != NULL)
+            return emit2(ir, NUMC_SCALAR_MULTIPLY, negative_a->inputs[0], negative_b->inputs[0]);
+        if (a == b)
+            return emit1(ir, NUMC_SCALAR_SQUARE, a);
+        break;
+    case NUMC_SCALAR_DIVIDE:
+        if (is_number(ir, b, 1.0))
+            return a;
+        if (is_float(type) && immediate_number(ir, b, &c)) {
+            int exponent;
+            if (frexp(c, &exponent) == 0.5 && exponent > -100 && exponent < 100) /* a power of two: exact */
+                return emit2(ir, NUMC_SCALAR_MULTIPLY, a, splat(ir, &ir->values[b].type, 1.0 / c));
+        }
+        if (is_number(ir, a, 1.0))
+            return emit1(ir, NUMC_SCALAR_RECIPROCAL, b);
+        break;
+    case NUMC_SCALAR_POW:
+        if (is_number(ir, b, 1.0))
+            return a;
+        if (is_number(ir, b, 2.0))
+            return emit1(ir, NUMC_SCALAR_SQUARE, a);
+        if (is_float(type) && is_number(ir, b, -1.0))
+            return emit1(ir, NUMC_SCALAR_RECIPROCAL, a);
+        break;
+    case NUMC_SCALAR_LOGICAL_AND:
+        if (is_number(ir, b, 1.0))
+            return a;
+        if (is_number(ir, a, 1.0))
+            return b;
+        break;
+    case NUMC_SCALAR_LOGICAL_OR:
+        if (is_number(ir, b, 0.0))
+            return a;
+        if (is_number(ir, a, 0.0))
+            return b;
+        break;
+    default:
+        break;
+    }
+    return -1;
+}
+
+/* The sum of a broadcast over axes that were broadcast: count times the operand. */
+static int32_t simplify_sum(numc_ir *ir, int32_t input, const numc_attributes *attributes, const numc_type *type)
+{
+    const numc_ir_node *node = made_by(ir, input, NUMC_PRIMITIVE_BROADCAST);
+    if (node == NULL || !is_float(type))
+        return -1;
+    const numc_type *wide = &ir->values[input].type, *narrow = &ir->values[node->inputs[0]].type;
+    int32_t lead = wide->rank - narrow->rank;
+    double count = 1.0;
+    for (int32_t k = 0; k < attributes->count; k++) {
+        int64_t axis = attributes->numbers[k];
+        bool copied = axis < lead || (narrow->shape[axis - lead] == 1 && wide->shape[axis] != 1);
+        if (!copied || wide->shape[axis] == 0)
+            return -1;
+        count *= (double)wide->shape[axis];
+    }
+    /* What is left after the summed axes vanish is a broadcast of the operand with those axes squeezed out. */
+    int64_t shape[NUMC_RANK_LIMIT];
+    int32_t rank = 0;
+    for (int32_t d = 0; d < narrow->rank; d++) {
+        bool summed = false;
+        for (int32_t k = 0; k < attributes->count; k++)
+            summed = summed || attributes->numbers[k] == d + lead;
+        if (!summed)
+            shape[rank++] = narrow->shape[d];
+    }
+    int32_t value = with_shape(ir, NUMC_PRIMITIVE_RESHAPE, node->inputs[0], rank, shape);
+    if (value < 0)
+        return -1;
+    value = emit2(ir, NUMC_SCALAR_MULTIPLY, value, splat(ir, &ir->values[value].type, count));
+    return value < 0 ? -1 : with_shape(ir, NUMC_PRIMITIVE_BROADCAST, value, type->rank, type->shape);
+}
+
+static int32_t simplify_permute(numc_ir *ir, int32_t input, const numc_attributes *attributes)
+{
+    bool identity = true;
+    for (int32_t d = 0; d < attributes->count; d++)
+        identity = identity && attributes->numbers[d] == d;
+    if (identity)
+        return input;
+    const numc_ir_node *inner = made_by(ir, input, NUMC_PRIMITIVE_PERMUTE);
+    if (inner == NULL)
+        return -1;
+    numc_attributes *composed = numc__arena_allocate(&ir->arena, 1, sizeof *composed);
+    int64_t *axes = numc__arena_allocate(&ir->arena, (size_t)attributes->count, sizeof *axes);
+    if (composed == NULL || axes == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    for (int32_t d = 0; d < attributes->count; d++)
+        axes[d] = inner->attributes->numbers[attributes->numbers[d]];
+    composed->count = attributes->count;
+    composed->numbers = axes;
+    return numc__ir_emit(ir, NUMC_PRIMITIVE_PERMUTE, inner->inputs, 1, composed);
+}
+
+int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                       const numc_attributes *attributes, const numc_type *type)
+{
+    int32_t a = input_count > 0 ? inputs[0] : -1;
+    const numc_ir_node *inner;
+    switch (primitive) {
+    case NUMC_SCALAR_CONVERT:
+        return ir->values[a].type.dtype == type->dtype ? a : -1;
+    case NUMC_SCALAR_NEGATIVE:
+        inner = made_by(ir, a, NUMC_SCALAR_NEGATIVE);
+        return inner != NULL ? inner->inputs[0] : -1;
+    case NUMC_SCALAR_WHERE: {
+        const unsigned char *condition = numc__ir_immediate(ir, a);
+        if (condition != NULL)
+            return condition[0] != 0 ? inputs[1] : inputs[2];
+        return inputs[1] == inputs[2] ? inputs[1] : -1;
+    }
+    case NUMC_PRIMITIVE_STOP_GRADIENT:
+        return a;
+    case NUMC_PRIMITIVE_BROADCAST:
+        if (numc__type_same_shape(&ir->values[a].type, type))
+            return a;
+        inner = made_by(ir, a, NUMC_PRIMITIVE_BROADCAST);
+        return inner != NULL ? with_shape(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
+    case NUMC_PRIMITIVE_RESHAPE:
+        if (numc__type_same_shape(&ir->values[a].type, type))
+            return a;
+        inner = made_by(ir, a, NUMC_PRIMITIVE_RESHAPE);
+        return inner != NULL ? with_shape(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
+    case NUMC_PRIMITIVE_PERMUTE:
+        return simplify_permute(ir, a, attributes);
+    case NUMC_PRIMITIVE_ARGMAX:
+    case NUMC_PRIMITIVE_ARGMIN:
+        return ir->values[a].type.shape[attributes->numbers[0]] == 1 ? splat(ir, type, 0.0) : -1;
+    case NUMC_PRIMITIVE_REDUCE_SUM:
+    case NUMC_PRIMITIVE_REDUCE_PROD:
+    case NUMC_PRIMITIVE_REDUCE_MAX:
+    case NUMC_PRIMITIVE_REDUCE_MIN:
+    case NUMC_PRIMITIVE_REDUCE_ANY:
+    case NUMC_PRIMITIVE_REDUCE_ALL: {
+        int64_t elements = 1;
+        for (int32_t k = 0; k < attributes->count; k++)
+            elements *= ir->values[a].type.shape[attributes->numbers[k]];
+        if (elements == 1)
+            return with_shape(ir, NUMC_PRIMITIVE_RESHAPE, a, type->rank, type->shape);
+        return primitive == NUMC_PRIMITIVE_REDUCE_SUM ? simplify_sum(ir, a, attributes, type) : -1;
+    }
+    default:
+        return numc__primitive_is_scalar(primitive) && input_count == 2
+                   ? simplify_arithmetic(ir, primitive, inputs, type)
+                   : -1;
+    }
+}

@@ -1,0 +1,313 @@
+/* workspace.c - runs an exec: an arena, launches prepared once, views resolved once, and the loops of general scans. Nothing here
+ * allocates after numc__exec_state_new. */
+#include "compile/exec.h"
+
+#include <string.h>
+
+typedef struct step_state {
+    numc_launch *launch;
+    numc_view *views; /* inputs, then outputs */
+    numc_exec_state *bodies[2];
+    bool empty; /* every output has no element */
+} step_state;
+
+struct numc_exec_state {
+    const numc_exec *exec;
+    numc_backend_device *device;
+    void *memory;
+    uint64_t bytes;
+    step_state *steps;
+    numc_arena arena;
+};
+
+void *numc__exec_memory(const numc_exec_state *state)
+{
+    return state->memory;
+}
+
+static void *memory_of(const numc_exec_state *state, const numc_place *place, numc_array *const *externals, int64_t *offset)
+{
+    const numc_array *array;
+    switch (place->kind) {
+    case NUMC_PLACE_REGION:
+        *offset = 0;
+        return state->memory;
+    case NUMC_PLACE_EXTERNAL:
+        array = externals[place->index];
+        break;
+    default:
+        array = state->exec->constants[place->index];
+        break;
+    }
+    *offset = array->offset;
+    return array->buffer->memory;
+}
+
+static numc_status prepare_kernel(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s,
+                                  numc_array *const *externals)
+{
+    uint32_t buffers = step->source.buffer_count, accesses = step->source.access_count;
+    void **memory = numc__arena_allocate(&state->arena, buffers, sizeof *memory);
+    int64_t *shift = numc__arena_allocate(&state->arena, buffers, sizeof *shift);
+    int64_t *offsets = numc__arena_allocate(&state->arena, accesses, sizeof *offsets);
+    if (memory == NULL || shift == NULL || offsets == NULL)
+        return context->status;
+    for (uint32_t b = 0; b < buffers; b++)
+        memory[b] = memory_of(state, &step->buffers[b], externals, &shift[b]);
+    for (uint32_t a = 0; a < accesses; a++)
+        offsets[a] = step->offsets[a] + shift[step->source.accesses[a].buffer];
+    numc_kernel_arguments arguments = {.buffers = memory, .extents = step->extents, .offsets = offsets,
+                                       .strides = step->strides, .constants = step->constants};
+    int32_t status = state->device->table.launch_prepare(state->device->device, step->kernel, &arguments, &s->launch);
+    if (status != NUMC_OK)
+        s->launch = NULL;
+    return numc__device_check(context, status, "launch_prepare");
+}
+
+static numc_status prepare_slot(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s,
+                                numc_array *const *externals)
+{
+    int32_t count = step->input_count + step->output_count;
+    s->views = numc__arena_allocate(&state->arena, (size_t)count, sizeof *s->views);
+    if (s->views == NULL)
+        return context->status;
+    s->empty = true;
+    for (int32_t k = 0; k < count; k++) {
+        const numc_slot_view *view = k < step->input_count ? &step->inputs[k] : &step->outputs[k - step->input_count];
+        const numc_place *place = &state->exec->places[view->value];
+        if (place->kind == NUMC_PLACE_NONE)
+            return numc__fail(context, NUMC_INTERNAL, "compile: an operand of %s has no place",
+                              numc__primitive_name(step->primitive));
+        int64_t shift = 0, size = 1;
+        void *memory = memory_of(state, place, externals, &shift);
+        if (place->kind == NUMC_PLACE_REGION)
+            shift = (int64_t)(place->offset / numc_dtype_size(view->dtype));
+        s->views[k] = (numc_view){.memory = memory, .offset = view->offset + shift, .dtype = (uint32_t)view->dtype,
+                                  .rank = view->rank, .shape = view->shape, .strides = view->strides};
+        for (int32_t d = 0; d < view->rank; d++)
+            size *= view->shape[d];
+        if (k >= step->input_count && size > 0)
+            s->empty = false;
+    }
+    for (int b = 0; b < 2; b++)
+        if (step->bodies[b] != NULL &&
+            (s->bodies[b] = numc__exec_state_new(context, step->bodies[b], NULL)) == NULL)
+            return context->status;
+    return NUMC_OK;
+}
+
+numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals)
+{
+    numc_backend_device *device = numc__device(context);
+    if (device == NULL)
+        return NULL;
+    numc_exec_state *state = numc__allocate_zero(context, 1, sizeof *state);
+    if (state == NULL)
+        return NULL;
+    state->exec = exec;
+    state->device = device;
+    numc__arena_begin(&state->arena, context);
+    state->bytes = exec->arena_bytes > 0 ? exec->arena_bytes : 64;
+    state->steps = numc__arena_allocate(&state->arena, (size_t)exec->step_count, sizeof *state->steps);
+    if (state->steps == NULL)
+        goto fail;
+    int32_t status = device->table.memory_allocate(device->device, state->bytes, &state->memory);
+    if (numc__device_check(context, status, "workspace") != NUMC_OK) {
+        state->memory = NULL;
+        goto fail;
+    }
+    for (int32_t k = 0; k < exec->step_count; k++) {
+        const numc_step *step = &exec->steps[k];
+        numc_status prepared = step->kind == NUMC_STEP_KERNEL
+                                   ? prepare_kernel(context, state, step, &state->steps[k], externals)
+                                   : prepare_slot(context, state, step, &state->steps[k], externals);
+        if (prepared != NUMC_OK)
+            goto fail;
+    }
+    return state;
+fail:
+    numc__exec_state_free(state);
+    return NULL;
+}
+
+void numc__exec_state_free(numc_exec_state *state)
+{
+    if (state == NULL)
+        return;
+    numc_device *device = state->device->device;
+    for (int32_t k = 0; state->steps != NULL && k < state->exec->step_count; k++) {
+        if (state->steps[k].launch != NULL)
+            state->device->table.launch_release(device, state->steps[k].launch);
+        numc__exec_state_free(state->steps[k].bodies[0]);
+        numc__exec_state_free(state->steps[k].bodies[1]);
+    }
+    if (state->memory != NULL)
+        state->device->table.memory_release(device, state->memory, state->bytes);
+    numc_core *core = state->arena.core;
+    numc__arena_free(&state->arena);
+    numc__core_free(core, state, sizeof *state);
+}
+
+/* ---- slots ---------------------------------------------------------------------------------------------------------------------------- */
+
+static int32_t call_slot(numc_exec_state *state, const numc_step *step, const numc_view *in, const numc_view *out)
+{
+    const numc_backend *table = &state->device->table;
+    numc_device *device = state->device->device;
+    const int64_t *n = step->attributes->numbers;
+    static const numc_matmul_options multiply = {.size = sizeof(numc_matmul_options)};
+    switch (step->primitive) {
+    case NUMC_PRIMITIVE_MATMUL:
+        return table->matmul(device, &in[0], &in[1], &out[0], &multiply);
+    case NUMC_PRIMITIVE_CHOLESKY:
+        return table->cholesky(device, &in[0], &out[0]);
+    case NUMC_PRIMITIVE_TRIANGULAR_SOLVE:
+        return table->triangular_solve(device, &in[0], &in[1], &out[0], (uint32_t)n[0], (uint32_t)n[1], (uint32_t)n[2]);
+    case NUMC_PRIMITIVE_LU:
+        return table->lu(device, &in[0], &out[0], &out[1], &out[2]);
+    case NUMC_PRIMITIVE_CUMULATIVE_SUM:
+        return table->cumulative(device, &in[0], (int32_t)n[0], NUMC_REDUCTION_SUM, (uint32_t)n[1], &out[0]);
+    case NUMC_PRIMITIVE_CUMULATIVE_PROD:
+        return table->cumulative(device, &in[0], (int32_t)n[0], NUMC_REDUCTION_PROD, (uint32_t)n[1], &out[0]);
+    case NUMC_PRIMITIVE_CUMULATIVE_MAX:
+        return table->cumulative(device, &in[0], (int32_t)n[0], NUMC_REDUCTION_MAX, (uint32_t)n[1], &out[0]);
+    case NUMC_PRIMITIVE_SORT:
+        return table->sort(device, &in[0], (int32_t)n[0], (uint32_t)n[1], &out[0], &out[1]);
+    case NUMC_PRIMITIVE_SEARCH:
+        return table->search(device, &in[0], &in[1], (uint32_t)n[0], &out[0]);
+    case NUMC_PRIMITIVE_SCATTER: { /* the target starts as x: places the copy, then the values */
+        const numc_view *x = &in[0];
+        int64_t size = 1;
+        for (int32_t d = 0; d < x->rank; d++)
+            size *= x->shape[d];
+        uint64_t item = numc_dtype_size((numc_dtype)x->dtype);
+        int32_t status = table->memory_copy(device, out[0].memory, (uint64_t)out[0].offset * item, x->memory,
+                                            (uint64_t)x->offset * item, (uint64_t)size * item);
+        return status != NUMC_OK ? status
+                                 : table->scatter(device, &out[0], &in[1], (int32_t)n[0], &in[2], (uint32_t)n[1]);
+    }
+    default:
+        return NUMC_INTERNAL;
+    }
+}
+
+/* ---- control flow ------------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t view_bytes(const numc_view *view)
+{
+    uint64_t bytes = numc_dtype_size((numc_dtype)view->dtype);
+    for (int32_t d = 0; d < view->rank; d++)
+        bytes *= (uint64_t)view->shape[d];
+    return bytes;
+}
+
+static int32_t copy_in(numc_exec_state *state, numc_exec_state *body, int32_t input, const numc_view *from, uint64_t skip,
+                       uint64_t bytes)
+{
+    const numc_place *place = &body->exec->places[body->exec->inputs[input]];
+    uint64_t item = numc_dtype_size((numc_dtype)from->dtype);
+    return state->device->table.memory_copy(state->device->device, body->memory, place->offset, from->memory,
+                                            (uint64_t)from->offset * item + skip, bytes);
+}
+
+static int32_t copy_out(numc_exec_state *state, const numc_exec_state *body, int32_t output, const numc_view *to, uint64_t skip,
+                        uint64_t bytes)
+{
+    const numc_place *place = &body->exec->places[body->exec->outputs[output]];
+    uint64_t item = numc_dtype_size((numc_dtype)to->dtype);
+    return state->device->table.memory_copy(state->device->device, to->memory, (uint64_t)to->offset * item + skip, body->memory,
+                                            place->offset, bytes);
+}
+
+#define NUMC_STEP_TRY(expression)                                                                  \
+    do {                                                                                           \
+        int32_t status_ = (expression);                                                            \
+        if (status_ != NUMC_OK)                                                                    \
+            return numc__device_check(context, status_, numc__primitive_name(step->primitive));    \
+    } while (0)
+
+static numc_status run_cond(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
+{
+    unsigned char predicate = 0;
+    const numc_view *views = s->views;
+    NUMC_STEP_TRY(state->device->table.memory_download(state->device->device, views[0].memory, (uint64_t)views[0].offset,
+                                                       &predicate, 1));
+    numc_exec_state *body = s->bodies[predicate != 0 ? 0 : 1];
+    for (int32_t k = 1; k < step->input_count; k++)
+        NUMC_STEP_TRY(copy_in(state, body, k - 1, &views[k], 0, view_bytes(&views[k])));
+    NUMC_TRY(numc__exec_run(context, body));
+    for (int32_t k = 0; k < step->output_count; k++) {
+        const numc_view *to = &views[step->input_count + k];
+        NUMC_STEP_TRY(copy_out(state, body, k, to, 0, view_bytes(to)));
+    }
+    return NUMC_OK;
+}
+
+static numc_status run_scan(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
+{
+    const int64_t *n = step->attributes->numbers;
+    int32_t carries = (int32_t)n[0], sequences = (int32_t)n[1];
+    int64_t length = n[2];
+    numc_exec_state *body = s->bodies[0];
+    const numc_view *in = s->views, *out = in + step->input_count;
+    for (int32_t k = 0; k < step->input_count; k++)
+        if (k < carries || k >= carries + sequences)
+            NUMC_STEP_TRY(copy_in(state, body, k, &in[k], 0, view_bytes(&in[k])));
+    for (int64_t t = 0; t < length; t++) {
+        uint64_t i = (uint64_t)(n[3] != 0 ? length - 1 - t : t);
+        for (int32_t k = carries; k < carries + sequences; k++) {
+            uint64_t bytes = view_bytes(&in[k]) / (uint64_t)length;
+            NUMC_STEP_TRY(copy_in(state, body, k, &in[k], i * bytes, bytes));
+        }
+        NUMC_TRY(numc__exec_run(context, body));
+        for (int32_t k = carries; k < step->output_count; k++) {
+            uint64_t bytes = view_bytes(&out[k]) / (uint64_t)length;
+            NUMC_STEP_TRY(copy_out(state, body, k, &out[k], i * bytes, bytes));
+        }
+        for (int32_t k = 0; k < carries; k++) { /* outputs have regions of their own, so no carry is read after it is written */
+            const numc_place *from = &body->exec->places[body->exec->outputs[k]];
+            const numc_place *to = &body->exec->places[body->exec->inputs[k]];
+            NUMC_STEP_TRY(state->device->table.memory_copy(state->device->device, body->memory, to->offset, body->memory,
+                                                           from->offset, from->bytes));
+        }
+    }
+    for (int32_t k = 0; k < carries; k++) {
+        const numc_place *last = &body->exec->places[body->exec->inputs[k]];
+        uint64_t item = numc_dtype_size((numc_dtype)out[k].dtype);
+        NUMC_STEP_TRY(state->device->table.memory_copy(state->device->device, out[k].memory, (uint64_t)out[k].offset * item,
+                                                       body->memory, last->offset, last->bytes));
+    }
+    return NUMC_OK;
+}
+
+numc_status numc__exec_run(numc_context *context, numc_exec_state *state)
+{
+    const numc_exec *exec = state->exec;
+    numc_device *device = state->device->device;
+    for (int32_t k = 0; k < exec->step_count; k++) {
+        const numc_step *step = &exec->steps[k];
+        step_state *s = &state->steps[k];
+        int32_t status;
+        switch (step->kind) {
+        case NUMC_STEP_KERNEL:
+            status = state->device->table.launch_run(device, s->launch);
+            if (status != NUMC_OK)
+                return numc__device_check(context, status, "kernel");
+            break;
+        case NUMC_STEP_SLOT:
+            if (s->empty)
+                break;
+            status = call_slot(state, step, s->views, s->views + step->input_count);
+            if (status != NUMC_OK)
+                return numc__device_check(context, status, numc__primitive_name(step->primitive));
+            break;
+        case NUMC_STEP_COND:
+            NUMC_TRY(run_cond(context, state, step, s));
+            break;
+        case NUMC_STEP_SCAN:
+            NUMC_TRY(run_scan(context, state, step, s));
+            break;
+        }
+    }
+    return NUMC_OK;
+}
