@@ -48,7 +48,8 @@ typedef struct numc_plate_frame {
 NUMC_API numc_plate_frame numc_plate_begin(numc_run *run, const char *name, int64_t size, int32_t dim); /* dim 0: first free */
 NUMC_API bool numc_plate_next(numc_plate_frame *frame);
 #define numc_plate_at(run, name, size, dim)                                                        \
-    for (numc_plate_frame numc_plate_frame_ = numc_plate_begin(run, name, size, dim); numc_plate_next(&numc_plate_frame_);)
+    for (numc_plate_frame NUMC_HERE(numc_plate_frame_) = numc_plate_begin(run, name, size, dim);   \
+         numc_plate_next(&NUMC_HERE(numc_plate_frame_));)
 #define numc_plate(run, name, size) numc_plate_at(run, name, size, 0)
 /* Names inside are prefixed "name/". */
 NUMC_API void numc_name_begin(numc_run *run, const char *name);
@@ -75,7 +76,7 @@ typedef struct numc_message {
     size_t size;
     numc_site_kind kind;
     const char *name;
-    const numc_distribution *distribution; /* SAMPLE: already expanded to the plates */
+    const numc_distribution *distribution; /* SAMPLE: already expanded to the plates; NULL in a finished record */
     numc_array *value;    /* SAMPLE: NULL until given; FACTOR: the log weight */
     bool observed;        /* value is data: it adds to the density and is not a latent */
     bool stop;
@@ -101,8 +102,12 @@ typedef struct numc_handler {
 NUMC_API bool numc_handler_push(numc_run *run, const numc_handler *handler);
 NUMC_API void numc_handler_pop(numc_run *run, const numc_handler *handler);
 #define numc_with(run, handler)                                                                    \
-    for (numc_run *numc_with_run_ = (run), *numc_with_once_ = numc_handler_push(numc_with_run_, (handler)) ? numc_with_run_ : NULL; \
-         numc_with_once_ != NULL; numc_handler_pop(numc_with_run_, (handler)), numc_with_once_ = NULL)
+    for (numc_run *NUMC_HERE(numc_with_) = (run),                                                  \
+                  *NUMC_HERE(numc_once_) = numc_handler_push(NUMC_HERE(numc_with_), (handler))     \
+                                               ? NUMC_HERE(numc_with_)                             \
+                                               : NULL;                                             \
+         NUMC_HERE(numc_once_) != NULL;                                                            \
+         numc_handler_pop(NUMC_HERE(numc_with_), (handler)), NUMC_HERE(numc_once_) = NULL)
 
 typedef struct numc_named {
     const char *name;

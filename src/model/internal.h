@@ -1,0 +1,49 @@
+/* internal.h - internal: the state of a run and of a model, as the files of this floor and the potential see them. */
+#ifndef NUMC_MODEL_INTERNAL_H
+#define NUMC_MODEL_INTERNAL_H
+
+#include "array/internal.h"
+#include "base/containers.h"
+#include "numc/model.h"
+
+#define NUMC_SITE_NAME_SIZE 256
+
+typedef struct numc_open_plate {
+    numc_plate_info info;
+    char *name; /* owned */
+} numc_open_plate;
+
+struct numc_run {
+    numc_context *context;
+    const numc_model *model;
+    NUMC_LIST(const numc_handler *) handlers; /* outermost first */
+    NUMC_LIST(numc_open_plate) plates;        /* outermost first */
+    NUMC_LIST(numc_plate_info) plate_infos;   /* the same, as messages show them */
+    char prefix[NUMC_SITE_NAME_SIZE];         /* of open names, "a/b/" */
+    int32_t open_names;
+    numc_map names; /* of the run's sites */
+};
+
+struct numc_model {
+    numc_object object;
+    numc_core *core;
+    numc_context *context;
+    numc_model_fn callback;
+    void *user;
+    numc_named *bindings; /* names owned, arrays kept */
+    int32_t binding_count;
+};
+
+/* Runs the callback on a lane under handlers, outermost first, in a scope of its own unless `keep_scope`. */
+numc_status numc__run_execute(numc_context *context, const numc_model *model, const numc_handler *const *handlers,
+                              int32_t handler_count, bool keep_scope);
+/* Sends a message through the handlers and gives the site its value. */
+numc_status numc__run_send(numc_run *run, numc_message *message);
+/* "scope/name" checked and entered into the run's names; owned by the run. NULL with the error set. */
+const char *numc__run_name(numc_run *run, const char *name, const char *what);
+/* The array bound to a name by numc_model_bind, or NULL. */
+numc_array *numc__model_binding(const numc_model *model, const char *name);
+/* Expands a distribution to the open plates. */
+const numc_distribution *numc__plates_expand(numc_run *run, const char *site, const numc_distribution *distribution);
+
+#endif

@@ -1,0 +1,182 @@
+/* model.c - models as objects: callback, bindings, and whole runs under handlers. */
+#include <string.h>
+
+#include "model/internal.h"
+
+static void model_destroy(numc_object *object)
+{
+    numc_model *model = (numc_model *)object;
+    numc_core *core = model->core;
+    for (int32_t k = 0; k < model->binding_count; k++) {
+        numc_release(model->bindings[k].array);
+        char *name = (char *)(uintptr_t)model->bindings[k].name;
+        if (name != NULL)
+            numc__core_free(core, name, strlen(name) + 1);
+    }
+    numc__core_free(core, model->bindings, (size_t)model->binding_count * sizeof *model->bindings);
+    numc__core_free(core, model, sizeof *model);
+}
+
+numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *user)
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return NULL;
+    if (callback == NULL) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_model_new: the callback is NULL");
+        return NULL;
+    }
+    numc_model *model = numc__allocate_zero(context, 1, sizeof *model);
+    if (model == NULL)
+        return NULL;
+    model->object.destroy = model_destroy;
+    model->core = context->core;
+    model->context = context;
+    model->callback = callback;
+    model->user = user;
+    numc__object_add(context->core, &model->object);
+    return model;
+}
+
+void numc_model_free(numc_model *model)
+{
+    if (model == NULL)
+        return;
+    numc__object_remove(model->core, &model->object);
+    model_destroy(&model->object);
+}
+
+numc_context *numc_model_context(const numc_model *model)
+{
+    return model == NULL ? NULL : model->context;
+}
+
+/* Puts a binding in a free place: the copy's array of bindings has room for it. */
+static bool put_binding(numc_model *model, int32_t place, const char *name, const numc_array *array)
+{
+    size_t size = strlen(name) + 1;
+    char *copy = numc__allocate(model->context, size);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, name, size);
+    model->bindings[place].name = copy;
+    model->bindings[place].array = numc_keep((numc_array *)(uintptr_t)array);
+    return model->bindings[place].array != NULL;
+}
+
+numc_model *numc_model_bind(const numc_model *model, const char *name, const numc_array *array)
+{
+    if (model == NULL || model->context->status != NUMC_OK)
+        return NULL;
+    numc_context *context = model->context;
+    if (name == NULL || array == NULL) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_model_bind: the %s is NULL", name == NULL ? "name" : "array");
+        return NULL;
+    }
+    if (array->content == NUMC_CONTENT_TRACED) {
+        numc__fail(context, NUMC_TRACE, "numc_model_bind: the array for \"%s\" is traced", name);
+        return NULL;
+    }
+    numc_model *bound = numc_model_new(context, model->callback, model->user);
+    if (bound == NULL)
+        return NULL;
+    int32_t place = 0;
+    while (place < model->binding_count && strcmp(model->bindings[place].name, name) != 0)
+        place++;
+    int32_t count = place < model->binding_count ? model->binding_count : model->binding_count + 1;
+    bound->bindings = numc__allocate_zero(context, (size_t)count, sizeof *bound->bindings);
+    bool good = bound->bindings != NULL;
+    if (good)
+        bound->binding_count = count;
+    for (int32_t k = 0; good && k < model->binding_count; k++)
+        if (k != place)
+            good = put_binding(bound, k, model->bindings[k].name, model->bindings[k].array);
+    if (!good || !put_binding(bound, place, name, array)) {
+        numc_model_free(bound);
+        return NULL;
+    }
+    return bound;
+}
+
+numc_array *numc__model_binding(const numc_model *model, const char *name)
+{
+    for (int32_t k = 0; k < model->binding_count; k++)
+        if (strcmp(model->bindings[k].name, name) == 0)
+            return model->bindings[k].array;
+    return NULL;
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void run_end(numc_run *run)
+{
+    numc_core *core = run->context->core;
+    for (size_t k = 0; k < run->plates.count; k++)
+        numc__core_free(core, run->plates.items[k].name, strlen(run->plates.items[k].name) + 1);
+    NUMC_LIST_END(core, &run->plates);
+    NUMC_LIST_END(core, &run->plate_infos);
+    NUMC_LIST_END(core, &run->handlers);
+    numc__map_end(&run->names);
+}
+
+numc_status numc__run_execute(numc_context *context, const numc_model *model, const numc_handler *const *handlers,
+                              int32_t handler_count, bool keep_scope)
+{
+    NUMC_TRY(context->status);
+    numc_run run = {.context = context, .model = model};
+    numc__map_begin(&run.names, context->core);
+    if (!keep_scope && numc_scope_begin(context) != NUMC_OK)
+        return context->status;
+    bool ready = true;
+    for (int32_t k = 0; k < handler_count && ready; k++)
+        ready = numc_handler_push(&run, handlers[k]);
+    if (ready) {
+        model->callback(&run, model->user);
+        if (run.plates.count > 0)
+            numc__fail(context, NUMC_SITE, "plate %s left open: its body was left by break, goto or return",
+                       run.plates.items[run.plates.count - 1].info.name);
+        else if (run.open_names > 0)
+            numc__fail(context, NUMC_SITE, "name %s left open: numc_name_end is missing", run.prefix);
+        else if (run.handlers.count != (size_t)handler_count)
+            numc__fail(context, NUMC_SITE, "a handler was left active: the body of numc_with was left by break, goto or return");
+    }
+    run_end(&run);
+    if (!keep_scope)
+        numc_scope_end(context);
+    return context->status;
+}
+
+numc_status numc_model_run(numc_model *model, const numc_handler *const *handlers, int32_t handler_count)
+{
+    if (model == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    return numc__run_execute(model->context, model, handlers, handler_count, false);
+}
+
+numc_context *numc_run_context(numc_run *run)
+{
+    return run == NULL ? NULL : run->context;
+}
+
+numc_array *numc_model_log_density(numc_model *model, const numc_named *values, int32_t count)
+{
+    if (model == NULL || model->context->status != NUMC_OK)
+        return NULL;
+    numc_context *context = model->context;
+    numc_record *record = numc_record_new(context);
+    if (record == NULL)
+        return NULL;
+    const struct numc_named_list list = {values, count};
+    const numc_handler keep = numc_handler_record(record), substitute = numc_handler_substitute(&list);
+    const numc_handler *handlers[2] = {&keep, &substitute};
+    numc_array *density = NULL;
+    if (numc__run_execute(context, model, handlers, 2, false) == NUMC_OK) {
+        for (int32_t k = 0; k < count; k++)
+            if (numc_record_find(record, values[k].name) == NULL) {
+                numc__fail(context, NUMC_SITE, "numc_model_log_density: the model has no site \"%s\"", values[k].name);
+                break;
+            }
+        density = numc_record_log_density(record);
+    }
+    numc_record_free(record);
+    return density;
+}
