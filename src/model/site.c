@@ -1,6 +1,7 @@
 /* site.c - the statements of a model callback: each makes a message, sends it through the handlers, and returns its value. */
 #include <string.h>
 
+#include "base/text.h"
 #include "model/internal.h"
 
 /* ---- names -------------------------------------------------------------------------------------------------------------------------- */
