@@ -70,6 +70,26 @@ static int32_t with_shape(numc_ir *ir, int32_t primitive, int32_t input, int32_t
     return numc__ir_emit(ir, primitive, &input, 1, attributes);
 }
 
+/* 2^-100 < |c| < 2^100 and a power of two: products with it are exact but for overflow and subnormals. */
+static bool is_power_of_two(double c)
+{
+    int exponent;
+    return fabs(frexp(c, &exponent)) == 0.5 && exponent > -100 && exponent < 100;
+}
+
+/* (x c) d = x (c d) when one of the numbers is a power of two. */
+static int32_t simplify_product(numc_ir *ir, int32_t product, int32_t number, const numc_type *type)
+{
+    const numc_ir_node *inner = made_by(ir, product, NUMC_SCALAR_MULTIPLY);
+    double c, d;
+    if (inner == NULL || !is_float(type) || !immediate_number(ir, number, &d))
+        return -1;
+    for (int k = 0; k < 2; k++)
+        if (immediate_number(ir, inner->inputs[k], &c) && (is_power_of_two(c) || is_power_of_two(d)))
+            return emit2(ir, NUMC_SCALAR_MULTIPLY, inner->inputs[1 - k], splat(ir, &ir->values[number].type, c * d));
+    return -1;
+}
+
 static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t *inputs, const numc_type *type)
 {
     int32_t a = inputs[0], b = inputs[1];
@@ -102,15 +122,14 @@ static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t
             return emit2(ir, NUMC_SCALAR_MULTIPLY, negative_a->inputs[0], negative_b->inputs[0]);
         if (a == b)
             return emit1(ir, NUMC_SCALAR_SQUARE, a);
-        break;
+        if (made_by(ir, a, NUMC_SCALAR_MULTIPLY) != NULL)
+            return simplify_product(ir, a, b, type);
+        return simplify_product(ir, b, a, type);
     case NUMC_SCALAR_DIVIDE:
         if (is_number(ir, b, 1.0))
             return a;
-        if (is_float(type) && immediate_number(ir, b, &c)) {
-            int exponent;
-            if (frexp(c, &exponent) == 0.5 && exponent > -100 && exponent < 100) /* a power of two: exact */
-                return emit2(ir, NUMC_SCALAR_MULTIPLY, a, splat(ir, &ir->values[b].type, 1.0 / c));
-        }
+        if (is_float(type) && immediate_number(ir, b, &c) && is_power_of_two(c))
+            return emit2(ir, NUMC_SCALAR_MULTIPLY, a, splat(ir, &ir->values[b].type, 1.0 / c));
         if (is_number(ir, a, 1.0))
             return emit1(ir, NUMC_SCALAR_RECIPROCAL, b);
         break;
