@@ -276,7 +276,7 @@ int32_t numc__ir_emit(numc_ir *ir, int32_t primitive, const int32_t *inputs, int
         attributes = &none;
     if (primitive != NUMC_PRIMITIVE_COND && primitive != NUMC_PRIMITIVE_SCAN &&
         primitive != NUMC_PRIMITIVE_LU && primitive != NUMC_PRIMITIVE_SORT && input_count <= 8) {
-        numc_type types[8], type;
+        numc_type types[8] = {{0}}, type;
         int64_t shape[1][NUMC_RANK_LIMIT];
         int32_t count = 0;
         for (int32_t k = 0; k < input_count; k++)
