@@ -411,6 +411,14 @@ void numc__array_move(numc_array *x, numc_scope_frame *frame)
     frame->first = x;
 }
 
+void numc__array_retire(numc_array *x)
+{
+    numc_array_lane *lane = x->context->slots[NUMC_SLOT_ARRAYS];
+    list_remove(&x->frame->first, x);
+    bury(x->context->core, lane, x, NUMC_DEATH_ASSIGN);
+    queue_add(&lane->dead, x);
+}
+
 void numc__array_trace_end(numc_context *context, const numc_trace *trace)
 {
     numc_array_lane *lane = context->slots[NUMC_SLOT_ARRAYS];

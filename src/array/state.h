@@ -87,6 +87,9 @@ numc_kernel_operand numc__kernel_operand_of(const numc_array *x);
 numc_status numc__array_check(const numc_array *x, numc_context *context, const char *operation); /* live and untied */
 numc_array *numc__array_broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
 
+/* An array whose buffer went on to another header: only for one in a scope of its own lane, not kept. */
+void numc__array_retire(numc_array *x);
+
 /* value.c: host values. */
 bool numc__value_fits(numc_dtype dtype, const numc_operand *number); /* an integer or bool number in an integer dtype */
 void numc__value_number(numc_dtype dtype, void *target, const numc_operand *number);
