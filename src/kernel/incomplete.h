@@ -537,7 +537,7 @@ NUMC_KERNEL_FN_LARGE numc_k_beta_part numc_k_beta_both(double a, double b, doubl
         return out;
     }
     out = series ? numc_k_beta_series(a, b, x, y, want_slope) : numc_k_beta_fraction(a, b, x, y, h, want_slope);
-    if (series && a < 0.25 && out.value > 0.75 && x < 0.5) {
+    if (series && a < 0.25 && out.value > 0.75) {
         out.value = numc_k_beta_small(b, a, x);
         out.slope_a = -out.slope_a;
         out.slope_b = -out.slope_b;

@@ -339,9 +339,11 @@ NUMC_KERNEL_FN_LARGE double numc_k_sample_poisson(numc_k_u32 k0, numc_k_u32 k1, 
         double limit = numc_k_exp(-rate);
         double product = 1.0;
         double count = -1.0;
-        for (numc_k_u32 attempt = 0; attempt < 1000u && product > limit; attempt++) {
+        for (numc_k_u32 attempt = 0; attempt < 1000u; attempt++) {
             product *= numc_k_stream_unit(stream, attempt, 0);
             count += 1.0;
+            if (!(product > limit))                              /* limit is 1 for the smallest rates */
+                break;
         }
         return count;
     }

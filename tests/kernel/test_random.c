@@ -375,6 +375,7 @@ static void test_sampler_edges(void **state)
     assert_true(isnan(numc_k_sample_student_t(1, 2, 3, 0)));
     assert_true(isfinite(numc_k_sample_student_t(1, 2, 3, NUMC_KERNEL_INFINITY)));
     assert_true(numc_k_sample_poisson(1, 2, 3, 0) == 0);
+    assert_true(numc_k_sample_poisson(1, 2, 3, 1e-20) == 0);
     assert_true(isnan(numc_k_sample_poisson(1, 2, 3, -1)));
     assert_true(isnan(numc_k_sample_poisson(1, 2, 3, NUMC_KERNEL_NAN)));
     assert_true(numc_k_sample_binomial(1, 2, 3, 50, 0) == 0);

@@ -315,6 +315,32 @@ static void test_inverse_extremes(void **state)
         }
 }
 
+/* Over thirty decades of shapes: values in [0, 1], complements that add up, slopes of the right sign, no NaN. */
+static void test_incomplete_properties(void **state)
+{
+    (void)state;
+    for (numc_k_u64 i = 0; i < 20000; i++) {
+        double a = numc_k_exp(numc_k_sample_uniform_between(7, 1, i, -46, 21));
+        double b = numc_k_exp(numc_k_sample_uniform_between(7, 2, i, -46, 21));
+        double u = numc_k_sample_uniform(7, 3, i);
+        double x = i % 4 == 0 ? u : (i % 4 == 1 ? numc_k_pow(u, 20) : (i % 4 == 2 ? a / (a + b) : 1 - numc_k_pow(u, 20)));
+        double y = i % 2 ? a * (0.9 + 0.2 * u) : b;
+        double p = numc_k_betainc(a, b, x), q = numc_k_betaincc(a, b, x);
+        double da = numc_k_betainc_da(a, b, x), db = numc_k_betainc_db(a, b, x);
+        int good = p >= 0 && p <= 1 && q >= 0 && q <= 1 && fabs(p + q - 1) <= 1e-12 && da <= 1e-12 && db >= -1e-12;
+        if (!good)
+            print_message("beta (%.17g, %.17g, %.17g): %g %g, slopes %g %g\n", a, b, x, p, q, da, db);
+        assert_true(good);
+        p = numc_k_gammainc(a, y);
+        q = numc_k_gammaincc(a, y);
+        da = numc_k_gammainc_da(a, y);
+        good = p >= 0 && p <= 1 && q >= 0 && q <= 1 && fabs(p + q - 1) <= 1e-12 && da <= 1e-12;
+        if (!good)
+            print_message("gamma (%.17g, %.17g): %g %g, slope %g\n", a, y, p, q, da);
+        assert_true(good);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_logistic_edges),
         cmocka_unit_test(test_incomplete_edges),
         cmocka_unit_test(test_inverse_extremes),
+        cmocka_unit_test(test_incomplete_properties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
