@@ -12,6 +12,10 @@
 #define NUMC_KERNEL_INV_LN10_LOW 0x1.526e50e32a6abp-26
 #define NUMC_KERNEL_HALF_LOG_2PI_HIGH 0x1.d67f1c864beb5p-1
 #define NUMC_KERNEL_HALF_LOG_2PI_LOW -0x1.65b5a1b7ff5dfp-55
+#define NUMC_KERNEL_HALF_SQRT_PI_HIGH 0x1.c5bf891b4ef6bp-1
+#define NUMC_KERNEL_HALF_SQRT_PI_LOW -0x1.618f13eb7ca89p-55
+#define NUMC_KERNEL_SQRT_HALF_PI_HIGH 0x1.40d931ff62706p+0
+#define NUMC_KERNEL_SQRT_HALF_PI_LOW -0x1.a6a0d6f814637p-54
 
 /* (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/2; relative error 2.3e-16 */
 #define NUMC_KERNEL_EXP_0 0x1.0000000000001p-1
@@ -51,6 +55,79 @@
 #define NUMC_KERNEL_COSPI_4 -0x1.a6d1eef479be1p-6
 #define NUMC_KERNEL_COSPI_5 0x1.f9ce245cada0bp-10
 #define NUMC_KERNEL_COSPI_6 -0x1.b2f3eb054afcdp-14
+
+/* (sin(x) - x) / x^3 in z = x^2, x <= pi/4; relative error 7.2e-20 */
+#define NUMC_KERNEL_SIN_0 -0x1.5555555555555p-3
+#define NUMC_KERNEL_SIN_1 0x1.1111111111110p-7
+#define NUMC_KERNEL_SIN_2 -0x1.a01a01a019936p-13
+#define NUMC_KERNEL_SIN_3 0x1.71de3a54604fep-19
+#define NUMC_KERNEL_SIN_4 -0x1.ae6454124c34fp-26
+#define NUMC_KERNEL_SIN_5 0x1.61217eab7b761p-33
+#define NUMC_KERNEL_SIN_6 -0x1.ab179b6cecc84p-41
+
+/* (cos(x) - 1 + x^2/2) / x^4 in z = x^2, x <= pi/4; relative error 3.1e-17 */
+#define NUMC_KERNEL_COS_0 0x1.5555555555555p-5
+#define NUMC_KERNEL_COS_1 -0x1.6c16c16c16966p-10
+#define NUMC_KERNEL_COS_2 0x1.a01a019f4e7b1p-16
+#define NUMC_KERNEL_COS_3 -0x1.27e4fa17955d8p-22
+#define NUMC_KERNEL_COS_4 0x1.1eeb68a1ad6fdp-29
+#define NUMC_KERNEL_COS_5 -0x1.907d6fdbdb6c4p-37
+
+/* (atan(x) - x) / x^3 in z = x^2, x <= tan(pi/8); relative error 9.6e-17 */
+#define NUMC_KERNEL_ATAN_0 -0x1.5555555555555p-2
+#define NUMC_KERNEL_ATAN_1 0x1.9999999999341p-3
+#define NUMC_KERNEL_ATAN_2 -0x1.24924924358fep-3
+#define NUMC_KERNEL_ATAN_3 0x1.c71c7184e2ef2p-4
+#define NUMC_KERNEL_ATAN_4 -0x1.745d0b1a496d3p-4
+#define NUMC_KERNEL_ATAN_5 0x1.3b1261b89f530p-4
+#define NUMC_KERNEL_ATAN_6 -0x1.10fa65570f9fep-4
+#define NUMC_KERNEL_ATAN_7 0x1.dfe50abb518e4p-5
+#define NUMC_KERNEL_ATAN_8 -0x1.a09318ec93cebp-5
+#define NUMC_KERNEL_ATAN_9 0x1.414ff0b841a9cp-5
+#define NUMC_KERNEL_ATAN_10 -0x1.3a03a36923274p-6
+
+/* (asin(x) - x) / x^3 in z = x^2, x <= 1/2; relative error 8.0e-17 */
+#define NUMC_KERNEL_ASIN_0 0x1.5555555555556p-3
+#define NUMC_KERNEL_ASIN_1 0x1.3333333332ec4p-4
+#define NUMC_KERNEL_ASIN_2 0x1.6db6db6e3292ep-5
+#define NUMC_KERNEL_ASIN_3 0x1.f1c71c1d4aa0dp-6
+#define NUMC_KERNEL_ASIN_4 0x1.6e8bb1d89492bp-6
+#define NUMC_KERNEL_ASIN_5 0x1.1c4d343fa57f6p-6
+#define NUMC_KERNEL_ASIN_6 0x1.c9cf3759fd8ffp-7
+#define NUMC_KERNEL_ASIN_7 0x1.78246f32d075cp-7
+#define NUMC_KERNEL_ASIN_8 0x1.524ea8b3aad31p-7
+#define NUMC_KERNEL_ASIN_9 0x1.653a8f8cfd43cp-8
+#define NUMC_KERNEL_ASIN_10 0x1.1d661531b222ep-6
+#define NUMC_KERNEL_ASIN_11 -0x1.e7a24f548c99fp-7
+#define NUMC_KERNEL_ASIN_12 0x1.d78189767524ep-6
+
+#define NUMC_KERNEL_HALF_PI_1 0x1.921fb54400000p+0
+#define NUMC_KERNEL_HALF_PI_2 0x1.0b4611a600000p-34
+#define NUMC_KERNEL_HALF_PI_3 0x1.3198a2e037073p-69
+#define NUMC_KERNEL_HALF_PI_HIGH 0x1.921fb54442d18p+0
+#define NUMC_KERNEL_HALF_PI_LOW 0x1.1a62633145c07p-54
+#define NUMC_KERNEL_TWO_THIRDS_HIGH 0x1.5555555555555p-1
+#define NUMC_KERNEL_TWO_THIRDS_LOW 0x1.5555555555555p-55
+
+/* 2/pi after the binary point, 32 bits a word */
+NUMC_KERNEL_TABLE numc_k_u32 numc_k_two_over_pi_table[40] = {
+    0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu,
+    0xdebbc561u, 0xb7246e3au, 0x424dd2e0u, 0x06492eeau, 0x09d1921cu, 0xfe1deb1cu, 0xb129a73eu,
+    0xe88235f5u, 0x2ebb4484u, 0xe99c7026u, 0xb45f7e41u, 0x3991d639u, 0x835339f4u, 0x9c845f8bu,
+    0xbdf9283bu, 0x1ff897ffu, 0xde05980fu, 0xef2f118bu, 0x5a0a6d1fu, 0x6d367ecfu, 0x27cb09b7u,
+    0x4f463f66u, 0x9e5fea2du, 0x7527bac7u, 0xebe5f17bu, 0x3d0739f7u, 0x8a5292eau, 0x6bfb5fb1u,
+    0x1f8d5d08u, 0x56033046u, 0xfc7b6babu, 0xf0cfbc20u, 0x9af4361du,
+};
+
+/* (2 atanh(s) - 2 s - 2/3 s^3) / s^5 in z = s^2; relative error 4.6e-18 */
+#define NUMC_KERNEL_LOG_FAR_0 0x1.999999999999ap-2
+#define NUMC_KERNEL_LOG_FAR_1 0x1.2492492492521p-2
+#define NUMC_KERNEL_LOG_FAR_2 0x1.c71c71c6ea9fcp-3
+#define NUMC_KERNEL_LOG_FAR_3 0x1.745d177a972a0p-3
+#define NUMC_KERNEL_LOG_FAR_4 0x1.3b1395d19eea2p-3
+#define NUMC_KERNEL_LOG_FAR_5 0x1.1118c7fea2eadp-3
+#define NUMC_KERNEL_LOG_FAR_6 0x1.df7cc3785e781p-4
+#define NUMC_KERNEL_LOG_FAR_7 0x1.e02ea8c21060ep-4
 
 /* lgamma(x) / ((x-1)(x-2)) between 1/2, 3/4, 1, 3/2, 2, 3, 5, 8, 12; relative error of the fit 3.1e-18; row: highest power first, in x - centre */
 #define NUMC_KERNEL_LGAMMA_LENGTH 19
@@ -309,47 +386,47 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFCX_FAR_8 0x1.cc5887e6f8455p+11
 #define NUMC_KERNEL_ERFCX_FAR_9 -0x1.f3b26db8651c1p+13
 
-/* inverse error function, body (tails: r - erfcinv(exp(-r^2))): numerator; relative error 9.9e-20 */
-#define NUMC_KERNEL_ERFINV_BODY_P_0 0x1.0d427e557a532p+0
-#define NUMC_KERNEL_ERFINV_BODY_P_1 -0x1.8e7e952f51009p+2
-#define NUMC_KERNEL_ERFINV_BODY_P_2 0x1.c43c90a2e4cd3p+3
-#define NUMC_KERNEL_ERFINV_BODY_P_3 -0x1.edd057cb9a5e0p+3
-#define NUMC_KERNEL_ERFINV_BODY_P_4 0x1.0a83934e2346ep+3
-#define NUMC_KERNEL_ERFINV_BODY_P_5 -0x1.055ffc485d960p+1
-#define NUMC_KERNEL_ERFINV_BODY_P_6 0x1.6bc82cbd12c71p-3
-#define NUMC_KERNEL_ERFINV_BODY_P_7 -0x1.421e97aa949f0p-9
+/* inverse error function, body: numerator; relative error 1.2e-19 */
+#define NUMC_KERNEL_ERFINV_BODY_P_0 0x1.5315ce3e96be4p-2
+#define NUMC_KERNEL_ERFINV_BODY_P_1 -0x1.eb864ec77ca92p+0
+#define NUMC_KERNEL_ERFINV_BODY_P_2 0x1.0faa121d8e152p+2
+#define NUMC_KERNEL_ERFINV_BODY_P_3 -0x1.1e611173eba20p+2
+#define NUMC_KERNEL_ERFINV_BODY_P_4 0x1.25b26fea5989bp+1
+#define NUMC_KERNEL_ERFINV_BODY_P_5 -0x1.085bd5786cbacp-1
+#define NUMC_KERNEL_ERFINV_BODY_P_6 0x1.2f24b5340b9d1p-5
+#define NUMC_KERNEL_ERFINV_BODY_P_7 -0x1.7f694d50d9a20p-14
 
 /* denominator */
 #define NUMC_KERNEL_ERFINV_BODY_Q_0 0x1.0000000000000p+0
-#define NUMC_KERNEL_ERFINV_BODY_Q_1 -0x1.98a16f82e2c9bp+2
-#define NUMC_KERNEL_ERFINV_BODY_Q_2 0x1.fd4dce122f59fp+3
-#define NUMC_KERNEL_ERFINV_BODY_Q_3 -0x1.398c766357f44p+4
-#define NUMC_KERNEL_ERFINV_BODY_Q_4 0x1.8da8b1608c3d6p+3
-#define NUMC_KERNEL_ERFINV_BODY_Q_5 -0x1.ebfee5b102e14p+1
-#define NUMC_KERNEL_ERFINV_BODY_Q_6 0x1.f50ed4397e283p-2
-#define NUMC_KERNEL_ERFINV_BODY_Q_7 -0x1.0b3096c885c7ap-6
+#define NUMC_KERNEL_ERFINV_BODY_Q_1 -0x1.b024538e3cbdcp+2
+#define NUMC_KERNEL_ERFINV_BODY_Q_2 0x1.20eb6856c0d9bp+4
+#define NUMC_KERNEL_ERFINV_BODY_Q_3 -0x1.858affede6195p+4
+#define NUMC_KERNEL_ERFINV_BODY_Q_4 0x1.16e118363a870p+4
+#define NUMC_KERNEL_ERFINV_BODY_Q_5 -0x1.98fb198f17db2p+2
+#define NUMC_KERNEL_ERFINV_BODY_Q_6 0x1.0d0e096b783c3p+0
+#define NUMC_KERNEL_ERFINV_BODY_Q_7 -0x1.be000e9f3c4dcp-5
 
-/* inverse error function, middle (tails: r - erfcinv(exp(-r^2))): numerator; relative error 5.5e-21 */
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_0 0x1.32917a42157d1p+0
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_1 -0x1.a184ea0f49f42p+3
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_2 0x1.b5bb83ffd1124p+5
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_3 -0x1.bbbeaf4902366p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_4 0x1.bf78340515fa7p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_5 -0x1.9d3ccd7c79ebep+5
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_6 0x1.1186ebe5fdcddp+3
-#define NUMC_KERNEL_ERFINV_MIDDLE_P_7 -0x1.d308a43931d1fp-3
+/* inverse error function, middle: numerator; relative error 7.2e-21 */
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_0 0x1.b936a474a620bp-2
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_1 -0x1.2678be45622abp+2
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_2 0x1.2cfb0d367dd1ap+4
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_3 -0x1.26f11e3b6d9f8p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_4 0x1.1b2a23031e323p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_5 -0x1.e1e5c2fbd2a5ep+3
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_6 0x1.098ba6a675c17p+1
+#define NUMC_KERNEL_ERFINV_MIDDLE_P_7 -0x1.9a35e00469aabp-7
 
 /* denominator */
 #define NUMC_KERNEL_ERFINV_MIDDLE_Q_0 0x1.0000000000000p+0
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_1 -0x1.74b112654c850p+3
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_2 0x1.a8807c80f165ap+5
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_3 -0x1.decf46809ddf0p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_4 0x1.16ee4e49d66e6p+7
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_5 -0x1.3e0dbc98fc4d0p+6
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_6 0x1.2b7d776d958eap+4
-#define NUMC_KERNEL_ERFINV_MIDDLE_Q_7 -0x1.27e10b622ba83p+0
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_1 -0x1.85e8fa76bc754p+3
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_2 0x1.d653dd4fe9c18p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_3 -0x1.1de88df872a19p+7
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_4 0x1.70da3ce3963d2p+7
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_5 -0x1.e6ad435866e05p+6
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_6 0x1.1f4c7918d79b3p+5
+#define NUMC_KERNEL_ERFINV_MIDDLE_Q_7 -0x1.a9528c82e7a4bp+1
 
-/* inverse error function, tail (tails: r - erfcinv(exp(-r^2))): numerator; relative error 8.9e-18 */
+/* inverse error function, tail: numerator; relative error 8.9e-18 */
 #define NUMC_KERNEL_ERFINV_TAIL_P_0 0x1.702958c8a9a90p-2
 #define NUMC_KERNEL_ERFINV_TAIL_P_1 0x1.9fcb9790dd261p-1
 #define NUMC_KERNEL_ERFINV_TAIL_P_2 0x1.75f67ae0646e5p-1
@@ -369,7 +446,7 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFINV_TAIL_Q_6 0x1.d4b056ff35362p-9
 #define NUMC_KERNEL_ERFINV_TAIL_Q_7 0x1.2792cb5e52896p-14
 
-/* inverse error function, far (tails: r - erfcinv(exp(-r^2))): numerator; relative error 2.8e-17 */
+/* inverse error function, far: numerator; relative error 2.8e-17 */
 #define NUMC_KERNEL_ERFINV_FAR_P_0 0x1.2415b16593ea3p-2
 #define NUMC_KERNEL_ERFINV_FAR_P_1 0x1.c047616425fd8p-2
 #define NUMC_KERNEL_ERFINV_FAR_P_2 0x1.f4f26d4df02f5p-3
@@ -389,7 +466,7 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFINV_FAR_Q_6 0x1.861e016dd5cecp-13
 #define NUMC_KERNEL_ERFINV_FAR_Q_7 0x1.106ed3e2c3903p-19
 
-/* inverse error function, deep (tails: r - erfcinv(exp(-r^2))): numerator; relative error 1.1e-18 */
+/* inverse error function, deep: numerator; relative error 1.1e-18 */
 #define NUMC_KERNEL_ERFINV_DEEP_P_0 0x1.8d2fba65fdbdcp-3
 #define NUMC_KERNEL_ERFINV_DEEP_P_1 0x1.88378bd574963p-4
 #define NUMC_KERNEL_ERFINV_DEEP_P_2 0x1.260e7ee39c070p-6
@@ -409,7 +486,7 @@ NUMC_KERNEL_TABLE double numc_k_erfcx_table[13][14] = {
 #define NUMC_KERNEL_ERFINV_DEEP_Q_6 0x1.03f4dc10cdbb1p-21
 #define NUMC_KERNEL_ERFINV_DEEP_Q_7 0x1.1d79bf2e59074p-29
 
-/* inverse error function, edge (tails: r - erfcinv(exp(-r^2))): numerator; relative error 8.7e-19 */
+/* inverse error function, edge: numerator; relative error 8.7e-19 */
 #define NUMC_KERNEL_ERFINV_EDGE_P_0 0x1.ef8d4d33f70c9p-4
 #define NUMC_KERNEL_ERFINV_EDGE_P_1 0x1.ca106023537dfp-6
 #define NUMC_KERNEL_ERFINV_EDGE_P_2 0x1.3fba9a2217fe7p-9

@@ -47,8 +47,7 @@ NUMC_KERNEL_FN double numc_k_exp_minus_square(double x, double scale)
     double low = x - high;
     double square = x * x;
     double lost = ((high * high - square) + 2.0 * high * low) + low * low;
-    double e = numc_k_exp(-scale * square);
-    return square > 1500.0 ? 0.0 : e - e * (scale * lost);
+    return square > 1500.0 ? 0.0 : numc_k_exp_sum(-scale * square, -scale * lost);
 }
 
 /* erfc for x >= 1/2. */
@@ -149,21 +148,27 @@ NUMC_KERNEL_FN double numc_k_erfcinv_tail(double q)
     return r - numc_k_erfcinv_gap(r);
 }
 
-/* erfinv(p) for |p| <= 0.85: p times a rational function of p^2, in two pieces. */
+/* erfinv(p)/p - sqrt(pi)/2 for |p| <= 0.85: the part after the leading term, in two pieces. */
+NUMC_KERNEL_FN double numc_k_erfinv_excess(double p)
+{
+    double z = p * p;
+    double t = z - 0.5;
+    if (t < 0.0)
+        return z * NUMC_KERNEL_RATIONAL_7(ERFINV_BODY, t);
+    t = (NUMC_KERNEL_ABS(p) - 0.85) * (NUMC_KERNEL_ABS(p) + 0.85);
+    return z * NUMC_KERNEL_RATIONAL_7(ERFINV_MIDDLE, t);
+}
+
 NUMC_KERNEL_FN double numc_k_erfinv_body(double p)
 {
-    double t = p * p - 0.5;
-    if (t < 0.0)
-        return p * NUMC_KERNEL_RATIONAL_7(ERFINV_BODY, t);
-    t = (NUMC_KERNEL_ABS(p) - 0.85) * (NUMC_KERNEL_ABS(p) + 0.85);
-    return p * NUMC_KERNEL_RATIONAL_7(ERFINV_MIDDLE, t);
+    return p * NUMC_KERNEL_HALF_SQRT_PI_HIGH + p * (numc_k_erfinv_excess(p) + NUMC_KERNEL_HALF_SQRT_PI_LOW);
 }
 
 NUMC_KERNEL_FN_LARGE double numc_k_erfinv(double p)
 {
     double a = NUMC_KERNEL_ABS(p);
     if (a <= 0.85)
-        return numc_k_erfinv_body(p);
+        return p == 0.0 ? p : numc_k_erfinv_body(p);
     if (a < 1.0)
         return numc_k_copy_sign(numc_k_erfcinv_tail(1.0 - a), p);
     return a == 1.0 ? numc_k_copy_sign(NUMC_KERNEL_INFINITY, p) : NUMC_KERNEL_NAN;
@@ -189,8 +194,11 @@ NUMC_KERNEL_FN_LARGE double numc_k_ndtri(double p)
         return NUMC_KERNEL_NAN;
     if (q == 0.0)
         return p == 0.0 ? -NUMC_KERNEL_INFINITY : NUMC_KERNEL_INFINITY;
-    if (q >= 0.075)
-        return NUMC_KERNEL_SQRT2 * numc_k_erfinv_body(2.0 * (p - 0.5));
+    if (q >= 0.075) {
+        double v = 2.0 * (p - 0.5);
+        return v * NUMC_KERNEL_SQRT_HALF_PI_HIGH +
+               v * (NUMC_KERNEL_SQRT2 * numc_k_erfinv_excess(v) + NUMC_KERNEL_SQRT_HALF_PI_LOW);
+    }
     l = -numc_k_log(2.0 * q);
     x = NUMC_KERNEL_SQRT(2.0 * l) - NUMC_KERNEL_SQRT2 * numc_k_erfcinv_gap(NUMC_KERNEL_SQRT(l));
     return p < 0.5 ? -x : x;

@@ -31,17 +31,22 @@ NUMC_KERNEL_FN double numc_k_exp_polynomial(double r)
     return low + r4 * (high + r4 * top);
 }
 
-/* exp(x) = 2^k exp(r), r = x - k ln 2. */
-NUMC_KERNEL_FN double numc_k_exp(double x)
+/* exp(x + rest) = 2^k exp(r), r = x - k ln 2 + rest, for a rest below the last place of x. */
+NUMC_KERNEL_FN double numc_k_exp_sum(double x, double rest)
 {
     double k, high, low, r;
     x = x > 710.0 ? 710.0 : x;
     x = x < -746.0 ? -746.0 : x;
     k = (x * 0x1.71547652b82fep+0 + NUMC_KERNEL_ROUNDER) - NUMC_KERNEL_ROUNDER;
     high = x - k * NUMC_KERNEL_LN2_HIGH;
-    low = k * NUMC_KERNEL_LN2_LOW;
+    low = k * NUMC_KERNEL_LN2_LOW - rest;
     r = high - low;
     return numc_k_scale(1.0 + (high + (r * r * numc_k_exp_polynomial(r) - low)), k);
+}
+
+NUMC_KERNEL_FN double numc_k_exp(double x)
+{
+    return numc_k_exp_sum(x, 0.0);
 }
 
 /* exp2(x) = 2^k exp((x - k) ln 2); x - k is exact, its product with ln 2 is kept in two pieces. */
@@ -170,6 +175,116 @@ NUMC_KERNEL_FN double numc_k_log10(double x)
 {
     return numc_k_log_base(x, NUMC_KERNEL_INV_LN10_HIGH, NUMC_KERNEL_INV_LN10_LOW,
                            NUMC_KERNEL_LOG10_2_HIGH, NUMC_KERNEL_LOG10_2_LOW);
+}
+
+/* A sum of two numbers whose second is below the last place of the first, or exactly the lost part of an operation. */
+typedef struct numc_k_pair {
+    double high;
+    double low;
+} numc_k_pair;
+
+/* a + b for |a| >= |b| or a = 0 */
+NUMC_KERNEL_FN numc_k_pair numc_k_fast_sum(double a, double b)
+{
+    numc_k_pair out;
+    out.high = a + b;
+    out.low = (a - out.high) + b;
+    return out;
+}
+
+/* a b (Dekker) */
+NUMC_KERNEL_FN numc_k_pair numc_k_product(double a, double b)
+{
+    numc_k_pair out;
+    double ah = numc_k_high_part(a), al = a - ah;
+    double bh = numc_k_high_part(b), bl = b - bh;
+    out.high = a * b;
+    out.low = (((ah * bh - out.high) + ah * bl) + al * bh) + al * bl;
+    return out;
+}
+
+/*
+ * ln x in two pieces for a positive normal or subnormal x, relative error below 2^-64: with s = f/(2+f) in two pieces,
+ * ln(1+f) = s (2 + t), t = z (2/3 + z P(z)), z = s^2.
+ */
+NUMC_KERNEL_FN numc_k_pair numc_k_log_pair(double x)
+{
+    double small = x < 0x1p-1022 ? 54.0 : 0.0;
+    numc_k_u64 bits = numc_k_to_bits(x < 0x1p-1022 ? x * 0x1p54 : x);
+    double k = numc_k_log_exponent(bits) - small;
+    double m = numc_k_log_mantissa(bits);
+    double f = m - 1.0;
+    numc_k_pair down = numc_k_fast_sum(m > 1.0 ? m : 1.0, m > 1.0 ? 1.0 : m), s, z, t, product, sum;
+    double p;
+    s.high = f / down.high;
+    product = numc_k_product(s.high, down.high);
+    s.low = (((f - product.high) - product.low) - s.high * down.low) / down.high;
+    z = numc_k_product(s.high, s.high);
+    z.low += 2.0 * s.high * s.low;
+    {
+        double w = z.high, w2 = w * w;
+        double lower = (NUMC_KERNEL_LOG_FAR_0 + w * NUMC_KERNEL_LOG_FAR_1) +
+                       w2 * (NUMC_KERNEL_LOG_FAR_2 + w * NUMC_KERNEL_LOG_FAR_3);
+        double upper = (NUMC_KERNEL_LOG_FAR_4 + w * NUMC_KERNEL_LOG_FAR_5) +
+                       w2 * (NUMC_KERNEL_LOG_FAR_6 + w * NUMC_KERNEL_LOG_FAR_7);
+        p = w2 * (lower + (w2 * w2) * upper);
+    }
+    t = numc_k_product(z.high, NUMC_KERNEL_TWO_THIRDS_HIGH);
+    t.low += z.high * NUMC_KERNEL_TWO_THIRDS_LOW + z.low * NUMC_KERNEL_TWO_THIRDS_HIGH;
+    sum = numc_k_fast_sum(t.high, p);
+    t.high = sum.high;
+    t.low += sum.low;
+    product = numc_k_product(s.high, t.high);                /* s t, far below 2 s */
+    product.low += s.high * t.low + s.low * t.high;
+    sum = numc_k_fast_sum(2.0 * s.high, product.high);
+    sum.low += product.low + 2.0 * s.low;
+    product = numc_k_fast_sum(k * NUMC_KERNEL_LN2_HIGH, sum.high);
+    product.low += sum.low + k * NUMC_KERNEL_LN2_LOW;
+    return numc_k_fast_sum(product.high, product.low);
+}
+
+/* x^y = exp(y ln x) with ln x and the product in two pieces; special cases as C's pow (C11 F.10.4.4). */
+NUMC_KERNEL_FN double numc_k_pow(double x, double y)
+{
+    double a = NUMC_KERNEL_ABS(x);
+    double exponent = y > 0x1p70 ? 0x1p70 : (y < -0x1p70 ? -0x1p70 : y);
+    numc_k_pair logarithm = numc_k_log_pair(a);
+    numc_k_pair product = numc_k_product(exponent, logarithm.high);
+    double size = NUMC_KERNEL_ABS(product.high);
+    double rest = size < 800.0 ? product.low + exponent * logarithm.low : 0.0;
+    double value = numc_k_exp_sum(product.high, rest);
+    /* y mod 2 for |y| < 2^53; larger y are even */
+    double odd_y = y - 2.0 * NUMC_KERNEL_FLOOR(0.5 * y);
+    double inverted = odd_y == 1.0 ? numc_k_copy_sign(1.0, x) : 1.0;
+    double whole = y - NUMC_KERNEL_FLOOR(y);
+    /* |x| is 0 or infinite: 0 or infinity by the signs of ln|x| and y */
+    double grows = a == 0.0 ? -y : y;
+    double extreme = grows > 0.0 ? NUMC_KERNEL_INFINITY : 0.0;
+    value = a == 0.0 ? extreme : value;
+    value = a == NUMC_KERNEL_INFINITY ? extreme : value;
+    value = a == 1.0 ? 1.0 : value;
+    value = x < 0.0 && x > -NUMC_KERNEL_INFINITY && whole > 0.0 ? NUMC_KERNEL_NAN : value;
+    value *= inverted;
+    value = x != x ? x : value;
+    value = y != y ? y : value;
+    value = x == 1.0 ? 1.0 : value;
+    return y == 0.0 ? 1.0 : value;
+}
+
+/* sqrt(x^2 + y^2) with the squares' lost parts, scaled against overflow; infinite where either is. */
+NUMC_KERNEL_FN double numc_k_hypot(double x, double y)
+{
+    double a = NUMC_KERNEL_ABS(x), b = NUMC_KERNEL_ABS(y);
+    double most = a > b ? a : b, least = a > b ? b : a;
+    double scale = most > 0x1p500 ? 0x1p-600 : (most < 0x1p-450 ? 0x1p600 : 1.0);
+    double back = most > 0x1p500 ? 0x1p600 : (most < 0x1p-450 ? 0x1p-600 : 1.0);
+    numc_k_pair p = numc_k_product(most * scale, most * scale);
+    numc_k_pair q = numc_k_product(least * scale, least * scale);
+    numc_k_pair sum = numc_k_fast_sum(p.high, q.high);
+    double root = NUMC_KERNEL_SQRT(sum.high + (sum.low + (p.low + q.low))) * back;
+    int endless = a == NUMC_KERNEL_INFINITY || b == NUMC_KERNEL_INFINITY;
+    root = x != x || y != y ? x + y : root;
+    return endless ? NUMC_KERNEL_INFINITY : root;
 }
 
 /* sinh(x) = (t + t/(t+1)) / 2, t = expm1(|x|); above 709 exp(x/2)^2 / 2. */

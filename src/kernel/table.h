@@ -14,6 +14,9 @@
     X(log1p, numc_k_log1p)           \
     X(log2, numc_k_log2)             \
     X(log10, numc_k_log10)           \
+    X(asin, numc_k_asin)             \
+    X(acos, numc_k_acos)             \
+    X(atan, numc_k_atan)             \
     X(sinh, numc_k_sinh)             \
     X(cosh, numc_k_cosh)             \
     X(tanh, numc_k_tanh)             \
@@ -27,6 +30,9 @@
     X(log1mexp, numc_k_log1mexp)
 
 #define NUMC_KERNEL_SCALAR_UNARY(X)  \
+    X(sin, numc_k_sin)               \
+    X(cos, numc_k_cos)               \
+    X(tan, numc_k_tan)               \
     X(sinpi, numc_k_sinpi)           \
     X(cospi, numc_k_cospi)           \
     X(tanpi, numc_k_tanpi)           \
@@ -44,10 +50,15 @@
 
 #define NUMC_KERNEL_UNARY(X) NUMC_KERNEL_VECTOR_UNARY(X) NUMC_KERNEL_SCALAR_UNARY(X)
 
-#define NUMC_KERNEL_BINARY(X)        \
+#define NUMC_KERNEL_VECTOR_BINARY(X) \
+    X(pow, numc_k_pow)               \
+    X(atan2, numc_k_atan2)           \
+    X(hypot, numc_k_hypot)           \
     X(logaddexp, numc_k_logaddexp)   \
     X(xlogy, numc_k_xlogy)           \
-    X(xlog1py, numc_k_xlog1py)       \
+    X(xlog1py, numc_k_xlog1py)
+
+#define NUMC_KERNEL_SCALAR_BINARY(X) \
     X(polygamma, numc_k_polygamma)   \
     X(betaln, numc_k_betaln)         \
     X(gammainc, numc_k_gammainc)     \
@@ -55,6 +66,8 @@
     X(gammainc_da, numc_k_gammainc_da)     \
     X(gammaincinv, numc_k_gammaincinv)     \
     X(gammainccinv, numc_k_gammainccinv)
+
+#define NUMC_KERNEL_BINARY(X) NUMC_KERNEL_VECTOR_BINARY(X) NUMC_KERNEL_SCALAR_BINARY(X)
 
 #define NUMC_KERNEL_TERNARY(X)       \
     X(betainc, numc_k_betainc)       \

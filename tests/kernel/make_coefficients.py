@@ -123,7 +123,8 @@ def main():
 
     # Constants in two pieces: the high part has few bits, so a small integer times it is exact.
     for name, x, bits in [("LN2", log(mpf(2)), 40), ("LOG10_2", log(mpf(2), 10), 40), ("INV_LN2", 1 / log(mpf(2)), 22),
-                          ("INV_LN10", 1 / log(mpf(10)), 22), ("HALF_LOG_2PI", log(2 * pi) / 2, 53)]:
+                          ("INV_LN10", 1 / log(mpf(10)), 22), ("HALF_LOG_2PI", log(2 * pi) / 2, 53), ("HALF_SQRT_PI", sqrt(pi) / 2, 53),
+                          ("SQRT_HALF_PI", sqrt(pi / 2), 53)]:
         hi, lo = short(x, bits)
         print(f"#define NUMC_KERNEL_{name}_HIGH {hexf(hi)}\n#define NUMC_KERNEL_{name}_LOW {hexf(lo)}")
     print()
@@ -154,6 +155,57 @@ def main():
     emit_macros("SINPI", c, f"(sin(pi x) - pi x) / x^3 in z = x^2, x <= 1/4; relative error {m.nstr(e, 2)}")
     c, e = polynomial(cos_tail, 0, mpf(1) / 16, 0, mpf(2) ** -55)
     emit_macros("COSPI", c, f"(cos(pi x) - 1) / x^2 in z = x^2, x <= 1/4; relative error {m.nstr(e, 2)}")
+
+    def sin_radians(z):
+        x = sqrt(z)
+        return -mpf(1) / 6 if z == 0 else (m.sin(x) - x) / x ** 3
+
+    def cos_radians(z):
+        x = sqrt(z)
+        return mpf(1) / 24 if z == 0 else (m.cos(x) - 1 + z / 2) / z ** 2
+    quarter = pi / 4 + mpf("1e-4")
+    c, e = polynomial(sin_radians, 0, quarter ** 2, 0, mpf(2) ** -54)
+    emit_macros("SIN", c, f"(sin(x) - x) / x^3 in z = x^2, x <= pi/4; relative error {m.nstr(e, 2)}")
+    c, e = polynomial(cos_radians, 0, quarter ** 2, 0, mpf(2) ** -52)
+    emit_macros("COS", c, f"(cos(x) - 1 + x^2/2) / x^4 in z = x^2, x <= pi/4; relative error {m.nstr(e, 2)}")
+
+    def atan_tail(z):
+        x = sqrt(z)
+        return -mpf(1) / 3 if z == 0 else (m.atan(x) - x) / x ** 3
+    c, e = polynomial(atan_tail, 0, mpf("0.1717"), 0, mpf(2) ** -51)
+    emit_macros("ATAN", c, f"(atan(x) - x) / x^3 in z = x^2, x <= tan(pi/8); relative error {m.nstr(e, 2)}")
+
+    def asin_tail(z):
+        x = sqrt(z)
+        return mpf(1) / 6 if z == 0 else (m.asin(x) - x) / x ** 3
+    c, e = polynomial(asin_tail, 0, mpf("0.2501"), 0, mpf(2) ** -51)
+    emit_macros("ASIN", c, f"(asin(x) - x) / x^3 in z = x^2, x <= 1/2; relative error {m.nstr(e, 2)}")
+
+    # pi/2 in 33 + 33 + 53 bits, so that n times the first two is exact for n <= 2^20; 2/pi in 32-bit words.
+    first, rest = short(pi / 2, 33)
+    second, rest = short(rest, 33)
+    print(f"#define NUMC_KERNEL_HALF_PI_1 {hexf(first)}\n#define NUMC_KERNEL_HALF_PI_2 {hexf(second)}")
+    print(f"#define NUMC_KERNEL_HALF_PI_3 {hexf(rest)}")
+    hi, lo = short(pi / 2, 53)
+    print(f"#define NUMC_KERNEL_HALF_PI_HIGH {hexf(hi)}\n#define NUMC_KERNEL_HALF_PI_LOW {hexf(lo)}")
+    hi, lo = short(mpf(2) / 3, 53)
+    print(f"#define NUMC_KERNEL_TWO_THIRDS_HIGH {hexf(hi)}\n#define NUMC_KERNEL_TWO_THIRDS_LOW {hexf(lo)}\n")
+    with mp.workdps(420):
+        words, rest = [], 2 / +m.pi
+        for _ in range(40):
+            rest *= 2 ** 32
+            word = int(m.floor(rest))
+            rest -= word
+            words.append(f"0x{word:08x}u")
+    print("/* 2/pi after the binary point, 32 bits a word */")
+    print(f"NUMC_KERNEL_TABLE numc_k_u32 numc_k_two_over_pi_table[{len(words)}] = {{")
+    print(wrap(words) + "\n};\n")
+
+    def log_far(z):
+        s = sqrt(z)
+        return mpf(2) / 5 if z == 0 else (2 * m.atanh(s) / s - 2 - mpf(2) / 3 * z) / z ** 2
+    c, e = polynomial(log_far, 0, top ** 2, 0, mpf(2) ** -53)
+    emit_macros("LOG_FAR", c, f"(2 atanh(s) - 2 s - 2/3 s^3) / s^5 in z = s^2; relative error {m.nstr(e, 2)}")
 
     # Gamma family: the same pieces for lgamma and digamma.
     edges = [mpf(x) for x in ("0.5", "0.75", "1", "1.5", "2", "3", "5", "8", "12")]
@@ -223,10 +275,11 @@ def main():
     c, e = polynomial(erfcx_far, mpf("1e-7"), mpf(1) / 49, 0)
     emit_macros("ERFCX_FAR", c, f"x erfcx(x) in z = 1/x^2, x >= 7; relative error {m.nstr(e, 2)}")
 
-    # Inverse error function, as Wichura's AS 241 divides the range.
+    # Inverse error function, as Wichura's AS 241 divides the range. Body and middle: (erfinv(p)/p - sqrt(pi)/2) / p^2 in
+    # p^2; tails: r - erfcinv(exp(-r^2)) in r.
     def inverse_body(z):
         p = sqrt(z)
-        return sqrt(pi) / 2 if z == 0 else m.erfinv(p) / p
+        return sqrt(pi) / 2 * pi / 12 if z == 0 else (m.erfinv(p) / p - sqrt(pi) / 2) / z
 
     def inverse_tail(r):
         q = exp(-r * r)                       # erfcinv(q) by Newton's method on log erfc
@@ -250,7 +303,7 @@ def main():
             ("ERFINV_DEEP", inverse_gap, mpf("6.25"), mpf(13), mpf("6.25"), 7, 7),
             ("ERFINV_EDGE", inverse_gap, mpf(13), mpf("27.4"), mpf(13), 7, 7)]:
         p, q, e = rational(f, a, b, centre, n, d)
-        emit_macros(name + "_P", p, f"inverse error function, {name.split('_')[1].lower()} (tails: r - erfcinv(exp(-r^2))): numerator; relative error {m.nstr(e, 2)}")
+        emit_macros(name + "_P", p, f"inverse error function, {name.split('_')[1].lower()}: numerator; relative error {m.nstr(e, 2)}")
         emit_macros(name + "_Q", q, "denominator")
     print("#endif")
 

@@ -142,6 +142,25 @@ def elementary():
     unary("asinh", m.asinh, spread((-1, 1), (-1e3, 1e3), (1e-300, 1e300, "log")) + around(2.0 ** 28))
     unary("acosh", m.acosh, spread((1, 2), (1, 1e4), (2, 1e300, "log"), (1.0, 1.0001)) + around(2.0 ** 28))
     unary("atanh", m.atanh, spread((-1, 1), (0.9, 1), (1e-300, 1e-3, "log")))
+    unary("sin", m.sin, spread((-3, 3), (-1e6, 1e6), (1e-300, 1e-3, "log"), (1e6, 1e300, "log"), (1e300, HUGE, "log")) +
+          [float(k * pi / 2) for k in (1, 2, 3, 100, 65535)] + [6381956970095103.0 * 2.0 ** 797])
+    unary("cos", m.cos, spread((-3, 3), (-1e6, 1e6), (1e6, 1e300, "log"), (1e300, HUGE, "log")) +
+          [float(k * pi / 2) for k in (1, 2, 3, 100, 65535)] + [6381956970095103.0 * 2.0 ** 797])
+    unary("tan", m.tan, spread((-3, 3), (-1e6, 1e6), (1e-300, 1e-3, "log"), (1e6, 1e300, "log")) +
+          [float(k * pi / 2) for k in (1, 2, 3, 100, 65535)])
+    unary("asin", m.asin, spread((-1, 1), (0.45, 0.55), (0.9, 1), (1e-300, 1e-3, "log")))
+    unary("acos", m.acos, spread((-1, 1), (0.45, 0.55), (-0.55, -0.45), (0.99, 1)) + [x for x in around(-1.0, 0.5) if x >= -1])
+    unary("atan", m.atan, spread((-1, 1), (-10, 10), (1e-300, 1e300, "log")) + around(0.41421356, 2.41421356))
+    binary("atan2", m.atan2, list(zip(spread((-3, 3), (-1e-300, 1e-300), (1e-300, 1e300, "log"), (1e307, HUGE)),
+                                      spread((-3, 3), (-1e-300, 1e-300), (1e-300, 1e300, "log"), (1e307, HUGE)))))
+    binary("hypot", m.hypot, list(zip(spread((-3, 3), (1e-320, 1e-300), (1e-300, 1e300, "log"), (1e307, 1e308)),
+                                      spread((-3, 3), (1e-320, 1e-300), (1e-300, 1e300, "log"), (1e307, 1e308)))))
+    bases = spread((0.5, 2), (TINY, HUGE, "log"), (0.999, 1.001), (0, 100), (1e-320, 1e-310, "log"))
+    powers = []
+    for i, x in enumerate(bases):
+        most = 700 / abs(float(log(mpf(x)))) if x != 1 else 10
+        powers.append(source.uniform(-most, most) if i % 3 else float(round(source.uniform(-min(most, 40), min(most, 40)))))
+    binary("pow", lambda x, y: m.power(x, y), list(zip(bases, powers)) + [(-x, p) for x, p in zip(bases, powers) if p == round(p)])
     unary("sinpi", lambda x: m.sinpi(x), spread((-1, 1), (-100, 100), (1e-300, 1e-3, "log")) + around(0.25, 1.0, 7.0, 0.75))
     unary("cospi", lambda x: m.cospi(x), spread((-1, 1), (-100, 100)) + around(0.25, 0.5, 7.5, 0.75))
     unary("tanpi", lambda x: m.sinpi(x) / m.cospi(x), spread((-1, 1), (-100, 100), (1e-300, 1e-3, "log")) + around(0.25, 0.5, 7.5, 0.75, 1.0))

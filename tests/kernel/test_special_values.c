@@ -35,8 +35,8 @@ static void test_nan(void **state)
     NUMC_KERNEL_UNARY(X)
 #undef X
 #define X(name, function)                       \
-    CHECK(function(NOT_A_NUMBER, 1), NOT_A_NUMBER); \
-    CHECK(function(1, NOT_A_NUMBER), NOT_A_NUMBER);
+    CHECK(function(NOT_A_NUMBER, 2), NOT_A_NUMBER); \
+    CHECK(function(2, NOT_A_NUMBER), NOT_A_NUMBER);
     NUMC_KERNEL_BINARY(X)
 #undef X
 #define X(name, function)                            \
@@ -142,6 +142,99 @@ static void test_hyperbolic_and_trigonometric(void **state)
     CHECK(numc_k_tanpi(0.25), 1.0);
     CHECK(numc_k_tanpi(0.5), INF);
     CHECK(numc_k_tanpi(-0.0), -0.0);
+}
+
+static void test_circular(void **state)
+{
+    double half_pi = NUMC_KERNEL_HALF_PI_HIGH, pi = NUMC_KERNEL_PI;
+    (void)state;
+    CHECK(numc_k_sin(-0.0), -0.0);
+    CHECK(numc_k_cos(0.0), 1.0);
+    CHECK(numc_k_tan(-0.0), -0.0);
+    CHECK(numc_k_sin(LEAST), LEAST);
+    CHECK(numc_k_sin(INF), NOT_A_NUMBER);
+    CHECK(numc_k_cos(-INF), NOT_A_NUMBER);
+    CHECK(numc_k_tan(INF), NOT_A_NUMBER);
+    CHECK(numc_k_asin(-0.0), -0.0);
+    CHECK(numc_k_asin(1.0), half_pi);
+    CHECK(numc_k_asin(-1.0), -half_pi);
+    CHECK(numc_k_asin(1.0000001), NOT_A_NUMBER);
+    CHECK(numc_k_acos(1.0), 0.0);
+    CHECK(numc_k_acos(-1.0), pi);
+    CHECK(numc_k_acos(0.0), half_pi);
+    CHECK(numc_k_acos(-1.0000001), NOT_A_NUMBER);
+    CHECK(numc_k_atan(-0.0), -0.0);
+    CHECK(numc_k_atan(INF), half_pi);
+    CHECK(numc_k_atan(-INF), -half_pi);
+    CHECK(numc_k_atan(LEAST), LEAST);
+    CHECK(numc_k_atan2(0.0, 1.0), 0.0);
+    CHECK(numc_k_atan2(-0.0, 1.0), -0.0);
+    CHECK(numc_k_atan2(0.0, 0.0), 0.0);
+    CHECK(numc_k_atan2(-0.0, 0.0), -0.0);
+    CHECK(numc_k_atan2(0.0, -0.0), pi);
+    CHECK(numc_k_atan2(-0.0, -0.0), -pi);
+    CHECK(numc_k_atan2(0.0, -1.0), pi);
+    CHECK(numc_k_atan2(-0.0, -1.0), -pi);
+    CHECK(numc_k_atan2(1.0, 0.0), half_pi);
+    CHECK(numc_k_atan2(-1.0, -0.0), -half_pi);
+    CHECK(numc_k_atan2(1.0, INF), 0.0);
+    CHECK(numc_k_atan2(-1.0, -INF), -pi);
+    CHECK(numc_k_atan2(INF, 1.0), half_pi);
+    CHECK(numc_k_atan2(INF, INF), 0.5 * half_pi);
+    CHECK(numc_k_atan2(INF, -INF), 0x1.2d97c7f3321d2p+1);
+    CHECK(numc_k_atan2(LEAST, LEAST), 0.5 * half_pi);
+    CHECK(numc_k_atan2(MOST, MOST), 0.5 * half_pi);
+    CHECK(numc_k_hypot(3.0, -4.0), 5.0);
+    CHECK(numc_k_hypot(INF, NOT_A_NUMBER), INF);
+    CHECK(numc_k_hypot(NOT_A_NUMBER, -INF), INF);
+    CHECK(numc_k_hypot(0.0, -0.0), 0.0);
+    CHECK(numc_k_hypot(LEAST, 0.0), LEAST);
+    CHECK(numc_k_hypot(MOST, MOST), INF);
+    CHECK(numc_k_hypot(0x1.8p1000, 0x1p1001), 0x1.4p1001);
+}
+
+/* C11 F.10.4.4 */
+static void test_power(void **state)
+{
+    (void)state;
+    CHECK(numc_k_pow(2.0, 10.0), 1024.0);
+    CHECK(numc_k_pow(10.0, 22.0), 1e22);
+    CHECK(numc_k_pow(3.0, 33.0), 5559060566555523.0);
+    CHECK(numc_k_pow(-3.0, 3.0), -27.0);
+    CHECK(numc_k_pow(-3.0, 4.0), 81.0);
+    CHECK(numc_k_pow(-3.0, 0.5), NOT_A_NUMBER);
+    CHECK(numc_k_pow(0.0, 3.0), 0.0);
+    CHECK(numc_k_pow(-0.0, 3.0), -0.0);
+    CHECK(numc_k_pow(-0.0, 2.0), 0.0);
+    CHECK(numc_k_pow(-0.0, 2.5), 0.0);
+    CHECK(numc_k_pow(0.0, -1.0), INF);
+    CHECK(numc_k_pow(-0.0, -1.0), -INF);
+    CHECK(numc_k_pow(-0.0, -2.0), INF);
+    CHECK(numc_k_pow(-0.0, -INF), INF);
+    CHECK(numc_k_pow(0.0, INF), 0.0);
+    CHECK(numc_k_pow(-1.0, INF), 1.0);
+    CHECK(numc_k_pow(-1.0, -INF), 1.0);
+    CHECK(numc_k_pow(1.0, NOT_A_NUMBER), 1.0);
+    CHECK(numc_k_pow(NOT_A_NUMBER, 0.0), 1.0);
+    CHECK(numc_k_pow(0.5, -INF), INF);
+    CHECK(numc_k_pow(-0.5, INF), 0.0);
+    CHECK(numc_k_pow(2.0, INF), INF);
+    CHECK(numc_k_pow(-2.0, -INF), 0.0);
+    CHECK(numc_k_pow(INF, 2.0), INF);
+    CHECK(numc_k_pow(INF, -2.0), 0.0);
+    CHECK(numc_k_pow(-INF, 3.0), -INF);
+    CHECK(numc_k_pow(-INF, 2.0), INF);
+    CHECK(numc_k_pow(-INF, -3.0), -0.0);
+    CHECK(numc_k_pow(-INF, 0.5), INF);
+    CHECK(numc_k_pow(-2.0, 0x1p60), INF);
+    CHECK(numc_k_pow(-2.0, MOST), INF);
+    CHECK(numc_k_pow(-2.0, -MOST), 0.0);
+    CHECK(numc_k_pow(1.0 + 0x1p-52, 1e300), INF);
+    CHECK(numc_k_pow(1.0 - 0x1p-53, 1e300), 0.0);
+    CHECK(numc_k_pow(2.0, -1074.0), LEAST);
+    CHECK(numc_k_pow(2.0, -1076.0), 0.0);
+    CHECK(numc_k_pow(LEAST, 1.0), LEAST);
+    CHECK(numc_k_pow(MOST, 1.0), MOST);
 }
 
 static void test_gamma_edges(void **state)
@@ -348,6 +441,8 @@ int main(void)
         cmocka_unit_test(test_exponentials),
         cmocka_unit_test(test_logarithms),
         cmocka_unit_test(test_hyperbolic_and_trigonometric),
+        cmocka_unit_test(test_circular),
+        cmocka_unit_test(test_power),
         cmocka_unit_test(test_gamma_edges),
         cmocka_unit_test(test_error_function_edges),
         cmocka_unit_test(test_logistic_edges),
