@@ -1,0 +1,87 @@
+/* Every allocation failing once, around tracing, differentiating and running: an error, nothing leaked, nothing used after. */
+#include "../base/failing.h"
+#include "support.h"
+
+#define BODY(name)                                                                                 \
+    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
+                     int32_t output_count, void *user)
+
+typedef struct shared {
+    const numc_array *scale;
+} shared;
+BODY(step)
+{
+    (void)context, (void)input_count, (void)output_count;
+    const shared *s = user;
+    out[0] = numc_add(numc_multiply(in[0], s->scale), numc_sin(in[1]));
+    out[1] = numc_square(out[0]);
+}
+BODY(either)
+{
+    (void)context, (void)input_count, (void)output_count;
+    const shared *s = user;
+    out[0] = numc_multiply(in[0], s->scale);
+}
+BODY(other)
+{
+    (void)context, (void)input_count, (void)output_count, (void)user;
+    out[0] = numc_exp(numc_negative(in[0]));
+}
+BODY(model)
+{
+    (void)input_count, (void)output_count, (void)user;
+    shared s = {numc_exp(in[1])};
+    const numc_array *start = numc_zeros(context, NUMC_FLOAT64, NUMC_SCALAR);
+    numc_array *scanned[2] = {NULL, NULL}, *chosen[1] = {NULL};
+    numc_scan(context, step, &s, &start, 1, in, 1, scanned, 1);
+    const numc_array *last = scanned[0];
+    numc_cond(numc_greater(in[1], 0.0), either, other, &s, &last, 1, chosen, 1);
+    numc_array *product = numc_prod(numc_add(numc_maximum(in[0], 0.25), 1.0));
+    out[0] = numc_add(numc_add(numc_sum(scanned[1]), chosen[0]), product);
+}
+
+static void pass(failing *memory)
+{
+    numc_context *context = numc_open(&(numc_options){.backend = "ref", .threads = 1, .allocate = failing_allocate, .allocate_user = memory});
+    if (context == NULL)
+        return;
+    const numc_array *x[2] = {reals(context, NUMC_SHAPE(3), DOUBLES(0.5, -1, 2)), reals(context, NUMC_SCALAR, DOUBLES(0.25))};
+    numc_function *f = numc_function_trace(context, model, NULL, x, 2, 1);
+    numc_function *gradient = numc_function_value_and_gradient(context, f);
+    numc_function *forward = numc_function_jvp(context, gradient);
+    numc_array *y[3] = {NULL, NULL, NULL};
+    numc_status status = gradient == NULL ? numc_error_status(context) : numc_function_call(context, gradient, x, 2, y, 3);
+    char text[64];
+    (void)numc_function_format(forward, text, sizeof text);
+    if (!memory->failed) {
+        ASSERT_FINE(context);
+        assert_non_null(forward);
+        assert_non_null(y[2]);
+    } else if (status != NUMC_OK || forward == NULL) {
+        assert_int_equal(numc_error_status(context), NUMC_MEMORY);
+    }
+    /* after the error is cleared the context works */
+    numc_error_clear(context);
+    numc_close(context);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    long n = 0;
+    for (;; n++) {
+        failing memory = failing_at(n);
+        pass(&memory);
+        if (memory.blocks != 0 || memory.mistakes != 0)
+            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
+        if (!memory.failed)
+            break;
+    }
+    assert_true(n > 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

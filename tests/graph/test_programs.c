@@ -1,0 +1,177 @@
+/* Random programs, seeds fixed: run at once and through a graph they give the same bits; their graphs verify; forward and
+ * reverse mode agree. */
+#include "support.h"
+
+#define POOL 24
+#define STEPS 18
+
+typedef struct pool {
+    const numc_array *arrays[POOL];
+    int count;
+} pool;
+
+static const numc_array *pick(pool *p, generator *g)
+{
+    return p->arrays[draw_below(g, p->count)];
+}
+
+/* Bounded so that values stay within [-4, 4] or so however long the program is. */
+static numc_array *bounded(const numc_array *x)
+{
+    return numc_multiply(numc_tanh(numc_multiply(x, 0.5)), 2.0);
+}
+
+static void half_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                      int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    out[0] = numc_add(numc_multiply(in[0], 0.5), numc_multiply(in[1], numc_tanh((const numc_array *)user)));
+    out[1] = numc_cos(out[0]);
+}
+
+/* All arrays of the pool have shape [2, 3], [3] or []. */
+static numc_array *random_step(numc_context *context, pool *p, generator *g)
+{
+    const numc_array *x = pick(p, g), *y = pick(p, g), *z = pick(p, g);
+    int32_t rank = numc_array_rank(x);
+    int64_t axis = rank == 0 ? 0 : draw_below(g, rank);
+    int choice = draw_below(g, 20);
+    if (rank == 0 && choice >= 12)
+        choice -= 12;
+    switch (choice) {
+    case 0: return numc_add(x, y);
+    case 1: return bounded(numc_subtract(x, y));
+    case 2: return bounded(numc_multiply(x, y));
+    case 3: return numc_divide(x, numc_add(numc_square(y), 1.0));
+    case 4: return numc_sin(x);
+    case 5: return numc_exp(numc_negative(numc_abs(x)));
+    case 6: return numc_maximum(x, y);
+    case 7: return numc_where(numc_less(x, y), z, x);
+    case 8: return numc_logaddexp(x, numc_negative(y));
+    case 9: return numc_hypot(x, numc_add(numc_abs(y), 0.5));
+    case 10: return bounded(numc_sum(x));
+    case 11: return numc_broadcast_to(numc_mean(y), NUMC_SHAPE(2, 3));
+    case 12: return numc_flip(x, NUMC_AXES(axis));
+    case 13: return bounded(numc_cumulative_sum(x, axis));
+    case 14: return bounded(numc_cumulative_prod(x, axis));
+    case 15: return numc_sort(x, axis, (draw(g) & 1) != 0);
+    case 16: return rank == 2 ? numc_max(x, NUMC_AXES(0)) : numc_min(x);
+    case 17: return rank == 2 ? numc_reshape(numc_permute_dims(x, NUMC_AXES(1, 0)), NUMC_SHAPE(2, 3)) : numc_roll(x, 1, 0);
+    case 18: {
+        const numc_array *parts[2] = {x, x};
+        numc_array *both = numc_concat(parts, 2, 0);
+        return bounded(numc_sum(both, NUMC_AXES(0)));
+    }
+    default: {
+        const numc_array *start = rank == 2 ? numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(3)) : numc_zeros(context, NUMC_FLOAT64, NUMC_SCALAR);
+        const numc_array *weight = numc_sum(y);
+        numc_array *out[2];
+        bool reverse = (draw(g) & 1) != 0;
+        if (numc_scan(context, half_step, (void *)(uintptr_t)weight, &start, 1, &x, 1, out, 1, .reverse = reverse) != NUMC_OK)
+            return NULL;
+        return out[(draw(g) & 1) != 0];
+    }
+    }
+}
+
+static void program(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                    int32_t output_count, void *user)
+{
+    (void)output_count;
+    generator g = {*(const uint64_t *)user};
+    pool p = {.count = input_count};
+    for (int32_t i = 0; i < input_count; i++)
+        p.arrays[i] = in[i];
+    for (int i = 0; i < STEPS; i++) {
+        p.arrays[p.count] = random_step(context, &p, &g);
+        if (p.arrays[p.count] == NULL)
+            return;
+        p.count++;
+    }
+    out[0] = numc_add(p.arrays[p.count - 1], 0.0);
+    out[1] = numc_sum(p.arrays[p.count - 2]);
+    for (int i = 0; i < p.count - 2; i++)
+        out[1] = numc_add(out[1], numc_sum(p.arrays[i]));
+}
+
+static const numc_array *random_input(numc_context *context, generator *g, int which)
+{
+    static const int64_t shape[2] = {2, 3};
+    double data[6];
+    for (int i = 0; i < 6; i++)
+        data[i] = draw_unit(g);
+    return reals(context, which == 0 ? (numc_shape){shape, 2, true} : which == 1 ? (numc_shape){shape + 1, 1, true} : (numc_shape){NULL, 0, true},
+                 data);
+}
+
+/* Forward against reverse, without differences: kinks do not matter, both take the same side. */
+static void check_modes(numc_context *context, uint64_t seed, const numc_graph *graph, const numc_array *const *x)
+{
+    numc_graph *forward = numc__graph_jvp(context, graph, NULL), *backward = numc__graph_vjp(context, graph, NULL);
+    if (forward == NULL || backward == NULL)
+        fail_msg("seed %llu: %s", (unsigned long long)seed, numc_error_message(context));
+    assert_int_equal(numc__graph_verify(context, forward), NUMC_OK);
+    assert_int_equal(numc__graph_verify(context, backward), NUMC_OK);
+    double d[16], w[16], dy[16], xbar[16], left = 0, right = 0, size = 1e-3;
+    generator g = {seed + 1};
+    for (int i = 0; i < 16; i++) {
+        d[i] = draw_unit(&g);
+        w[i] = draw_unit(&g);
+    }
+    run_derived(context, forward, x, 3, d, 2, dy);
+    run_derived(context, backward, x, 3, w, 2, xbar);
+    for (int64_t i = 0; i < float_outputs(graph); i++) {
+        left += w[i] * dy[i];
+        size += fabs(w[i] * dy[i]);
+    }
+    for (int64_t i = 0; i < float_inputs(graph); i++) {
+        right += xbar[i] * d[i];
+        size += fabs(xbar[i] * d[i]);
+    }
+    /* up to STEPS operations in a row, each adding a few roundings to terms of this size; cancellation within the program
+     * may lose two digits more */
+    if (!(fabs(left - right) <= 1e-11 * size))
+        fail_msg("seed %llu: <w, jvp> = %.17g but <vjp, d> = %.17g", (unsigned long long)seed, left, right);
+    numc__graph_release(forward);
+    numc__graph_release(backward);
+}
+
+static void programs_agree(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        numc_scope(context) {
+            generator g = {seed * 977};
+            const numc_array *x[3];
+            for (int i = 0; i < 3; i++)
+                x[i] = random_input(context, &g, i);
+            numc_array *eager[2] = {NULL, NULL}, *traced[2];
+            program(context, x, 3, eager, 2, &seed);
+            numc_graph *graph = trace_like(context, program, &seed, x, 3, 2);
+            if (graph == NULL || numc__graph_verify(context, graph) != NUMC_OK)
+                fail_msg("seed %llu: %s", (unsigned long long)seed, numc_error_message(context));
+            run_graph(context, graph, x, 3, traced);
+            for (int i = 0; i < 2; i++) {
+                numc_type type = numc__type_of(eager[i]), same = numc__type_of(traced[i]);
+                assert_true(numc__type_equal(&type, &same));
+                double a[16], b[16];
+                size_t bytes = (size_t)type_size(&type) * sizeof(double);
+                assert_int_equal(numc_to_host(eager[i], NUMC_FLOAT64, a, bytes), NUMC_OK);
+                assert_int_equal(numc_to_host(traced[i], NUMC_FLOAT64, b, bytes), NUMC_OK);
+                if (memcmp(a, b, bytes) != 0)
+                    fail_msg("seed %llu: output %d differs: %.17g and %.17g", (unsigned long long)seed, i, a[0], b[0]);
+            }
+            check_modes(context, seed, graph, x);
+            numc__graph_release(graph);
+        }
+    }
+    ASSERT_FINE(context);
+    numc_close(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(programs_agree)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
