@@ -1,0 +1,111 @@
+/* subjects.h - for tests: every composed array function as a function of one 3 x 4 float64 array, by name. */
+#ifndef NUMC_TESTS_ARRAY_SUBJECTS_H
+#define NUMC_TESTS_ARRAY_SUBJECTS_H
+
+#include "fixture.h"
+
+enum { ROWS = 3, COLUMNS = 4 };
+
+typedef numc_array *(*subject)(const numc_array *x);
+
+static numc_array *square_part(const numc_array *x) /* 3 x 3, diagonally dominant */
+{
+    numc_context *context = numc_array_context(x);
+    return numc_add(numc_index(x, NUMC_ALL, NUMC_SLICE(0, 3)),
+                    numc_multiply(numc_eye(context, NUMC_FLOAT64, ROWS, ROWS, 0), 6.0));
+}
+
+static numc_array *positive_definite(const numc_array *x)
+{
+    numc_array *a = square_part(x);
+    return numc_matmul(a, numc_matrix_transpose(a));
+}
+
+static numc_array *picks(const numc_array *x)
+{
+    const int32_t values[4] = {2, 0, -1, 2};
+    return numc_from_host(numc_array_context(x), NUMC_INT32, NUMC_SHAPE(4), values);
+}
+
+#define SUBJECTS(X)                                                                                \
+    X(add_broadcast, numc_add(x, numc_index(x, NUMC_AT(0))))                                       \
+    X(numbers, numc_divide(numc_multiply(2, numc_subtract(1.5, x)), 3))                            \
+    X(unary_chain, numc_exp(numc_sin(numc_log(numc_sqrt(x)))))                                     \
+    X(powers, numc_pow(x, numc_add(0.5, x)))                                                       \
+    X(choice, numc_where(numc_greater(x, 1.0), numc_square(x), numc_negative(x)))                  \
+    X(clipped, numc_clip(x, 0.8, 1.4))                                                             \
+    X(mixed_dtypes, numc_multiply(numc_astype(numc_greater(x, 1.0), NUMC_INT32), x))               \
+    X(sum_axis, numc_sum(numc_square(x), NUMC_AXES(0)))                                            \
+    X(prod_axis, numc_prod(x, NUMC_AXES(-1), .keepdims = true))                                    \
+    X(max_axis, numc_max(x, NUMC_AXES(1)))                                                         \
+    X(mean_all, numc_mean(numc_square(x)))                                                         \
+    X(variance, numc_var(x, NUMC_AXES(0), .correction = 1))                                        \
+    X(deviation, numc_std(x, NUMC_AXES(1)))                                                        \
+    X(log_sum, numc_logsumexp(x, NUMC_AXES(1)))                                                    \
+    X(cumulative, numc_cumulative_sum(x, 1))                                                       \
+    X(cumulative_product, numc_cumulative_prod(x, 0))                                              \
+    X(sorted, numc_sort(x, 1, true))                                                               \
+    X(reshaped, numc_reshape(numc_matrix_transpose(x), NUMC_SHAPE(2, 6)))                          \
+    X(moved, numc_moveaxis(numc_expand_dims(x, NUMC_AXES(1)), 0, -1))                              \
+    X(flipped, numc_multiply(numc_flip(x, NUMC_AXES(1)), x))                                       \
+    X(rolled, numc_multiply(numc_roll(x, 1, 0), x))                                                \
+    X(tiled, numc_tile(x, NUMC_SHAPE(2, 1)))                                                       \
+    X(repeated, numc_repeat(x, 2, NUMC_AXIS(1)))                                                   \
+    X(stacked, numc_stack((const numc_array *[]){x, numc_square(x)}, 2, 1))                        \
+    X(joined, numc_concat((const numc_array *[]){x, numc_square(x)}, 2, -1))                       \
+    X(lower_part, numc_tril(x, 0))                                                                 \
+    X(upper_part, numc_triu(x, 1))                                                                 \
+    X(diagonal, numc_diagonal(x))                                                                  \
+    X(on_diagonal, numc_diag(x))                                                                   \
+    X(slices, numc_index(x, NUMC_SLICE_STEP(NUMC_END, NUMC_END, -2), NUMC_NEW, NUMC_SLICE(1, 3)))  \
+    X(one_row, numc_index(x, NUMC_AT(-1)))                                                         \
+    X(picked, numc_index(x, NUMC_ALL, NUMC_PICK(picks(x))))                                        \
+    X(picked_pairs, numc_index(x, NUMC_PICK(picks(x)), NUMC_PICK(picks(x))))                       \
+    X(picked_rows, numc_index(x, NUMC_PICK(picks(x)), NUMC_AT(1)))                                 \
+    X(taken, numc_take(x, picks(x), NUMC_AXIS(1)))                                                 \
+    X(taken_along, numc_take_along_axis(x, numc_argsort(x, 1, false), 1))                          \
+    X(scattered, numc_scatter_add(x, picks(x), numc_square(numc_take(x, picks(x), NUMC_AXIS(0))), 0)) \
+    X(updated, numc_index_update(x, numc_square(numc_index(x, NUMC_AT(0), NUMC_SLICE(0, 2))), NUMC_SLICE_STEP(2, NUMC_END, -2), \
+                                 NUMC_SLICE_STEP(0, 4, 2)))                                        \
+    X(updated_number, numc_index_update(x, 2, NUMC_AT(1), NUMC_SLICE(1, 3)))                       \
+    X(updated_picked, numc_index_update(x, numc_multiply(2, numc_index(x, NUMC_AT(1))), NUMC_PICK(numc_index(picks(x), NUMC_SLICE(0, 2))))) \
+    X(updated_mask, numc_index_update(x, numc_square(numc_index(x, NUMC_AT(0))), NUMC_PICK(numc_index(numc_greater(x, 1.2), NUMC_ALL, NUMC_AT(0))))) \
+    X(product, numc_matmul(x, numc_matrix_transpose(x)))                                           \
+    X(product_vector, numc_matmul(x, numc_index(x, NUMC_AT(0))))                                   \
+    X(dots, numc_vecdot(x, numc_square(x)))                                                        \
+    X(outer, numc_outer(numc_index(x, NUMC_AT(0)), numc_index(x, NUMC_AT(1))))                     \
+    X(cholesky, numc_linalg_cholesky(positive_definite(x)))                                        \
+    X(triangular, numc_linalg_triangular_solve(square_part(x), x))                                 \
+    X(triangular_turned, numc_linalg_triangular_solve(square_part(x), x, .upper = true, .transpose = true)) \
+    X(cho_solve, numc_linalg_cho_solve(numc_linalg_cholesky(positive_definite(x)), x))             \
+    X(solve, numc_linalg_solve(square_part(x), x))                                                 \
+    X(inverse, numc_linalg_inv(square_part(x)))                                                    \
+    X(determinant, numc_linalg_det(square_part(x)))                                                \
+    X(log_determinant, numc_linalg_slogdet(square_part(x)).logabsdet)
+
+#define DEFINE(name, expression)                                                                   \
+    static numc_array *subject_##name(const numc_array *x)                                         \
+    {                                                                                              \
+        return expression;                                                                         \
+    }
+SUBJECTS(DEFINE)
+#define ROW(name, expression) {#name, subject_##name},
+static const struct {
+    const char *name;
+    subject call;
+} subjects[] = {SUBJECTS(ROW)};
+enum { SUBJECT_COUNT = sizeof subjects / sizeof *subjects };
+
+static void fill(double values[ROWS * COLUMNS])
+{
+    uint64_t seed = 17;
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        values[i] = 0.5 + (next_random(&seed) % 1000) / 700.0; /* distinct, away from the kinks at 0.8, 1, 1.2, 1.4 */
+}
+
+static numc_array *input(numc_context *context, const double values[ROWS * COLUMNS])
+{
+    return numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(ROWS, COLUMNS), values);
+}
+
+#endif
