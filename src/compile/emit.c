@@ -36,6 +36,8 @@ typedef struct emitter {
     bool loops;   /* level 2 or 3 is needed */
     bool sequential;
     int32_t nests;
+    numc_kernel_node unused_node; /* where writes go after a failure; never read */
+    access unused_access;
 } emitter;
 
 static void *grow(emitter *e, void *array, int32_t count, int32_t *capacity, size_t size)
@@ -56,10 +58,9 @@ static void *grow(emitter *e, void *array, int32_t count, int32_t *capacity, siz
 
 static numc_kernel_node *node_add(emitter *e, node_list *list, numc_node_kind kind)
 {
-    static numc_kernel_node unused; /* where writes go after a failure; never read */
     numc_kernel_node *items = grow(e, list->items, list->count, &list->capacity, sizeof *items);
     if (items == NULL)
-        return &unused;
+        return &e->unused_node;
     list->items = items;
     items[list->count] = (numc_kernel_node){.kind = kind, .result = -1, .operands = {-1, -1, -1, -1}, .match = -1};
     return &items[list->count++];
@@ -106,10 +107,9 @@ static int32_t integer(emitter *e, int64_t value)
 
 static access *access_new(emitter *e, int32_t value, bool writes, int64_t offset)
 {
-    static access unused;
     access *accesses = grow(e, e->accesses, e->access_count, &e->access_capacity, sizeof *accesses);
     if (accesses == NULL)
-        return &unused;
+        return &e->unused_access;
     e->accesses = accesses;
     access *a = &accesses[e->access_count++];
     memset(a, 0, sizeof *a);

@@ -17,7 +17,8 @@ static void live_at(numc_exec *exec, int32_t *first, int32_t *last, int32_t valu
         return;
     if (first[value] < 0)
         first[value] = step;
-    last[value] = step;
+    if (last[value] < step) /* the caller's inputs live on */
+        last[value] = step;
 }
 
 /* First fit in order of first use; regions of values alive at the same step never overlap. */

@@ -125,7 +125,7 @@ void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view)
         row_major(type, view->strides);
         if (numc__ir_immediate(l->ir, value) != NULL)
             memset(view->strides, 0, sizeof view->strides);
-        else if (l->roles[value] != NUMC_ROLE_GIVEN && !(numc__lower_is_scalar(l, value) && l->roles[value] != NUMC_ROLE_SLOT &&
+        else if (l->placing && l->roles[value] != NUMC_ROLE_GIVEN && !(numc__lower_is_scalar(l, value) && l->roles[value] != NUMC_ROLE_SLOT &&
                                                          l->roles[value] != NUMC_ROLE_ASSEMBLE))
             place(l, value);
         return;
@@ -170,7 +170,8 @@ void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view)
         break;
     default: /* RESHAPE */
         if (!reshape_strides(from, inner.strides, type, view->strides)) {
-            place(l, input); /* written out in its own order first */
+            if (l->placing)
+                place(l, input); /* written out in its own order first */
             view->base = input;
             view->offset = 0;
             row_major(type, view->strides);
@@ -349,6 +350,7 @@ static void use_through_memory(numc_lowering *l, int32_t value)
 static void find_places(numc_lowering *l)
 {
     numc_ir *ir = l->ir;
+    l->placing = true;
     for (int32_t n = ir->node_count - 1; n >= 0 && !l->failed; n--) {
         if (!l->needed[n])
             continue;
@@ -423,6 +425,7 @@ static void find_places(numc_lowering *l)
             break;
         }
     }
+    l->placing = false;
 }
 
 /* ---- stages and units, producers first ------------------------------------------------------------------------------------------ */

@@ -84,6 +84,15 @@ int32_t numc__ir_constant(numc_ir *ir, numc_array *array)
         ir->failed = true;
         return -1;
     }
+    if (array->content == NUMC_CONTENT_BUFFER && !numc__array_is_contiguous(array)) { /* steps read constants in order */
+        int32_t id = -1;
+        if (numc_scope_begin(ir->context) == NUMC_OK) {
+            id = numc__ir_constant(ir, numc__array_contiguous(ir->context, array));
+            numc_scope_end(ir->context);
+        }
+        ir->failed = ir->failed || id < 0;
+        return id;
+    }
     int64_t *shape = numc__arena_allocate(&ir->arena, (size_t)array->rank, sizeof *shape);
     if (shape == NULL) {
         ir->failed = true;

@@ -83,11 +83,12 @@ typedef struct numc_lowering {
     int32_t unit_count, unit_capacity;
     int32_t *order; /* units as scheduled */
     numc_ir **scan_bodies; /* per node: rewritten body of a scalar scan, or NULL */
+    bool placing; /* while places are found: looking at a value through strides gives its base a place */
     bool failed;
 } numc_lowering;
 
 int32_t numc__lower_root(const numc_lowering *l, int32_t value);
-/* How `value` is seen as a strided look at its base; marks as placed what has to be (before staging only). */
+/* How `value` is seen as a strided look at its base; marks what has to be placed while `placing`. */
 void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view);
 bool numc__lower_is_scalar(const numc_lowering *l, int32_t value); /* one element */
 void numc__fuse(numc_lowering *l, const int32_t *outputs, int32_t output_count); /* roles, places, stages, units, order */

@@ -100,6 +100,8 @@ static void check(numc_context *context, body_fn body, numc_array *const *inputs
         }
         numc__graph_release(graph);
     }
+    if (numc_error_status(context) != NUMC_OK)
+        fail_msg("%s: %s", what, numc_error_message(context));
 }
 
 static numc_array *elementwise(numc_context *context, numc_array *const *x)
@@ -370,7 +372,7 @@ static numc_array *random_program(numc_context *context, numc_array *const *x)
         case 3: r = numc_sum(a); break;
         case 4: r = rank > 0 ? numc_mean(a, NUMC_AXES(-1)) : numc_negative(a); break;
         case 5: r = rank == 2 ? numc_sum(a, NUMC_AXES(0)) : numc_cos(a); break;
-        case 6: r = rank == 2 ? numc_reshape(numc_matrix_transpose(a), NUMC_SHAPE(3, 4)) : numc_flip(a, (numc_axes){0}); break;
+        case 6: r = rank == 2 ? numc_reshape(numc_matrix_transpose(a), NUMC_SHAPE(shape[0], shape[1])) : numc_flip(a, (numc_axes){0}); break;
         case 7: r = rank > 0 ? numc_index(a, NUMC_ELLIPSIS, NUMC_SLICE_STEP(NUMC_END, NUMC_END, -1)) : numc_sin(a); break;
         case 8: r = numc_where(numc_less(a, 0.5), numc_square(a), numc_multiply(0.5, a)); break;
         case 9: r = rank > 0 ? numc_max(a, NUMC_AXES(-1)) : numc_log(numc_add(numc_square(a), 1.0)); break;
@@ -409,6 +411,8 @@ static void test_random(void **unused)
                                 random_array(context, 1, (int64_t[]){4}), random_array(context, 2, (int64_t[]){3, 4})};
             check(context, random_program, x, 4, what);
         }
+        if (numc_error_status(context) != NUMC_OK) /* a scope does not begin while an error is pending */
+            fail_msg("%s: %s", what, numc_error_message(context));
     }
     numc_close(context);
 }
