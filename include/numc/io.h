@@ -5,6 +5,7 @@
 #define NUMC_IO_H
 
 #include "numc/array.h"
+#include "numc/array.h"
 #include "numc/mcmc.h"
 
 #ifdef __cplusplus
@@ -36,6 +37,10 @@ NUMC_API bool numc_json_has(const numc_json *json, const char *name);
  * error and returns NaN, or 0. */
 NUMC_API double numc_json_number(const numc_json *json, const char *name);
 NUMC_API int64_t numc_json_integer(const numc_json *json, const char *name);
+
+/* A new array in the innermost scope of the context the file was read with: int64 or float64; a number is a 0-d array. NULL,
+ * with the context's error set, when there is no such name (the nearest is offered) or it does not hold only numbers. */
+NUMC_API numc_array *numc_json_array(const numc_json *json, const char *name);
 
 /* A look at the values on the host, row-major, borrowed from the object. Exactly one of integers and reals is not NULL
  * (both may be NULL when count is 0). */

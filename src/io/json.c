@@ -501,6 +501,15 @@ bool numc_json_values(const numc_json *json, const char *name, numc_json_view *v
     return true;
 }
 
+numc_array *numc_json_array(const numc_json *json, const char *name)
+{
+    const numc_json_entry *entry = find(json, name);
+    if (!entry)
+        return NULL;
+    numc_shape shape = {entry->shape, entry->rank, true};
+    return numc_from_host_(json->context, entry->real ? NUMC_FLOAT64 : NUMC_INT64, shape, entry->data);
+}
+
 static const numc_json_entry *find_scalar(const numc_json *json, const char *name)
 {
     const numc_json_entry *entry = find(json, name);

@@ -149,6 +149,31 @@ static void reaches_into_objects(void **state)
     READ_BAD(*state, "{\"a\": {\"b\": 1}, \"a/b\": 2}", NUMC_PARSE, "a/b");
 }
 
+static void makes_arrays(void **state)
+{
+    numc_context *context = *state;
+    numc_json *json = read_good(context, "{\"N\": 3, \"m\": [[1, 2.5], [3, 4]], \"none\": [[], []]}");
+    numc_scope(context)
+    {
+        numc_array *m = numc_json_array(json, "m"), *n = numc_json_array(json, "N"), *none = numc_json_array(json, "none");
+        double values[4];
+        assert_int_equal(numc_array_dtype(m), NUMC_FLOAT64);
+        assert_int_equal(numc_array_rank(m), 2);
+        assert_int_equal(numc_to_host(m, NUMC_FLOAT64, values, sizeof values), NUMC_OK);
+        assert_true(values[0] == 1 && values[1] == 2.5 && values[2] == 3 && values[3] == 4);
+        assert_int_equal(numc_array_dtype(n), NUMC_INT64);
+        assert_int_equal(numc_array_rank(n), 0);
+        assert_int_equal(numc_item_integer(n), 3);
+        assert_int_equal(numc_array_size(none), 0);
+        assert_int_equal(numc_array_shape(none)[0], 2);
+        assert_int_equal(numc_error_status(context), NUMC_OK);
+        assert_null(numc_json_array(json, "mm"));
+        assert_non_null(strstr(numc_error_message(context), "did you mean 'm'"));
+        numc_error_clear(context);
+    }
+    numc_json_free(json);
+}
+
 static void offers_the_nearest_name(void **state)
 {
     numc_context *context = *state;
@@ -341,6 +366,7 @@ int main(void)
         cmocka_unit_test(reads_zero_sizes),
         cmocka_unit_test(grows_large_arrays),
         cmocka_unit_test(reaches_into_objects),
+        cmocka_unit_test(makes_arrays),
         cmocka_unit_test(offers_the_nearest_name),
         cmocka_unit_test(refuses_ragged_arrays),
         cmocka_unit_test(refuses_duplicate_names),
