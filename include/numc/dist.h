@@ -3,8 +3,9 @@
  * A distribution has a batch shape (its parameters, broadcast) and an event shape; a draw has shape sample + batch + event and
  * log_prob of a value sums over the event. All objects of this header belong to the scope they are made in, like arrays, and
  * are immutable; NULL passes through with the error in the context. Constants among the parameters are checked when the
- * object is made (error VALUE naming parameter and value); what depends on traced values is never an error: log_prob is
- * -inf outside the support, NaN where a parameter is outside its domain. Thread rule: as arrays. */
+ * object is made (error VALUE naming parameter and value; those without a region must be finite); what depends on traced
+ * values is never an error: log_prob is -inf outside the support, NaN where a parameter is outside its domain or NaN. The
+ * selection is made on the value, so gradients outside are 0 and not NaN. Thread rule: as arrays, of one lane. */
 #ifndef NUMC_DIST_H
 #define NUMC_DIST_H
 
@@ -69,7 +70,7 @@ NUMC_API numc_array *numc_distribution_log_prob_(const numc_distribution *d, num
 NUMC_API numc_array *numc_distribution_mean(const numc_distribution *d);
 NUMC_API numc_array *numc_distribution_variance(const numc_distribution *d);
 NUMC_API numc_array *numc_distribution_cdf_(const numc_distribution *d, numc_operand value);
-NUMC_API numc_array *numc_distribution_icdf_(const numc_distribution *d, numc_operand probability);
+NUMC_API numc_array *numc_distribution_icdf_(const numc_distribution *d, numc_operand probability); /* NaN outside [0, 1] */
 /* Compares a distribution's functions with each other: density integrates (sums) to one over the support, gradient of log_prob
  * against differences, draws inside the support, mean and variance against draws, cdf against the density, bijector round
  * trip. One-dimensional scalar events get all checks, others those that apply. OK, or VALUE naming the first check that fails. */
@@ -134,8 +135,11 @@ typedef struct numc_distribution_class {
     /* Event shape from the parameters, event_rank numbers; NULL when event_rank is 0, or to take the last axes of parameter 0. */
     numc_status (*event_shape)(const numc_distribution *d, int64_t *shape);
     numc_constraint *(*support)(const numc_distribution *d); /* NULL: real */
-    numc_array *(*log_prob)(const numc_distribution *d, const numc_array *value); /* required; value inside the support or not */
-    numc_array *(*sample)(const numc_distribution *d, const numc_array *key, numc_shape shape); /* shape: sample + batch (no event) */
+    /* Required. The value lies inside the support: for others the library puts a point inside in their place and answers -inf.
+     * The result is elementwise over the batch; it may have fewer axes that broadcast. */
+    numc_array *(*log_prob)(const numc_distribution *d, const numc_array *value);
+    /* shape: that of the result without the event axes. It ends in the batch shape, or one that broadcasts from it. */
+    numc_array *(*sample)(const numc_distribution *d, const numc_array *key, numc_shape shape);
     numc_array *(*mean)(const numc_distribution *d);
     numc_array *(*variance)(const numc_distribution *d);
     numc_array *(*cdf)(const numc_distribution *d, const numc_array *value);

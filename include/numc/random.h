@@ -1,9 +1,11 @@
 /* random.h - for users: splittable random keys and samplers on arrays.
  *
  * A key is a uint32 array of shape (2): Threefry-2x32 with 20 rounds (Salmon et al. 2011). key, split, fold_in and bits equal
- * JAX's with jax_threefry_partitionable on: element i (row-major) of a draw depends on the key and i alone. Samplers use
- * only the library's own scalar mathematics in float64, so draws are the same bits on every backend with float64. `shape` is the
- * shape of the result; parameters broadcast to it. dtype: real; NUMC_DTYPE_DEFAULT is the default float. */
+ * JAX's with jax_threefry_partitionable on: element i (row-major) of a draw depends on the key and i alone. bits, uniform, randint,
+ * bernoulli, normal, exponential, gamma, loggamma, poisson and binomial use only the library's own scalar mathematics in
+ * float64: the same bits on every backend with float64. The others apply a backend's log, tan or exp to those and agree to
+ * its rounding. `shape` is the shape of the result; parameters broadcast to it. dtype: real; NUMC_DTYPE_DEFAULT is the default
+ * float (bits: uint32, randint: int64). Everything here can be traced. */
 #ifndef NUMC_RANDOM_H
 #define NUMC_RANDOM_H
 

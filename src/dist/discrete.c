@@ -1,0 +1,271 @@
+/* discrete.c - distributions of counts and classes. Values may be any real or integer dtype; draws are int64.
+ * Sources: Johnson, Kemp and Kotz, Univariate Discrete Distributions, 3rd ed. (binomial ch. 3, Poisson 4). */
+#include <math.h>
+#include <string.h>
+
+#include "dist/internal.h"
+#include "numc/random.h"
+#include "numc/special.h"
+
+#define FIRST numc__parameter(d, 0)
+#define SECOND numc__parameter(d, 1)
+
+static const numc_parameter_rule bernoulli_rules[] = {{"probability", numc_constraint_unit_interval_, 0}};
+static const numc_parameter_rule bernoulli_logits_rules[] = {{"logits", NULL, 0}};
+static const numc_parameter_rule binomial_rules[] = {{"trials", numc_constraint_nonnegative_integer_, 0},
+                                                     {"probability", numc_constraint_unit_interval_, 0}};
+static const numc_parameter_rule binomial_logits_rules[] = {{"trials", numc_constraint_nonnegative_integer_, 0},
+                                                            {"logits", NULL, 0}};
+static const numc_parameter_rule poisson_rules[] = {{"rate", numc_constraint_nonnegative_, 0}};
+static const numc_parameter_rule poisson_log_rules[] = {{"log_rate", NULL, 0}};
+static const numc_parameter_rule categorical_rules[] = {{"probabilities", numc_constraint_simplex_, 1}};
+static const numc_parameter_rule categorical_logits_rules[] = {{"logits", NULL, 1}};
+
+static numc_array *number(const numc_distribution *d, double value)
+{
+    return numc__operand_array(d->object.context, numc_operand_real(value), NULL);
+}
+
+#define SUPPORT(name, region)                                                                      \
+    static numc_constraint *name(const numc_distribution *d)                                       \
+    {                                                                                              \
+        return region;                                                                             \
+    }
+#define MOMENT(name, formula)                                                                      \
+    static numc_array *name(const numc_distribution *d)                                            \
+    {                                                                                              \
+        return formula;                                                                            \
+    }
+#define SAMPLER(name, formula)                                                                     \
+    static numc_array *name(const numc_distribution *d, const numc_array *key, numc_shape shape)   \
+    {                                                                                              \
+        return formula;                                                                            \
+    }
+
+SUPPORT(boolean, numc_constraint_boolean(d->object.context))
+SUPPORT(counts, numc_constraint_nonnegative_integer(d->object.context))
+SUPPORT(up_to_trials, numc__constraint_between(d->object.context, number(d, 0), FIRST, true))
+SUPPORT(classes, numc__constraint_between(d->object.context, number(d, 0),
+                                          number(d, (double)(FIRST->shape[FIRST->rank - 1] - 1)), true))
+
+/* A count in the dtype of the parameters. */
+static const numc_array *count_of(const numc_distribution *d, const numc_array *x)
+{
+    return numc_dtype_kind(x->dtype) == NUMC_KIND_REAL ? x : numc_astype(x, FIRST->dtype);
+}
+
+/* ---- Bernoulli --------------------------------------------------------------------------------------------------------------------- */
+
+/* A selection, not y log p: probabilities 0 and 1 are allowed. */
+static numc_array *bernoulli_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    numc_array *p = numc__dist_guarded(d, 0);
+    return numc_where(numc_not_equal(y, 0), numc_log(p), numc_log1p(numc_negative(p)));
+}
+
+/* -log(1 + exp((1-2y) l)) */
+static numc_array *bernoulli_logits_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    numc_array *sign = numc_subtract(1, numc_multiply(count_of(d, y), 2));
+    return numc_negative(numc_special_softplus(numc_multiply(sign, FIRST)));
+}
+
+static numc_array *bernoulli_cdf_of(const numc_array *y, const numc_array *failure)
+{
+    numc_array *below_one = numc_where(numc_less(y, 1), failure, 1.0);
+    return numc_where(numc_less(y, 0), 0.0, below_one);
+}
+
+static numc_array *bernoulli_cdf(const numc_distribution *d, const numc_array *y)
+{
+    return bernoulli_cdf_of(y, numc_subtract(1, FIRST));
+}
+
+static numc_array *bernoulli_logits_cdf(const numc_distribution *d, const numc_array *y)
+{
+    return bernoulli_cdf_of(y, numc_special_expit(numc_negative(FIRST)));
+}
+
+MOMENT(bernoulli_mean, FIRST)
+MOMENT(bernoulli_variance, numc_multiply(FIRST, numc_subtract(1, FIRST)))
+MOMENT(bernoulli_logits_mean, numc_special_expit(FIRST))
+MOMENT(bernoulli_logits_variance, numc_multiply(numc_special_expit(FIRST), numc_special_expit(numc_negative(FIRST))))
+SAMPLER(bernoulli_sample, numc_random_bernoulli(key, FIRST, shape))
+SAMPLER(bernoulli_logits_sample, numc_random_bernoulli(key, numc_special_expit(FIRST), shape))
+
+/* ---- binomial: log C(n, k) + k log p + (n-k) log(1-p); log C(n, k) = -log(n+1) - log B(n-k+1, k+1) ------------------------- */
+
+static numc_array *log_choose(const numc_array *n, const numc_array *k)
+{
+    numc_array *beta = numc_special_betaln(numc_add(numc_subtract(n, k), 1), numc_add(k, 1));
+    return numc_negative(numc_add(numc_log1p(n), beta));
+}
+
+static numc_array *binomial_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    const numc_array *k = count_of(d, y);
+    numc_array *n = FIRST, *p = numc__dist_guarded(d, 1);
+    numc_array *kernel = numc_add(numc_special_xlogy(k, p), numc_special_xlog1py(numc_subtract(n, k), numc_negative(p)));
+    return numc_add(kernel, log_choose(n, k));
+}
+
+/* k l - n log(1 + exp l) + log C(n, k) */
+static numc_array *binomial_logits_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    const numc_array *k = count_of(d, y);
+    numc_array *n = FIRST, *l = SECOND;
+    numc_array *kernel = numc_subtract(numc_multiply(k, l), numc_multiply(n, numc_special_softplus(l)));
+    return numc_add(kernel, log_choose(n, k));
+}
+
+/* I_{1-p}(n-k, k+1) for 0 <= k < n */
+static numc_array *binomial_cdf_of(const numc_distribution *d, const numc_array *y, const numc_array *failure)
+{
+    const numc_array *real = count_of(d, y);
+    if (real == NULL)
+        return NULL;
+    numc_array *k = numc_floor(real), *n = FIRST;
+    numc_array *below = numc_less(k, 0), *all = numc_greater_equal(k, n);
+    numc_array *edge = numc_logical_or(below, all);
+    numc_array *first = numc_where(edge, 1.0, numc_subtract(n, k));
+    numc_array *second = numc_where(edge, 1.0, numc_add(k, 1));
+    return numc_where(below, 0.0, numc_where(all, 1.0, numc_special_betainc(first, second, failure)));
+}
+
+static numc_array *binomial_cdf(const numc_distribution *d, const numc_array *y)
+{
+    return binomial_cdf_of(d, y, numc_subtract(1, SECOND));
+}
+
+static numc_array *binomial_logits_cdf(const numc_distribution *d, const numc_array *y)
+{
+    return binomial_cdf_of(d, y, numc_special_expit(numc_negative(SECOND)));
+}
+
+MOMENT(binomial_mean, numc_multiply(FIRST, SECOND))
+MOMENT(binomial_variance, numc_multiply(binomial_mean(d), numc_subtract(1, SECOND)))
+MOMENT(binomial_logits_mean, numc_multiply(FIRST, numc_special_expit(SECOND)))
+MOMENT(binomial_logits_variance, numc_multiply(binomial_logits_mean(d), numc_special_expit(numc_negative(SECOND))))
+SAMPLER(binomial_sample, numc_random_binomial(key, FIRST, SECOND, FIRST->dtype, shape))
+SAMPLER(binomial_logits_sample, numc_random_binomial(key, FIRST, numc_special_expit(SECOND), FIRST->dtype, shape))
+
+/* ---- Poisson: k log r - r - log k! -------------------------------------------------------------------------------------------------- */
+
+static numc_array *log_factorial(const numc_array *k)
+{
+    return numc_special_gammaln(numc_add(k, 1));
+}
+
+static numc_array *poisson_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    const numc_array *k = count_of(d, y);
+    numc_array *rate = numc__dist_guarded(d, 0);
+    return numc_subtract(numc_subtract(numc_special_xlogy(k, rate), rate), log_factorial(k));
+}
+
+static numc_array *poisson_log_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    const numc_array *k = count_of(d, y);
+    return numc_subtract(numc_subtract(numc_multiply(k, FIRST), numc_exp(FIRST)), log_factorial(k));
+}
+
+/* Q(k+1, r) */
+static numc_array *poisson_cdf_of(const numc_distribution *d, const numc_array *y, const numc_array *rate)
+{
+    const numc_array *real = count_of(d, y);
+    if (real == NULL)
+        return NULL;
+    numc_array *k = numc_floor(real);
+    numc_array *below = numc_less(k, 0);
+    return numc_where(below, 0.0, numc_special_gammaincc(numc_where(below, 1.0, numc_add(k, 1)), rate));
+}
+
+static numc_array *poisson_cdf(const numc_distribution *d, const numc_array *y)
+{
+    return poisson_cdf_of(d, y, FIRST);
+}
+
+static numc_array *poisson_log_cdf(const numc_distribution *d, const numc_array *y)
+{
+    return poisson_cdf_of(d, y, numc_exp(FIRST));
+}
+
+MOMENT(poisson_mean, FIRST)
+MOMENT(poisson_log_mean, numc_exp(FIRST))
+SAMPLER(poisson_sample, numc_random_poisson(key, FIRST, FIRST->dtype, shape))
+SAMPLER(poisson_log_sample, numc_random_poisson(key, numc_exp(FIRST), FIRST->dtype, shape))
+
+/* ---- categorical -------------------------------------------------------------------------------------------------------------------- */
+
+/* table[..., y] over the last axis, batch axes broadcast */
+static numc_array *entry(const numc_array *table, const numc_array *y)
+{
+    numc_array *index = y == NULL ? NULL : numc_astype(y, NUMC_INT64);
+    if (table == NULL || index == NULL)
+        return NULL;
+    if (table->rank == 1)
+        return numc_take(table, index, NUMC_AXIS(0));
+    numc_shape shapes[2] = {numc__batch_of(table, 1), numc__shape_of(index)};
+    int64_t shape[NUMC_DIST_RANK + 1];
+    int32_t rank = numc_broadcast_shapes(shapes, 2, shape);
+    if (rank < 0)
+        return NULL;
+    numc_array *places = numc__expand_last(numc_broadcast_to(index, ((numc_shape){shape, rank, true})), 1);
+    shape[rank] = table->shape[table->rank - 1];
+    numc_array *rows = numc_broadcast_to(table, ((numc_shape){shape, rank + 1, true}));
+    return numc_squeeze(numc_take_along_axis(rows, places, -1), NUMC_AXES(-1));
+}
+
+static numc_array *categorical_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    return numc_log(entry(FIRST, y));
+}
+
+static numc_array *categorical_logits_log_prob(const numc_distribution *d, const numc_array *y)
+{
+    return entry(numc_special_log_softmax(FIRST, -1), y);
+}
+
+SAMPLER(categorical_sample, numc_random_categorical(key, numc_log(FIRST), shape))
+SAMPLER(categorical_logits_sample, numc_random_categorical(key, FIRST, shape))
+
+#define CLASS(name_, support_, mean_, variance_, cdf_)                                             \
+    static const numc_distribution_class class_##name_ = {                                         \
+        .size = sizeof(numc_distribution_class), .name = #name_,                                   \
+        .parameter_count = (int32_t)(sizeof name_##_rules / sizeof *name_##_rules),                \
+        .parameters = name_##_rules, .discrete = true, .support = support_, .log_prob = name_##_log_prob, \
+        .sample = name_##_sample, .mean = mean_, .variance = variance_, .cdf = cdf_};
+CLASS(bernoulli, boolean, bernoulli_mean, bernoulli_variance, bernoulli_cdf)
+CLASS(bernoulli_logits, boolean, bernoulli_logits_mean, bernoulli_logits_variance, bernoulli_logits_cdf)
+CLASS(binomial, up_to_trials, binomial_mean, binomial_variance, binomial_cdf)
+CLASS(binomial_logits, up_to_trials, binomial_logits_mean, binomial_logits_variance, binomial_logits_cdf)
+CLASS(poisson, counts, poisson_mean, poisson_mean, poisson_cdf)
+CLASS(poisson_log, counts, poisson_log_mean, poisson_log_mean, poisson_log_cdf)
+CLASS(categorical, classes, NULL, NULL, NULL)
+CLASS(categorical_logits, classes, NULL, NULL, NULL)
+
+#define MAKE_1(name)                                                                               \
+    numc_distribution *numc_##name##_(numc_context *context, numc_operand parameter)               \
+    {                                                                                              \
+        return numc_distribution_new_(context, &class_##name, &parameter, 1, NULL);                \
+    }
+#define MAKE_2(name)                                                                               \
+    numc_distribution *numc_##name##_(numc_context *context, numc_operand first, numc_operand second) \
+    {                                                                                              \
+        return numc_distribution_new_(context, &class_##name, (const numc_operand[]){first, second}, 2, NULL); \
+    }
+#define MAKE_VECTOR(name)                                                                          \
+    numc_distribution *numc_##name(const numc_array *vector)                                       \
+    {                                                                                              \
+        numc_context *context = numc__lane_of(&vector, 1, #name);                                  \
+        numc_operand parameter = numc_operand_array(vector);                                       \
+        return numc_distribution_new_(context, &class_##name, &parameter, 1, NULL);                \
+    }
+MAKE_1(bernoulli)
+MAKE_1(bernoulli_logits)
+MAKE_1(poisson)
+MAKE_1(poisson_log)
+MAKE_2(binomial)
+MAKE_2(binomial_logits)
+MAKE_VECTOR(categorical)
+MAKE_VECTOR(categorical_logits)
