@@ -103,7 +103,13 @@ typedef struct numc_mcmc_options {
     const char *const *names; /* density: a name per coordinate; default q[0], q[1], ... */
 } numc_mcmc_options;
 
-/* NULL with an error pending on the context. options may be NULL. The result belongs to the context. */
+/* NULL with an error pending on the context. options may be NULL. The result belongs to the context. A model is traced and
+ * compiled here, once; its callback is not called again. A discrete latent site is an error. */
+NUMC_API numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *options, size_t size);
+static inline numc_mcmc *numc_mcmc_new(numc_model *model, const numc_mcmc_options *options)
+{
+    return numc_mcmc_new_sized(model, options, sizeof(numc_mcmc_options));
+}
 NUMC_API numc_mcmc *numc_mcmc_new_density_sized(numc_context *context, int32_t dimension, numc_density_fn density, void *user,
                                                 const numc_mcmc_options *options, size_t size);
 static inline numc_mcmc *numc_mcmc_new_density(numc_context *context, int32_t dimension, numc_density_fn density, void *user,

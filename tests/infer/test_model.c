@@ -1,0 +1,319 @@
+/* Models as targets of the sampler: what is stored, gradients, Jacobians, data, errors; short runs on the default backend. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "densities.h"
+#include "infer/driver.h"
+#include "numc/model.h"
+
+static numc_context *context;
+
+static int open_context(void **state)
+{
+    (void)state;
+    context = numc_open(NULL);
+    return context == NULL || numc_error_status(context) != NUMC_OK;
+}
+
+static int close_context(void **state)
+{
+    (void)state;
+    assert_int_equal(numc_error_status(context), NUMC_OK);
+    numc_close(context);
+    return 0;
+}
+
+static void expect_error(numc_status status, const char *part)
+{
+    assert_int_equal(numc_error_status(context), status);
+    if (strstr(numc_error_message(context), part) == NULL)
+        fail_msg("message \"%s\" lacks \"%s\"", numc_error_message(context), part);
+    numc_error_clear(context);
+}
+
+static numc_mcmc *sampler(numc_model_fn callback, void *user, const numc_mcmc_options *options)
+{
+    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, callback, user), options);
+    if (mcmc == NULL)
+        fail_msg("%s", numc_error_message(context));
+    return mcmc;
+}
+
+/* Evaluates the target of a sampler without running it. */
+typedef struct opened {
+    const numc_target *target;
+    void *chain;
+} opened;
+
+static opened open_target(const numc_mcmc *mcmc)
+{
+    opened o = {numc__mcmc_target(mcmc), NULL};
+    if (o.target->chain_open(o.target->user, context, &o.chain) != NUMC_OK)
+        fail_msg("%s", numc_error_message(context));
+    return o;
+}
+
+static double log_density(const opened *o, const double *q, double *gradient)
+{
+    double value;
+    numc_status status = o->target->evaluate(o->target->user, o->chain, q, &value, gradient);
+    if (status != NUMC_OK)
+        fail_msg("%s", numc_error_message(context));
+    return value;
+}
+
+static void close_target(opened *o)
+{
+    o->target->chain_close(o->target->user, context, o->chain);
+}
+
+/* ---- eight schools, non-centred ---- */
+
+struct schools {
+    numc_array *y, *sigma;
+};
+
+static void eight_schools(numc_run *run, void *user)
+{
+    const struct schools *s = user;
+    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
+    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
+    numc_plate(run, "school", 8) {
+        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
+        numc_array *theta = numc_deterministic(run, "theta", numc_add(mu, numc_multiply(tau, z)));
+        numc_observe(run, "y", numc_normal(run, theta, numc_data(run, "sigma", s->sigma)), s->y);
+    }
+}
+
+static struct schools schools_data(void)
+{
+    static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
+    return (struct schools){numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), y),
+                            numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
+}
+
+/* Against the hand-written density: the difference is a constant (the normalisers), the gradients are equal. */
+static void density_is_that_of_the_model(void **state)
+{
+    (void)state;
+    struct schools data = schools_data();
+    numc_mcmc *mcmc = sampler(eight_schools, &data, NULL);
+    opened o = open_target(mcmc);
+    assert_int_equal(o.target->dimension, 10);
+    assert_int_equal(o.target->stored, 18);
+    double constant = 0;
+    for (int point = 0; point < 20; point++) {
+        double q[10], g[10], expected[10], value, by_hand;
+        for (int i = 0; i < 10; i++)
+            q[i] = 2 * sin(1.0 + 3 * point + 7 * i);
+        value = log_density(&o, q, g);
+        density_eight_schools(10, q, &by_hand, expected);
+        if (point == 0)
+            constant = value - by_hand;
+        /* sums of about 30 terms up to 1e2 */
+        assert_true(fabs(value - by_hand - constant) < 1e-12 * (1 + fabs(value)));
+        for (int i = 0; i < 10; i++)
+            assert_true(fabs(g[i] - expected[i]) < 1e-12 * (1 + fabs(expected[i])));
+        double stored[18];
+        assert_int_equal(o.target->store(o.target->user, o.chain, context, q, stored), NUMC_OK);
+        assert_true(stored[0] == q[0] && fabs(stored[1] - exp(q[1])) < 1e-14 * exp(q[1]));
+        for (int i = 0; i < 8; i++) {
+            assert_true(stored[2 + i] == q[2 + i]);
+            assert_true(fabs(stored[10 + i] - (q[0] + exp(q[1]) * q[2 + i])) < 1e-13 * (1 + fabs(stored[10 + i])));
+        }
+    }
+    /* 8 + 1 + 1 normals, a half-Cauchy: -9.5 log 2 pi - log 5 - sum log sigma + log(2 / (5 pi)) + ..., checked through it */
+    double sigmas = log(15.0 * 10 * 16 * 11 * 9 * 11 * 10 * 18), pi = 3.14159265358979323846;
+    double normals = -0.5 * 17 * log(2 * pi) - log(5) - sigmas;
+    assert_true(fabs(constant - (normals + log(2 / (5 * pi)))) < 1e-11);
+    close_target(&o);
+    numc_mcmc_site site;
+    assert_int_equal(numc_mcmc_site_find(mcmc, "theta", &site), NUMC_OK);
+    assert_true(site.deterministic && site.rank == 1 && site.shape[0] == 8);
+    char name[32];
+    numc_mcmc_scalar_name(mcmc, 13, name, sizeof name);
+    assert_string_equal(name, "theta[3]");
+    numc_mcmc_free(mcmc);
+}
+
+/* posteriordb's reference: mu 4.411 +- 0.033, tau 3.602 +- 0.032; 5 joint errors, false alarm 1e-6. The same bits for any
+ * number of threads. */
+static void samples_eight_schools(void **state)
+{
+    (void)state;
+    struct schools data = schools_data();
+    numc_mcmc *one = NULL;
+    for (int threads = 1; threads <= 4; threads *= 2) {
+        numc_mcmc *mcmc = sampler(eight_schools, &data, &(numc_mcmc_options){.threads = threads});
+        numc_status status = numc_mcmc_run(mcmc, 20261122);
+        if (status != NUMC_OK)
+            fail_msg("%s", numc_error_message(context));
+        numc_summary rows[18];
+        assert_int_equal(numc_mcmc_summary(mcmc, 0, 18, rows), NUMC_OK);
+        assert_true(fabs(rows[0].mean - 4.4105) < 5 * hypot(rows[0].mcse, 0.0331));
+        assert_true(fabs(rows[1].mean - 3.6021) < 5 * hypot(rows[1].mcse, 0.0320));
+        for (int i = 0; i < 18; i++)
+            assert_true(rows[i].rhat < 1.01 && rows[i].ess_bulk > 500);
+        if (one == NULL) {
+            one = mcmc;
+            continue;
+        }
+        for (int32_t i = 0; i < numc_mcmc_site_count(one); i++) {
+            numc_mcmc_site a, b;
+            assert_int_equal(numc_mcmc_site_at(one, i, &a), NUMC_OK);
+            assert_int_equal(numc_mcmc_site_at(mcmc, i, &b), NUMC_OK);
+            for (int64_t c = 0; c < 4; c++)
+                for (int64_t d = 0; d < 1000; d++)
+                    assert_memory_equal(a.values + c * a.chain_stride + d * a.draw_stride,
+                                        b.values + c * b.chain_stride + d * b.draw_stride, (size_t)a.size * sizeof(double));
+        }
+        numc_mcmc_free(mcmc);
+    }
+    numc_mcmc_free(one);
+}
+
+/* ---- every kind of support, a bound that depends on a parameter, a factor ---- */
+
+static void many_supports(numc_run *run, void *user)
+{
+    (void)user;
+    static const double concentration[] = {1.5, 2, 2.5};
+    numc_array *a = numc_sample(run, "a", numc_gamma(run, 2, 1));
+    numc_array *b = numc_sample(run, "b", numc_uniform(run, 0, a)); /* 0 < b < a */
+    numc_array *p = numc_sample(run, "p", numc_beta(run, 2, 3));
+    numc_array *alpha = numc_from_host(run, NUMC_FLOAT64, NUMC_SHAPE(3), concentration);
+    numc_array *w = numc_sample(run, "w", numc_dirichlet(alpha));
+    numc_sample(run, "u", numc_improper_uniform(numc_constraint_ordered(run), NUMC_SHAPE(2)));
+    numc_factor(run, "tie", numc_multiply(-0.5, numc_sum(numc_square(numc_sample(run, "t", numc_normal(run, b, p))))));
+    numc_deterministic(run, "first", numc_index(w, NUMC_AT(0)));
+}
+
+static void supports_and_gradients(void **state)
+{
+    (void)state;
+    numc_mcmc *mcmc = sampler(many_supports, NULL, NULL);
+    opened o = open_target(mcmc);
+    assert_int_equal(o.target->dimension, 1 + 1 + 1 + 2 + 2 + 1);
+    for (int point = 0; point < 10; point++) {
+        double q[8], g[8], stored[10];
+        assert_int_equal(o.target->stored, 10);
+        for (int i = 0; i < 8; i++)
+            q[i] = 1.5 * cos(2.0 + 5 * point + 3 * i);
+        log_density(&o, q, g);
+        assert_int_equal(o.target->store(o.target->user, o.chain, context, q, stored), NUMC_OK);
+        /* a, b, p, w[3], u[2], t, first */
+        assert_true(stored[0] > 0 && stored[1] > 0 && stored[1] < stored[0] && stored[2] > 0 && stored[2] < 1);
+        assert_true(fabs(stored[3] + stored[4] + stored[5] - 1) < 1e-14 && stored[9] == stored[3] && stored[6] < stored[7]);
+        for (int i = 0; i < 8; i++) {
+            /* central difference: error h^2 f'''/6 + eps |f| / h, about 1e-9 here */
+            double h = 1e-5, up[8], down[8], scrap[8];
+            memcpy(up, q, sizeof q);
+            memcpy(down, q, sizeof q);
+            up[i] += h;
+            down[i] -= h;
+            double slope = (log_density(&o, up, scrap) - log_density(&o, down, scrap)) / (2 * h);
+            if (!(fabs(slope - g[i]) < 1e-7 * (1 + fabs(g[i]))))
+                fail_msg("coordinate %d: gradient %.12g, difference %.12g", i, g[i], slope);
+        }
+    }
+    close_target(&o);
+    numc_mcmc_free(mcmc);
+}
+
+/* Priors alone: with all Jacobians in place the draws have the means of the distributions. Each mean is within 5 Monte Carlo
+ * errors (8 checks, false alarm 5e-6). */
+static void priors_only(numc_run *run, void *user)
+{
+    (void)user;
+    static const double concentration[] = {1.5, 2, 2.5};
+    numc_array *a = numc_sample(run, "a", numc_gamma(run, 3, 2));
+    numc_sample(run, "b", numc_uniform(run, 0, a));
+    numc_sample(run, "p", numc_beta(run, 2, 3));
+    numc_sample(run, "w", numc_dirichlet(numc_from_host(run, NUMC_FLOAT64, NUMC_SHAPE(3), concentration)));
+    numc_sample(run, "l", numc_log_normal(run, 0, 0.5));
+    numc_sample(run, "x", numc_student_t(run, 7, 1, 2));
+}
+
+static void priors_have_their_means(void **state)
+{
+    (void)state;
+    numc_mcmc *mcmc = sampler(priors_only, NULL, &(numc_mcmc_options){.draws = 2000, .target_accept = 0.9});
+    assert_int_equal(numc_mcmc_run(mcmc, 5), NUMC_OK);
+    const double means[] = {1.5, 0.75, 0.4, 0.25, 1.0 / 3, 2.5 / 6, exp(0.125), 1};
+    numc_summary rows[8];
+    assert_int_equal(numc_mcmc_scalar_count(mcmc), 8);
+    assert_int_equal(numc_mcmc_summary(mcmc, 0, 8, rows), NUMC_OK);
+    for (int i = 0; i < 8; i++)
+        if (!(fabs(rows[i].mean - means[i]) < 5 * rows[i].mcse && rows[i].mcse < 0.1))
+            fail_msg("scalar %d: mean %g mcse %g, expected %g", i, rows[i].mean, rows[i].mcse, means[i]);
+    numc_mcmc_free(mcmc);
+}
+
+/* ---- what goes wrong ---- */
+
+static void discrete_latent(numc_run *run, void *user)
+{
+    (void)user;
+    numc_sample(run, "k", numc_poisson(run, 3));
+}
+
+static void impossible(numc_run *run, void *user)
+{
+    (void)user;
+    numc_array *x = numc_sample(run, "x", numc_normal(run, 0, 1));
+    numc_array *s = numc_sample(run, "s", numc_half_normal(run, 1));
+    numc_factor(run, "wall", numc_where(numc_less(numc_add(x, s), 1e9), -INFINITY, numc_zeros_like(x)));
+}
+
+static void all_observed(numc_run *run, void *user)
+{
+    numc_observe(run, "y", numc_normal(run, 0, 1), (numc_array *)user);
+}
+
+static void broken(numc_run *run, void *user)
+{
+    (void)user;
+    numc_sample(run, "x", numc_normal(run, 0, 1));
+    numc_sample(run, "x", numc_normal(run, 0, 1));
+}
+
+static void errors(void **state)
+{
+    (void)state;
+    assert_null(numc_mcmc_new(numc_model_new(context, discrete_latent, NULL), NULL));
+    expect_error(NUMC_SITE, "site k: poisson is discrete");
+    assert_null(numc_mcmc_new(numc_model_new(context, broken, NULL), NULL));
+    expect_error(NUMC_SITE, "x");
+    numc_mcmc *mcmc = sampler(impossible, NULL, &(numc_mcmc_options){.chains = 2});
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_INITIALIZATION);
+    assert_non_null(strstr(numc_error_message(context), "x = "));
+    expect_error(NUMC_INITIALIZATION, "site \"wall\"");
+    numc_mcmc_free(mcmc);
+    const char *names[] = {"a"};
+    assert_null(numc_mcmc_new(numc_model_new(context, impossible, NULL), &(numc_mcmc_options){.names = names}));
+    expect_error(NUMC_INVALID_ARGUMENT, "names");
+    double y = 2;
+    mcmc = sampler(all_observed, numc_from_host(context, NUMC_FLOAT64, NUMC_SCALAR, &y),
+                   &(numc_mcmc_options){.warmup = 20, .draws = 5});
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_OK);
+    assert_int_equal(numc_mcmc_scalar_count(mcmc), 0);
+    assert_true(fabs(numc_mcmc_statistics(mcmc, 0)[4].log_density + 2 + 0.91893853320467274) < 1e-14);
+    numc_mcmc_free(mcmc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(density_is_that_of_the_model), cmocka_unit_test(samples_eight_schools),
+        cmocka_unit_test(supports_and_gradients),       cmocka_unit_test(priors_have_their_means),
+        cmocka_unit_test(errors),
+    };
+    return cmocka_run_group_tests(tests, open_context, close_context);
+}
