@@ -282,7 +282,10 @@ struct numc_host {
      * For CONVERT the dtype is (from << 8 | to). */
     void (*(*scalar_function)(void *user, uint32_t operation, uint32_t dtype))(void *result,
                                                                                const void *const *operands);
-    /* Text of a kernel as one function `name` in a dialect; the text is allocated by `allocate`. */
+    /* Text of a kernel as one function `name` in a dialect, with the interpreter's bits when compiled without contraction. It
+     * includes "kernel/kernel.h", the scalar kernel. Allocated by `allocate`; text_size counts the terminating zero. In C the
+     * function takes the members of numc_kernel_arguments in their order; in the other dialects the buffers are separate
+     * arguments, and each work item takes its share of the outermost loop. */
     int32_t (*kernel_emit)(void *user, const numc_kernel_source *source, uint32_t dialect,
                            const char *name, char **text, uint64_t *text_size);
 };

@@ -97,6 +97,7 @@ void numc__host_fill(numc_backend_state *state)
         .parallel_for = host_parallel_for,
         .kernel_interpret = host_kernel_interpret,
         .scalar_function = host_scalar_function,
+        .kernel_emit = numc__kernel_emit,
     };
 }
 

@@ -37,6 +37,10 @@ typedef struct numc_backend_state {
 void numc__host_fill(numc_backend_state *state);
 void numc__host_message(numc_backend_state *state, int32_t status, char *text, size_t size);
 
+/* emit.c: host.kernel_emit. */
+int32_t numc__kernel_emit(void *user, const numc_kernel_source *source, uint32_t dialect, const char *name, char **text,
+                          uint64_t *text_size);
+
 /* A state without a device, to ask plugins questions; NULL with the error set. */
 numc_backend_state *numc__state_new(numc_context *context);
 void numc__state_free(numc_core *core, numc_backend_state *state);

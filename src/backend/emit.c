@@ -1,0 +1,788 @@
+/* emit.c - a kernel as text: one function in C99, OpenCL C or CUDA C, with the bits of the reference interpreter (arithmetic in
+ * the interpreter's order, transcendental functions from src/kernel; compile without contraction).
+ *
+ * The text includes "kernel/kernel.h", the scalar kernel; a compiler without files is given its text under that name. Registers
+ * become constants of the block they are assigned in, so the scopes of a kernel are those of the language. In C the function is
+ *     void NAME(void *const *buffers, const i64 *extents, const i64 *offsets, const i64 *strides, const u64 *constants)
+ * with the members of numc_kernel_arguments. In the GPU dialects the buffers are separate arguments, and the outermost loop of a
+ * single parallel nest is shared by the work items; any other kernel runs on one. */
+#include <string.h>
+
+#include "backend/internal.h"
+#include "base/text.h"
+
+/* ---- scalar operations --------------------------------------------------------------------------------------------------------
+ * $0..$3 are operands, $T the result's type. exact: in the dtype's own arithmetic; wide: in double, rounded once to $T;
+ * integers: operands are widened to 64 bits, signed or unsigned, and the result is cut. */
+typedef struct operation_text {
+    const char *exact, *wide, *is_signed, *is_unsigned, *is_bool;
+} operation_text;
+
+static const operation_text operations[NUMC_SCALAR_LIMIT] = {
+    [NUMC_SCALAR_NEGATIVE] = {.exact = "-$0", .is_signed = "0 - (numc_k_u64)$0", .is_unsigned = "0 - $0"},
+    [NUMC_SCALAR_ABS] = {.wide = "fabs($0)", .is_signed = "$0 < 0 ? 0 - (numc_k_u64)$0 : (numc_k_u64)$0", .is_unsigned = "$0"},
+    [NUMC_SCALAR_SIGN] = {.exact = "$0 > 0 ? 1 : $0 < 0 ? -1 : $0 == 0 ? 0 : $0",
+                          .is_signed = "($0 > 0) - ($0 < 0)",
+                          .is_unsigned = "$0 > 0"},
+    [NUMC_SCALAR_FLOOR] = {.wide = "floor($0)"},
+    [NUMC_SCALAR_CEIL] = {.wide = "ceil($0)"},
+    [NUMC_SCALAR_TRUNC] = {.wide = "trunc($0)"},
+    [NUMC_SCALAR_ROUND] = {.wide = "rint($0)"},
+    [NUMC_SCALAR_SQRT] = {.wide = "sqrt($0)"},
+    [NUMC_SCALAR_SQUARE] = {.exact = "$0 * $0", .is_signed = "(numc_k_u64)$0 * (numc_k_u64)$0", .is_unsigned = "$0 * $0"},
+    [NUMC_SCALAR_RECIPROCAL] = {.exact = "1 / $0"},
+    [NUMC_SCALAR_EXP] = {.wide = "numc_k_exp($0)"},
+    [NUMC_SCALAR_EXPM1] = {.wide = "numc_k_expm1($0)"},
+    [NUMC_SCALAR_LOG] = {.wide = "numc_k_log($0)"},
+    [NUMC_SCALAR_LOG1P] = {.wide = "numc_k_log1p($0)"},
+    [NUMC_SCALAR_LOG2] = {.wide = "numc_k_log2($0)"},
+    [NUMC_SCALAR_LOG10] = {.wide = "numc_k_log10($0)"},
+    [NUMC_SCALAR_SIN] = {.wide = "numc_k_sin($0)"},
+    [NUMC_SCALAR_COS] = {.wide = "numc_k_cos($0)"},
+    [NUMC_SCALAR_TAN] = {.wide = "numc_k_tan($0)"},
+    [NUMC_SCALAR_ASIN] = {.wide = "numc_k_asin($0)"},
+    [NUMC_SCALAR_ACOS] = {.wide = "numc_k_acos($0)"},
+    [NUMC_SCALAR_ATAN] = {.wide = "numc_k_atan($0)"},
+    [NUMC_SCALAR_SINH] = {.wide = "numc_k_sinh($0)"},
+    [NUMC_SCALAR_COSH] = {.wide = "numc_k_cosh($0)"},
+    [NUMC_SCALAR_TANH] = {.wide = "numc_k_tanh($0)"},
+    [NUMC_SCALAR_ASINH] = {.wide = "numc_k_asinh($0)"},
+    [NUMC_SCALAR_ACOSH] = {.wide = "numc_k_acosh($0)"},
+    [NUMC_SCALAR_ATANH] = {.wide = "numc_k_atanh($0)"},
+    [NUMC_SCALAR_ISNAN] = {.exact = "$0 != $0"},
+    [NUMC_SCALAR_ISINF] = {.exact = "$0 - $0 != $0 - $0 && $0 == $0"},
+    [NUMC_SCALAR_ISFINITE] = {.exact = "$0 - $0 == $0 - $0"},
+    [NUMC_SCALAR_SIGNBIT] = {.exact = "signbit($0) != 0"},
+    [NUMC_SCALAR_LOGICAL_NOT] = {.is_bool = "$0 == 0"},
+    [NUMC_SCALAR_BITWISE_INVERT] = {.is_signed = "~$0", .is_unsigned = "~$0", .is_bool = "$0 == 0"},
+    [NUMC_SCALAR_LGAMMA] = {.wide = "numc_k_lgamma($0)"},
+    [NUMC_SCALAR_DIGAMMA] = {.wide = "numc_k_digamma($0)"},
+    [NUMC_SCALAR_TRIGAMMA] = {.wide = "numc_k_trigamma($0)"},
+    [NUMC_SCALAR_ERF] = {.wide = "numc_k_erf($0)"},
+    [NUMC_SCALAR_ERFC] = {.wide = "numc_k_erfc($0)"},
+    [NUMC_SCALAR_ERFINV] = {.wide = "numc_k_erfinv($0)"},
+    [NUMC_SCALAR_NDTR] = {.wide = "numc_k_ndtr($0)"},
+    [NUMC_SCALAR_LOG_NDTR] = {.wide = "numc_k_log_ndtr($0)"},
+    [NUMC_SCALAR_NDTRI] = {.wide = "numc_k_ndtri($0)"},
+    [NUMC_SCALAR_EXPIT] = {.wide = "numc_k_expit($0)"},
+    [NUMC_SCALAR_LOGIT] = {.wide = "numc_k_logit($0)"},
+    [NUMC_SCALAR_SOFTPLUS] = {.wide = "numc_k_softplus($0)"},
+    [NUMC_SCALAR_LOG1MEXP] = {.wide = "numc_k_log1mexp(-$0)"},
+    [NUMC_SCALAR_ADD] = {.exact = "$0 + $1", .is_signed = "(numc_k_u64)$0 + (numc_k_u64)$1", .is_unsigned = "$0 + $1"},
+    [NUMC_SCALAR_SUBTRACT] = {.exact = "$0 - $1", .is_signed = "(numc_k_u64)$0 - (numc_k_u64)$1", .is_unsigned = "$0 - $1"},
+    [NUMC_SCALAR_MULTIPLY] = {.exact = "$0 * $1", .is_signed = "(numc_k_u64)$0 * (numc_k_u64)$1", .is_unsigned = "$0 * $1"},
+    [NUMC_SCALAR_DIVIDE] = {.exact = "$0 / $1"},
+    [NUMC_SCALAR_FLOOR_DIVIDE] = {.wide = "numc_e_floor_divide($0, $1)",
+                                  .is_signed = "numc_e_floor_divide_signed($0, $1)",
+                                  .is_unsigned = "$1 == 0 ? 0 : $0 / $1"},
+    [NUMC_SCALAR_REMAINDER] = {.wide = "numc_e_remainder($0, $1)",
+                               .is_signed = "numc_e_remainder_signed($0, $1)",
+                               .is_unsigned = "$1 == 0 ? 0 : $0 % $1"},
+    [NUMC_SCALAR_POW] = {.wide = "numc_k_pow($0, $1)", .is_signed = "numc_e_power_signed($0, $1)", .is_unsigned = "numc_e_power($0, $1)"},
+    [NUMC_SCALAR_ATAN2] = {.wide = "numc_k_atan2($0, $1)"},
+    [NUMC_SCALAR_HYPOT] = {.wide = "numc_k_hypot($0, $1)"},
+    [NUMC_SCALAR_LOGADDEXP] = {.wide = "numc_k_logaddexp($0, $1)"},
+    [NUMC_SCALAR_MAXIMUM] = {.exact = "$0 > $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 > $1 ? $0 : $1", .is_unsigned = "$0 > $1 ? $0 : $1"},
+    [NUMC_SCALAR_MINIMUM] = {.exact = "$0 < $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 < $1 ? $0 : $1", .is_unsigned = "$0 < $1 ? $0 : $1"},
+    [NUMC_SCALAR_COPYSIGN] = {.wide = "copysign($0, $1)"},
+    [NUMC_SCALAR_NEXTAFTER] = {.exact = "NUMC_E_NEXTAFTER($0, $1)"},
+    [NUMC_SCALAR_EQUAL] = {.exact = "$0 == $1", .is_signed = "$0 == $1", .is_unsigned = "$0 == $1", .is_bool = "$0 == $1"},
+    [NUMC_SCALAR_NOT_EQUAL] = {.exact = "$0 != $1", .is_signed = "$0 != $1", .is_unsigned = "$0 != $1", .is_bool = "$0 != $1"},
+    [NUMC_SCALAR_LESS] = {.exact = "$0 < $1", .is_signed = "$0 < $1", .is_unsigned = "$0 < $1"},
+    [NUMC_SCALAR_LESS_EQUAL] = {.exact = "$0 <= $1", .is_signed = "$0 <= $1", .is_unsigned = "$0 <= $1"},
+    [NUMC_SCALAR_GREATER] = {.exact = "$0 > $1", .is_signed = "$0 > $1", .is_unsigned = "$0 > $1"},
+    [NUMC_SCALAR_GREATER_EQUAL] = {.exact = "$0 >= $1", .is_signed = "$0 >= $1", .is_unsigned = "$0 >= $1"},
+    [NUMC_SCALAR_LOGICAL_AND] = {.is_bool = "$0 & $1"},
+    [NUMC_SCALAR_LOGICAL_OR] = {.is_bool = "$0 | $1"},
+    [NUMC_SCALAR_LOGICAL_XOR] = {.is_bool = "$0 ^ $1"},
+    [NUMC_SCALAR_BITWISE_AND] = {.is_signed = "$0 & $1", .is_unsigned = "$0 & $1", .is_bool = "$0 & $1"},
+    [NUMC_SCALAR_BITWISE_OR] = {.is_signed = "$0 | $1", .is_unsigned = "$0 | $1", .is_bool = "$0 | $1"},
+    [NUMC_SCALAR_BITWISE_XOR] = {.is_signed = "$0 ^ $1", .is_unsigned = "$0 ^ $1", .is_bool = "$0 ^ $1"},
+    [NUMC_SCALAR_BITWISE_LEFT_SHIFT] =
+        {.is_signed = "(numc_k_u64)$1 < 8 * sizeof($T) ? (numc_k_u64)$0 << $1 : 0",
+         .is_unsigned = "$1 < 8 * sizeof($T) ? $0 << $1 : 0"},
+    [NUMC_SCALAR_BITWISE_RIGHT_SHIFT] =
+        {.is_signed = "(numc_k_u64)$1 < 8 * sizeof($T) ? $0 >> $1 : -(numc_k_i64)($0 < 0)",
+         .is_unsigned = "$1 < 8 * sizeof($T) ? $0 >> $1 : 0"},
+    [NUMC_SCALAR_XLOGY] = {.wide = "numc_k_xlogy($0, $1)"},
+    [NUMC_SCALAR_XLOG1PY] = {.wide = "numc_k_xlog1py($0, $1)"},
+    [NUMC_SCALAR_POLYGAMMA] = {.wide = "numc_k_polygamma($0, $1)"},
+    [NUMC_SCALAR_BETALN] = {.wide = "numc_k_betaln($0, $1)"},
+    [NUMC_SCALAR_GAMMAINC] = {.wide = "numc_k_gammainc($0, $1)"},
+    [NUMC_SCALAR_GAMMAINCC] = {.wide = "numc_k_gammaincc($0, $1)"},
+    [NUMC_SCALAR_GAMMAINC_DA] = {.wide = "numc_k_gammainc_da($0, $1)"},
+    [NUMC_SCALAR_GAMMAINCINV] = {.wide = "numc_k_gammaincinv($0, $1)"},
+    [NUMC_SCALAR_FMA] = {.exact = "NUMC_E_FMA($0, $1, $2)"},
+    [NUMC_SCALAR_BETAINC] = {.wide = "numc_k_betainc($0, $1, $2)"},
+    [NUMC_SCALAR_BETAINC_DA] = {.wide = "numc_k_betainc_da($0, $1, $2)"},
+    [NUMC_SCALAR_BETAINC_DB] = {.wide = "numc_k_betainc_db($0, $1, $2)"},
+    [NUMC_SCALAR_BETAINCINV] = {.wide = "numc_k_betaincinv($0, $1, $2)"},
+    [NUMC_SCALAR_RANDOM_BITS] = {.is_unsigned = "numc_k_bits64((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1)"},
+    [NUMC_SCALAR_RANDOM_NORMAL] = {.exact = "NUMC_E_NORMAL((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1)"},
+    [NUMC_SCALAR_RANDOM_EXPONENTIAL] = {.exact = "numc_k_sample_exponential((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1)"},
+    [NUMC_SCALAR_RANDOM_GAMMA] = {.exact = "numc_k_sample_gamma((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2)"},
+    [NUMC_SCALAR_RANDOM_LOGGAMMA] = {.exact = "numc_k_sample_log_gamma((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2)"},
+    [NUMC_SCALAR_RANDOM_POISSON] = {.exact = "numc_k_sample_poisson((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2)"},
+    [NUMC_SCALAR_RANDOM_BINOMIAL] =
+        {.exact = "numc_k_sample_binomial((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2, (double)$3)"},
+};
+
+/* ---- dialects --------------------------------------------------------------------------------------------------------------- */
+
+static const char prologue_c[] =
+    "#include \"kernel/kernel.h\"\n"
+    "#ifndef NUMC_E_PROLOGUE\n"
+    "#define NUMC_E_PROLOGUE\n"
+    "typedef uint8_t numc_e_bool;\ntypedef int8_t numc_e_int8;\ntypedef int16_t numc_e_int16;\n"
+    "typedef int32_t numc_e_int32;\ntypedef int64_t numc_e_int64;\ntypedef uint8_t numc_e_uint8;\n"
+    "typedef uint16_t numc_e_uint16;\ntypedef uint32_t numc_e_uint32;\ntypedef uint64_t numc_e_uint64;\n"
+    "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n";
+
+static const char prologue_opencl[] =
+    "#include \"kernel/kernel.h\"\n"
+    "#ifndef NUMC_E_PROLOGUE\n"
+    "#define NUMC_E_PROLOGUE\n"
+    "typedef uchar numc_e_bool;\ntypedef char numc_e_int8;\ntypedef short numc_e_int16;\n"
+    "typedef int numc_e_int32;\ntypedef long numc_e_int64;\ntypedef uchar numc_e_uint8;\n"
+    "typedef ushort numc_e_uint16;\ntypedef uint numc_e_uint32;\ntypedef ulong numc_e_uint64;\n"
+    "#define NUMC_E_FMA_float32 fma\n#define NUMC_E_NEXTAFTER_float32 nextafter\n"
+    "#define NUMC_E_FIRST ((numc_k_i64)get_global_id(0))\n#define NUMC_E_STEP ((numc_k_i64)get_global_size(0))\n";
+
+static const char prologue_cuda[] =
+    "#include \"kernel/kernel.h\"\n"
+    "#ifndef NUMC_E_PROLOGUE\n"
+    "#define NUMC_E_PROLOGUE\n"
+    "typedef unsigned char numc_e_bool;\ntypedef signed char numc_e_int8;\ntypedef short numc_e_int16;\n"
+    "typedef int numc_e_int32;\ntypedef long long numc_e_int64;\ntypedef unsigned char numc_e_uint8;\n"
+    "typedef unsigned short numc_e_uint16;\ntypedef unsigned int numc_e_uint32;\ntypedef unsigned long long numc_e_uint64;\n"
+    "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n"
+    "#define NUMC_E_FIRST ((numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x)\n"
+    "#define NUMC_E_STEP ((numc_k_i64)gridDim.x * blockDim.x)\n";
+
+/* What every dialect shares: the helpers of backends/ref/scalar.c that are more than an expression. */
+static const char prologue_shared[] =
+    "typedef float numc_e_float32;\ntypedef double numc_e_float64;\n"
+    "#define NUMC_E_FMA_float64 fma\n#define NUMC_E_NEXTAFTER_float64 nextafter\n"
+    "#define NUMC_E_NORMAL_float64 numc_k_sample_normal\n#define NUMC_E_NORMAL_float32 numc_k_sample_normal32\n"
+    "NUMC_KERNEL_FN numc_k_i64 numc_e_floor_divide_signed(numc_k_i64 a, numc_k_i64 b)\n"
+    "{\n"
+    "    if (b == 0 || b == -1)\n"
+    "        return b == 0 ? 0 : (numc_k_i64)(0 - (numc_k_u64)a);\n"
+    "    return a / b - (a % b != 0 && (a < 0) != (b < 0));\n"
+    "}\n"
+    "NUMC_KERNEL_FN numc_k_i64 numc_e_remainder_signed(numc_k_i64 a, numc_k_i64 b)\n"
+    "{\n"
+    "    numc_k_i64 rest;\n"
+    "    if (b == 0 || b == -1)\n"
+    "        return 0;\n"
+    "    rest = a % b;\n"
+    "    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;\n"
+    "}\n"
+    "NUMC_KERNEL_FN numc_k_u64 numc_e_power(numc_k_u64 base, numc_k_u64 exponent)\n"
+    "{\n"
+    "    numc_k_u64 result = 1;\n"
+    "    for (; exponent != 0; exponent >>= 1) {\n"
+    "        if (exponent & 1)\n"
+    "            result *= base;\n"
+    "        base *= base;\n"
+    "    }\n"
+    "    return result;\n"
+    "}\n"
+    "NUMC_KERNEL_FN numc_k_i64 numc_e_power_signed(numc_k_i64 base, numc_k_i64 exponent)\n"
+    "{\n"
+    "    if (exponent < 0)\n"
+    "        return base == 1 ? 1 : base == -1 ? (exponent % 2 != 0 ? -1 : 1) : 0;\n"
+    "    return (numc_k_i64)numc_e_power((numc_k_u64)base, (numc_k_u64)exponent);\n"
+    "}\n"
+    "NUMC_KERNEL_FN double numc_e_floor_divide(double a, double b)\n"
+    "{\n"
+    "    double rest, quotient, whole;\n"
+    "    if (b == 0.0 || a - a != 0.0 || b != b)\n"
+    "        return a / b;\n"
+    "    rest = fmod(a, b);\n"
+    "    quotient = (a - rest) / b;\n"
+    "    if (rest != 0.0 && (rest < 0.0) != (b < 0.0))\n"
+    "        quotient -= 1.0;\n"
+    "    if (quotient == 0.0)\n"
+    "        return copysign(0.0, a / b);\n"
+    "    whole = floor(quotient);\n"
+    "    return quotient - whole > 0.5 ? whole + 1.0 : whole;\n"
+    "}\n"
+    "NUMC_KERNEL_FN double numc_e_remainder(double a, double b)\n"
+    "{\n"
+    "    double rest = fmod(a, b);\n"
+    "    if (rest == 0.0)\n"
+    "        return copysign(0.0, b);\n"
+    "    return (rest < 0.0) != (b < 0.0) ? rest + b : rest;\n"
+    "}\n"
+    "NUMC_KERNEL_FN numc_k_i64 numc_e_saturate_signed(double x, int bits)\n"
+    "{\n"
+    "    double limit = numc_k_power_of_two((double)(bits - 1));\n"
+    "    numc_k_u64 top = (numc_k_u64)1 << (bits - 1);\n"
+    "    return x != x ? 0 : x <= -limit ? (numc_k_i64)(0 - top) : x >= limit ? (numc_k_i64)(top - 1) : (numc_k_i64)x;\n"
+    "}\n"
+    "NUMC_KERNEL_FN numc_k_u64 numc_e_saturate(double x, int bits)\n"
+    "{\n"
+    "    double limit = numc_k_power_of_two((double)bits);\n"
+    "    return x != x || x <= 0.0 ? 0 : x >= limit ? ~(numc_k_u64)0 >> (64 - bits) : (numc_k_u64)x;\n"
+    "}\n"
+    "#endif\n";
+
+typedef struct dialect {
+    const char *prologue;
+    const char *entry;   /* before the name */
+    const char *global;  /* address space of buffers and arguments */
+    const char *restricted;
+    bool separate_buffers, work_items;
+} dialect;
+
+static const dialect dialects[] = {
+    [NUMC_DIALECT_C] = {prologue_c, "void", "", "restrict ", false, false},
+    [NUMC_DIALECT_OPENCL] = {prologue_opencl, "__kernel void", "__global ", "restrict ", true, true},
+    [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true, true},
+};
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct emitter {
+    numc_text *text;
+    const numc_kernel_source *source;
+    const dialect *dialect;
+    int depth;        /* loops around the node being written */
+    bool shared_loop; /* the outermost loop is shared by work items */
+} emitter;
+
+#define ADD(e, ...) numc__text_add((e)->text, __VA_ARGS__)
+
+static const char *dtype_name(uint32_t dtype)
+{
+    return numc_dtype_name((numc_dtype)dtype);
+}
+
+static numc_kind kind_of(uint32_t dtype)
+{
+    return numc_dtype_kind((numc_dtype)dtype);
+}
+
+static bool is_loop(uint32_t kind)
+{
+    return kind >= NUMC_NODE_PARALLEL && kind <= NUMC_NODE_WHILE;
+}
+
+static void indent(emitter *e, int extra)
+{
+    for (int i = 0; i <= e->depth + extra; i++)
+        ADD(e, "    ");
+}
+
+/* NUMC_E_FMA and its like take the dtype as a suffix. */
+static void add_template(emitter *e, const char *template, const char *const *operands, uint32_t dtype, uint32_t result)
+{
+    for (const char *c = template; *c != '\0'; c++) {
+        if (*c == '$' && c[1] >= '0' && c[1] <= '3')
+            ADD(e, "%s", operands[*++c - '0']);
+        else if (*c == '$' && c[1] == 'T') {
+            ADD(e, "numc_e_%s", dtype_name(result));
+            c++;
+        } else if (strncmp(c, "NUMC_E_", 7) == 0) {
+            size_t length = strcspn(c, "(");
+            ADD(e, "%.*s_%s", (int)length, c, dtype_name(dtype));
+            c += length - 1;
+        } else
+            ADD(e, "%c", *c);
+    }
+}
+
+/* The value of an operation on operands given as text, cast to the result's type. False: no text for it. */
+static bool add_operation(emitter *e, uint32_t operation, uint32_t dtype, uint32_t result, const char *const *operands)
+{
+    const operation_text *texts = &operations[operation];
+    numc_kind kind = kind_of(dtype);
+    uint32_t arity = numc__scalar_info(operation)->arity;
+    bool random = numc__scalar_info(operation)->operands == NUMC_OPERANDS_RANDOM;
+    const char *template = NULL, *cast = "";
+    if (operation == NUMC_SCALAR_WHERE) {
+        ADD(e, "(%s ? %s : %s)", operands[0], operands[1], operands[2]);
+        return true;
+    }
+    if (kind == NUMC_KIND_REAL) {
+        template = texts->exact != NULL ? texts->exact : texts->wide;
+        cast = texts->exact != NULL ? "" : "(double)";
+    } else if (kind == NUMC_KIND_SIGNED) {
+        template = texts->is_signed;
+        cast = "(numc_k_i64)";
+    } else if (kind == NUMC_KIND_UNSIGNED) {
+        template = texts->is_unsigned;
+        cast = "(numc_k_u64)";
+    } else if (kind == NUMC_KIND_BOOL)
+        template = texts->is_bool;
+    if (template == NULL)
+        return false;
+    char widened[4][64];
+    const char *with_casts[4] = {NULL};
+    for (uint32_t k = 0; k < arity && k < 4; k++) {
+        (void)numc__format(widened[k], sizeof widened[k], "%s%s", random ? "" : cast, operands[k]);
+        with_casts[k] = widened[k];
+    }
+    ADD(e, "(numc_e_%s)(", dtype_name(result));
+    add_template(e, template, with_casts, dtype, result);
+    ADD(e, ")");
+    return true;
+}
+
+static void add_conversion(emitter *e, uint32_t from, uint32_t to, const char *operand)
+{
+    const char *name = dtype_name(to);
+    int bits = 8 * (int)numc_dtype_size((numc_dtype)to);
+    bool to_signed = kind_of(to) == NUMC_KIND_SIGNED, to_unsigned = kind_of(to) == NUMC_KIND_UNSIGNED;
+    if (to == NUMC_BOOL)
+        ADD(e, "(numc_e_bool)(%s != 0)", operand);
+    else if (kind_of(from) == NUMC_KIND_REAL && (to_signed || to_unsigned))
+        ADD(e, "(numc_e_%s)numc_e_saturate%s((double)%s, %d)", name, to_signed ? "_signed" : "", operand, bits);
+    else
+        ADD(e, "(numc_e_%s)%s", name, operand);
+}
+
+/* A register's declaration up to the equals sign. */
+static void declare(emitter *e, int32_t number)
+{
+    ADD(e, "const numc_e_%s r%d = ", dtype_name(e->source->register_dtypes[number]), (int)number);
+}
+
+static void add_identity(emitter *e, uint32_t reduction, uint32_t dtype)
+{
+    bool real = kind_of(dtype) == NUMC_KIND_REAL;
+    int bits = 8 * (int)numc_dtype_size((numc_dtype)dtype);
+    bool is_signed = kind_of(dtype) == NUMC_KIND_SIGNED;
+    ADD(e, "(numc_e_%s)", dtype_name(dtype));
+    if (reduction == NUMC_REDUCTION_PROD || reduction == NUMC_REDUCTION_ALL)
+        ADD(e, "1");
+    else if (reduction == NUMC_REDUCTION_MAX && real)
+        ADD(e, "-NUMC_KERNEL_INFINITY");
+    else if (reduction == NUMC_REDUCTION_MIN && real)
+        ADD(e, "NUMC_KERNEL_INFINITY");
+    else if (reduction == NUMC_REDUCTION_MAX && is_signed)
+        ADD(e, "((numc_k_u64)1 << %d)", bits - 1);
+    else if (reduction == NUMC_REDUCTION_MIN)
+        ADD(e, "(~(numc_k_u64)0 >> %d)", 64 - bits + is_signed);
+    else
+        ADD(e, "0");
+}
+
+static bool is_argument(uint32_t reduction)
+{
+    return reduction == NUMC_REDUCTION_ARGMAX || reduction == NUMC_REDUCTION_ARGMIN;
+}
+
+/* The accumulators that stand directly in the loop at node `loop`, by calling `each`. */
+static bool for_accumulators(emitter *e, uint32_t loop, bool (*each)(emitter *e, const numc_kernel_node *node))
+{
+    const numc_kernel_source *s = e->source;
+    for (uint32_t i = loop + 1; i < (uint32_t)s->nodes[loop].match; i++) {
+        if (is_loop(s->nodes[i].kind))
+            i = (uint32_t)s->nodes[i].match;
+        else if (s->nodes[i].kind == NUMC_NODE_ACCUMULATE && !each(e, &s->nodes[i]))
+            return false;
+    }
+    return true;
+}
+
+/* l5: the lanes of register 5; m5: where the extreme of a lane was found. */
+static bool start_lanes(emitter *e, const numc_kernel_node *node)
+{
+    int r = (int)node->result;
+    indent(e, 0);
+    ADD(e, "numc_e_%s l%d[8];\n", dtype_name(node->dtype), r);
+    if (is_argument(node->operation)) {
+        indent(e, 0);
+        ADD(e, "numc_k_i64 m%d[8];\n", r);
+    }
+    indent(e, 0);
+    ADD(e, "for (int lane = 0; lane < 8; lane++) {\n");
+    indent(e, 1);
+    ADD(e, "l%d[lane] = ", r);
+    add_identity(e, node->operation, node->dtype);
+    ADD(e, ";\n");
+    if (is_argument(node->operation)) {
+        indent(e, 1);
+        ADD(e, "m%d[lane] = -1;\n", r);
+    }
+    indent(e, 0);
+    ADD(e, "}\n");
+    return true;
+}
+
+static bool add_combine(emitter *e, const numc_kernel_node *node, const char *a, const char *b)
+{
+    static const uint16_t operation[] = {
+        [NUMC_REDUCTION_SUM] = NUMC_SCALAR_ADD,        [NUMC_REDUCTION_PROD] = NUMC_SCALAR_MULTIPLY,
+        [NUMC_REDUCTION_MAX] = NUMC_SCALAR_MAXIMUM,    [NUMC_REDUCTION_MIN] = NUMC_SCALAR_MINIMUM,
+        [NUMC_REDUCTION_ANY] = NUMC_SCALAR_LOGICAL_OR, [NUMC_REDUCTION_ALL] = NUMC_SCALAR_LOGICAL_AND,
+    };
+    const char *operands[2] = {a, b};
+    return node->operation < sizeof operation / sizeof *operation && operation[node->operation] != 0 &&
+           add_operation(e, operation[node->operation], node->dtype, node->dtype, operands);
+}
+
+/* a is a better extreme than b: larger (smaller), or the first NaN. */
+static void add_better(emitter *e, const numc_kernel_node *node, const char *a, const char *b)
+{
+    ADD(e, "(%s %c %s || (%s != %s && %s == %s))", a, node->operation == NUMC_REDUCTION_ARGMAX ? '>' : '<', b, a, a, b, b);
+}
+
+/* ((0+4)+(2+6)) + ((1+5)+(3+7)) */
+static bool finish_lanes(emitter *e, const numc_kernel_node *node)
+{
+    static const uint8_t tree[][2] = {{0, 4}, {2, 6}, {0, 2}, {1, 5}, {3, 7}, {1, 3}, {0, 1}};
+    int r = (int)node->result;
+    char a[32], b[32];
+    if (!is_argument(node->operation)) {
+        for (size_t k = 0; k < sizeof tree / sizeof *tree; k++) {
+            (void)numc__format(a, sizeof a, "l%d[%d]", r, tree[k][0]);
+            (void)numc__format(b, sizeof b, "l%d[%d]", r, tree[k][1]);
+            indent(e, 0);
+            ADD(e, "%s = ", a);
+            if (!add_combine(e, node, a, b))
+                return false;
+            ADD(e, ";\n");
+        }
+        indent(e, 0);
+        declare(e, node->result);
+        ADD(e, "l%d[0];\n", r);
+        return true;
+    }
+    indent(e, 0);
+    ADD(e, "for (int lane = 1; lane < 8; lane++)\n");
+    indent(e, 1);
+    (void)numc__format(a, sizeof a, "l%d[lane]", r);
+    (void)numc__format(b, sizeof b, "l%d[0]", r);
+    ADD(e, "if (m%d[lane] >= 0 && (", r);
+    add_better(e, node, a, b);
+    ADD(e, " || (!");
+    add_better(e, node, b, a);
+    ADD(e, " && m%d[lane] < m%d[0]))) {\n", r, r);
+    indent(e, 2);
+    ADD(e, "%s = %s;\n", b, a);
+    indent(e, 2);
+    ADD(e, "m%d[0] = m%d[lane];\n", r, r);
+    indent(e, 1);
+    ADD(e, "}\n");
+    indent(e, 0);
+    declare(e, node->result);
+    ADD(e, "m%d[0] < 0 ? 0 : m%d[0];\n", r, r);
+    return true;
+}
+
+static bool add_accumulate(emitter *e, const numc_kernel_node *node)
+{
+    char lane[64], value[32];
+    int r = (int)node->result, depth = e->depth - 1;
+    (void)numc__format(lane, sizeof lane, "l%d[lane%d]", r, depth);
+    (void)numc__format(value, sizeof value, "r%d", (int)node->operands[0]);
+    if (!is_argument(node->operation)) {
+        ADD(e, "%s = ", lane);
+        bool known = add_combine(e, node, lane, value);
+        ADD(e, ";\n");
+        return known;
+    }
+    ADD(e, "if (m%d[lane%d] < 0 || ", r, depth);
+    add_better(e, node, value, lane);
+    ADD(e, ") {\n");
+    indent(e, 1);
+    ADD(e, "%s = %s;\n", lane, value);
+    indent(e, 1);
+    ADD(e, "m%d[lane%d] = i%d;\n", r, depth, depth);
+    indent(e, 0);
+    ADD(e, "}\n");
+    return true;
+}
+
+/* The loop around a node holds no other: then the access's hint about the innermost loop is about this one. */
+static bool in_innermost(const emitter *e, uint32_t number)
+{
+    const numc_kernel_source *s = e->source;
+    uint32_t i = number;
+    while (i < s->node_count && s->nodes[i].kind != NUMC_NODE_END) {
+        if (is_loop(s->nodes[i].kind))
+            return false;
+        i++;
+    }
+    if (i == s->node_count)
+        return false;
+    for (uint32_t k = (uint32_t)s->nodes[i].match + 1; k < i; k++)
+        if (is_loop(s->nodes[k].kind))
+            return false;
+    return true;
+}
+
+/* p2[s2_0 * i0 + i1 + s2_2 * r7] */
+static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gathered)
+{
+    uint32_t hint = in_innermost(e, number) ? e->source->accesses[access].contiguity : (uint32_t)NUMC_CONTIGUITY_ANY;
+    ADD(e, "p%d[0", (int)access);
+    for (int d = 0; d < e->depth; d++) {
+        bool inner = d == e->depth - 1;
+        if (inner && hint == NUMC_CONTIGUITY_UNIFORM)
+            continue;
+        if (inner && hint == NUMC_CONTIGUITY_UNIT)
+            ADD(e, " + i%d", d);
+        else
+            ADD(e, " + s%d_%d * i%d", (int)access, d, d);
+    }
+    if (gathered >= 0)
+        ADD(e, " + s%d_%u * r%d", (int)access, e->source->depth, (int)gathered);
+    ADD(e, "]");
+}
+
+static bool add_nodes(emitter *e, uint32_t from, uint32_t to);
+
+static void add_updates(emitter *e, uint32_t loop)
+{
+    const numc_kernel_source *s = e->source;
+    for (uint32_t i = loop + 1; i < (uint32_t)s->nodes[loop].match; i++) {
+        if (is_loop(s->nodes[i].kind))
+            i = (uint32_t)s->nodes[i].match;
+        else if (s->nodes[i].kind == NUMC_NODE_UPDATE) {
+            indent(e, 0);
+            ADD(e, "r%d = u%u;\n", (int)s->nodes[i].result, i);
+        }
+    }
+}
+
+static bool holds_loop(const numc_kernel_source *s, uint32_t loop)
+{
+    for (uint32_t i = loop + 1; i < (uint32_t)s->nodes[loop].match; i++)
+        if (is_loop(s->nodes[i].kind))
+            return true;
+    return false;
+}
+
+static bool add_body(emitter *e, uint32_t loop)
+{
+    e->depth++;
+    bool known = add_nodes(e, loop + 1, (uint32_t)e->source->nodes[loop].match);
+    add_updates(e, loop);
+    e->depth--;
+    indent(e, 0);
+    ADD(e, "}\n");
+    return known;
+}
+
+/* A reduce loop without loops inside is written twice: whole blocks of 8, whose lanes a compiler can put in vectors, and the
+ * rest. The order of the additions in a lane is the same. */
+static bool add_loop(emitter *e, uint32_t loop)
+{
+    const numc_kernel_node *node = &e->source->nodes[loop];
+    int d = e->depth;
+    char extent[32];
+    bool known = true;
+    if (node->kind == NUMC_NODE_WHILE) {
+        indent(e, 0);
+        ADD(e, "for (numc_k_i64 i%d = 0;; i%d++) {\n", d, d);
+        return add_body(e, loop);
+    }
+    if (node->operands[0] >= 0)
+        (void)numc__format(extent, sizeof extent, "r%d", (int)node->operands[0]);
+    else
+        (void)numc__format(extent, sizeof extent, "extents[%d]", (int)node->extent);
+    if (node->kind != NUMC_NODE_REDUCE) {
+        bool shared = d == 0 && e->shared_loop;
+        indent(e, 0);
+        ADD(e, "for (numc_k_i64 i%d = %s, n%d = %s; i%d < n%d; i%d += %s) {\n", d, shared ? "NUMC_E_FIRST" : "0", d, extent, d, d,
+            d, shared ? "NUMC_E_STEP" : "1");
+        return add_body(e, loop);
+    }
+    known = for_accumulators(e, loop, start_lanes);
+    if (!holds_loop(e->source, loop)) {
+        indent(e, 0);
+        ADD(e, "const numc_k_i64 n%d_%u = %s, whole%d_%u = n%d_%u < 8 ? 0 : n%d_%u & ~(numc_k_i64)7;\n", d, loop, extent, d, loop, d,
+            loop, d, loop);
+        indent(e, 0);
+        ADD(e, "for (numc_k_i64 block = 0; block < whole%d_%u; block += 8)\n", d, loop);
+        indent(e, 0);
+        ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
+        indent(e, 1);
+        ADD(e, "const numc_k_i64 i%d = block + lane%d;\n", d, d);
+        known = add_body(e, loop) && known;
+        indent(e, 0);
+        ADD(e, "for (numc_k_i64 i%d = whole%d_%u; i%d < n%d_%u; i%d++) {\n", d, d, loop, d, d, loop, d);
+    } else {
+        indent(e, 0);
+        ADD(e, "for (numc_k_i64 i%d = 0, n%d = %s; i%d < n%d; i%d++) {\n", d, d, extent, d, d, d);
+    }
+    indent(e, 1);
+    ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
+    known = add_body(e, loop) && known;
+    return for_accumulators(e, loop, finish_lanes) && known;
+}
+
+static bool add_node(emitter *e, uint32_t number)
+{
+    const numc_kernel_source *s = e->source;
+    const numc_kernel_node *node = &s->nodes[number];
+    int r = (int)node->result, x = (int)node->operands[0];
+    indent(e, 0);
+    switch (node->kind) {
+    case NUMC_NODE_SCALAR: {
+        char names[4][16];
+        const char *operands[4];
+        for (int k = 0; k < 4; k++) {
+            (void)numc__format(names[k], sizeof names[k], "r%d", (int)node->operands[k]);
+            operands[k] = names[k];
+        }
+        declare(e, node->result);
+        bool known = true;
+        if (node->operation == NUMC_SCALAR_CONVERT)
+            add_conversion(e, s->register_dtypes[x], node->dtype, operands[0]);
+        else
+            known = node->operation < NUMC_SCALAR_LIMIT &&
+                    add_operation(e, node->operation, node->dtype, s->register_dtypes[r], operands);
+        ADD(e, ";\n");
+        return known;
+    }
+    case NUMC_NODE_CONSTANT: { /* the value's bytes come first: on a little-endian machine its low bits */
+        uint32_t dtype = s->register_dtypes[r];
+        declare(e, node->result);
+        if (dtype == NUMC_FLOAT64)
+            ADD(e, "numc_k_from_bits(constants[%d]);\n", (int)node->extent);
+        else if (dtype == NUMC_FLOAT32)
+            ADD(e, "numc_k_from_bits32((numc_k_u32)constants[%d]);\n", (int)node->extent);
+        else
+            ADD(e, "(numc_e_%s)constants[%d];\n", dtype_name(dtype), (int)node->extent);
+        return true;
+    }
+    case NUMC_NODE_INDEX:
+        declare(e, node->result);
+        ADD(e, "i%d;\n", (int)node->extent);
+        return true;
+    case NUMC_NODE_LOAD:
+        declare(e, node->result);
+        add_element(e, number, node->extent, node->operands[0]);
+        ADD(e, ";\n");
+        return true;
+    case NUMC_NODE_STORE:
+        add_element(e, number, node->extent, node->operands[1]);
+        ADD(e, " = r%d;\n", x);
+        return true;
+    case NUMC_NODE_ACCUMULATE: return add_accumulate(e, node);
+    case NUMC_NODE_CARRY: ADD(e, "numc_e_%s r%d = r%d;\n", dtype_name(s->register_dtypes[r]), r, x); return true;
+    case NUMC_NODE_UPDATE: ADD(e, "const numc_e_%s u%u = r%d;\n", dtype_name(s->register_dtypes[r]), number, x); return true;
+    case NUMC_NODE_CONTINUE: ADD(e, "if (!r%d)\n", x); indent(e, 1); ADD(e, "break;\n"); return true;
+    case NUMC_NODE_LOCAL_LOAD:
+        declare(e, node->result);
+        ADD(e, "local%d[r%d];\n", (int)node->extent, x);
+        return true;
+    case NUMC_NODE_LOCAL_STORE: ADD(e, "local%d[r%d] = r%d;\n", (int)node->extent, x, (int)node->operands[1]); return true;
+    default: return false;
+    }
+}
+
+static bool add_nodes(emitter *e, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        if (is_loop(e->source->nodes[i].kind)) {
+            if (!add_loop(e, i))
+                return false;
+            i = (uint32_t)e->source->nodes[i].match;
+        } else if (!add_node(e, i))
+            return false;
+    }
+    return true;
+}
+
+/* restrict: no other access of the buffer writes what this one touches. */
+static bool alone(const numc_kernel_source *s, uint32_t access)
+{
+    for (uint32_t a = 0; a < s->access_count; a++)
+        if (a != access && s->accesses[a].buffer == s->accesses[access].buffer &&
+            (s->accesses[a].writes || s->accesses[access].writes))
+            return false;
+    return true;
+}
+
+static void add_head(emitter *e, const char *name)
+{
+    const numc_kernel_source *s = e->source;
+    const dialect *d = e->dialect;
+    ADD(e, "%s%s%s %s(", d->prologue, prologue_shared, d->entry, name);
+    if (d->separate_buffers)
+        for (uint32_t b = 0; b < s->buffer_count; b++)
+            ADD(e, "%svoid *b%u, ", d->global, b);
+    else
+        ADD(e, "void *const *buffers, ");
+    ADD(e, "%sconst numc_k_i64 *extents, %sconst numc_k_i64 *offsets, %sconst numc_k_i64 *strides, %sconst numc_k_u64 *constants)\n{\n",
+        d->global, d->global, d->global, d->global);
+    for (uint32_t a = 0; a < s->access_count; a++) {
+        const numc_kernel_access *access = &s->accesses[a];
+        const char *constant = access->writes ? "" : "const ", *type = dtype_name(access->dtype);
+        ADD(e, "    %s%snumc_e_%s *%sconst p%u = (%s%snumc_e_%s *)", d->global, constant, type, alone(s, a) ? d->restricted : "", a,
+            d->global, constant, type);
+        ADD(e, d->separate_buffers ? "b%u" : "buffers[%u]", access->buffer);
+        ADD(e, " + offsets[%u];\n", a);
+        for (uint32_t k = 0; k <= s->depth; k++)
+            ADD(e, "    const numc_k_i64 s%u_%u = strides[%u];\n", a, k, a * (s->depth + 1) + k);
+    }
+    for (uint32_t l = 0; l < s->local_count; l++)
+        ADD(e, "    numc_e_%s local%u[%u];\n", dtype_name(s->locals[l].dtype), l, s->locals[l].count > 0 ? s->locals[l].count : 1);
+    /* what a kernel does not use */
+    ADD(e, "    (void)extents, (void)offsets, (void)strides, (void)constants;\n");
+    for (uint32_t a = 0; a < s->access_count; a++)
+        for (uint32_t k = 0; k <= s->depth; k++)
+            ADD(e, "    (void)s%u_%u;\n", a, k);
+    if (d->work_items && !e->shared_loop)
+        ADD(e, "    if (NUMC_E_FIRST != 0)\n        return;\n");
+}
+
+/* One parallel loop outside, and nothing beside it that writes. */
+static bool has_shared_loop(const numc_kernel_source *s)
+{
+    uint32_t parallel = 0, others = 0;
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        uint32_t kind = s->nodes[i].kind;
+        parallel += kind == NUMC_NODE_PARALLEL;
+        others += (is_loop(kind) && kind != NUMC_NODE_PARALLEL) || kind == NUMC_NODE_STORE || kind == NUMC_NODE_LOCAL_STORE;
+        if (is_loop(kind))
+            i = (uint32_t)s->nodes[i].match;
+    }
+    return parallel == 1 && others == 0;
+}
+
+static bool is_identifier(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return length > 0 && length < 64 && name[length] == '\0' && !(name[0] >= '0' && name[0] <= '9');
+}
+
+int32_t numc__kernel_emit(void *user, const numc_kernel_source *source, uint32_t chosen, const char *name, char **text,
+                          uint64_t *text_size)
+{
+    numc_backend_state *state = user;
+    const numc_host *host = &state->open.host;
+    *text = NULL;
+    *text_size = 0;
+    if (chosen < NUMC_DIALECT_C || chosen > NUMC_DIALECT_CUDA || !is_identifier(name))
+        return host->error(user, NUMC_INVALID_ARGUMENT, "kernel_emit: the dialect is unknown or the name is no identifier");
+    numc_text buffer;
+    numc__text_begin(&buffer, state->open.core);
+    emitter e = {.text = &buffer, .source = source, .dialect = &dialects[chosen]};
+    e.shared_loop = e.dialect->work_items && has_shared_loop(source);
+    add_head(&e, name);
+    bool known = add_nodes(&e, 0, source->node_count);
+    ADD(&e, "}\n");
+    int32_t status = NUMC_OK;
+    if (buffer.failed)
+        status = host->error(user, NUMC_MEMORY, "kernel_emit: out of memory");
+    else if (!known)
+        status = host->error(user, NUMC_UNSUPPORTED, "kernel_emit: the kernel holds a node or an operation without text");
+    else {
+        *text = numc__core_allocate(state->open.core, buffer.size + 1);
+        if (*text == NULL)
+            status = host->error(user, NUMC_MEMORY, "kernel_emit: out of memory");
+        else {
+            memcpy(*text, buffer.data, buffer.size + 1);
+            *text_size = buffer.size + 1;
+        }
+    }
+    numc__text_end(&buffer);
+    return status;
+}
