@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "linalg.h"
 #include "numc_build.h"
+#include "order.h"
 
 static int32_t device_count(const numc_host *host, int32_t *count)
 {
@@ -156,6 +157,11 @@ NUMC_API const numc_backend *numc_backend_query(uint32_t max_abi)
         .cholesky = numc_cpu_cholesky,
         .triangular_solve = numc_cpu_triangular_solve,
         .lu = numc_cpu_lu,
+        .gather = numc_cpu_gather,
+        .scatter = numc_cpu_scatter,
+        .cumulative = numc_cpu_cumulative,
+        .sort = numc_cpu_sort,
+        .search = numc_cpu_search,
     };
     return max_abi >= NUMC_BACKEND_ABI ? &table : NULL;
 }

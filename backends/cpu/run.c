@@ -307,8 +307,7 @@ static bool may_split(const numc_kernel *kernel)
             return false;
         }
     }
-    /* A local array written outside its iteration's reach would be shared by the parts. */
-    return loops == 1 && kernel->local_count == 0;
+    return loops == 1; /* local arrays are private to an iteration of the outermost loop */
 }
 
 int32_t numc_cpu_launch_prepare(numc_device *device, numc_kernel *kernel,
