@@ -1,5 +1,5 @@
 /* blas.c - finds OpenBLAS, a serial build first. A threaded one is told to use one thread, because the work is split over the
- * host's threads instead; the number it had is put back when the device is closed. NUMC_CPU_BLAS names a library by its path,
+ * host's threads instead; the number it had is put back when the device is closed. NUMC_BLAS names a library by its path,
  * or is "off". The library is never unloaded: others in the process may use it, and some builds do not survive it. */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -77,7 +77,7 @@ static void *open_library(void)
         "libopenblas.so.0",
         "libopenblas.so",
     };
-    const char *named = secure_getenv("NUMC_CPU_BLAS");
+    const char *named = secure_getenv("NUMC_BLAS");
     if (named != NULL && *named != '\0')
         return strcmp(named, "off") == 0 || *named != '/' ? NULL : dlopen(named, RTLD_NOW | RTLD_LOCAL);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {

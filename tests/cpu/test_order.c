@@ -14,7 +14,7 @@ static const numc_backend *ref;
 static numc_device *ref_device;
 static rng r = {77};
 
-enum { BYTES = 1 << 16, RANK = 5 };
+enum { BYTES = 96 * 1024, RANK = 5 };
 static unsigned char input[BYTES], numbers[BYTES], expected[BYTES], found[BYTES];
 
 typedef struct shaped {
