@@ -75,12 +75,12 @@ static numc_array *either(numc_array *a, numc_array *b)
       numc_logical_and(numc_not_equal(x, 0), numc_not_equal(x, 1)), v == 0 || v == 1, numc_operand_integer(0))             \
     X(nonnegative_integer, numc_logical_not(nonnegative_integer_outside(c, x)),                                            \
       either(numc_less(x, 0), fractional(x)), v >= 0 && v == floor(v), numc_operand_integer(0))
-/* X(name, inside, outside, feasible): bounds are arrays. */
+/* X(name, inside, outside, feasible): bounds are arrays. NaN is outside an interval, where a density may not look at x. */
 #define BOUNDED_REGIONS(X)                                                                                                 \
     X(greater_than, numc_greater(x, c->lower), numc_less_equal(x, c->lower), numc_add(c->lower, 1))                        \
     X(less_than, numc_less(x, c->upper), numc_greater_equal(x, c->upper), numc_subtract(c->upper, 1))                      \
     X(interval, numc_logical_and(numc_greater_equal(x, c->lower), numc_less_equal(x, c->upper)),                           \
-      numc_logical_or(numc_less(x, c->lower), numc_greater(x, c->upper)),                                                  \
+      numc_logical_or(numc_logical_or(numc_less(x, c->lower), numc_greater(x, c->upper)), numc_not_equal(x, x)),           \
       numc_multiply(numc_add(c->lower, c->upper), 0.5))                                                                    \
     X(integer_interval, numc_logical_not(integer_interval_outside(c, x)),                                                  \
       either(numc_logical_or(numc_less(x, c->lower), numc_greater(x, c->upper)), fractional(x)),                           \

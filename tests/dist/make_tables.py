@@ -124,12 +124,10 @@ def hexf(x):
     return "NAN" if x != x else ("INFINITY" if x == float("inf") else ("-INFINITY" if x == -float("inf") else x.hex()))
 
 
-def row(values):
-    return "    {" + ", ".join(hexf(v) for v in values) + "},"
-
-
-def pad(values, count):
-    return list(values) + [nan] * (count - len(values))
+def row(*values):
+    """A list among the values is an array of three, filled up with NAN."""
+    texts = ["{" + ", ".join(hexf(u) for u in (v + [nan] * 3)[:3]) + "}" if isinstance(v, list) else hexf(v) for v in values]
+    return "    {" + ", ".join(texts) + "},"
 
 
 print("/* Made by make_tables.py with mpmath: do not edit. NAN marks what a row does not have. */")
@@ -159,16 +157,16 @@ for table, discrete in ((D, False), (N, True)):
                     else:
                         slopes.append(diff(density, [mpf(x)] + exact, tuple(int(j == k) for j in range(n))))
                 F = cdf(mpf(x), *exact)
-                rows.append(row(pad(parameters, 3) + [x, sum(t), sum(abs(u) for u in t), F, slopes[0]] + pad(slopes[1:], 3)))
+                rows.append(row(list(parameters), x, sum(t), sum(abs(u) for u in t), F, slopes[0], slopes[1:]))
                 p = float(F)
                 low = 1e-3 if name == "inverse_gamma" else 1e-200
                 if not discrete and low < p < 0.999:
                     y = mpf(x)
                     for _ in range(4):
                         y = y - (cdf(y, *exact) - p) / exp(density(y, *exact))
-                    quantiles.append(row(pad(parameters, 3) + [p, y]))
+                    quantiles.append(row(list(parameters), p, y))
             if mean is not None:
-                moments.append(row(pad(parameters, 3) + [mean(*exact), variance(*exact)]))
+                moments.append(row(list(parameters), mean(*exact), variance(*exact)))
         for kind, lines in (("reference", rows), ("quantile", quantiles), ("moment", moments)):
             if lines:
                 print(f"static const {kind}_row {kind}_{name}[] = {{")
