@@ -347,6 +347,31 @@ static void use_through_memory(numc_lowering *l, int32_t value)
         place(l, view.base);
 }
 
+/* A reshape that re-read the strides of a splat, or of a block in order, may find other strides once a view before it was placed
+ * for another reader: then its operand is written out too. */
+static void settle_reshapes(numc_lowering *l)
+{
+    for (bool changed = true; changed && !l->failed;) {
+        changed = false;
+        for (int32_t n = l->ir->node_count - 1; n >= 0; n--) {
+            const numc_ir_node *node = &l->ir->nodes[n];
+            int32_t v = node->first_output;
+            if (!l->needed[n] || node->primitive != NUMC_PRIMITIVE_RESHAPE || l->roles[v] != NUMC_ROLE_VIEW || l->memory[v])
+                continue;
+            int32_t input = node->inputs[0];
+            numc_view_of inner;
+            int64_t strides[NUMC_RANK_LIMIT];
+            l->placing = false;
+            numc__lower_view(l, input, &inner);
+            l->placing = true;
+            if (reshape_strides(&l->ir->values[input].type, inner.strides, &l->ir->values[v].type, strides) || l->memory[input])
+                continue;
+            place(l, input);
+            changed = true;
+        }
+    }
+}
+
 static void find_places(numc_lowering *l)
 {
     numc_ir *ir = l->ir;
@@ -425,6 +450,7 @@ static void find_places(numc_lowering *l)
             break;
         }
     }
+    settle_reshapes(l);
     l->placing = false;
 }
 
@@ -755,7 +781,12 @@ static void place_shared_scalars(numc_lowering *l)
             }
             for (int32_t k = 0; k < count; k++) {
                 numc_view_of view;
+                bool copied = statement != NULL && statement->kind == NUMC_STATEMENT_COPY;
+                if (copied) /* reads what the view it writes out looks at */
+                    l->memory[inputs[k]] = false;
                 numc__lower_view(l, inputs[k], &view);
+                if (copied)
+                    l->memory[inputs[k]] = true;
                 int32_t maker = l->unit_of[view.base];
                 if (maker >= 0 && (l->units[maker].kernel != unit->kernel || unit->kernel < 0) && maker != u &&
                     l->roles[view.base] != NUMC_ROLE_VIEW)
