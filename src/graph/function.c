@@ -1,18 +1,15 @@
-/* function.c - numc_function: a traced graph as an object of the user's, called, differentiated and printed. */
+/* function.c - numc_function: a traced graph as an object of the user's, differentiated and printed. Calls are compiled, so
+ * numc_function_call lives on the compiler's floor (src/compile/function.c). */
 #include <string.h>
 
-#include "graph/build.h"
-#include "numc/function.h"
-
-struct numc_function {
-    numc_object object; /* freed at close at the latest */
-    numc_core *core;
-    numc_graph *graph;
-};
+#include "graph/function.h"
 
 static void destroy(numc_object *object)
 {
     numc_function *function = (numc_function *)(void *)((char *)object - offsetof(numc_function, object));
+    void *program = atomic_load(&function->program);
+    if (program != NULL)
+        function->program_release(program);
     numc__graph_release(function->graph);
     numc__core_free(function->core, function, sizeof *function);
 }
@@ -89,21 +86,6 @@ int32_t numc_function_input_count(const numc_function *function)
 int32_t numc_function_output_count(const numc_function *function)
 {
     return function == NULL ? -1 : function->graph->output_count;
-}
-
-numc_graph *numc__function_graph(const numc_function *function)
-{
-    return function->graph;
-}
-
-numc_status numc_function_call(numc_context *context, numc_function *function, const numc_array *const *inputs,
-                               int32_t input_count, numc_array **outputs, int32_t output_count)
-{
-    if (context == NULL)
-        return NUMC_INVALID_ARGUMENT;
-    NUMC_TRY(context->status);
-    NUMC_REQUIRE(context, function != NULL, NUMC_INVALID_ARGUMENT, "numc_function_call: the function is NULL");
-    return numc__graph_apply(context, function->graph, inputs, input_count, outputs, output_count);
 }
 
 static numc_function *derive(numc_context *context, const numc_function *function,

@@ -18,6 +18,8 @@ static numc_array *spread(const numc_application *a, const numc_array *r)
     for (int32_t i = 0; i < a->attributes->count; i++)
         shape[a->attributes->numbers[i]] = 1;
     numc_array *kept = numc__reshape_to(a->context, r, x->rank, shape);
+    if (a->attributes->count == 0)
+        return kept;
     return numc__apply_numbers(a->context, NUMC_PRIMITIVE_BROADCAST, (const numc_array *[]){kept}, 1, x->shape, x->rank);
 }
 

@@ -27,13 +27,21 @@ numc_array *numc__apply_numbers(numc_context *context, int32_t primitive, const 
 
 numc_array *numc__reshape_to(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape)
 {
+    bool same = x != NULL && x->rank == rank;
+    for (int32_t i = 0; same && i < rank; i++)
+        same = x->shape[i] == shape[i];
+    if (same)
+        return (numc_array *)(uintptr_t)x;
     return numc__apply_numbers(context, NUMC_PRIMITIVE_RESHAPE, &x, 1, shape, rank);
 }
 
 numc_array *numc__permute_by(numc_context *context, const numc_array *x, const int64_t *axes)
 {
-    if (x == NULL)
-        return NULL;
+    bool same = x != NULL;
+    for (int32_t i = 0; same && i < x->rank; i++)
+        same = axes[i] == i;
+    if (same || x == NULL)
+        return (numc_array *)(uintptr_t)x;
     return numc__apply_numbers(context, NUMC_PRIMITIVE_PERMUTE, &x, 1, axes, x->rank);
 }
 

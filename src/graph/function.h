@@ -1,0 +1,18 @@
+/* function.h - internal: what a numc_function holds. The compiler's floor fills in the program at the first call. */
+#ifndef NUMC_GRAPH_FUNCTION_H
+#define NUMC_GRAPH_FUNCTION_H
+
+#include "graph/build.h"
+#include "numc/function.h"
+
+typedef void (*numc_program_release_fn)(void *program);
+
+struct numc_function {
+    numc_object object; /* freed at close at the latest */
+    numc_core *core;
+    numc_graph *graph;
+    _Atomic(void *) program; /* NULL until a call with concrete arrays */
+    _Atomic(numc_program_release_fn) program_release;
+};
+
+#endif
