@@ -173,8 +173,8 @@ static numc_status list_sites(potential *p, numc_record *record, numc_array **ou
             }
         }
         s.name = numc__string_copy(context, m->name);
-        NUMC_TRY(numc_error_status(context));
         p->sites.items[p->sites.count++] = s;
+        NUMC_TRY(numc_error_status(context));
     }
     memmove(outputs + 1 + logs, stored, (size_t)values * sizeof *outputs);
     p->log_prob_count = logs;

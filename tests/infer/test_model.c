@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../base/failing.h"
 #include "densities.h"
 #include "infer/driver.h"
 #include "numc/model.h"
@@ -308,12 +309,47 @@ static void errors(void **state)
     numc_mcmc_free(mcmc);
 }
 
+/* ---- memory ---- */
+
+static void small(numc_run *run, void *user)
+{
+    numc_array *s = numc_sample(run, "s", numc_half_normal(run, 1));
+    numc_deterministic(run, "t", numc_multiply(s, 2.0));
+    numc_observe(run, "y", numc_normal(run, 0, s), (numc_array *)user);
+}
+
+/* The Nth allocation fails, for all N: an error and no leak, or a run that did without. */
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    const double y[] = {0.5, -1};
+    long n = 0;
+    for (;; n++) {
+        failing f = failing_at(n);
+        numc_context *own = numc_open(&(numc_options){.backend = "ref", .allocate = failing_allocate, .allocate_user = &f});
+        if (own != NULL && numc_error_status(own) == NUMC_OK) {
+            numc_model *model = numc_model_new(own, small, numc_from_host(own, NUMC_FLOAT64, NUMC_SHAPE(2), y));
+            numc_mcmc *mcmc = numc_mcmc_new(model, &(numc_mcmc_options){.chains = 2, .threads = 2, .warmup = 20, .draws = 3});
+            if (mcmc != NULL && numc_mcmc_run(mcmc, 1) == NUMC_OK)
+                assert_int_equal(numc_mcmc_draw_count(mcmc, -1), 3);
+            else
+                assert_int_not_equal(numc_error_status(own), NUMC_OK);
+        }
+        numc_close(own);
+        assert_int_equal(f.blocks, 0);
+        assert_int_equal(f.mistakes, 0);
+        if (!f.failed)
+            break;
+    }
+    assert_true(n > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(density_is_that_of_the_model), cmocka_unit_test(samples_eight_schools),
         cmocka_unit_test(supports_and_gradients),       cmocka_unit_test(priors_have_their_means),
-        cmocka_unit_test(errors),
+        cmocka_unit_test(errors),                       cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }
