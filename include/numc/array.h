@@ -150,6 +150,8 @@ NUMC_API numc_context *numc_array_context(const numc_array *x);  /* the lane it 
 /* A reference that outlives the scope; release gives it back. NULL passes through. */
 NUMC_API numc_array *numc_keep(numc_array *x);
 NUMC_API void numc_release(numc_array *x);
+/* As numc_keep, but the scope lets go of x: numc_release ends it. What handles that free by themselves (numc.hpp) hold. */
+NUMC_API numc_array *numc_detach(numc_array *x);
 
 /* ---- to and from host memory -------------------------------------------------------------------------------------------- */
 /* Copies row-major host data. data may be NULL only for an empty array. */

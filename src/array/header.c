@@ -445,6 +445,22 @@ numc_array *numc_keep(numc_array *x)
     return x;
 }
 
+numc_array *numc_detach(numc_array *x)
+{
+    if (x == NULL || numc__array_check(x, x->context, "numc_detach") != NUMC_OK)
+        return NULL;
+    if (x->frame == NULL) { /* only kept already */
+        atomic_fetch_add_explicit(&x->references, 1, memory_order_relaxed);
+        return x;
+    }
+    numc_array_core *shared = x->context->core->slots[NUMC_SLOT_ARRAYS];
+    pthread_mutex_lock(&shared->lock);
+    list_remove(&x->frame->first, x);
+    kept_add(shared, x);
+    pthread_mutex_unlock(&shared->lock);
+    return x;
+}
+
 void numc_release(numc_array *x)
 {
     if (x == NULL)

@@ -28,6 +28,25 @@ static void dead_arrays_are_named(void **state)
     assert_error(context, NUMC_STATE, "was not kept");
 }
 
+static void a_detached_array_is_the_callers_alone(void **state)
+{
+    numc_context *context = *state;
+    numc_statistics before, after;
+    numc_statistics_get(context, &before);
+    numc_array *x = numc_detach(numc_arange(context, NUMC_FLOAT64, 0, 1000, 1)), *y = NULL;
+    numc_scope(context) y = numc_detach(numc_add(x, 1.0));
+    assert_ptr_equal(numc_detach(y), y); /* a second reference */
+    assert_true(numc_item(numc_max(y)) == 1000);
+    numc_release(y);
+    numc_release(y);
+    assert_null(numc_exp(y));
+    assert_error(context, NUMC_DEAD_ARRAY, "(add) was released");
+    numc_release(x);
+    numc_statistics_get(context, &after);
+    assert_int_equal(after.bytes_live, before.bytes_live + 64); /* what max made, in the root scope */
+    assert_null(numc_detach(NULL));
+}
+
 static void a_site_is_part_of_the_name(void **state)
 {
     numc_context *context = *state;
@@ -215,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(dead_arrays_are_named),
+        TEST(a_detached_array_is_the_callers_alone),
         TEST(a_site_is_part_of_the_name),
         TEST(null_flows_and_the_first_error_stays),
         TEST(results_belong_to_the_deepest_lane),

@@ -1,0 +1,147 @@
+/* test_handles.cpp - numc.hpp: what handles own, operators, indexing, what must not compile, exceptions. Plain checks: the
+ * program names the line that fails. */
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "numc/numc.hpp"
+
+static int failures = 0;
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                   \
+            failures++;                                                                            \
+        }                                                                                          \
+    } while (0)
+
+using namespace numc;
+using values = std::vector<double>;
+
+template <class A, class B, class = void>
+struct adds : std::false_type {};
+template <class A, class B>
+struct adds<A, B, std::void_t<decltype(add(std::declval<A>(), std::declval<B>()))>> : std::true_type {};
+static_assert(adds<array, int>::value && adds<double, array>::value && adds<array, array>::value);
+static_assert(!adds<int, double>::value, "two numbers and no array");
+static_assert(!adds<array, void *>::value && !adds<array, const char *>::value, "a pointer that is no array");
+static_assert(!std::is_convertible_v<array, bool> && !std::is_copy_constructible_v<context>);
+
+static void owning()
+{
+    context c("ref");
+    numc_statistics before, after;
+    numc_statistics_get(c, &before);
+    {
+        array x = arange(c, 0, 1000), y = x, z;
+        z = x + 1;
+        y = std::move(z);
+        CHECK(!z && y && y.item() != y.item()); /* a thousand elements are no item: NaN, and an error */
+        CHECK(numc_error_status(c) == NUMC_SHAPE);
+        numc_error_clear(c);
+        CHECK(max(y).item() == 1000);
+        y = y;
+        CHECK(min(y).item() == 1);
+        for (int i = 0; i < 100; i++)
+            y = y * 2 - y;
+        numc_statistics_get(c, &after);
+        CHECK(after.bytes_peak <= before.bytes_live + 5 * 8192); /* each step's memory went back at once */
+    }
+    numc_statistics_get(c, &after);
+    CHECK(after.arrays_live == before.arrays_live && after.bytes_live == before.bytes_live);
+    array outside;
+    {
+        scope inner(c);
+        outside = ones(c, {3}) * 2;
+    }
+    CHECK(sum(outside).item() == 6);
+}
+
+static void expressions()
+{
+    context c("ref");
+    array x = reshape(arange(c, 0, 24), {2, 3, 4});
+    CHECK((x[{slice(1, 5), newaxis, all, 3}].shape() == std::vector<int64_t>{1, 1, 3}));
+    CHECK((x[{1, ellipsis, slice(open, open, -3)}].to_vector() == values{15, 12, 19, 16, 23, 20}));
+    CHECK((x[1][2][3].item() == 23));
+    CHECK((x[{all, 0}][x[{all, 0}] % 2 == 1].to_vector() == values{1, 3, 13, 15}));
+    array v = arange(c, 0, 4);
+    CHECK(((1 + v * 2 - v / 4).to_vector() == values{1, 2.75, 4.5, 6.25}));
+    CHECK(((v < 2).to_vector<unsigned char>() == std::vector<unsigned char>{1, 1, 0, 0}));
+    CHECK(((-v + pow(v, 2)).to_vector() == values{0, 0, 2, 6}));
+    CHECK((where(v > 1, v, -1).to_vector() == values{-1, -1, 2, 3}));
+    CHECK(all(v >= 0).item_bool() && !all(v > 0).item_bool() && any(v > 2).item_bool());
+    CHECK((sum(x, {0, -1}).to_vector() == values{60, 92, 124}));
+    CHECK((sum(x, {1}, true).shape() == std::vector<int64_t>{2, 1, 4}));
+    CHECK(std::fabs(numc::std(v).item() - std::sqrt(1.25)) < 1e-15); /* one rounding of sqrt */
+    v += 1;
+    v.assign({slice(0, 2)}, 9);
+    CHECK((v.to_vector() == values{9, 9, 3, 4}));
+    CHECK((v.update({array(v > 5)}, 0).to_vector() == values{0, 0, 3, 4}));
+    CHECK((concat({v, v[{slice(0, 1)}]}).to_vector() == values{9, 9, 3, 4, 9}));
+    CHECK((argmax(v, axis(0)).item_integer() == 0));
+    CHECK((from_vector(c, std::vector<int8_t>{1, 2, 3, 4}, {2, 2}).dtype() == NUMC_INT8));
+    CHECK((matmul(eye(c, 2, 2) * 3, ones(c, {2})).to_vector() == values{3, 3}));
+    CHECK((linalg::solve(eye(c, 2, 2) * 4, ones(c, {2})).to_vector() == values{0.25, 0.25}));
+    CHECK((v * std::size_t{2})[0].item() == 18);
+    CHECK(v.to_string() == "[9, 9, 3, 4]");
+    c.check();
+}
+
+static void errors()
+{
+    context c("ref");
+    array bad = ones(c, {2}) + ones(c, {3});
+    CHECK(!bad && !(bad * 2) && !exp(bad));
+    bool thrown = false;
+    try {
+        c.check();
+    } catch (const error &e) {
+        thrown = e.status() == NUMC_SHAPE && std::strstr(e.what(), "do not broadcast") != nullptr;
+    }
+    CHECK(thrown);
+    c.check();
+    CHECK(!from_vector(c, values{1, 2, 3}, {2}));
+    numc_error_clear(c);
+    thrown = false;
+    try {
+        context nowhere("no-such-backend");
+        (void)(ones(nowhere, {2}) + arange(nowhere, 0, 2)); /* devices open lazily */
+        nowhere.check();
+    } catch (const error &) {
+        thrown = true;
+    }
+    CHECK(thrown);
+}
+
+static void traces()
+{
+    context c("ref");
+    array x = arange(c, 0, 3), stale;
+    const numc_array *inputs[1] = {x.get()};
+    function f = numc_function_trace(
+        c,
+        [](numc_context *, const numc_array *const *in, int32_t, numc_array **out, int32_t, void *user) {
+            array v = in[0];
+            *static_cast<array *>(user) = v * 2;
+            out[0] = numc_sum(numc_multiply(numc_operand_array(v.get()), numc_operand_array(v.get())), nullptr);
+        },
+        &stale, inputs, 1, 1);
+    c.check();
+    numc_array *output = nullptr;
+    CHECK(numc_function_call(c, f, inputs, 1, &output, 1) == NUMC_OK && numc_item(output) == 5);
+    CHECK(!exp(stale));
+    CHECK(std::strstr(numc_error_message(c), "died with its trace") != nullptr);
+    numc_error_clear(c);
+}
+
+int main()
+{
+    owning();
+    expressions();
+    errors();
+    traces();
+    if (failures == 0)
+        std::puts("all checks passed");
+    return failures != 0;
+}
