@@ -82,57 +82,96 @@ typedef union numc_cpu_value {
 } numc_cpu_value;
 
 /* The steps. Where an operand is a *slot*, it is the address of a pointer to the values; else of the value itself. */
+#define NUMC_CPU_STEPS(X)                                                                          \
+    X(HALT)                                                                                        \
+    /* loops: r numc_cpu_loop, jump relative */                                                    \
+    X(LOOP) X(NEXT) X(ENDLESS) X(NEXT_ENDLESS) X(CONTINUE) X(VECTOR) X(NEXT_VECTOR)                \
+    /* single values */                                                                            \
+    /* fn(1, r, a, b, c, d) */                                                                     \
+    X(CALL)                                                                                        \
+    /* host_call(r, a, b, c, d) */                                                                 \
+    X(HOST_CALL)                                                                                   \
+    X(MOVE)                                                                                        \
+    /* r value, a slot */                                                                          \
+    X(LOAD_8) X(LOAD_4) X(LOAD_2) X(LOAD_1)                                                        \
+    /* r slot, a value */                                                                          \
+    X(STORE_8) X(STORE_4) X(STORE_2) X(STORE_1)                                                    \
+    /* r value, a slot, b index, imm bytes per index; jump: element size */                        \
+    X(LOAD_AT)                                                                                     \
+    /* r slot, a value, b index */                                                                 \
+    X(STORE_AT)                                                                                    \
+    /* r value, a index, b base, imm count; jump: element size */                                  \
+    X(LOCAL_LOAD)                                                                                  \
+    /* r base, a index, b value */                                                                 \
+    X(LOCAL_STORE)                                                                                 \
+    /* r lanes, a identity, imm lane size */                                                       \
+    X(LANES_START)                                                                                 \
+    /* float64 sum: r lanes, a value, b loop index */                                              \
+    X(LANES_ADD)                                                                                   \
+    /* r lanes, a value, b loop index, imm lane size */                                            \
+    X(LANES_COMBINE)                                                                               \
+    /* finish(r value, a lanes) */                                                                 \
+    X(LANES_FINISH)                                                                                \
+    /* r state */                                                                                  \
+    X(EXTREME_START)                                                                               \
+    /* r state, a value, b loop index */                                                           \
+    X(EXTREME)                                                                                     \
+    /* r value, a state */                                                                         \
+    X(EXTREME_FINISH)                                                                              \
+    /* blocks */                                                                                   \
+    /* fn(length, slots) */                                                                        \
+    X(BLOCK)                                                                                       \
+    /* the same with one or two operands */                                                        \
+    X(BLOCK_1) X(BLOCK_2)                                                                          \
+    X(BLOCK_HOST)                                                                                  \
+    /* r slot, a slot */                                                                           \
+    X(BLOCK_COPY)                                                                                  \
+    /* r slot, a value */                                                                          \
+    X(BLOCK_FILL)                                                                                  \
+    /* r slot, a slot, imm step */                                                                 \
+    X(BLOCK_LOAD)                                                                                  \
+    X(BLOCK_STORE)                                                                                 \
+    /* r slot, a slot, b slot of indices, imm bytes per index, c step */                           \
+    X(BLOCK_LOAD_INDEXED)                                                                          \
+    /* r slot, a slot, b slot of indices */                                                        \
+    X(BLOCK_STORE_INDEXED)                                                                         \
+    /* slot r = slot a + b value * imm */                                                          \
+    X(ADDRESS)                                                                                     \
+    /* r slot, a loop */                                                                           \
+    X(IOTA)                                                                                        \
+    /* r lanes, a slot */                                                                          \
+    X(BLOCK_ACCUMULATE)                                                                            \
+    /* r value, a slot */                                                                          \
+    X(BLOCK_WHOLE)                                                                                 \
+    /* r state, a slot, b loop index */                                                            \
+    X(BLOCK_EXTREME)                                                                               \
+    /* r slot of 8 blocks, a identity */                                                           \
+    X(BLOCK_LANES_START)                                                                           \
+    /* r slot, a slot, b loop index */                                                             \
+    X(BLOCK_LANES_COMBINE)                                                                         \
+    /* r slot, a slot of 8 blocks */                                                               \
+    X(BLOCK_LANES_FINISH)                                                                          \
+    /* r slot, a index, b slot of the blocks, imm count */                                         \
+    X(BLOCK_LOCAL_LOAD)                                                                            \
+    /* r slot of the blocks, a index, b slot */                                                    \
+    X(BLOCK_LOCAL_STORE)                                                                           \
+    /* r slot, a slot of indices, b base, imm count */                                             \
+    X(BLOCK_LOCAL_GATHER)                                                                          \
+    /* r base, a slot of indices, b slot */                                                        \
+    X(BLOCK_LOCAL_SCATTER)                                                                         \
+    /* float64 single values: r = a op b */                                                        \
+    X(F64_ADD) X(F64_SUBTRACT) X(F64_MULTIPLY) X(F64_DIVIDE) X(F64_NEGATIVE) X(F64_ABS)            \
+    X(F64_SQRT) X(F64_SQUARE) X(F64_RECIPROCAL) X(F64_MAXIMUM) X(F64_MINIMUM)                      \
+    X(F64_LESS) X(F64_LESS_EQUAL) X(F64_GREATER) X(F64_GREATER_EQUAL) X(F64_EQUAL)                 \
+    X(F64_NOT_EQUAL) X(WHERE_8)                                                                    \
+    X(I64_ADD) X(I64_SUBTRACT) X(I64_MULTIPLY) X(I64_LESS) X(I64_LESS_EQUAL) X(I64_GREATER)        \
+    X(I64_GREATER_EQUAL) X(I64_EQUAL) X(I64_NOT_EQUAL)                                             \
+    X(BOOL_NOT) X(BOOL_AND) X(BOOL_OR)
+
 typedef enum numc_cpu_code {
-    STEP_HALT,
-    /* loops: r numc_cpu_loop, jump relative */
-    STEP_LOOP, STEP_NEXT, STEP_ENDLESS, STEP_NEXT_ENDLESS, STEP_CONTINUE, STEP_VECTOR, STEP_NEXT_VECTOR,
-    /* single values */
-    STEP_CALL,       /* fn(1, r, a, b, c, d) */
-    STEP_HOST_CALL,  /* host_call(r, a, b, c, d) */
-    STEP_MOVE,
-    STEP_LOAD_8, STEP_LOAD_4, STEP_LOAD_2, STEP_LOAD_1,     /* r value, a slot */
-    STEP_STORE_8, STEP_STORE_4, STEP_STORE_2, STEP_STORE_1, /* r slot, a value */
-    STEP_LOAD_AT,    /* r value, a slot, b index, imm bytes per index; jump: element size */
-    STEP_STORE_AT,   /* r slot, a value, b index */
-    STEP_LOCAL_LOAD, /* r value, a index, b base, imm count; jump: element size */
-    STEP_LOCAL_STORE, /* r base, a index, b value */
-    STEP_LANES_START,    /* r lanes, a identity, imm lane size */
-    STEP_LANES_ADD,      /* float64 sum: r lanes, a value, b loop index */
-    STEP_LANES_COMBINE,  /* r lanes, a value, b loop index, imm lane size */
-    STEP_LANES_FINISH,   /* finish(r value, a lanes) */
-    STEP_EXTREME_START,  /* r state */
-    STEP_EXTREME,        /* r state, a value, b loop index */
-    STEP_EXTREME_FINISH, /* r value, a state */
-    /* blocks */
-    STEP_BLOCK,          /* fn(length, slots) */
-    STEP_BLOCK_1, STEP_BLOCK_2, /* the same with one or two operands */
-    STEP_BLOCK_HOST,
-    STEP_BLOCK_COPY,     /* r slot, a slot */
-    STEP_BLOCK_FILL,     /* r slot, a value */
-    STEP_BLOCK_LOAD,     /* r slot, a slot, imm step */
-    STEP_BLOCK_STORE,
-    STEP_BLOCK_LOAD_INDEXED,  /* r slot, a slot, b slot of indices, imm bytes per index, c step */
-    STEP_BLOCK_STORE_INDEXED, /* r slot, a slot, b slot of indices */
-    STEP_ADDRESS,        /* slot r = slot a + b value * imm */
-    STEP_IOTA,           /* r slot, a loop */
-    STEP_BLOCK_ACCUMULATE, /* r lanes, a slot */
-    STEP_BLOCK_WHOLE,    /* r value, a slot */
-    STEP_BLOCK_EXTREME,  /* r state, a slot, b loop index */
-    STEP_BLOCK_LANES_START,   /* r slot of 8 blocks, a identity */
-    STEP_BLOCK_LANES_COMBINE, /* r slot, a slot, b loop index */
-    STEP_BLOCK_LANES_FINISH,  /* r slot, a slot of 8 blocks */
-    STEP_BLOCK_LOCAL_LOAD,  /* r slot, a index, b slot of the blocks, imm count */
-    STEP_BLOCK_LOCAL_STORE, /* r slot of the blocks, a index, b slot */
-    STEP_BLOCK_LOCAL_GATHER,  /* r slot, a slot of indices, b base, imm count */
-    STEP_BLOCK_LOCAL_SCATTER, /* r base, a slot of indices, b slot */
-    /* float64 single values: r = a op b */
-    STEP_F64_ADD, STEP_F64_SUBTRACT, STEP_F64_MULTIPLY, STEP_F64_DIVIDE, STEP_F64_NEGATIVE, STEP_F64_ABS,
-    STEP_F64_SQRT, STEP_F64_SQUARE, STEP_F64_RECIPROCAL, STEP_F64_MAXIMUM, STEP_F64_MINIMUM,
-    STEP_F64_LESS, STEP_F64_LESS_EQUAL, STEP_F64_GREATER, STEP_F64_GREATER_EQUAL, STEP_F64_EQUAL,
-    STEP_F64_NOT_EQUAL, STEP_WHERE_8,
-    STEP_I64_ADD, STEP_I64_SUBTRACT, STEP_I64_MULTIPLY, STEP_I64_LESS, STEP_I64_LESS_EQUAL, STEP_I64_GREATER,
-    STEP_I64_GREATER_EQUAL, STEP_I64_EQUAL, STEP_I64_NOT_EQUAL,
-    STEP_BOOL_NOT, STEP_BOOL_AND, STEP_BOOL_OR
+#define NUMC_X(name) STEP_##name,
+    NUMC_CPU_STEPS(NUMC_X)
+#undef NUMC_X
 } numc_cpu_code;
 
 typedef struct numc_cpu_step {
