@@ -1,5 +1,5 @@
 /* block_arithmetic.c - block functions that any instruction set computes with the same bits: arithmetic, comparison, selection,
- * logic, conversion, at every dtype. Functions of src/kernel and SLEEF are in block_math.c. */
+ * logic, conversion, at every dtype. Functions of src/kernel are in block_math.c. */
 #include <math.h>
 #include <string.h>
 

@@ -150,7 +150,7 @@ const char *numc__backend_hint(const char *name)
     static const struct {
         const char *name, *hint;
     } hints[] = {
-        {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs SLEEF, OpenBLAS and LAPACKE"},
+        {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs nothing beyond a C compiler (OpenBLAS is opened at run time)"},
         {"cuda", "this version of libnumc has no source of it"},
         {"opencl", "this version of libnumc has no source of it"},
     };
