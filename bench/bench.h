@@ -1,0 +1,97 @@
+/* bench.h - internal to numc-bench: the models measured, the counting of allocations, and what the commands share. */
+#ifndef NUMC_BENCH_BENCH_H
+#define NUMC_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "infer/target.h"
+#include "numc/numc.h"
+
+/* A log density and its gradient at an unconstrained position, written by hand in C for the same data as the model's. */
+typedef double (*bench_hand_fn)(void *data, const double *q, double *gradient);
+
+typedef struct bench_model {
+    const char *name;
+    const char *what;      /* one line for the table */
+    numc_model_fn callback;
+    void *(*data_new)(void); /* simulates the data, the same numbers each time; NULL: out of memory; freed by free */
+    void (*data_arrays)(numc_context *context, void *data); /* makes the arrays that the callback reads */
+    bench_hand_fn hand;        /* or NULL */
+    bench_hand_fn hand_single; /* another way to write it: one pass over the data; or NULL */
+    bool (*hand_ready)(void);  /* NULL: always. False: what the hand-written one needs is not on this machine. */
+} bench_model;
+
+extern const bench_model bench_models[];
+extern const int bench_model_count;
+
+/* ---- hand.c: densities by hand; sizes as in models.c --------------------------------------------------------------------- */
+typedef struct bench_schools {
+    int count;
+    const double *y, *sigma;
+} bench_schools;
+double bench_hand_schools(const bench_schools *s, const double *q, double *gradient);
+
+typedef struct bench_logistic {
+    int rows, columns;
+    const double *x, *y; /* x row-major */
+    double *scratch;     /* rows */
+} bench_logistic;
+double bench_hand_logistic(const bench_logistic *l, const double *q, double *gradient);        /* two passes, OpenBLAS */
+double bench_hand_logistic_single(const bench_logistic *l, const double *q, double *gradient); /* one pass, own loops */
+bool bench_blas_ready(void); /* opens OpenBLAS at the first call; one thread */
+
+typedef struct bench_garch {
+    int count;
+    const double *y;
+    double sigma1;
+    double *scratch; /* count */
+} bench_garch;
+double bench_hand_garch(const bench_garch *g, const double *q, double *gradient);
+
+typedef struct bench_ar {
+    int count, order;
+    const double *y;
+} bench_ar;
+double bench_hand_ar(const bench_ar *a, const double *q, double *gradient);
+
+typedef struct bench_groups {
+    int groups, rows;
+    const int64_t *group;
+    const double *y;
+} bench_groups;
+double bench_hand_groups(const bench_groups *g, const double *q, double *gradient);
+
+/* ---- count.c ---------------------------------------------------------------------------------------------------------------- */
+/* Calls of malloc, calloc, realloc, posix_memalign, aligned_alloc, memalign and mmap in this process so far; -1 where this build
+ * cannot count them. */
+int64_t bench_allocations(void);
+
+/* ---- main.c ---------------------------------------------------------------------------------------------------------------- */
+typedef struct bench_options {
+    bool json;
+    const char *model;   /* NULL: all */
+    const char *backend; /* NULL: NUMC_BACKEND or the build's default */
+    int rounds;          /* gradient: rounds of timing; sample: runs */
+    int32_t chains, threads;
+    int64_t draws;
+} bench_options;
+
+double bench_now(void); /* nanoseconds, monotonic */
+/* A context on the chosen backend, found in the build tree when nothing else is said. NULL after printing why not. */
+numc_context *bench_open(const bench_options *options);
+const char *bench_backend_name(numc_context *context);
+bool bench_wanted(const bench_options *options, const bench_model *model);
+static inline bool bench_fail(const char *what, const char *why) /* prints; false */
+{
+    fprintf(stderr, "numc-bench: %s: %s\n", what, why);
+    return false;
+}
+int bench_compare_doubles(const void *a, const void *b);
+
+int bench_gradient(const bench_options *options);
+int bench_sample(const bench_options *options);
+int bench_first(const bench_options *options); /* the child process of bench_sample that measures the start */
+
+#endif

@@ -1,0 +1,93 @@
+"""Check what numc-bench prints: the JSON's shape, that gradients agree with the hand-written ones (numc-bench fails where
+they do not), and that a gradient allocates nothing. Never a time: a loaded machine must not fail a test. Writes TAP.
+
+usage: check_bench.py NUMC-BENCH [--uncounted]
+"""
+import json
+import subprocess
+import sys
+
+GRADIENT = {"model": str, "backend": str, "mode": str, "D": int, "ns_median": float, "ns_min": float, "hand_ns": float,
+            "hand_single_ns": float, "difference": float, "allocations": float}
+SAMPLE = {"model": str, "backend": str, "mode": str, "chains": int, "warmup": int, "draws": int, "gradients": int,
+          "seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
+          "open_to_first_draw_ms": float, "process_to_first_draw_ms": float}
+MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "gp": 3}
+WITHOUT_HAND = {"gp"}
+NULLABLE = {"hand_ns", "hand_single_ns", "difference"}  # nothing by hand, or no OpenBLAS here
+
+
+def rows_of(*command):
+    process = subprocess.run(command, capture_output=True, text=True)
+    if process.returncode != 0:
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}")
+    document = json.loads(process.stdout)
+    if list(document) != ["rows"]:
+        raise ValueError(f"members {list(document)}")
+    return {row["model"]: row for row in document["rows"]}
+
+
+def check_members(row, members, nullable):
+    if set(row) != set(members):
+        raise ValueError(f"{row['model']}: members {sorted(row)}")
+    for name, kind in members.items():
+        value = row[name]
+        if value is None and name in nullable:
+            continue
+        if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool):
+            raise ValueError(f"{row['model']}: {name} is {value!r}")
+        if kind is not str and value < 0:
+            raise ValueError(f"{row['model']}: {name} is negative")
+
+
+def check_gradient(bench, nullable):
+    rows = rows_of(bench, "gradient", "--json", "--rounds", "1")
+    if {name: row["D"] for name, row in rows.items()} != MODELS:
+        raise ValueError(f"models {rows}")
+    for name, row in rows.items():
+        check_members(row, GRADIENT, nullable)
+        if (row["hand_ns"] is None and name != "logistic") != (name in WITHOUT_HAND):
+            raise ValueError(f"{name}: hand_ns is {row['hand_ns']}")
+        if not 0 < row["ns_min"] <= row["ns_median"]:
+            raise ValueError(f"{name}: least {row['ns_min']} ns, median {row['ns_median']} ns")
+    return rows
+
+
+def check_allocations(rows):
+    for name, row in rows.items():
+        if row["allocations"] is not None and row["allocations"] != 0:
+            raise ValueError(f"{name}: {row['allocations']} allocations per gradient")
+
+
+def check_sample(bench):
+    command = [bench, "sample", "--json", "--model", "eight_schools", "--chains", "2", "--draws", "100"]
+    rows = rows_of(*command)
+    if set(rows) != {"eight_schools"}:
+        raise ValueError(f"models {list(rows)}")
+    row = rows["eight_schools"]
+    check_members(row, SAMPLE, set())
+    if (row["chains"], row["draws"]) != (2, 100) or row["gradients"] < 400 or row["min_ess_bulk"] <= 0:
+        raise ValueError(f"{row}")
+
+
+def main():
+    bench, counted = sys.argv[1], "--uncounted" not in sys.argv[2:]
+    rows, number = {}, 0
+
+    def gradient():
+        rows.update(check_gradient(bench, NULLABLE if counted else NULLABLE | {"allocations"}))
+
+    for name, check in (("gradient prints its rows", gradient),
+                        ("a gradient allocates nothing", lambda: check_allocations(rows or 1 / 0)),
+                        ("sample prints its row", lambda: check_sample(bench))):
+        number += 1
+        try:
+            check()
+            print(f"ok {number} - {name}")
+        except (ValueError, KeyError, TypeError, ZeroDivisionError, json.JSONDecodeError) as error:
+            print(f"not ok {number} - {name}\n# {error}")
+    print(f"1..{number}")
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,226 @@
+/* hand.c - the measured models as one would write them in C by hand: straight loops, libm, no allocation; the two products of the
+ * regression by OpenBLAS. Compiled for the machine it runs on. Constants that do not change are folded, as by hand.
+ *
+ * q holds the unconstrained parameters in the order of the model's sites; positive ones are exp(q), with log-Jacobian q. */
+#include <dlfcn.h>
+#include <math.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define HALF_LOG_2PI 0.91893853320467274178
+#define LOG_2_OVER_PI (-0.45158270528945486473)
+
+/* ---- eight schools: q = (mu, log tau, z[8]) -------------------------------------------------------------------------------- */
+
+double bench_hand_schools(const bench_schools *s, const double *q, double *gradient)
+{
+    double mu = q[0], tau = exp(q[1]), ratio = tau / 5.0;
+    const double *z = q + 2;
+    double sum = -0.5 * (mu / 5.0) * (mu / 5.0) - log(5.0) - HALF_LOG_2PI;
+    sum += LOG_2_OVER_PI - log(5.0) - log1p(ratio * ratio) + q[1];
+    double d_mu = -mu / 25.0, d_tau = -2.0 * ratio / 5.0 / (1.0 + ratio * ratio);
+    for (int i = 0; i < s->count; i++) {
+        double sigma = s->sigma[i], r = (s->y[i] - (mu + tau * z[i])) / sigma, slope = r / sigma;
+        sum += -0.5 * (z[i] * z[i] + r * r) - log(sigma) - 2.0 * HALF_LOG_2PI;
+        d_mu += slope;
+        d_tau += slope * z[i];
+        gradient[2 + i] = slope * tau - z[i];
+    }
+    gradient[0] = d_mu;
+    gradient[1] = d_tau * tau + 1.0;
+    return sum;
+}
+
+/* ---- logistic regression: q = beta ------------------------------------------------------------------------------------------- */
+
+/* cblas_dgemv's own types: enums are ints. */
+typedef void (*gemv_fn)(int order, int transpose, int rows, int columns, double alpha, const double *a, int lda,
+                        const double *x, int incx, double beta, double *y, int incy);
+enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
+static gemv_fn gemv;
+
+bool bench_blas_ready(void)
+{
+    static const char *const names[] = {"libopenblas_serial.so.0", "libopenblas.so.0", "libopenblas.so"};
+    for (size_t i = 0; gemv == NULL && i < sizeof names / sizeof names[0]; i++) {
+        void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+        void *symbol = library == NULL ? NULL : dlsym(library, "cblas_dgemv");
+        if (symbol == NULL)
+            continue;
+        memcpy(&gemv, &symbol, sizeof gemv);
+        void (*set_threads)(int);
+        void *threads = dlsym(library, "openblas_set_num_threads");
+        memcpy(&set_threads, &threads, sizeof set_threads);
+        if (threads != NULL)
+            set_threads(1);
+    }
+    return gemv != NULL;
+}
+
+/* log p(y | l) = y l - log(1 + exp l), by the branch that does not overflow; the residual is its derivative. */
+static inline double bernoulli(double l, double y, double *residual)
+{
+    double e = exp(-fabs(l)), top = l > 0.0 ? l : 0.0;
+    *residual = y - (l > 0.0 ? 1.0 : e) / (1.0 + e);
+    return y * l - top - log1p(e);
+}
+
+static double normal_prior(int count, const double *q, double *gradient)
+{
+    double sum = 0.0;
+    for (int j = 0; j < count; j++) {
+        gradient[j] = -q[j];
+        sum += q[j] * q[j];
+    }
+    return -0.5 * sum - HALF_LOG_2PI * count;
+}
+
+double bench_hand_logistic(const bench_logistic *l, const double *q, double *gradient)
+{
+    double sum = normal_prior(l->columns, q, gradient), *t = l->scratch;
+    gemv(ROW_MAJOR, NO_TRANSPOSE, l->rows, l->columns, 1.0, l->x, l->columns, q, 1, 0.0, t, 1);
+    for (int i = 0; i < l->rows; i++)
+        sum += bernoulli(t[i], l->y[i], &t[i]);
+    gemv(ROW_MAJOR, TRANSPOSE, l->rows, l->columns, 1.0, l->x, l->columns, t, 1, 1.0, gradient, 1);
+    return sum;
+}
+
+/* Eight rows at a time: their products with beta, their residuals, and their share of the gradient while the rows are still in
+ * the first-level cache. The matrix is read from memory once. */
+double bench_hand_logistic_single(const bench_logistic *l, const double *q, double *gradient)
+{
+    enum { BLOCK = 8 };
+    double sum = normal_prior(l->columns, q, gradient);
+    int columns = l->columns, i = 0;
+    for (; i < l->rows; i += BLOCK) {
+        int count = l->rows - i < BLOCK ? l->rows - i : BLOCK;
+        double residual[BLOCK] = {0.0};
+        for (int k = 0; k < count; k++) {
+            const double *x = l->x + (size_t)(i + k) * (size_t)columns;
+            double lanes[8] = {0.0}, product = 0.0;
+            int j = 0;
+            for (; j + 8 <= columns; j += 8)
+                for (int n = 0; n < 8; n++)
+                    lanes[n] += x[j + n] * q[j + n];
+            for (int n = 0; n < 8; n++)
+                product += lanes[n];
+            for (; j < columns; j++)
+                product += x[j] * q[j];
+            sum += bernoulli(product, l->y[i + k], &residual[k]);
+        }
+        if (count == BLOCK) {
+            const double *x = l->x + (size_t)i * (size_t)columns;
+            for (int j = 0; j < columns; j++)
+                gradient[j] += ((residual[0] * x[j] + residual[1] * x[columns + j]) +
+                                (residual[2] * x[2 * columns + j] + residual[3] * x[3 * columns + j])) +
+                               ((residual[4] * x[4 * columns + j] + residual[5] * x[5 * columns + j]) +
+                                (residual[6] * x[6 * columns + j] + residual[7] * x[7 * columns + j]));
+        } else {
+            for (int k = 0; k < count; k++)
+                for (int j = 0; j < columns; j++)
+                    gradient[j] += residual[k] * l->x[(size_t)(i + k) * (size_t)columns + (size_t)j];
+        }
+    }
+    return sum;
+}
+
+/* ---- GARCH(1, 1): q = (mu, log alpha0, logit alpha1, logit of beta1 / (1 - alpha1)) --------------------------------------- */
+
+double bench_hand_garch(const bench_garch *g, const double *q, double *gradient)
+{
+    double mu = q[0], alpha0 = exp(q[1]);
+    double alpha1 = 1.0 / (1.0 + exp(-q[2])), share = 1.0 / (1.0 + exp(-q[3])), bound = 1.0 - alpha1, beta1 = bound * share;
+    const double *y = g->y;
+    double *v = g->scratch;
+    int n = g->count;
+    /* log-Jacobians: q1; log(alpha1 (1 - alpha1)); log(bound share (1 - share)) */
+    double sum = q[1] + log(alpha1 * bound) + log(bound * share * (1.0 - share)) - HALF_LOG_2PI * n;
+    v[0] = g->sigma1 * g->sigma1;
+    for (int t = 1; t < n; t++) {
+        double e = y[t - 1] - mu;
+        v[t] = alpha0 + alpha1 * e * e + beta1 * v[t - 1];
+    }
+    double d_mu = 0.0, d_alpha0 = 0.0, d_alpha1 = 0.0, d_beta1 = 0.0, back = 0.0;
+    for (int t = n - 1; t >= 0; t--) {
+        double e = y[t] - mu, w = 1.0 / v[t], scaled = e * e * w;
+        sum -= 0.5 * (log(v[t]) + scaled);
+        double dv = 0.5 * w * (scaled - 1.0) + back; /* d sum / d v_t */
+        d_mu += e * w;
+        if (t > 0) {
+            double before = y[t - 1] - mu;
+            d_alpha0 += dv;
+            d_alpha1 += dv * before * before;
+            d_beta1 += dv * v[t - 1];
+            d_mu -= 2.0 * dv * alpha1 * before;
+            back = beta1 * dv;
+        }
+    }
+    gradient[0] = d_mu;
+    gradient[1] = d_alpha0 * alpha0 + 1.0;
+    gradient[2] = (d_alpha1 - d_beta1 * share) * alpha1 * bound + (1.0 - 2.0 * alpha1) - alpha1;
+    gradient[3] = d_beta1 * bound * share * (1.0 - share) + (1.0 - 2.0 * share);
+    return sum;
+}
+
+/* ---- AR(K): q = (alpha, beta[K], log sigma) ----------------------------------------------------------------------------------- */
+
+double bench_hand_ar(const bench_ar *a, const double *q, double *gradient)
+{
+    enum { MOST = 16 };
+    int order = a->order, n = a->count - order;
+    double alpha = q[0], sigma = exp(q[1 + order]), ratio = sigma / 2.5, w = 1.0 / sigma, squares = 0.0, slope = 0.0;
+    double cross[MOST] = {0.0};
+    const double *beta = q + 1;
+    for (int t = order; t < a->count; t++) {
+        double e = a->y[t] - alpha;
+        for (int k = 0; k < order; k++)
+            e -= beta[k] * a->y[t - 1 - k];
+        squares += e * e;
+        slope += e;
+        for (int k = 0; k < order; k++)
+            cross[k] += e * a->y[t - 1 - k];
+    }
+    double sum = -0.5 * squares * w * w - n * (q[1 + order] + HALF_LOG_2PI);
+    sum += LOG_2_OVER_PI - log(2.5) - log1p(ratio * ratio) + q[1 + order];
+    sum += -0.005 * alpha * alpha - log(10.0) - HALF_LOG_2PI;
+    gradient[0] = slope * w * w - 0.01 * alpha;
+    for (int k = 0; k < order; k++) {
+        sum += -0.005 * beta[k] * beta[k] - log(10.0) - HALF_LOG_2PI;
+        gradient[1 + k] = cross[k] * w * w - 0.01 * beta[k];
+    }
+    gradient[1 + order] = squares * w * w - n - 2.0 * ratio * ratio / (1.0 + ratio * ratio) + 1.0;
+    return sum;
+}
+
+/* ---- normal hierarchy: q = (mu, log tau, log sigma, z[groups]) ------------------------------------------------------------- */
+
+double bench_hand_groups(const bench_groups *g, const double *q, double *gradient)
+{
+    double mu = q[0], tau = exp(q[1]), sigma = exp(q[2]), w = 1.0 / (sigma * sigma), squares = 0.0;
+    const double *z = q + 3;
+    double *d_z = gradient + 3;
+    memset(d_z, 0, (size_t)g->groups * sizeof *d_z);
+    for (int i = 0; i < g->rows; i++) {
+        int64_t j = g->group[i];
+        double e = g->y[i] - (mu + tau * z[j]);
+        squares += e * e;
+        d_z[j] += e;
+    }
+    double d_mu = 0.0, d_tau = 0.0, z_squares = 0.0;
+    for (int j = 0; j < g->groups; j++) {
+        double slope = d_z[j] * w;
+        d_mu += slope;
+        d_tau += slope * z[j];
+        z_squares += z[j] * z[j];
+        d_z[j] = slope * tau - z[j];
+    }
+    /* half normal with scale 2: log 2 - log 2 - log(2 pi) / 2 - x^2 / 8 */
+    double sum = -0.5 * squares * w - g->rows * (q[2] + HALF_LOG_2PI) - 0.5 * z_squares - HALF_LOG_2PI * g->groups;
+    sum += -0.02 * mu * mu - log(5.0) - HALF_LOG_2PI;
+    sum += -0.125 * (tau * tau + sigma * sigma) - 2.0 * HALF_LOG_2PI + q[1] + q[2];
+    gradient[0] = d_mu - 0.04 * mu;
+    gradient[1] = d_tau * tau - 0.25 * tau * tau + 1.0;
+    gradient[2] = squares * w - g->rows - 0.25 * sigma * sigma + 1.0;
+    return sum;
+}

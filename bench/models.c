@@ -1,0 +1,339 @@
+/* models.c - the models measured and their simulated data. Seeds are fixed: the numbers are the same in every run. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+/* ---- random numbers of our own: the data must not depend on what is measured --------------------------------------------- */
+
+/* splitmix64: Steele, Lea, Flood (2014), "Fast splittable pseudorandom number generators", figure 13. */
+static uint64_t next(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static double uniform(uint64_t *state) /* 0 < u < 1 */
+{
+    return ((double)(next(state) >> 11) + 0.5) * 0x1p-53;
+}
+
+static double normal(uint64_t *state) /* Box and Muller (1958) */
+{
+    double r = sqrt(-2.0 * log(uniform(state))), angle = 6.283185307179586 * uniform(state);
+    return r * cos(angle);
+}
+
+/* One block for what a model's data needs; freed by free. */
+typedef struct data {
+    union {
+        bench_schools schools;
+        bench_logistic logistic;
+        bench_garch garch;
+        bench_ar ar;
+        bench_groups groups;
+    } hand;
+    numc_array *arrays[3];
+    double values[]; /* what the members of `hand` point to */
+} data;
+
+static data *data_new(size_t values)
+{
+    return calloc(1, sizeof(data) + values * sizeof(double));
+}
+
+#define HAND(name, function, member)                                                               \
+    static double name(void *user, const double *q, double *gradient)                              \
+    {                                                                                              \
+        return function(&((data *)user)->hand.member, q, gradient);                                \
+    }
+HAND(hand_schools, bench_hand_schools, schools)
+HAND(hand_logistic, bench_hand_logistic, logistic)
+HAND(hand_logistic_single, bench_hand_logistic_single, logistic)
+HAND(hand_garch, bench_hand_garch, garch)
+HAND(hand_ar, bench_hand_ar, ar)
+HAND(hand_groups, bench_hand_groups, groups)
+
+/* ---- eight schools, non-centred (Rubin 1981) -------------------------------------------------------------------------------- */
+
+static void *schools_new(void)
+{
+    static const double y[8] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[8] = {15, 10, 16, 11, 9, 11, 10, 18};
+    data *d = data_new(0);
+    if (d == NULL)
+        return NULL;
+    d->hand.schools = (bench_schools){8, y, sigma};
+    return d;
+}
+
+static void schools_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), d->hand.schools.y);
+    d->arrays[1] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), d->hand.schools.sigma);
+}
+
+static void schools(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
+    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
+    numc_plate(run, "school", 8) {
+        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
+        numc_array *theta = numc_deterministic(run, "theta", numc_add(mu, numc_multiply(tau, z)));
+        numc_observe(run, "y", numc_normal(run, theta, numc_data(run, "sigma", d->arrays[1])), d->arrays[0]);
+    }
+}
+
+/* ---- logistic regression: beta_j ~ N(0, 1), y_i ~ Bernoulli(logit = x_i beta) ---------------------------------------------- */
+
+enum { ROWS = 10000, COLUMNS = 100 };
+
+static void *logistic_new(void)
+{
+    data *d = data_new((size_t)ROWS * COLUMNS + 2 * (size_t)ROWS);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 20;
+    double *x = d->values, *y = x + (size_t)ROWS * COLUMNS, beta[COLUMNS];
+    for (int j = 0; j < COLUMNS; j++)
+        beta[j] = 0.3 * normal(&state);
+    for (int i = 0; i < ROWS; i++) {
+        double logit = 0.0;
+        for (int j = 0; j < COLUMNS; j++) {
+            x[(size_t)i * COLUMNS + (size_t)j] = normal(&state);
+            logit += x[(size_t)i * COLUMNS + (size_t)j] * beta[j];
+        }
+        y[i] = uniform(&state) < 1.0 / (1.0 + exp(-logit)) ? 1.0 : 0.0;
+    }
+    d->hand.logistic = (bench_logistic){ROWS, COLUMNS, x, y, y + ROWS};
+    return d;
+}
+
+static void logistic_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(ROWS, COLUMNS), d->hand.logistic.x);
+    d->arrays[1] = numc_astype(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(ROWS), d->hand.logistic.y), NUMC_INT64);
+}
+
+static void logistic(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *beta = NULL;
+    numc_plate(run, "column", COLUMNS) {
+        beta = numc_sample(run, "beta", numc_normal(run, 0, 1));
+    }
+    numc_array *logits = numc_matmul(numc_data(run, "x", d->arrays[0]), beta);
+    numc_plate(run, "row", ROWS) {
+        numc_observe(run, "y", numc_bernoulli_logits(run, logits), d->arrays[1]);
+    }
+}
+
+/* ---- GARCH(1, 1): v_t = alpha0 + alpha1 (y_(t-1) - mu)^2 + beta1 v_(t-1), y_t ~ N(mu, sqrt v_t) (Bollerslev 1986) ----------- */
+
+enum { STEPS = 200 };
+
+static void *garch_new(void)
+{
+    data *d = data_new(2 * (size_t)STEPS);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 30;
+    double *y = d->values, variance = 1.0;
+    for (int t = 0; t < STEPS; t++) {
+        if (t > 0)
+            variance = 0.5 + 0.3 * (y[t - 1] - 0.2) * (y[t - 1] - 0.2) + 0.4 * variance;
+        y[t] = 0.2 + sqrt(variance) * normal(&state);
+    }
+    d->hand.garch = (bench_garch){STEPS, y, 1.0, y + STEPS};
+    return d;
+}
+
+static void garch_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(STEPS), d->hand.garch.y);
+}
+
+struct recurrence {
+    numc_array *mu, *alpha0, *alpha1, *beta1;
+};
+
+static void step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                 int32_t output_count, void *user)
+{
+    (void)context;
+    (void)input_count;
+    (void)output_count;
+    const struct recurrence *p = user;
+    numc_array *shock = numc_multiply(p->alpha1, numc_square(numc_subtract(in[1], p->mu)));
+    out[0] = numc_add(numc_add(p->alpha0, shock), numc_multiply(p->beta1, in[0]));
+    out[1] = out[0];
+}
+
+static void garch(numc_run *run, void *user)
+{
+    const data *d = user;
+    struct recurrence p;
+    p.mu = numc_sample(run, "mu", numc_improper_uniform(numc_constraint_real(run), NUMC_SCALAR));
+    p.alpha0 = numc_sample(run, "alpha0", numc_improper_uniform(numc_constraint_positive(run), NUMC_SCALAR));
+    p.alpha1 = numc_sample(run, "alpha1", numc_improper_uniform(numc_constraint_unit_interval(run), NUMC_SCALAR));
+    numc_array *bound = numc_subtract(1.0, p.alpha1);
+    p.beta1 = numc_sample(run, "beta1", numc_improper_uniform(numc_constraint_interval(run, 0, bound), NUMC_SCALAR));
+    numc_array *first = numc_number(run, NUMC_FLOAT64, d->hand.garch.sigma1 * d->hand.garch.sigma1);
+    const numc_array *carries[] = {first};
+    const numc_array *sequences[] = {numc_index(numc_data(run, "y", d->arrays[0]), NUMC_SLICE(0, STEPS - 1))};
+    numc_array *scanned[2] = {NULL, NULL};
+    if (numc_scan(run, step, &p, carries, 1, sequences, 1, scanned, 1) != NUMC_OK)
+        return;
+    const numc_array *parts[] = {numc_reshape(first, NUMC_SHAPE(1)), scanned[1]};
+    numc_array *sigma = numc_sqrt(numc_concat(parts, 2, 0));
+    numc_plate(run, "time", STEPS) {
+        numc_observe(run, "y_observed", numc_normal(run, p.mu, sigma), d->arrays[0]);
+    }
+}
+
+/* ---- AR(5): y_t ~ N(alpha + sum_k beta_k y_(t-k), sigma) -------------------------------------------------------------------- */
+
+enum { ORDER = 5 };
+
+static void *ar_new(void)
+{
+    static const double beta[ORDER] = {0.5, -0.2, 0.1, 0.05, -0.1};
+    data *d = data_new(STEPS);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 40;
+    double *y = d->values;
+    for (int t = 0; t < STEPS; t++) {
+        y[t] = 0.1 + 0.5 * normal(&state);
+        for (int k = 0; k < ORDER && k < t; k++)
+            y[t] += beta[k] * y[t - 1 - k];
+    }
+    d->hand.ar = (bench_ar){STEPS, ORDER, y};
+    return d;
+}
+
+static void ar_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(STEPS), d->hand.ar.y);
+}
+
+static void ar(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *beta = NULL, *y = numc_data(run, "y", d->arrays[0]);
+    numc_array *alpha = numc_sample(run, "alpha", numc_normal(run, 0, 10));
+    numc_plate(run, "lag", ORDER) {
+        beta = numc_sample(run, "beta", numc_normal(run, 0, 10));
+    }
+    numc_array *sigma = numc_sample(run, "sigma", numc_half_cauchy(run, 2.5)), *mean = alpha;
+    for (int64_t k = 0; k < ORDER; k++) {
+        numc_array *lagged = numc_index(y, NUMC_SLICE(ORDER - 1 - k, STEPS - 1 - k));
+        mean = numc_add(mean, numc_multiply(numc_index(beta, NUMC_AT(k)), lagged));
+    }
+    numc_plate(run, "time", STEPS - ORDER) {
+        numc_observe(run, "y_observed", numc_normal(run, mean, sigma), numc_index(y, NUMC_SLICE(ORDER, STEPS)));
+    }
+}
+
+/* ---- a normal hierarchy: 1000 groups, 10 rows each, non-centred ----------------------------------------------------------- */
+
+enum { GROUPS = 1000, GROUP_ROWS = 10000 };
+
+static void *groups_new(void)
+{
+    data *d = data_new(2 * (size_t)GROUP_ROWS);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 50;
+    double *y = d->values, effect[GROUPS];
+    int64_t *group = (int64_t *)(void *)(y + GROUP_ROWS);
+    for (int j = 0; j < GROUPS; j++)
+        effect[j] = 1.0 + 0.7 * normal(&state);
+    for (int i = 0; i < GROUP_ROWS; i++) {
+        group[i] = (int64_t)(uniform(&state) * GROUPS);
+        y[i] = effect[group[i]] + 1.5 * normal(&state);
+    }
+    d->hand.groups = (bench_groups){GROUPS, GROUP_ROWS, group, y};
+    return d;
+}
+
+static void groups_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(GROUP_ROWS), d->hand.groups.y);
+    d->arrays[1] = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(GROUP_ROWS), d->hand.groups.group);
+}
+
+static void groups(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5)), *effect = NULL;
+    numc_array *tau = numc_sample(run, "tau", numc_half_normal(run, 2));
+    numc_array *sigma = numc_sample(run, "sigma", numc_half_normal(run, 2));
+    numc_plate(run, "group", GROUPS) {
+        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
+        effect = numc_add(mu, numc_multiply(tau, z));
+    }
+    numc_plate(run, "row", GROUP_ROWS) {
+        numc_array *mean = numc_take(effect, numc_data(run, "group", d->arrays[1]), NUMC_AXIS(0));
+        numc_observe(run, "y", numc_normal(run, mean, sigma), d->arrays[0]);
+    }
+}
+
+/* ---- a Gaussian process with 50 points, marginalised (Rasmussen and Williams 2006, eq. 2.30) ------------------------------ */
+
+enum { POINTS = 50 };
+
+static void *process_new(void)
+{
+    data *d = data_new(2 * (size_t)POINTS);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 60;
+    double *x = d->values, *y = x + POINTS;
+    for (int i = 0; i < POINTS; i++) {
+        x[i] = 0.2 * i;
+        y[i] = sin(x[i]) + 0.2 * normal(&state);
+    }
+    return d;
+}
+
+static void process_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(POINTS), d->values);
+    d->arrays[1] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(POINTS), d->values + POINTS);
+}
+
+static void process(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *rho = numc_sample(run, "rho", numc_inverse_gamma(run, 5, 5));
+    numc_array *alpha = numc_sample(run, "alpha", numc_half_normal(run, 1));
+    numc_array *sigma = numc_sample(run, "sigma", numc_half_normal(run, 1));
+    numc_array *x = numc_data(run, "x", d->arrays[0]);
+    numc_array *distance = numc_subtract(numc_index(x, NUMC_ALL, NUMC_NEW), numc_index(x, NUMC_NEW, NUMC_ALL));
+    numc_array *kernel = numc_multiply(numc_square(alpha), numc_exp(numc_multiply(-0.5, numc_square(numc_divide(distance, rho)))));
+    numc_array *noise = numc_multiply(numc_square(sigma), numc_eye(run, NUMC_FLOAT64, POINTS, POINTS, 0));
+    numc_array *factor = numc_linalg_cholesky(numc_add(kernel, noise));
+    numc_array *zero = numc_zeros(run, NUMC_FLOAT64, NUMC_SHAPE(POINTS));
+    numc_observe(run, "y", numc_multivariate_normal_cholesky(zero, factor), d->arrays[1]);
+}
+
+const bench_model bench_models[] = {
+    {"eight_schools", "eight schools, non-centred", schools, schools_new, schools_arrays, hand_schools, NULL, NULL},
+    {"logistic", "logistic regression, 10000 x 100", logistic, logistic_new, logistic_arrays, hand_logistic, hand_logistic_single,
+     bench_blas_ready},
+    {"garch", "GARCH(1,1), 200 steps", garch, garch_new, garch_arrays, hand_garch, NULL, NULL},
+    {"arK", "AR(5), 200 steps", ar, ar_new, ar_arrays, hand_ar, NULL, NULL},
+    {"hierarchical", "1000 groups, 10000 rows", groups, groups_new, groups_arrays, hand_groups, NULL, NULL},
+    {"gp", "Gaussian process, 50 points", process, process_new, process_arrays, NULL, NULL, NULL},
+};
+const int bench_model_count = (int)(sizeof bench_models / sizeof bench_models[0]);
