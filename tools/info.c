@@ -6,8 +6,7 @@
 #include "numc_build.h"
 #include "tool.h"
 
-static const char *const variables[] = {"NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_JIT", "NUMC_JIT_CC", "NUMC_JIT_CACHE",
-                                        "NUMC_THREADS", "NUMC_BLAS"};
+static const char *const variables[] = {"NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS"};
 
 static void print_device(const numc_device_info *device, int number)
 {
