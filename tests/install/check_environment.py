@@ -1,12 +1,13 @@
 """Check that docs/environment.md names exactly the NUMC_ variables that the programs look up.
 
-Writes TAP. A variable is looked up where its name stands alone in quotes in a C file, documented where it begins a table
-row. What the build passes to a single test is that test's affair.
+Writes TAP. A variable is looked up where a C file passes its name to getenv or one of our own forms of it, documented where it begins
+a table row. What the build passes to a single test is that test's affair.
 """
 import os
 import re
 import sys
 
+LOOKUP = re.compile(r'(?:getenv|environment\w*)\s*\(\s*(?:\w+\s*,\s*)?"(NUMC_[A-Z0-9_]+)"')
 FOLDERS = ["src", "backends", "tools", "examples", "bench", "include", "tests/posteriors"]
 
 
@@ -19,7 +20,7 @@ def main():
                 if file.endswith((".c", ".h", ".hpp", ".cpp")):
                     name = os.path.join(path, file)
                     with open(name, encoding="utf-8") as text:
-                        for variable in re.findall(r'"(NUMC_[A-Z0-9_]+)"', text.read()):
+                        for variable in LOOKUP.findall(text.read()):
                             used.setdefault(variable, os.path.relpath(name, root))
     with open(os.path.join(root, "docs", "environment.md"), encoding="utf-8") as text:
         documented = set(re.findall(r"^\| `(NUMC_[A-Z0-9_]+)", text.read(), re.MULTILINE))
