@@ -5,6 +5,7 @@ Writes TAP. Nothing of the build tree is in the programs' environment: the backe
 import argparse
 import glob
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,14 +62,21 @@ def main():
                f"{plugins}: {files}")
 
         environment = clean | {"LD_LIBRARY_PATH": folder}
-        programs = [("c", options.c.split() + ["-std=c11"], "program.c", "numc")]
+        c = options.c.split() + ["-std=c11"]
+        with open(os.path.join(sources, "..", "..", "README.md"), encoding="utf-8") as text:
+            sample = re.search(r"^```c\n(.*?)^```", text.read(), re.MULTILINE | re.DOTALL)[1]
+        with open(os.path.join(scratch, "README.c"), "w", encoding="utf-8") as text:
+            text.write(sample)
+        programs = [(c, "program.c", "numc"), (c, os.path.join(scratch, "README.c"), "numc")]
         if options.cpp:
-            programs.append(("c++", options.cpp.split() + ["-std=c++17"], "program.cpp", "numc"))
+            programs.append((options.cpp.split() + ["-std=c++17"], "program.cpp", "numc"))
         if options.io:
-            programs.append(("io", options.c.split() + ["-std=c11"], "program_io.c", "numc_io"))
-        for language, compiler, source, package in programs:
-            program = os.path.join(scratch, "program-" + language)
-            status, output = run(compiler + [os.path.join(sources, source), "-o", program]
+            programs.append((c, "program_io.c", "numc_io"))
+        for compiler, source, package in programs:
+            path = os.path.join(sources, source)
+            source = os.path.basename(source)
+            program = os.path.join(scratch, "program-" + source.replace(".", "-"))
+            status, output = run(compiler + [path, "-o", program]
                                  + pkg_config("--cflags", "--libs", package).split() + ["-Wl,--as-needed"], env=clean)
             if not report(status == 0, f"{source} builds with pkg-config {package}", output):
                 continue
