@@ -44,7 +44,8 @@ static const struct {
     int (*run)(int count, char **words);
 } commands[] = {
     {"info", "", "backends found here and why others are refused, devices, environment variables", tool_info},
-    {"check", "[--quiet] NAME", "compare a backend with the reference, operation by operation", tool_check},
+    {"check", "[--quiet] [--bits] NAME",
+     "compare a backend with the reference, operation by operation; --bits: mathematical functions bit for bit too", tool_check},
     {"help", "", "this text", tool_help},
 };
 
@@ -54,7 +55,7 @@ static int tool_help(int count, char **words)
     (void)words;
     printf("numc %s\n", numc_version());
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        printf("  numc %-5s %-15s %s\n", commands[i].name, commands[i].synopsis, commands[i].text);
+        printf("  numc %-5s %-25s %s\n", commands[i].name, commands[i].synopsis, commands[i].text);
     return EXIT_SUCCESS;
 }
 

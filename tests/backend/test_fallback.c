@@ -251,6 +251,160 @@ static void threads_share_one_device_and_keep_their_messages(void **state)
     numc_close(context);
 }
 
+/* ---- one kernel, many threads ------------------------------------------------------------------------------------------------ */
+
+typedef struct runner {
+    numc_backend_device *device;
+    numc_kernel *kernel;
+    double x[64], y[64];
+    int32_t status;
+    pthread_t thread;
+} runner;
+
+static void *run_in_thread(void *user)
+{
+    runner *r = user;
+    int64_t n = 64, offsets[2] = {0, 0}, strides[4] = {1, 0, 1, 0};
+    void *buffers[2] = {r->x, r->y};
+    numc_kernel_arguments arguments = {buffers, &n, offsets, strides, NULL};
+    for (int round = 0; round < 50 && r->status == NUMC_OK; round++)
+        r->status = r->device->table.kernel_run(r->device->device, r->kernel, &arguments);
+    return NULL;
+}
+
+static void a_kernel_runs_in_several_threads(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    static runner runners[THREADS];
+    numc_context *context = numc_open(&(numc_options){.backend = "ref"});
+    numc_backend_device *d = numc__device(context);
+    numc_build b;
+    numc_kernel *kernel;
+    numc_build_begin(&b, 1);
+    int32_t in = numc_build_access(&b, 0, NUMC_FLOAT64, 0), out = numc_build_access(&b, 1, NUMC_FLOAT64, 1);
+    numc_build_loop(&b, NUMC_NODE_PARALLEL, 0, -1);
+    numc_build_store(&b, out, numc_build_f64(&b, NUMC_SCALAR_SQUARE, numc_build_load(&b, in, -1), -1), -1);
+    numc_build_end(&b);
+    assert_int_equal(d->table.kernel_build(d->device, &b.source, &kernel), NUMC_OK);
+    for (int t = 0; t < THREADS; t++) {
+        runners[t].device = d;
+        runners[t].kernel = kernel;
+        for (int i = 0; i < 64; i++)
+            runners[t].x[i] = t + i;
+        assert_int_equal(pthread_create(&runners[t].thread, NULL, run_in_thread, &runners[t]), 0);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        assert_int_equal(pthread_join(runners[t].thread, NULL), 0);
+        assert_int_equal(runners[t].status, NUMC_OK);
+        for (int i = 0; i < 64; i++)
+            assert_true(runners[t].y[i] == (double)(t + i) * (t + i));
+    }
+    d->table.kernel_release(d->device, kernel);
+    numc_close(context);
+}
+
+/* ---- every allocation may fail ------------------------------------------------------------------------------------------------- */
+
+typedef struct failing {
+    size_t calls, fail_at, live;
+} failing;
+
+static void *failing_allocate(void *user, void *pointer, size_t old_size, size_t size)
+{
+    failing *f = user;
+    (void)old_size;
+    if (size == 0) {
+        f->live -= pointer != NULL;
+        free(pointer);
+        return NULL;
+    }
+    if (++f->calls == f->fail_at)
+        return NULL;
+    void *result = realloc(pointer, size);
+    f->live += pointer == NULL && result != NULL;
+    return result;
+}
+
+/* A kernel with more registers than fit the stack of a run, as run and launch, then a sort, then the text of the kernel. */
+static int32_t work(numc_backend_device *d)
+{
+    const numc_backend *t = &d->table;
+    double x[4] = {2, 1, 4, 3};
+    int64_t n = 4, shape[1] = {4}, strides[1] = {1}, access_strides[4] = {1, 0, 1, 0}, offsets[2] = {0, 0};
+    void *memory[2] = {NULL, NULL};
+    numc_kernel *kernel = NULL;
+    numc_launch *launch = NULL;
+    char *text = NULL;
+    uint64_t text_size = 0;
+    numc_build b;
+    numc_build_begin(&b, 3);
+    int32_t in = numc_build_access(&b, 0, NUMC_FLOAT64, 0), out = numc_build_access(&b, 1, NUMC_FLOAT64, 1);
+    (void)numc_build_local(&b, NUMC_FLOAT64, 500);
+    numc_build_loop(&b, NUMC_NODE_PARALLEL, 0, -1);
+    numc_build_store(&b, out, numc_build_load(&b, in, -1), -1);
+    numc_build_end(&b);
+    int32_t status = NUMC_OK;
+    for (int k = 0; k < 2 && status == NUMC_OK; k++) {
+        status = t->memory_allocate(d->device, sizeof x, &memory[k]);
+        if (status == NUMC_OK)
+            status = t->memory_upload(d->device, memory[k], 0, x, sizeof x);
+    }
+    numc_kernel_arguments arguments = {memory, &n, offsets, access_strides, NULL};
+    if (status == NUMC_OK)
+        status = t->kernel_build(d->device, &b.source, &kernel);
+    if (status == NUMC_OK)
+        status = t->kernel_run(d->device, kernel, &arguments);
+    if (status == NUMC_OK)
+        status = t->launch_prepare(d->device, kernel, &arguments, &launch);
+    if (status == NUMC_OK)
+        status = t->launch_run(d->device, launch);
+    numc_view vx = {memory[0], 0, NUMC_FLOAT64, 1, shape, strides}, vy = {memory[1], 0, NUMC_FLOAT64, 1, shape, strides};
+    if (status == NUMC_OK)
+        status = t->sort(d->device, &vx, 0, 0, &vy, NULL);
+    if (status == NUMC_OK)
+        status = d->host.kernel_emit(d->host.user, &b.source, NUMC_DIALECT_C, "f", &text, &text_size);
+    if (text != NULL)
+        (void)d->host.allocate(d->host.user, text, text_size, 0);
+    t->launch_release(d->device, launch);
+    if (kernel != NULL)
+        t->kernel_release(d->device, kernel);
+    for (int k = 0; k < 2; k++)
+        if (memory[k] != NULL)
+            t->memory_release(d->device, memory[k], sizeof x);
+    return status;
+}
+
+static void the_nth_allocation_may_fail(void **state)
+{
+    (void)state;
+    static const char *const backends[] = {"ref", "good", "refuses"};
+    for (size_t k = 0; k < sizeof backends / sizeof *backends; k++)
+        for (size_t n = 1;; n++) {
+            failing f = {0};
+            numc_context *context = numc_open(&(numc_options){.backend = backends[k],
+                                                              .backend_path = getenv("NUMC_STUBS"),
+                                                              .allocate = failing_allocate,
+                                                              .allocate_user = &f});
+            numc_backend_device *d = numc__device(context);
+            assert_non_null(d);
+            f.calls = 0;
+            f.fail_at = n;
+            int32_t status = work(d);
+            bool failed = f.calls >= n;
+            assert_int_equal(status, failed ? NUMC_MEMORY : NUMC_OK);
+            if (failed) {
+                assert_int_equal(numc__device_check(context, status, "work"), NUMC_MEMORY);
+                assert_non_null(strstr(numc_error_message(context), "memory"));
+            }
+            numc_close(context);
+            assert_int_equal(f.live, 0);
+            if (!failed)
+                break;
+            assert_true(n < 500);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +414,8 @@ int main(void)
         cmocka_unit_test(refused_kernels_run_on_the_host),
         cmocka_unit_test(forbidden_fallbacks_are_errors),
         cmocka_unit_test(what_nobody_has_is_unsupported),
+        cmocka_unit_test(a_kernel_runs_in_several_threads),
+        cmocka_unit_test(the_nth_allocation_may_fail),
         cmocka_unit_test(threads_share_one_device_and_keep_their_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
