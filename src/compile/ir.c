@@ -323,6 +323,8 @@ static void remove_dead(numc_ir *ir)
             used = used || live[node->first_output + k];
         if (!used) {
             node->primitive = NUMC_PRIMITIVE_NONE;
+            for (int32_t k = 0; k < node->output_count; k++)
+                ir->values[node->first_output + k].node = -1;
             continue;
         }
         for (int32_t k = 0; k < node->input_count; k++)

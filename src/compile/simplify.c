@@ -90,6 +90,73 @@ static int32_t simplify_product(numc_ir *ir, int32_t product, int32_t number, co
     return -1;
 }
 
+/* A vector that is zero but for a block. */
+static const numc_ir_node *zero_padded(const numc_ir *ir, int32_t value)
+{
+    const numc_ir_node *pad = made_by(ir, value, NUMC_PRIMITIVE_PAD);
+    return pad != NULL && ir->values[value].type.rank == 1 && pad->attributes->numbers[1] == 0 && is_number(ir, pad->inputs[1], 0.0)
+               ? pad
+               : NULL;
+}
+
+/* The sum of two zero-padded blocks that touch is their concatenation, padded: how the gradient of a vector of which slices
+ * were taken comes together. */
+static int32_t simplify_blocks(numc_ir *ir, int32_t a, int32_t b)
+{
+    const numc_ir_node *low = zero_padded(ir, a), *high = zero_padded(ir, b);
+    if (low == NULL || high == NULL)
+        return -1;
+    if (low->attributes->numbers[0] > high->attributes->numbers[0]) {
+        const numc_ir_node *other = low;
+        low = high;
+        high = other;
+    }
+    int64_t start = low->attributes->numbers[0], end = start + ir->values[low->inputs[0]].type.shape[0];
+    if (end != high->attributes->numbers[0])
+        return -1;
+    numc_attributes *join = numc__arena_allocate(&ir->arena, 2, sizeof *join);
+    int64_t *numbers = numc__arena_allocate(&ir->arena, 4, sizeof *numbers);
+    if (join == NULL || numbers == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    numbers[1] = start;
+    numbers[3] = high->attributes->numbers[2];
+    join[0] = (numc_attributes){.count = 1, .numbers = numbers};
+    join[1] = (numc_attributes){.count = 3, .numbers = numbers + 1};
+    int32_t zero = low->inputs[1], pieces[2] = {low->inputs[0], high->inputs[0]};
+    int32_t inputs[2] = {numc__ir_emit(ir, NUMC_PRIMITIVE_CONCAT, pieces, 2, &join[0]), zero};
+    return numc__ir_emit(ir, NUMC_PRIMITIVE_PAD, inputs, 2, &join[1]);
+}
+
+static int32_t simplify_concat(numc_ir *ir, const int32_t *inputs, int32_t input_count, const numc_attributes *attributes)
+{
+    int32_t total = 0;
+    bool nested = false;
+    for (int32_t k = 0; k < input_count; k++) {
+        const numc_ir_node *inner = made_by(ir, inputs[k], NUMC_PRIMITIVE_CONCAT);
+        bool joins = inner != NULL && inner->attributes->numbers[0] == attributes->numbers[0];
+        nested = nested || joins;
+        total += joins ? inner->input_count : 1;
+    }
+    if (!nested)
+        return -1;
+    int32_t *flat = numc__arena_allocate(&ir->arena, (size_t)total, sizeof *flat), count = 0;
+    if (flat == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    for (int32_t k = 0; k < input_count; k++) {
+        const numc_ir_node *inner = made_by(ir, inputs[k], NUMC_PRIMITIVE_CONCAT);
+        if (inner != NULL && inner->attributes->numbers[0] == attributes->numbers[0])
+            for (int32_t j = 0; j < inner->input_count; j++)
+                flat[count++] = inner->inputs[j];
+        else
+            flat[count++] = inputs[k];
+    }
+    return numc__ir_emit(ir, NUMC_PRIMITIVE_CONCAT, flat, total, attributes);
+}
+
 static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t *inputs, const numc_type *type)
 {
     int32_t a = inputs[0], b = inputs[1];
@@ -102,7 +169,7 @@ static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t
             return emit2(ir, NUMC_SCALAR_SUBTRACT, a, negative_b->inputs[0]);
         if (negative_a != NULL)
             return emit2(ir, NUMC_SCALAR_SUBTRACT, b, negative_a->inputs[0]);
-        break;
+        return simplify_blocks(ir, a, b);
     case NUMC_SCALAR_SUBTRACT:
         if (is_number(ir, b, 0.0)) /* x - (+0) = x, also for x = -0 */
             return a;
@@ -244,6 +311,10 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
             return a;
         inner = made_by(ir, a, NUMC_PRIMITIVE_RESHAPE);
         return inner != NULL ? with_shape(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
+    case NUMC_PRIMITIVE_CONCAT:
+        return input_count == 1 ? a : simplify_concat(ir, inputs, input_count, attributes);
+    case NUMC_PRIMITIVE_PAD:
+        return numc__type_same_shape(&ir->values[a].type, type) ? a : -1;
     case NUMC_PRIMITIVE_PERMUTE:
         return simplify_permute(ir, a, attributes);
     case NUMC_PRIMITIVE_ARGMAX:
