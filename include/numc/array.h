@@ -3,7 +3,9 @@
  * Arrays are values. A function returns a new array that belongs to the innermost scope of its lane (base.h), or NULL with
  * the error in the context; NULL operands pass through, so an expression needs one check at its end. Operands of different
  * dtypes are promoted by the standard's table; an integer with a float takes the float's dtype; a C number takes the array's
- * dtype (a fraction with an integer array: the default float). Shapes broadcast. Unless said otherwise a function is
+ * dtype (a fraction with an integer array: the default float; a whole number that does not fit: an error), and so do arrays
+ * made from C numbers alone. A bool with a number takes the number's dtype; arithmetic among bools is done in int64. uint64
+ * with a signed dtype is an error. Shapes broadcast; ranks go to 32. Unless said otherwise a function is
  * defined as in the standard, 2025.12. Thread rule: an array is used like its lane, from one thread at a time; lanes
  * below the array's own may read it concurrently. */
 #ifndef NUMC_ARRAY_H
@@ -172,7 +174,9 @@ NUMC_API numc_array *numc_ones_(numc_context *context, numc_dtype dtype, numc_sh
 NUMC_API numc_array *numc_empty_(numc_context *context, numc_dtype dtype, numc_shape shape); /* zeros */
 NUMC_API numc_array *numc_full_(numc_context *context, numc_dtype dtype, numc_shape shape, numc_operand value);
 NUMC_API numc_array *numc_number_(numc_context *context, numc_dtype dtype, numc_operand value); /* 0-d */
+/* start + i step up to but without stop; the default dtype is the default float. */
 NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, double stop, double step);
+/* `number` points from start to stop; open: stop itself left out. */
 NUMC_API numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number, bool open);
 NUMC_API numc_array *numc_eye_(numc_context *context, numc_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal);
 NUMC_API numc_array *numc_zeros_like(const numc_array *x);
@@ -263,7 +267,7 @@ NUMC_API numc_array *numc_permute_dims(const numc_array *x, numc_axes axes);
 NUMC_API numc_array *numc_matrix_transpose(const numc_array *x);
 NUMC_API numc_array *numc_moveaxis(const numc_array *x, int64_t source, int64_t destination);
 NUMC_API numc_array *numc_expand_dims(const numc_array *x, numc_axes axes);
-NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes);
+NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes); /* none given: every axis of size 1 */
 NUMC_API numc_array *numc_flip(const numc_array *x, numc_axes axes);
 NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis);
 NUMC_API numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis);
@@ -275,11 +279,13 @@ NUMC_API int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, 
 
 /* ---- indexing -------------------------------------------------------------------------------------------------------------- */
 /* x[term, ...]: integers, slices, new axes, one ellipsis; a mask alone, or integer arrays (one per axis, broadcast
- * together) as NumPy. Slices clip as Python's do; an integer out of bounds is an error. */
+ * together) as NumPy. Slices clip as Python's do; an integer out of bounds is an error, in an array where its values are known:
+ * inside a trace they clamp. A mask inside a trace must be a constant of it. */
 NUMC_API numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count);
 /* x with x[terms] replaced by value (broadcast, converted to x's dtype): a new array. */
 NUMC_API numc_array *numc_index_update_(const numc_array *x, numc_operand value, const numc_index_term *terms, int32_t count);
-/* *x = updated array; copies unless *x is the only reference; no other array sees the write. */
+/* *x = updated array, in the current scope; writes in place when nothing else refers to *x or its memory, else copies. No other
+ * array sees the write: another pointer to the old *x is then a dead array. */
 NUMC_API numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count);
 NUMC_API numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis axis);
 NUMC_API numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices, int64_t axis);

@@ -187,9 +187,7 @@ numc_array *numc_eye_(numc_context *context, numc_dtype dtype, int64_t rows, int
     if (dtype == NUMC_DTYPE_DEFAULT || numc_scope_begin(context) != NUMC_OK)
         return NULL;
     numc_array *y = numc_astype(band(context, rows, columns, diagonal, true), dtype);
-    numc__array_move(y, context->scope->outer);
-    numc_scope_end(context);
-    return y;
+    return numc__scope_leave(context, y);
 }
 
 static numc_array *triangle(const char *name, const numc_array *x, int64_t diagonal, bool lower)
@@ -207,9 +205,7 @@ static numc_array *triangle(const char *name, const numc_array *x, int64_t diago
     numc_array *mask = band(context, x->shape[x->rank - 2], x->shape[x->rank - 1], lower ? diagonal : diagonal - 1, false);
     numc_array *zero = numc__full(context, x->dtype, 0, NULL, 0);
     numc_array *y = lower ? numc_where(mask, x, zero) : numc_where(mask, zero, x);
-    numc__array_move(y, context->scope->outer);
-    numc_scope_end(context);
-    return y;
+    return numc__scope_leave(context, y);
 }
 
 numc_array *numc_tril(const numc_array *x, int64_t diagonal)

@@ -315,11 +315,7 @@ static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dt
         }
     }
     numc_array *y = numc__eager_scalar(p->context, operation, dtype, result, p->rank, p->shape, operands, p->count);
-    if (converted) {
-        numc__array_move(y, p->context->scope->outer);
-        numc_scope_end(p->context);
-    }
-    return y;
+    return converted ? numc__scope_leave(p->context, y) : y;
 }
 
 numc_array *numc__elementwise(const char *name, int32_t primitive, const numc_operand *operands, int32_t count, bool to_float)

@@ -411,6 +411,15 @@ void numc__array_move(numc_array *x, numc_scope_frame *frame)
     frame->first = x;
 }
 
+numc_array *numc__scope_leave(numc_context *context, numc_array *y)
+{
+    if (y != NULL && y->frame != context->scope)
+        y = numc__array_alias(context, y);
+    numc__array_move(y, context->scope->outer);
+    numc_scope_end(context);
+    return y;
+}
+
 void numc__array_retire(numc_array *x)
 {
     numc_array_lane *lane = x->context->slots[NUMC_SLOT_ARRAYS];

@@ -344,16 +344,6 @@ static numc_array *read_masked(numc_context *context, const char *name, const nu
 
 /* ---- reading ----------------------------------------------------------------------------------------------------------------- */
 
-/* The steps of a call live in a scope of their own; the result moves out of it. */
-static numc_array *leave(numc_context *context, const numc_array *x, numc_array *y)
-{
-    if (y != NULL && y == x)
-        y = numc__array_alias(context, x);
-    numc__array_move(y, context->scope->outer);
-    numc_scope_end(context);
-    return y;
-}
-
 numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count)
 {
     const char *name = "numc_index";
@@ -367,7 +357,7 @@ numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32
         y = read_masked(context, name, x, terms[0].array);
     else if (parse(&p, context, name, x, terms, count) == NUMC_OK && find_region(&p, true, &r) == NUMC_OK)
         y = p.picks > 0 ? read_picked(&p, &r) : read_region(context, x, &r);
-    return leave(context, x, y);
+    return numc__scope_leave(context, y);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------------------- */
@@ -553,7 +543,7 @@ numc_array *numc_index_update_(const numc_array *x, numc_operand value, const nu
     numc_context *context = lane_of(name, x, terms, count, &value);
     if (context == NULL || numc_scope_begin(context) != NUMC_OK)
         return NULL;
-    return leave(context, x, update(context, name, x, value, terms, count));
+    return numc__scope_leave(context, update(context, name, x, value, terms, count));
 }
 
 /* Whether nobody else can see a write into x: one header without numc_keep, no view, every element its own. */
@@ -595,7 +585,7 @@ numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_in
     }
     if (!done && context->status == NUMC_OK)
         y = update(context, name, old, value, terms, count);
-    y = leave(context, old, y);
+    y = numc__scope_leave(context, y);
     if (y != NULL)
         *x = y;
     return context->status;
@@ -618,7 +608,7 @@ numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis
     if (d < 0 || numc_scope_begin(context) != NUMC_OK)
         return NULL;
     numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
-    return leave(context, x, at == NULL ? NULL : numc__gather(context, x, at, d));
+    return numc__scope_leave(context, at == NULL ? NULL : numc__gather(context, x, at, d));
 }
 
 /* y[.., i, ..] = x[.., indices[.., i, ..], ..]: a gather from the flattened x by index * stride + the other axes' positions. */
@@ -664,7 +654,7 @@ numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices,
     if (flat == NULL && at != NULL) /* one element to take from */
         flat = numc__full(context, NUMC_INT64, rank, to, 0);
     numc_array *line = flat == NULL ? NULL : numc__reshape(context, numc__broadcast_to(context, x, rank, from), 1, &stride);
-    return leave(context, x, numc__gather(context, line, flat, 0));
+    return numc__scope_leave(context, numc__gather(context, line, flat, 0));
 }
 
 numc_array *numc_scatter_add(const numc_array *x, const numc_array *indices, const numc_array *values, int64_t axis)
@@ -693,5 +683,5 @@ numc_array *numc_scatter_add(const numc_array *x, const numc_array *indices, con
     const numc_array *inputs[3] = {target, at, v};
     numc_attributes attributes = {.count = 2, .numbers = number};
     numc_array *y = context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SCATTER, inputs, 3, &attributes);
-    return leave(context, x, y);
+    return numc__scope_leave(context, y);
 }

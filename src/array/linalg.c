@@ -3,16 +3,7 @@
 
 #include "array/state.h"
 
-/* Every function works in a scope of its own and hands its result out. */
-static numc_array *leave(numc_context *context, const numc_array *x, numc_array *y)
-{
-    if (y != NULL && y == x)
-        y = numc__array_alias(context, x);
-    numc__array_move(y, context->scope->outer);
-    numc_scope_end(context);
-    return y;
-}
-
+/* Every function works in a scope of its own and hands its result out with numc__scope_leave. */
 static numc_context *enter(const char *name, const numc_array *a, const numc_array *b)
 {
     const numc_array *both[2] = {a, b};
@@ -127,7 +118,7 @@ static numc_array *product(numc_context *context, const numc_array *x1, const nu
 numc_array *numc_matmul(const numc_array *x1, const numc_array *x2)
 {
     numc_context *context = enter("numc_matmul", x1, x2);
-    return context == NULL ? NULL : leave(context, NULL, product(context, x1, x2));
+    return context == NULL ? NULL : numc__scope_leave(context, product(context, x1, x2));
 }
 
 numc_array *numc_vecdot(const numc_array *x1, const numc_array *x2)
@@ -140,7 +131,7 @@ numc_array *numc_vecdot(const numc_array *x1, const numc_array *x2)
         numc__fail(context, NUMC_SHAPE, "numc_vecdot: the last axes must exist and have one size");
     else
         y = numc_sum(numc_multiply(x1, x2), NUMC_AXES(-1));
-    return leave(context, NULL, y);
+    return numc__scope_leave(context, y);
 }
 
 numc_array *numc_outer(const numc_array *x1, const numc_array *x2)
@@ -153,7 +144,7 @@ numc_array *numc_outer(const numc_array *x1, const numc_array *x2)
         numc__fail(context, NUMC_SHAPE, "numc_outer: the operands have ranks %d and %d, not 1", (int)x1->rank, (int)x2->rank);
     else
         y = numc_multiply(lift(context, x1, 1), x2);
-    return leave(context, NULL, y);
+    return numc__scope_leave(context, y);
 }
 
 /* ---- diagonals -------------------------------------------------------------------------------------------------------------- */
@@ -192,7 +183,7 @@ numc_array *numc_diagonal(const numc_array *x)
         numc__fail(context, NUMC_SHAPE, "numc_diagonal: the array has rank %d, not 2 at least", (int)x->rank);
     else
         y = diagonal(context, x);
-    return leave(context, x, y);
+    return numc__scope_leave(context, y);
 }
 
 numc_array *numc_diag(const numc_array *x)
@@ -208,7 +199,7 @@ numc_array *numc_diag(const numc_array *x)
         numc_array *mask = numc_eye(context, NUMC_BOOL, n, n, 0);
         y = numc_where(mask, lift(context, x, x->rank - 1), numc__full(context, x->dtype, 0, NULL, 0));
     }
-    return leave(context, NULL, y);
+    return numc__scope_leave(context, y);
 }
 
 /* ---- factorisations and solves -------------------------------------------------------------------------------------------------- */
@@ -219,7 +210,7 @@ numc_array *numc_linalg_cholesky(const numc_array *x)
     if (context == NULL)
         return NULL;
     const numc_array *a = as_float(context, x);
-    return leave(context, NULL, a == NULL ? NULL : numc__bind1(context, NUMC_PRIMITIVE_CHOLESKY, &a, 1, NULL));
+    return numc__scope_leave(context, a == NULL ? NULL : numc__bind1(context, NUMC_PRIMITIVE_CHOLESKY, &a, 1, NULL));
 }
 
 static numc_array *triangular(numc_context *context, const numc_array *t, const numc_array *b, bool upper, bool transpose,
@@ -283,7 +274,7 @@ numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array 
         && solve_begin(&s, context, name, t, b) == NUMC_OK)
         x = triangular(context, solve_matrix(&s, context, s.a), solve_matrix(&s, context, s.b), known.upper, known.transpose,
                        known.unit_diagonal);
-    return leave(context, NULL, x == NULL ? NULL : solve_end(&s, context, x));
+    return numc__scope_leave(context, x == NULL ? NULL : solve_end(&s, context, x));
 }
 
 /* A x = b with A = L L^T: L z = b, then L^T x = z. */
@@ -300,7 +291,7 @@ numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *
         const numc_array *z = triangular(context, l, solve_matrix(&s, context, s.b), false, false, false);
         x = solve_end(&s, context, triangular(context, l, z, false, true, false));
     }
-    return leave(context, NULL, x);
+    return numc__scope_leave(context, x);
 }
 
 /* A x = b with P A = L U: L z = P b, U x = z. */
@@ -325,7 +316,7 @@ static numc_array *general(numc_context *context, const char *name, const numc_a
 numc_array *numc_linalg_solve(const numc_array *x1, const numc_array *x2)
 {
     numc_context *context = enter("numc_linalg_solve", x1, x2);
-    return context == NULL ? NULL : leave(context, NULL, general(context, "numc_linalg_solve", x1, x2));
+    return context == NULL ? NULL : numc__scope_leave(context, general(context, "numc_linalg_solve", x1, x2));
 }
 
 numc_array *numc_linalg_inv(const numc_array *x)
@@ -344,7 +335,7 @@ numc_array *numc_linalg_inv(const numc_array *x)
         numc__fail(context, NUMC_SHAPE, "%s: shape %s does not end in a square matrix", name,
                    numc__shape_format(text, sizeof text, a->rank, a->shape));
     }
-    return leave(context, NULL, y);
+    return numc__scope_leave(context, y);
 }
 
 /* The diagonal of U and the sign of the permutation. */
@@ -368,7 +359,7 @@ numc_array *numc_linalg_det(const numc_array *x)
     numc_array *u = NULL, *sign = NULL, *y = NULL;
     if (pivots(context, x, &u, &sign) == NUMC_OK)
         y = numc_multiply(sign, numc_prod(u, NUMC_AXES(-1)));
-    return leave(context, NULL, y);
+    return numc__scope_leave(context, y);
 }
 
 numc_slogdet numc_linalg_slogdet(const numc_array *x)
@@ -383,7 +374,7 @@ numc_slogdet numc_linalg_slogdet(const numc_array *x)
         result.logabsdet = numc_sum(numc_log(numc_abs(u)), NUMC_AXES(-1));
     }
     numc__array_move(result.sign, context->scope->outer);
-    result.logabsdet = leave(context, NULL, result.logabsdet);
+    result.logabsdet = numc__scope_leave(context, result.logabsdet);
     if (result.sign == NULL || result.logabsdet == NULL)
         result = (numc_slogdet){NULL, NULL};
     return result;

@@ -53,14 +53,9 @@ static bool reduce_begin(reduction *r, const char *name, const numc_array *x, co
            && reduce_axes(r, r->options.axes) == NUMC_OK && numc_scope_begin(context) == NUMC_OK;
 }
 
-/* Hands the result to the scope outside. */
 static numc_array *reduce_end(reduction *r, numc_array *y)
 {
-    if (y == r->x)
-        y = numc__array_alias(r->context, y);
-    numc__array_move(y, r->context->scope->outer);
-    numc_scope_end(r->context);
-    return y;
+    return numc__scope_leave(r->context, y);
 }
 
 static numc_array *apply(const reduction *r, int32_t primitive, const numc_array *x)
@@ -315,9 +310,7 @@ static numc_array *along(const char *name, int32_t primitive, const numc_array *
     numc_array *y = outputs[which];
     if (y != NULL && back != NUMC_DTYPE_DEFAULT)
         y = numc__convert(context, y, back);
-    numc__array_move(y, context->scope->outer);
-    numc_scope_end(context);
-    return y;
+    return numc__scope_leave(context, y);
 }
 
 numc_array *numc_cumulative_sum(const numc_array *x, int64_t axis)
@@ -371,7 +364,5 @@ numc_array *numc_searchsorted(const numc_array *sorted, const numc_array *values
     int64_t number = right;
     numc_attributes attributes = {.count = 1, .numbers = &number};
     numc_array *y = context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SEARCH, inputs, 2, &attributes);
-    numc__array_move(y, context->scope->outer);
-    numc_scope_end(context);
-    return y;
+    return numc__scope_leave(context, y);
 }

@@ -362,8 +362,7 @@ numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t 
         int64_t number = d;
         numc_attributes attributes = {.count = 1, .numbers = &number};
         y = good ? numc__bind1(context, NUMC_PRIMITIVE_CONCAT, converted, count, &attributes) : NULL;
-        numc__array_move(y, context->scope->outer);
-        numc_scope_end(context);
+        y = numc__scope_leave(context, y);
     }
     if (converted != few)
         numc__free(context, converted, (size_t)count * sizeof *converted);

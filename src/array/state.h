@@ -87,6 +87,9 @@ numc_kernel_operand numc__kernel_operand_of(const numc_array *x);
 numc_status numc__array_check(const numc_array *x, numc_context *context, const char *operation); /* live and untied */
 numc_array *numc__array_broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
 
+/* Ends the innermost scope and hands y to the one outside; an array that was not made in it stays where it is, and another
+ * header of its value is given instead. */
+numc_array *numc__scope_leave(numc_context *context, numc_array *y);
 /* An array whose buffer went on to another header: only for one in a scope of its own lane, not kept. */
 void numc__array_retire(numc_array *x);
 

@@ -1,4 +1,4 @@
-/* fixture.h - for tests of arrays: a context on ref per test, small deterministic data, host copies. */
+/* fixture.h - for tests of arrays: a context per test, small deterministic data, host copies. */
 #ifndef NUMC_TESTS_ARRAY_FIXTURE_H
 #define NUMC_TESTS_ARRAY_FIXTURE_H
 
@@ -15,9 +15,16 @@
 
 #include "numc/array.h"
 
+/* The suite runs on ref, and again on each backend that NUMC_BACKEND names. */
+static inline const char *test_backend(void)
+{
+    const char *name = getenv("NUMC_BACKEND");
+    return name != NULL && name[0] != '\0' ? name : "ref";
+}
+
 static inline int open_context(void **state)
 {
-    numc_options options = {.backend = "ref", .threads = 2};
+    numc_options options = {.backend = test_backend(), .threads = 2};
     *state = numc_open(&options);
     return *state == NULL || numc_error_status(*state) != NUMC_OK;
 }

@@ -37,7 +37,7 @@ static void sweep(bool traced)
         long told = 0;
         for (long n = -1;; n++) { /* the first pass, without failure, gives the value */
             failing f = failing_at(n);
-            numc_options options = {.backend = "ref", .allocate = failing_allocate, .allocate_user = &f, .threads = 1};
+            numc_options options = {.backend = test_backend(), .allocate = failing_allocate, .allocate_user = &f, .threads = 1};
             numc_context *context = numc_open(&options);
             if (context != NULL && numc_error_status(context) == NUMC_OK) {
                 double total = NAN;

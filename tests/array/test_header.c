@@ -97,7 +97,7 @@ static void results_belong_to_the_deepest_lane(void **state)
     assert_null(numc_exp(lost));
     assert_error(context, NUMC_DEAD_ARRAY, "died with its scope");
     numc_release(kept);
-    numc_options options = {.backend = "ref"};
+    numc_options options = {.backend = test_backend()};
     numc_context *other = numc_open(&options);
     numc_array *foreign = numc_arange(other, NUMC_FLOAT64, 0, 3, 1);
     assert_null(numc_add(top, foreign));
@@ -199,7 +199,7 @@ static void any_allocation_may_fail(void **state)
     long told = 0;
     for (long n = 0;; n++) {
         failing f = failing_at(n);
-        numc_options options = {.backend = "ref", .allocate = failing_allocate, .allocate_user = &f, .threads = 1};
+        numc_options options = {.backend = test_backend(), .allocate = failing_allocate, .allocate_user = &f, .threads = 1};
         numc_context *context = numc_open(&options);
         if (context != NULL && numc_error_status(context) == NUMC_OK) {
             numc_array *kept = NULL;

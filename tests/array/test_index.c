@@ -185,6 +185,27 @@ static void assignment_is_seen_nowhere_else(void **state)
     assert_values(x, 7, 7, 1, 2);
 }
 
+/* A result is never an operand itself: moved into the innermost scope, that would die too early. */
+static void results_have_headers_of_their_own(void **state)
+{
+    numc_context *context = *state;
+    numc_array *x = numc_arange(context, NUMC_FLOAT64, 0, 4, 1), *v = numc_multiply(x, 2.0);
+    numc_scope(context)
+    {
+        assert_ptr_not_equal(numc_index_update(x, v, NUMC_ALL), v);
+        assert_ptr_not_equal(numc_index_update(x, 1, NUMC_SLICE(2, 2)), x);
+        assert_ptr_not_equal(numc_index(x, NUMC_ELLIPSIS), x);
+        assert_ptr_not_equal(numc_max(numc_index(x, NUMC_AT(0))), x);
+        assert_ptr_not_equal(numc_sum(x, NUMC_NO_AXES), x);
+        assert_ptr_not_equal(numc_reshape(x, NUMC_SHAPE(4)), x);
+        numc_array *same = v;
+        assert_int_equal(numc_index_assign(&same, x, NUMC_ALL), NUMC_OK);
+        assert_ptr_not_equal(same, x);
+    }
+    assert_values(x, 0, 1, 2, 3);
+    assert_ok(context);
+}
+
 static void taking_and_adding(void **state)
 {
     numc_context *context = *state;
@@ -214,7 +235,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(random_slices_equal_loops), TEST(integer_arrays),
         TEST(masks),                     TEST(terms_and_their_errors),
-        TEST(assignment_is_seen_nowhere_else), TEST(taking_and_adding),
+        TEST(assignment_is_seen_nowhere_else), TEST(results_have_headers_of_their_own),
+        TEST(taking_and_adding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
