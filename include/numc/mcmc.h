@@ -71,7 +71,13 @@ typedef struct numc_mcmc_draw {
 typedef numc_status (*numc_mcmc_progress_fn)(void *user, const numc_mcmc_progress *progress);
 typedef numc_status (*numc_mcmc_draw_fn)(void *user, const numc_mcmc_draw *draw);
 
-/* Zero is the default of every field. */
+/* Warm-up. The step size is adapted throughout by dual averaging, starting from a search. The metric is estimated in windows that
+ * double: with the defaults 75 transitions before them, 50 after, the first of 25 (1000: ends of 25, 50, 100, 200, 500 draws;
+ * Stan's rule). Where these do not fit (20 to 149 transitions) 15% come before and 25% after, and the middle is one window, or
+ * two of one and two thirds from 45 on. A last window shorter than the first is joined to the one before. Below 20 only the step
+ * size is adapted.
+ *
+ * Zero is the default of every field. */
 typedef struct numc_mcmc_options {
     int32_t chains;    /* 4 */
     numc_count warmup; /* 1000 transitions that adapt step size and metric */

@@ -10,6 +10,7 @@
 #include "numc/function.h"
 #include "numc/mcmc.h"
 #include "numc/model.h"
+#include "numc/predictive.h"
 #include "numc/random.h"
 #include "numc/special.h"
 

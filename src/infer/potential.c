@@ -10,6 +10,7 @@
 
 #include "base/containers.h"
 #include "compile/program.h"
+#include "infer/potential.h"
 #include "infer/target.h"
 #include "numc/model.h"
 
@@ -292,28 +293,49 @@ static numc_graph *flat_graph(potential *p, int32_t first, int32_t count)
     return graph;
 }
 
-/* Compiles a graph of (q, data..) and binds the data; takes the graph's reference. */
+numc_binding *numc__graph_bind(numc_context *context, numc_graph *graph, const numc_array *const *data)
+{
+    if (graph == NULL)
+        return NULL;
+    size_t inputs = (size_t)graph->input_count;
+    bool *flags = numc__allocate_zero(context, inputs, sizeof *flags);
+    const numc_array **bound = numc__allocate_zero(context, inputs, sizeof *bound);
+    numc_binding *binding = NULL;
+    if (flags != NULL && bound != NULL) {
+        int32_t count = 0;
+        for (size_t i = 0; i < inputs; i++) {
+            flags[i] = data[i] != NULL;
+            if (flags[i])
+                bound[count++] = data[i];
+        }
+        numc_program *program = numc__program_new(context, graph, &(numc_program_options){.data = flags});
+        if (program != NULL) {
+            binding = numc__binding_new(context, program, bound, count);
+            numc__program_release(program);
+        }
+    }
+    numc__graph_release(graph);
+    numc__free(context, flags, inputs * sizeof *flags);
+    numc__free(context, (void *)bound, inputs * sizeof *bound);
+    return binding;
+}
+
+/* A graph of (q, data..), compiled and bound to the data. */
 static numc_binding *compile(potential *p, numc_graph *graph)
 {
     numc_context *context = p->context;
     size_t inputs = 1 + (size_t)p->data_count;
-    bool *flags = numc__allocate_zero(context, inputs, sizeof *flags);
     const numc_array **data = numc__allocate_zero(context, inputs, sizeof *data);
-    numc_binding *binding = NULL;
-    if (flags != NULL && data != NULL && graph != NULL) {
-        int32_t count = 0;
-        for (size_t i = 0; i < p->inputs.count; i++)
-            if (p->inputs.items[i].offset < 0)
-                data[count++] = p->inputs.items[i].data;
-        for (size_t i = 1; i < inputs; i++)
-            flags[i] = true;
-        numc_program *program = numc__program_new(context, graph, &(numc_program_options){.data = flags});
-        if (program != NULL)
-            binding = numc__binding_new(context, program, data, count);
-        numc__program_release(program);
+    if (data == NULL) {
+        if (graph != NULL)
+            numc__graph_release(graph);
+        return NULL;
     }
-    numc__graph_release(graph);
-    numc__free(context, flags, inputs * sizeof *flags);
+    size_t count = 1;
+    for (size_t i = 0; i < p->inputs.count; i++)
+        if (p->inputs.items[i].offset < 0)
+            data[count++] = p->inputs.items[i].data;
+    numc_binding *binding = numc__graph_bind(context, graph, data);
     numc__free(context, (void *)data, inputs * sizeof *data);
     return binding;
 }
