@@ -46,6 +46,7 @@ static const struct {
     {"info", "", "backends found here and why others are refused, devices, environment variables", tool_info},
     {"check", "[--quiet] [--bits] NAME",
      "compare a backend with the reference, operation by operation; --bits: mathematical functions bit for bit too", tool_check},
+    {"summary", "FILE.csv ...", "the table of stored chains (CmdStan CSV, one file per chain)", tool_summary},
     {"help", "", "this text", tool_help},
 };
 
@@ -55,7 +56,7 @@ static int tool_help(int count, char **words)
     (void)words;
     printf("numc %s\n", numc_version());
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        printf("  numc %-5s %-25s %s\n", commands[i].name, commands[i].synopsis, commands[i].text);
+        printf("  numc %-7s %-25s %s\n", commands[i].name, commands[i].synopsis, commands[i].text);
     return EXIT_SUCCESS;
 }
 

@@ -10,5 +10,6 @@ numc_context *tool_open(const char *backend);
 
 int tool_info(int count, char **words);
 int tool_check(int count, char **words);
+int tool_summary(int count, char **words);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -104,6 +105,74 @@ static void wrong_words_are_refused(void **state)
     expect("numc check");
 }
 
+/* ---- summary ----------------------------------------------------------------------------------------------------------------- */
+
+static void write_file(char path[64], const char *text)
+{
+    memcpy(path, "/tmp/numc-summary-XXXXXX", 25);
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    FILE *file = fdopen(descriptor, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Four draws 1 2 3 4 in each of two chains: mean 2.5, sd sqrt(10 / 7) = 1.195; the two rows of warm-up would move both. */
+static void summary_reads_chains_and_leaves_out_warmup(void **state)
+{
+    (void)state;
+    static const char text[] = "# model = m\nlp__,divergent__,energy__,x.1\n-1,0,1,100\n-1,1,1,200\n"
+                               "# Adaptation terminated\n# Step size = 0.5\n"
+                               "-1,0,1,1\n-2,1,3,2\n-3,0,2,3\n-4,0,5,4\n# \n";
+    char a[64], b[64], arguments[256];
+    write_file(a, text);
+    write_file(b, text);
+    (void)snprintf(arguments, sizeof arguments, "summary %s %s", a, b);
+    assert_int_equal(run(arguments), 0);
+    expect("name       mean       mcse         sd");
+    expect("x.1         2.5 ");
+    expect(" 1.195 ");
+    expect("lp__       -2.5 ");
+    expect("2 chains, 4 draws each; 2 divergences; E-BFMI at least ");
+    assert_null(strstr(output, "energy__"));
+    remove(a);
+    remove(b);
+}
+
+static void summary_refuses_files_that_are_not_chains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"", "there are no draws"},
+        {"x,y\n", "there are no draws"},
+        {"x,y\n1,2\n1\n", ":3: the row does not have as many numbers"},
+        {"x,y\n1,2,3\n", ":2: the row does not have as many numbers"},
+        {"x,y\n1,two\n", ":2: a number is missing"},
+        {"x,,y\n1,2,3\n", ":1: a column has no name"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[64], arguments[128];
+        write_file(path, rows[i].text);
+        (void)snprintf(arguments, sizeof arguments, "summary %s", path);
+        assert_int_equal(run(arguments), 1);
+        expect(rows[i].message);
+        remove(path);
+    }
+    char a[64], b[64], arguments[256];
+    write_file(a, "x\n1\n");
+    write_file(b, "y\n1\n");
+    (void)snprintf(arguments, sizeof arguments, "summary %s %s", a, b);
+    assert_int_equal(run(arguments), 1);
+    expect("its columns are not those of the first file");
+    remove(a);
+    remove(b);
+    assert_int_equal(run("summary /nowhere/at/all.csv"), 1);
+    assert_int_equal(run("summary"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +181,8 @@ int main(void)
         cmocka_unit_test(check_passes_the_reference_itself),
         cmocka_unit_test(check_tells_fallbacks_from_errors),
         cmocka_unit_test(check_says_why_a_backend_cannot_be_checked),
+        cmocka_unit_test(summary_reads_chains_and_leaves_out_warmup),
+        cmocka_unit_test(summary_refuses_files_that_are_not_chains),
         cmocka_unit_test(wrong_words_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
