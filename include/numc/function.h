@@ -2,7 +2,7 @@
  *
  * A numc_function is a graph recorded by running a C callback once on arrays that have shape and dtype but no value. It is
  * immutable and belongs to its context; free it with numc_function_free, or let numc_close do it. It may be called from any
- * lane of its context, concurrently. */
+ * lane of its context, concurrently; the lane that recorded it stays open as long as it is used. */
 #ifndef NUMC_FUNCTION_H
 #define NUMC_FUNCTION_H
 

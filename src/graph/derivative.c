@@ -135,8 +135,22 @@ PARTIAL(subtract, return k == 0 ? SAME(d) : MINUS(d);)
 PARTIAL(multiply, return numc_multiply(d, k == 0 ? x1 : x);)
 PARTIAL(divide, return k == 0 ? numc_divide(d, x1) : MINUS(numc_multiply(numc_divide(d, x1), y));)
 PARTIAL(remainder, return k == 0 ? SAME(d) : MINUS(numc_multiply(d, numc_floor_divide(x, x1)));)
+/* The one number a concrete operand holds everywhere. */
+static bool known(const numc_array *x, double *value)
+{
+    if (x->content != NUMC_CONTENT_IMMEDIATE)
+        return false;
+    numc__value_convert(NUMC_FLOAT64, value, x->dtype, x->immediate);
+    return true;
+}
+
 /* x^0 is 1 for every x; 0^x1 is 0 for every x1 > 0 */
 PARTIAL(pow,
+    double power;
+    if (k == 0 && known(x1, &power) && power != 0.0) {
+        numc_array *rest = power == 1.0 ? NULL : power == 2.0 ? SAME(x) : numc_pow(x, power - 1.0);
+        return rest == NULL ? SAME(d) : numc_multiply(d, numc_multiply(rest, power));
+    }
     numc_array *zero = numc_equal(x, 0.0);
     if (k == 0) {
         numc_array *flat = numc_logical_and(zero, numc_equal(x1, 0.0));

@@ -150,6 +150,12 @@ BODY(where)
 }
 BODY(broadcast) { ONE(BROADCAST, 2, 3, 4) SQUARED() }
 BODY(broadcast_ones) { ONE(BROADCAST, 2, 1, 4) SQUARED() }
+BODY(powers)
+{
+    UNUSED();
+    numc_array *squares = numc_pow(in[0], 2.0), *first = numc_pow(in[0], 1.0), *none = numc_pow(in[0], 0.0);
+    out[0] = numc_add(numc_multiply(numc_pow(in[0], 3.0), squares), numc_multiply(first, none));
+}
 BODY(reshape) { ONE(RESHAPE, 2, 6) SQUARED() }
 BODY(permute) { ONE(PERMUTE, 2, 0, 1) SQUARED() }
 BODY(slice) { ONE(SLICE, 1, 0, 2, 2, 1, 3) SQUARED() }
@@ -246,6 +252,7 @@ BODY(scan_back)
 #define S0 {NULL, 0, true}
 static const body_case body_cases[] = {
     {NUMC_SCALAR_CONVERT, "convert", body_convert, 1, 1, {S(3)}, 2, 0},
+    {NUMC_SCALAR_POW, "constant powers", body_powers, 1, 1, {S(3)}, 3, 1},
     {NUMC_SCALAR_WHERE, "where", body_where, 2, 1, {S(3), S(3)}, 2, 0},
     {NUMC_PRIMITIVE_BROADCAST, "broadcast", body_broadcast, 1, 1, {S(3, 1)}, 2, 0},
     {NUMC_PRIMITIVE_BROADCAST, "broadcast of ones", body_broadcast_ones, 1, 1, {S(1, 1)}, 2, 0},
