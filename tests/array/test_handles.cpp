@@ -135,12 +135,57 @@ static void traces()
     numc_error_clear(c);
 }
 
+struct pair_of_rows {
+    array y, sigma;
+};
+
+static void two_schools(numc_run *run, void *user)
+{
+    const pair_of_rows &s = *static_cast<const pair_of_rows *>(user);
+    array mu = sample(run, "mu", normal(run, 0, 5));
+    array tau = sample(run, "tau", half_cauchy(run, 5));
+    plate(run, "school", 2, [&] {
+        array theta = deterministic(run, "theta", mu + tau * sample(run, "z", normal(run, 0, 1)));
+        observe(run, "y", normal(run, theta, data(run, "sigma", s.sigma)), s.y);
+    });
+}
+
+/* log density of N(x | m, s) */
+static double normal_density(double x, double m, double s)
+{
+    return -0.5 * std::pow((x - m) / s, 2) - std::log(s) - 0.5 * std::log(2 * 3.14159265358979323846);
+}
+
+static void models()
+{
+    context c("ref");
+    pair_of_rows rows = {from_vector(c, values{28, 8}), from_vector(c, values{15, 10})};
+    model m = numc_model_new(c, two_schools, &rows);
+    c.check();
+    array mu = number(c, 1.0), tau = number(c, 2.0), z = from_vector(c, values{0.5, -0.5});
+    const numc_named named[3] = {{"mu", mu.get()}, {"tau", tau.get()}, {"z", z.get()}};
+    double density = numc_item(numc_model_log_density(m, named, 3));
+    c.check();
+    double expected = normal_density(1, 0, 5) + std::log(2 / (3.14159265358979323846 * 5 * (1 + 0.16))) + normal_density(0.5, 0, 1)
+                      + normal_density(-0.5, 0, 1) + normal_density(28, 2, 15) + normal_density(8, 0, 10);
+    CHECK(std::fabs(density - expected) < 1e-13 * std::fabs(expected)); /* some roundings of six terms */
+    numc_mcmc_options options = {};
+    options.chains = 2;
+    options.warmup = 50;
+    options.draws = 50;
+    mcmc chains = numc_mcmc_new(m, &options);
+    c.check();
+    CHECK(numc_mcmc_run(chains, 1) == NUMC_OK);
+    CHECK(numc_mcmc_draw_count(chains, 0) == 50 && numc_mcmc_site_count(chains) == 4);
+}
+
 int main()
 {
     owning();
     expressions();
     errors();
     traces();
+    models();
     if (failures == 0)
         std::puts("all checks passed");
     return failures != 0;
