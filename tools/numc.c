@@ -7,7 +7,8 @@
 #include "backend/internal.h"
 #include "tool.h"
 
-/* The folder above the program's (build/tools/numc -> build), where the build puts backends. */
+/* The folder above the program's: build/tools/numc -> build, where the build puts backends; prefix/bin/numc -> prefix, so that an
+ * installation that was moved finds its own. */
 static bool build_folder(char *path, size_t size)
 {
     ssize_t length = readlink("/proc/self/exe", path, size - 1);
@@ -25,10 +26,11 @@ static bool build_folder(char *path, size_t size)
 
 numc_context *tool_open(const char *backend)
 {
-    char folder[4096], path[9000];
+    char folder[4096], path[16384];
     const char *given = numc__environment("NUMC_BACKEND_PATH");
     if (build_folder(folder, sizeof folder))
-        (void)snprintf(path, sizeof path, "%s%s%s", given != NULL ? given : "", given != NULL ? ":" : "", folder);
+        (void)snprintf(path, sizeof path, "%s%s%s:%s/%s/numc", given != NULL ? given : "", given != NULL ? ":" : "", folder,
+                       folder, NUMC_LIBRARY_FOLDER);
     else
         (void)snprintf(path, sizeof path, "%s", given != NULL ? given : "");
     numc_context *context = numc_open(&(numc_options){.backend = backend, .backend_path = path});
