@@ -1,0 +1,333 @@
+/* Categorical, Dirichlet and multivariate normal against values in closed form; wrappers: shapes, densities, draws, missing
+ * values; delta and improper uniform; objects that die with their scope. */
+#include "../array/fixture.h"
+#include "numc/dist.h"
+#include "numc/function.h"
+#include "numc/random.h"
+#include "numc/special.h"
+
+#define LOG_2PI 1.8378770664093453
+
+static numc_array *vector(numc_context *context, int64_t n, const double *values)
+{
+    return numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(n), values);
+}
+
+static numc_array *square_matrix(numc_context *context, int64_t n, const double *values)
+{
+    return numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(n, n), values);
+}
+
+static void assert_shapes(const numc_distribution *d, int32_t batch_rank, int32_t event_rank, const int64_t *shape)
+{
+    assert_non_null(d);
+    assert_int_equal(numc_distribution_batch_shape(d).count, batch_rank);
+    assert_int_equal(numc_distribution_event_shape(d).count, event_rank);
+    for (int32_t i = 0; i < batch_rank; i++)
+        assert_int_equal(numc_distribution_batch_shape(d).values[i], shape[i]);
+    for (int32_t i = 0; i < event_rank; i++)
+        assert_int_equal(numc_distribution_event_shape(d).values[i], shape[batch_rank + i]);
+}
+
+static void test_categorical(void **state)
+{
+    numc_context *context = *state;
+    const double p[] = {0.25, 0, 0.75};
+    numc_distribution *d = numc_categorical(vector(context, 3, p));
+    numc_array *y = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(4), ((int64_t[]){0, 1, 2, 3}));
+    const double logs[] = {log(0.25), -INFINITY, log(0.75), -INFINITY};
+    assert_values_within(numc_distribution_log_prob(d, y), logs, 4, 1e-16, "categorical");
+    assert_values_within(numc_distribution_log_prob(d, 2), logs + 2, 1, 1e-16, "categorical at a number");
+    assert_int_equal(numc_distribution_dtype(d), NUMC_INT64);
+    /* logits of two batch elements, values broadcast against them */
+    const double logits[] = {1, 2, 3, 0, 0, -1};
+    numc_distribution *two = numc_categorical_logits(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3), logits));
+    assert_shapes(two, 1, 0, (const int64_t[]){2});
+    const double s1 = exp(-2.0) + exp(-1.0) + 1, s2 = 2 + exp(-1.0);
+    const double pairs[] = {-2 - log(s1), -log(s2), -log(s1), -1 - log(s2)};
+    numc_array *values = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(2, 1), ((int64_t[]){0, 2}));
+    numc_array *got = numc_distribution_log_prob(two, values);
+    assert_shape(got, 2, (const int64_t[]){2, 2});
+    assert_values_within(got, pairs, 4, 4e-16, "categorical_logits");
+    assert_shape(numc_distribution_sample(two, numc_random_key(context, 1), NUMC_SHAPE(5)), 2, (const int64_t[]){5, 2});
+    assert_ok(context);
+    assert_null(numc_categorical(vector(context, 2, ((double[]){0.5, 0.6}))));
+    assert_error(context, NUMC_VALUE, "categorical: probabilities is not on the simplex");
+    assert_null(numc_distribution_mean(d));
+    assert_error(context, NUMC_UNSUPPORTED, "categorical has no mean");
+}
+
+/* Gradients where a probability is zero stay finite for the classes that occur. */
+static void zero_class(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                       int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count, (void)user;
+    outputs[0] = numc_sum(numc_distribution_log_prob(numc_categorical(inputs[0]), 2));
+}
+
+static void test_categorical_gradient(void **state)
+{
+    numc_context *context = *state;
+    const numc_array *p = vector(context, 3, ((double[]){0.25, 0, 0.75}));
+    numc_array *outputs[2];
+    numc_function *f = numc_function_trace(context, zero_class, NULL, &p, 1, 1);
+    numc_function *gradient = numc_function_value_and_gradient(context, f);
+    numc_function_call(context, gradient, &p, 1, outputs, 2);
+    assert_ok(context);
+    assert_values_within(outputs[1], (const double[]){0, 0, 1 / 0.75}, 3, 1e-15, "gradient");
+    numc_function_free(gradient);
+    numc_function_free(f);
+}
+
+static void test_dirichlet(void **state)
+{
+    numc_context *context = *state;
+    const double a[] = {1, 2.5, 1}, x[] = {0.2, 0.5, 0.3, 0, 1, 0, 0.5, 0.6, 0.5};
+    numc_distribution *d = numc_dirichlet(vector(context, 3, a));
+    assert_shapes(d, 0, 1, (const int64_t[]){3});
+    const double norm = lgamma(4.5) - lgamma(2.5);
+    const double logs[] = {1.5 * log(0.5) + norm, norm, -INFINITY};
+    assert_values_within(numc_distribution_log_prob(d, numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3, 3), x)), logs, 3, 1e-15,
+                         "dirichlet");
+    const double means[] = {1 / 4.5, 2.5 / 4.5, 1 / 4.5};
+    assert_values_within(numc_distribution_mean(d), means, 3, 1e-16, "mean");
+    assert_null(numc_dirichlet(vector(context, 2, ((double[]){1, -1}))));
+    assert_error(context, NUMC_VALUE, "dirichlet: concentration[1] = -1 is not positive");
+    assert_null(numc_dirichlet(numc_number(context, NUMC_FLOAT64, 1)));
+    assert_error(context, NUMC_SHAPE, "concentration needs 1 axes");
+}
+
+/* 2 x 2 in closed form: covariance [[a, c], [c, b]] */
+static double bivariate(double a, double b, double c, double x, double y)
+{
+    double det = a * b - c * c;
+    return -0.5 * (b * x * x - 2 * c * x * y + a * y * y) / det - 0.5 * log(det) - LOG_2PI;
+}
+
+static void test_multivariate_normal(void **state)
+{
+    numc_context *context = *state;
+    const double covariance[] = {2, 0.6, 0.6, 0.5}, loc[] = {1, -1}, x[] = {0, 0, 2.5, -3, 1, -1};
+    const double det = 2 * 0.5 - 0.36, precision[] = {0.5 / det, -0.6 / det, -0.6 / det, 2 / det};
+    double want[3];
+    for (int i = 0; i < 3; i++)
+        want[i] = bivariate(2, 0.5, 0.6, x[2 * i] - 1, x[2 * i + 1] + 1);
+    numc_array *m = vector(context, 2, loc), *points = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3, 2), x);
+    numc_array *c = square_matrix(context, 2, covariance), *p = square_matrix(context, 2, precision);
+    numc_distribution *all[3] = {numc_multivariate_normal_covariance(m, c), numc_multivariate_normal_precision(m, p),
+                                 numc_multivariate_normal_cholesky(m, numc_linalg_cholesky(c))};
+    for (int k = 0; k < 3; k++) {
+        assert_ok(context);
+        assert_shapes(all[k], 0, 1, (const int64_t[]){2});
+        assert_values_within(numc_distribution_log_prob(all[k], points), want, 3, 1e-14, "multivariate normal");
+        assert_values_within(numc_distribution_mean(all[k]), loc, 2, 0, "mean");
+        assert_values_within(numc_distribution_variance(all[k]), (const double[]){2, 0.5}, 2, 1e-14, "variance");
+        assert_shape(numc_distribution_sample(all[k], numc_random_key(context, 4), NUMC_SHAPE(5)), 2, (const int64_t[]){5, 2});
+    }
+    /* batches of matrices, of locations, and of values against both */
+    numc_array *factors = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 2, 2), ((double[]){1, 0, 0.5, 2, 3, 0, 0, 1}));
+    numc_distribution *batch = numc_multivariate_normal_cholesky(m, factors);
+    assert_shapes(batch, 1, 1, (const int64_t[]){2, 2});
+    double grid[6];
+    for (int i = 0; i < 3; i++) {
+        grid[2 * i] = bivariate(1, 4.25, 0.5, x[2 * i] - 1, x[2 * i + 1] + 1);
+        grid[2 * i + 1] = bivariate(9, 1, 0, x[2 * i] - 1, x[2 * i + 1] + 1);
+    }
+    numc_array *got = numc_distribution_log_prob(batch, numc_expand_dims(points, NUMC_AXES(1)));
+    assert_shape(got, 2, (const int64_t[]){3, 2});
+    assert_values_within(got, grid, 6, 1e-14, "batch of matrices");
+    assert_shape(numc_distribution_sample(batch, numc_random_key(context, 4), NUMC_SHAPE(5)), 3, (const int64_t[]){5, 2, 2});
+    assert_shapes(numc_multivariate_normal_covariance(numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(4, 1, 2)), c), 2, 1,
+                  (const int64_t[]){4, 1, 2});
+    assert_ok(context);
+    assert_null(numc_multivariate_normal_covariance(m, square_matrix(context, 2, (const double[]){1, 2, 2, 1})));
+    assert_error(context, NUMC_VALUE, "covariance is not symmetric and positive definite");
+    assert_null(numc_multivariate_normal_cholesky(m, c));
+    assert_error(context, NUMC_VALUE, "scale_tril is not lower triangular");
+    assert_null(numc_multivariate_normal_covariance(vector(context, 3, (const double[]){0, 0, 0}), c));
+    assert_error(context, NUMC_SHAPE, "loc has 3 entries");
+}
+
+/* d/dloc = inv(S)(x - loc), summed over the values; d/dL of -log det L at x = loc is -1/diag. */
+static void normal_total(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                         int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count, (void)user;
+    outputs[0] = numc_sum(numc_distribution_log_prob(numc_multivariate_normal_cholesky(inputs[0], inputs[1]), inputs[2]));
+}
+
+static void test_multivariate_normal_gradient(void **state)
+{
+    numc_context *context = *state;
+    const numc_array *inputs[3] = {vector(context, 2, ((double[]){1, -1})), square_matrix(context, 2, (const double[]){2, 0, 1, 0.5}),
+                                   numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 2), ((double[]){1, -1, 3, -1}))};
+    numc_array *outputs[4];
+    numc_function *f = numc_function_trace(context, normal_total, NULL, inputs, 3, 1);
+    numc_function *gradient = numc_function_value_and_gradient(context, f);
+    numc_function_call(context, gradient, inputs, 3, outputs, 4);
+    assert_ok(context);
+    /* inv(L)(2, 0) = (1, -2); inv(L')(1, -2) = (5/2, -4); dL = tril(inv(L') z z') - 2 / diag */
+    assert_values_within(outputs[1], (const double[]){2.5, -4}, 2, 1e-14, "loc");
+    assert_values_within(outputs[2], (const double[]){2.5 - 1, 0, -4, 8 - 4}, 4, 1e-14, "scale_tril");
+    numc_function_free(gradient);
+    numc_function_free(f);
+}
+
+/* ---- wrappers ---------------------------------------------------------------------------------------------------------------------- */
+
+static void test_independent_and_expanded(void **state)
+{
+    numc_context *context = *state;
+    numc_array *loc = vector(context, 3, ((double[]){0, 1, 2}));
+    numc_distribution *base = numc_normal(context, loc, 2);
+    numc_distribution *joint = numc_independent(base, 1);
+    assert_shapes(joint, 0, 1, (const int64_t[]){3});
+    assert_int_equal(numc_constraint_event_rank(numc_distribution_support(joint)), 1);
+    double *parts = values_of(numc_distribution_log_prob(base, 0.5));
+    const double total[] = {parts[0] + parts[1] + parts[2]};
+    free(parts);
+    numc_array *x = numc_full(context, NUMC_FLOAT64, NUMC_SHAPE(3), 0.5);
+    assert_values_within(numc_distribution_log_prob(joint, x), total, 1, 1e-15, "independent");
+    numc_distribution *plate = numc_expanded(joint, NUMC_SHAPE(4, 2));
+    assert_shapes(plate, 2, 1, (const int64_t[]){4, 2, 3});
+    assert_shape(numc_distribution_log_prob(plate, x), 2, (const int64_t[]){4, 2});
+    numc_array *draws = numc_distribution_sample(plate, numc_random_key(context, 2), NUMC_SHAPE(5));
+    assert_shape(draws, 4, (const int64_t[]){5, 4, 2, 3});
+    double *d = values_of(draws);
+    assert_true(d[0] != d[3] && d[0] != d[24]); /* copies are drawn one by one */
+    free(d);
+    assert_shape(numc_distribution_mean(plate), 3, (const int64_t[]){4, 2, 3});
+    assert_ptr_equal(numc_expanded(base, NUMC_SHAPE(3)), base);
+    assert_ptr_equal(numc_independent(base, 0), base);
+    assert_shapes(numc_expanded(numc_gamma(context, 1, 2), NUMC_SHAPE(3)), 1, 0, (const int64_t[]){3});
+    assert_shape(numc_distribution_cdf(numc_expanded(numc_gamma(context, 1, 2), NUMC_SHAPE(3)), 0.5), 1, (const int64_t[]){3});
+    assert_ok(context);
+    /* the log density of a whole is -inf as soon as one part is outside */
+    numc_distribution *pair = numc_independent(numc_expanded(numc_exponential(context, 1), NUMC_SHAPE(2)), 1);
+    assert_true(numc_item(numc_distribution_log_prob(pair, vector(context, 2, ((double[]){1, -1})))) == -INFINITY);
+    assert_null(numc_independent(base, 2));
+    assert_error(context, NUMC_SHAPE, "2 axes");
+    assert_null(numc_expanded(base, NUMC_SHAPE(2)));
+    assert_error(context, NUMC_SHAPE, "float64[3] of normal does not expand to float64[2]");
+}
+
+static void masked_total(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                         int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    const numc_array *const *data = user;
+    numc_distribution *d = numc_masked(numc_gamma(context, inputs[0], 1), data[0]);
+    outputs[0] = numc_sum(numc_distribution_log_prob(d, data[1]));
+}
+
+/* Missing values are NaN or outside the support and do not count, in the value and in the gradient. */
+static void test_masked(void **state)
+{
+    numc_context *context = *state;
+    const numc_array *data[2] = {numc_from_host(context, NUMC_BOOL, NUMC_SHAPE(3), ((bool[]){true, false, false})),
+                                 vector(context, 3, ((double[]){2, NAN, -1}))};
+    const numc_array *a = numc_number(context, NUMC_FLOAT64, 3);
+    numc_array *outputs[2];
+    numc_function *f = numc_function_trace(context, masked_total, data, &a, 1, 1);
+    numc_function *gradient = numc_function_value_and_gradient(context, f);
+    numc_function_call(context, gradient, &a, 1, outputs, 2);
+    assert_ok(context);
+    const double digamma_3 = 0.9227843350984671; /* 3/2 - Euler's constant */
+    assert_values_within(outputs[0], (const double[]){2 * log(2.0) - 2 - log(2.0)}, 1, 1e-15, "masked");
+    assert_values_within(outputs[1], (const double[]){log(2.0) - digamma_3}, 1, 1e-15, "masked gradient");
+    numc_function_free(gradient);
+    numc_function_free(f);
+    numc_distribution *d = numc_masked(numc_gamma(context, 3, 1), data[0]);
+    assert_shapes(d, 1, 0, (const int64_t[]){3});
+    assert_true(numc_item(numc_index(numc_distribution_log_prob(d, -1), NUMC_AT(0))) == -INFINITY);
+    assert_null(numc_masked(numc_gamma(context, 3, 1), data[1]));
+    assert_error(context, NUMC_DTYPE, "float64, not bool");
+}
+
+static void test_transformed(void **state)
+{
+    numc_context *context = *state;
+    numc_array *x = vector(context, 3, ((double[]){0.3, 2, -1}));
+    numc_distribution *d = numc_transformed(numc_normal(context, 0.5, 2), numc_bijector_exp(context));
+    double *want = values_of(numc_distribution_log_prob(numc_log_normal(context, 0.5, 2), x));
+    assert_values_within(numc_distribution_log_prob(d, x), want, 3, 1e-15, "exp of a normal");
+    free(want);
+    assert_string_equal(numc_constraint_name(numc_distribution_support(d)), "positive");
+    /* the region of a shifted half line */
+    numc_distribution *shifted = numc_transformed(numc_exponential(context, 2), numc_bijector_affine(context, 1, 3));
+    const double logs[] = {-INFINITY, log(2.0) - 2.0 / 3 - log(3.0), -INFINITY};
+    assert_values_within(numc_distribution_log_prob(shifted, x), logs, 3, 1e-15, "affine of an exponential");
+    numc_constraint *region = numc_distribution_support(shifted);
+    assert_values(numc_constraint_check(region, x), 0, 1, 0);
+    numc_bijector *to = numc_bijector_to(region);
+    assert_values_within(numc_bijector_forward(to, numc_zeros(context, NUMC_FLOAT64, NUMC_SCALAR)), (const double[]){4}, 1, 0, "onto");
+    /* a bijector of vectors takes a batch axis into the event; one with parameters broadcasts the batch */
+    numc_distribution *ordered = numc_transformed(numc_normal(context, numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3)), 1),
+                                                  numc_bijector_to(numc_constraint_ordered(context)));
+    assert_shapes(ordered, 1, 1, (const int64_t[]){2, 3});
+    assert_shape(numc_distribution_sample(ordered, numc_random_key(context, 1), NUMC_SHAPE(4)), 3, (const int64_t[]){4, 2, 3});
+    assert_shapes(numc_transformed(numc_normal(context, 0, 1), numc_bijector_affine(context, x, 1)), 1, 0, (const int64_t[]){3});
+    assert_shapes(numc_transformed(numc_normal(context, numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(6)), 1),
+                                   numc_bijector_to(numc_constraint_lower_cholesky(context))), 0, 2, (const int64_t[]){3, 3});
+    assert_ok(context);
+    assert_null(numc_transformed(numc_poisson(context, 1), numc_bijector_exp(context)));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "poisson is discrete");
+}
+
+static void test_delta_and_improper(void **state)
+{
+    numc_context *context = *state;
+    numc_array *v = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3), ((double[]){0, 1, 2, 3, 4, 5}));
+    numc_distribution *d = numc_delta(context, v, 1);
+    assert_shapes(d, 1, 1, (const int64_t[]){2, 3});
+    assert_values(numc_distribution_log_prob(d, vector(context, 3, ((double[]){3, 4, 5}))), -INFINITY, 0);
+    assert_values(numc_distribution_sample(d, numc_random_key(context, 1), NUMC_SCALAR), 0, 1, 2, 3, 4, 5);
+    assert_values(numc_distribution_variance(d), 0, 0, 0, 0, 0, 0);
+    assert_values(numc_distribution_cdf(numc_delta(context, 1.5, 0), vector(context, 2, ((double[]){1, 1.5}))), 0, 1);
+    numc_distribution *flat = numc_improper_uniform(numc_constraint_simplex(context), NUMC_SHAPE(2, 3));
+    assert_shapes(flat, 1, 1, (const int64_t[]){2, 3});
+    numc_array *points = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3), ((double[]){0.5, 0.25, 0.25, 1, 1, 1}));
+    assert_values(numc_distribution_log_prob(flat, points), 0, -INFINITY);
+    assert_ok(context);
+    assert_null(numc_distribution_sample(flat, numc_random_key(context, 1), NUMC_SCALAR));
+    assert_error(context, NUMC_UNSUPPORTED, "improper_uniform has no sample");
+    assert_null(numc_improper_uniform(numc_constraint_simplex(context), NUMC_SCALAR));
+    assert_error(context, NUMC_SHAPE, "simplex");
+    assert_null(numc_delta(context, v, 3));
+    assert_int_equal(numc_error_status(context), NUMC_SHAPE);
+}
+
+/* Objects die with their scope and take their memory along: live bytes return to where they were. */
+static void test_scopes(void **state)
+{
+    numc_context *context = *state;
+    for (int i = 0; i < 3; i++) {
+        numc_scope(context) {
+            numc_distribution *d = numc_independent(numc_expanded(numc_gamma(context, 1, 2), NUMC_SHAPE(2, 2)), 1);
+            assert_non_null(numc_distribution_log_prob(d, 1.5 + i > 0 ? numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2)) : NULL));
+        }
+    }
+    assert_null(numc_normal(context, 0, NUMC_OPERAND((numc_array *)NULL).value.array));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "normal: scale is NULL");
+    assert_null(numc_distribution_log_prob(NULL, 1));
+    assert_null(numc_distribution_mean(NULL));
+    assert_string_equal(numc_distribution_name(NULL), "none");
+    assert_ok(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_categorical),
+        TEST(test_categorical_gradient),
+        TEST(test_dirichlet),
+        TEST(test_multivariate_normal),
+        TEST(test_multivariate_normal_gradient),
+        TEST(test_independent_and_expanded),
+        TEST(test_masked),
+        TEST(test_transformed),
+        TEST(test_delta_and_improper),
+        TEST(test_scopes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
