@@ -36,15 +36,21 @@ static numc_constraint *nonnegative(const numc_distribution *d)
     return numc_constraint_nonnegative(d->object.context);
 }
 
+/* Through 1/scale: one division for a scale that many values share, and none in a loop when it is data. */
+static numc_array *over(const numc_array *x, const numc_array *scale)
+{
+    return numc_multiply(x, numc_reciprocal(scale));
+}
+
 static numc_array *standardized(const numc_distribution *d, const numc_array *x)
 {
-    return numc_divide(numc_subtract(x, LOC), SCALE);
+    return over(numc_subtract(x, LOC), SCALE);
 }
 
 /* x/scale, 0 below 0: where the distribution function of a half distribution is 0 */
 static numc_array *half_standardized(const numc_distribution *d, const numc_array *x)
 {
-    return numc_divide(numc_maximum(x, 0), HALF_SCALE);
+    return over(numc_maximum(x, 0), HALF_SCALE);
 }
 
 /* loc + scale z */
@@ -73,7 +79,7 @@ static numc_array *normal_log_prob(const numc_distribution *d, const numc_array 
 
 static numc_array *half_normal_log_prob(const numc_distribution *d, const numc_array *x)
 {
-    return gaussian(numc_divide(x, HALF_SCALE), HALF_SCALE, HALF_LOG_HALF_PI);
+    return gaussian(over(x, HALF_SCALE), HALF_SCALE, HALF_LOG_HALF_PI);
 }
 
 static numc_array *log_normal_log_prob(const numc_distribution *d, const numc_array *x)
@@ -107,7 +113,7 @@ static numc_array *cauchy_log_prob(const numc_distribution *d, const numc_array 
 
 static numc_array *half_cauchy_log_prob(const numc_distribution *d, const numc_array *x)
 {
-    numc_array *z = numc_divide(x, HALF_SCALE);
+    numc_array *z = over(x, HALF_SCALE);
     return numc_negative(numc_add(numc_log1p(numc_square(z)), numc_add(numc_log(HALF_SCALE), LOG_HALF_PI)));
 }
 
@@ -150,7 +156,7 @@ static numc_array *infinite(const numc_distribution *d)
 
 static numc_array *student_z(const numc_distribution *d, const numc_array *x)
 {
-    return numc_divide(numc_subtract(x, numc__parameter(d, 1)), numc__parameter(d, 2));
+    return over(numc_subtract(x, numc__parameter(d, 1)), numc__parameter(d, 2));
 }
 
 static numc_array *student_t_log_prob(const numc_distribution *d, const numc_array *x)

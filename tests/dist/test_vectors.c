@@ -1,6 +1,7 @@
 /* Categorical, Dirichlet and multivariate normal against values in closed form; wrappers: shapes, densities, draws, missing
- * values; delta and improper uniform; objects that die with their scope. */
+ * values; delta and improper uniform; failing allocations. */
 #include "../array/fixture.h"
+#include "../base/failing.h"
 #include "numc/dist.h"
 #include "numc/function.h"
 #include "numc/random.h"
@@ -297,20 +298,48 @@ static void test_delta_and_improper(void **state)
     assert_int_equal(numc_error_status(context), NUMC_SHAPE);
 }
 
-/* Objects die with their scope and take their memory along: live bytes return to where they were. */
-static void test_scopes(void **state)
+/* Whatever allocation fails, what follows is NULL with MEMORY pending, and closing gives every block back. */
+static bool use_distributions(failing *allocator)
 {
-    numc_context *context = *state;
-    for (int i = 0; i < 3; i++) {
-        numc_scope(context) {
-            numc_distribution *d = numc_independent(numc_expanded(numc_gamma(context, 1, 2), NUMC_SHAPE(2, 2)), 1);
-            assert_non_null(numc_distribution_log_prob(d, 1.5 + i > 0 ? numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2)) : NULL));
+    numc_context *context = numc_open(&(numc_options){.backend = "ref", .allocate = failing_allocate, .allocate_user = allocator, .threads = 1});
+    bool done = false;
+    numc_scope(context) {
+        numc_distribution *d = numc_independent(numc_expanded(numc_gamma(context, 1.5, 2), NUMC_SHAPE(2, 2)), 1);
+        numc_bijector *b = numc_bijector_to(numc_distribution_support(d));
+        numc_array *u = numc_bijector_backward(b, numc_distribution_sample(d, numc_random_key(context, 1), NUMC_SCALAR));
+        done = numc_distribution_log_prob(d, numc_bijector_forward(b, u)) != NULL;
+    }
+    if (!done && context != NULL)
+        assert_int_equal(numc_error_status(context), NUMC_MEMORY);
+    numc_close(context);
+    return done;
+}
+
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (long n = 0; n < 5000; n++) {
+        failing allocator = failing_at(n);
+        bool done = use_distributions(&allocator);
+        assert_int_equal(allocator.blocks, 0);
+        assert_int_equal(allocator.mistakes, 0);
+        if (!allocator.failed) {
+            assert_true(done);
+            return;
         }
     }
-    assert_null(numc_normal(context, 0, NUMC_OPERAND((numc_array *)NULL).value.array));
+    fail_msg("more than 5000 allocations");
+}
+
+static void test_null_flows(void **state)
+{
+    numc_context *context = *state;
+    assert_null(numc_normal(context, 0, (numc_array *)NULL));
     assert_error(context, NUMC_INVALID_ARGUMENT, "normal: scale is NULL");
     assert_null(numc_distribution_log_prob(NULL, 1));
     assert_null(numc_distribution_mean(NULL));
+    assert_null(numc_independent(NULL, 1));
+    assert_null(numc_bijector_to(NULL));
     assert_string_equal(numc_distribution_name(NULL), "none");
     assert_ok(context);
 }
@@ -327,7 +356,8 @@ int main(void)
         TEST(test_masked),
         TEST(test_transformed),
         TEST(test_delta_and_improper),
-        TEST(test_scopes),
+        cmocka_unit_test(test_every_allocation_may_fail),
+        TEST(test_null_flows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
