@@ -244,6 +244,26 @@ static int NAME(cholesky)(int64_t n, const void *pa, int64_t a_row, int64_t a_co
     return good;
 }
 
+/* row[j] -= f[0] x0[j], then f[1] x1[j] ...: four rows in one pass, each term rounded on its own. */
+static inline void NAME(subtract_rows)(int64_t columns, T *row, const T *factors, const T *x, int64_t x_row, int64_t count)
+{
+    if (count == 4) {
+        const T f0 = factors[0], f1 = factors[1], f2 = factors[2], f3 = factors[3];
+        const T *x0 = x, *x1 = x + x_row, *x2 = x1 + x_row, *x3 = x2 + x_row;
+        NUMC_BLOCK_LOOP
+        for (int64_t j = 0; j < columns; ++j)
+            row[j] = (((row[j] - f0 * x0[j]) - f1 * x1[j]) - f2 * x2[j]) - f3 * x3[j];
+        return;
+    }
+    for (int64_t k = 0; k < count; ++k) {
+        const T factor = factors[k];
+        const T *other = x + k * x_row;
+        NUMC_BLOCK_LOOP
+        for (int64_t j = 0; j < columns; ++j)
+            row[j] -= factor * other[j];
+    }
+}
+
 /* x = inv(t) x in place: element (i, k) of the triangle is t[i t_row + k t_column], x has `columns` columns of unit step.
  * upwards: from the last row to the first. */
 static void NAME(triangular)(int64_t n, int64_t columns, const void *pt, int64_t t_row, int64_t t_column, void *px,
@@ -268,12 +288,12 @@ static void NAME(triangular)(int64_t n, int64_t columns, const void *pt, int64_t
                 x[k] -= value * along[k];
             continue;
         } else {
-            for (int64_t k = first; k < last; ++k) {
-                const T factor = t[i * t_row + k * t_column];
-                const T *const other = x + k * x_row;
-                NUMC_BLOCK_LOOP
-                for (int64_t j = 0; j < columns; ++j)
-                    row[j] -= factor * other[j];
+            for (int64_t k = first; k < last; k += 4) {
+                const int64_t count = last - k < 4 ? last - k : 4;
+                T factors[4];
+                for (int64_t m = 0; m < count; ++m)
+                    factors[m] = t[i * t_row + (k + m) * t_column];
+                NAME(subtract_rows)(columns, row, factors, x + k * x_row, x_row, count);
             }
         }
         if (!unit) {

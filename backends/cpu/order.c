@@ -98,11 +98,78 @@ static const move_fn additions[NUMC_DTYPE_COUNT] = {
 };
 static const move_fn settings[9] = {[1] = set_1, [2] = set_2, [4] = set_4, [8] = set_8};
 
+/* One axis of indices and single values: the common case by far. x, y and the indices by bytes; `drop` says what becomes of an
+ * index outside [0, extent). */
+#define DEFINE_LINES(name, I, T)                                                                   \
+    static void gather_##name(int64_t n, const char *x, int64_t x_step, int64_t extent, const char *index, \
+                              int64_t index_step, char *y, int64_t y_step)                         \
+    {                                                                                              \
+        for (int64_t p = 0; p < n; ++p) {                                                          \
+            int64_t i = (int64_t) * (const I *)(const void *)(index + p * index_step);             \
+            i = i < 0 ? 0 : i >= extent ? extent - 1 : i;                                          \
+            *(T *)(void *)(y + p * y_step) = *(const T *)(const void *)(x + i * x_step);           \
+        }                                                                                          \
+    }                                                                                              \
+    static void scatter_##name(int64_t n, char *x, int64_t x_step, int64_t extent, const char *index, \
+                               int64_t index_step, const char *y, int64_t y_step)                  \
+    {                                                                                              \
+        for (int64_t p = 0; p < n; ++p) {                                                          \
+            const int64_t i = (int64_t) * (const I *)(const void *)(index + p * index_step);       \
+            if (i >= 0 && i < extent)                                                              \
+                *(T *)(void *)(x + i * x_step) = *(const T *)(const void *)(y + p * y_step);       \
+        }                                                                                          \
+    }
+#define DEFINE_ADDING_LINE(name, I, T)                                                             \
+    static void add_##name(int64_t n, char *x, int64_t x_step, int64_t extent, const char *index,  \
+                           int64_t index_step, const char *y, int64_t y_step)                      \
+    {                                                                                              \
+        for (int64_t p = 0; p < n; ++p) {                                                          \
+            const int64_t i = (int64_t) * (const I *)(const void *)(index + p * index_step);       \
+            if (i >= 0 && i < extent)                                                              \
+                *(T *)(void *)(x + i * x_step) += *(const T *)(const void *)(y + p * y_step);      \
+        }                                                                                          \
+    }
+DEFINE_LINES(i64_8, int64_t, uint64_t)
+DEFINE_LINES(i64_4, int64_t, uint32_t)
+DEFINE_LINES(i32_8, int32_t, uint64_t)
+DEFINE_LINES(i32_4, int32_t, uint32_t)
+DEFINE_ADDING_LINE(i64_f64, int64_t, double)
+DEFINE_ADDING_LINE(i32_f64, int32_t, double)
+DEFINE_ADDING_LINE(i64_f32, int64_t, float)
+DEFINE_ADDING_LINE(i32_f32, int32_t, float)
+
+typedef enum movement { GATHER, SET, ADD } movement;
+
+static bool move_line(uint32_t dtype, uint32_t index_dtype, movement how, int64_t n, char *x, int64_t x_step, int64_t extent,
+                      const char *index, int64_t index_step, char *y, int64_t y_step)
+{
+    const bool wide = index_dtype == NUMC_INT64;
+    if (!wide && index_dtype != NUMC_INT32)
+        return false;
+    const uint32_t size = numc_cpu_size(dtype);
+    if (how == ADD && dtype == NUMC_FLOAT64)
+        (wide ? add_i64_f64 : add_i32_f64)(n, x, x_step, extent, index, index_step, y, y_step);
+    else if (how == ADD && dtype == NUMC_FLOAT32)
+        (wide ? add_i64_f32 : add_i32_f32)(n, x, x_step, extent, index, index_step, y, y_step);
+    else if (how == SET && size == 8)
+        (wide ? scatter_i64_8 : scatter_i32_8)(n, x, x_step, extent, index, index_step, y, y_step);
+    else if (how == SET && size == 4)
+        (wide ? scatter_i64_4 : scatter_i32_4)(n, x, x_step, extent, index, index_step, y, y_step);
+    else if (how == GATHER && size == 8)
+        (wide ? gather_i64_8 : gather_i32_8)(n, x, x_step, extent, index, index_step, y, y_step);
+    else if (how == GATHER && size == 4)
+        (wide ? gather_i64_4 : gather_i32_4)(n, x, x_step, extent, index, index_step, y, y_step);
+    else
+        return false;
+    return true;
+}
+
 /* `x` has the axis; `y` has the indices' axes in its place. Values go from x to y, where an index
  * outside the axis is clamped, or back, where it is dropped. */
 static int32_t move_by_index(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis,
-                             const numc_view *y, bool to_x, move_fn move)
+                             const numc_view *y, movement how, move_fn move)
 {
+    const bool to_x = how != GATHER;
     if (axis < 0 || axis >= x->rank || y->rank != x->rank - 1 + indices->rank || x->dtype != y->dtype ||
         indices->dtype < NUMC_INT8 || indices->dtype > NUMC_UINT64)
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "gather or scatter: views do not fit");
@@ -122,6 +189,11 @@ static int32_t move_by_index(numc_device *device, const numc_view *x, const numc
     const int64_t x_step = whole ? size : x->strides[x->rank - 1] * size, y_step = whole ? size : y->strides[y->rank - 1] * size;
     for (int64_t o = 0; o < outer; ++o) {
         const int64_t x_outer = x->offset + position(x, 0, axis, o), y_outer = y->offset + position(y, 0, axis, o);
+        if (inner == 1 && indices->rank == 1 &&
+            move_line(x->dtype, indices->dtype, how, positions, at_element(x, x_outer, size), x->strides[axis] * size, extent,
+                      at_element(indices, indices->offset, index_size), indices->strides[0] * index_size,
+                      at_element(y, y_outer, size), y->strides[axis] * size))
+            continue;
         for (int64_t p = 0; p < positions; ++p) {
             int64_t index = read_index(
                 at_element(indices, indices->offset + position(indices, 0, indices->rank, p), index_size), indices->dtype);
@@ -148,7 +220,7 @@ int32_t numc_cpu_gather(numc_device *device, const numc_view *x, const numc_view
     const uint32_t size = numc_cpu_size(x->dtype);
     if (size == 0)
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "gather: dtype not supported");
-    return move_by_index(device, x, indices, axis, y, false, settings[size]);
+    return move_by_index(device, x, indices, axis, y, GATHER, settings[size]);
 }
 
 int32_t numc_cpu_scatter(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis,
@@ -158,7 +230,7 @@ int32_t numc_cpu_scatter(numc_device *device, const numc_view *y, const numc_vie
     const move_fn move = size == 0 || mode > 1 ? NULL : mode == 0 ? settings[size] : additions[y->dtype];
     if (move == NULL)
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "scatter: mode or dtype not supported");
-    return move_by_index(device, y, indices, axis, values, true, move);
+    return move_by_index(device, y, indices, axis, values, mode == 0 ? SET : ADD, move);
 }
 
 /* ---- lines: everything that works along one axis ------------------------------------------------------------------------- */

@@ -530,7 +530,7 @@ static void random_trees_agree_with_the_reference(void **state)
     if (only != NULL) {
         check_tree(strtoull(only, NULL, 10), t);
     } else {
-        for (uint64_t seed = 1; seed <= 4000; seed++)
+        for (uint64_t seed = 1; seed <= 3000; seed++)
             check_tree(seed, t);
     }
     free(t);
