@@ -27,11 +27,15 @@ typedef struct numc_cpu_host_call {
     uint32_t sizes[5]; /* operands, then the result at [4] */
 } numc_cpu_host_call;
 
+/* A node that does nothing: a conversion to its own dtype, whose users take its operand instead. */
+enum { NUMC_CPU_NODE_NOTHING = 0x10000 };
+
 /* What is known about a node before its arguments. */
 typedef struct numc_cpu_node {
     int32_t parent;  /* the loop around it, -1 at top level */
     int32_t depth;   /* number of loops around it */
     int32_t store;   /* SCALAR: a STORE of its result in the same loop body that may take its place, or -1 */
+    int32_t joined;  /* MULTIPLY of float64: the ADD or SUBTRACT in the same loop body that alone uses it, or -1 */
     int32_t dying;   /* first register last used here; then numc_kernel.next_dying */
     uint8_t arity;
     bool leaf;       /* loops: no loop inside */
@@ -164,6 +168,8 @@ typedef union numc_cpu_value {
     X(F64_SQRT) X(F64_SQUARE) X(F64_RECIPROCAL) X(F64_MAXIMUM) X(F64_MINIMUM)                      \
     X(F64_LESS) X(F64_LESS_EQUAL) X(F64_GREATER) X(F64_GREATER_EQUAL) X(F64_EQUAL)                 \
     X(F64_NOT_EQUAL) X(WHERE_8)                                                                    \
+    /* a b + c, a b - c, c - a b, each rounded twice */                                            \
+    X(F64_MULTIPLY_ADD) X(F64_MULTIPLY_SUBTRACT) X(F64_SUBTRACT_PRODUCT)                           \
     X(I64_ADD) X(I64_SUBTRACT) X(I64_MULTIPLY) X(I64_LESS) X(I64_LESS_EQUAL) X(I64_GREATER)        \
     X(I64_GREATER_EQUAL) X(I64_EQUAL) X(I64_NOT_EQUAL)                                             \
     X(BOOL_NOT) X(BOOL_AND) X(BOOL_OR)

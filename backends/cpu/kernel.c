@@ -198,6 +198,7 @@ static int32_t examine(numc_device *device, numc_kernel *kernel, const numc_kern
         fact->parent = current;
         fact->depth = depth;
         fact->store = -1;
+        fact->joined = -1;
         fact->dying = -1;
         if (node->kind < NUMC_NODE_SCALAR && node->kind != NUMC_NODE_END) {
             const bool endless = node->kind == NUMC_NODE_WHILE;
@@ -275,6 +276,70 @@ static int32_t examine(numc_device *device, numc_kernel *kernel, const numc_kern
         }
     }
     return current < 0 ? NUMC_OK : malformed(host, "a kernel leaves a loop open");
+}
+
+/* Takes out conversions to the operand's own dtype. A carried register's is kept, as a copy: the register changes. Uses
+ * last_use as scratch. */
+static void drop_conversions(numc_kernel *kernel)
+{
+    int32_t *const other = kernel->last_use;
+    for (uint32_t i = 0; i < kernel->node_count; ++i) {
+        numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind == NUMC_NODE_END || node->kind == NUMC_NODE_CONSTANT || node->kind == NUMC_NODE_INDEX)
+            continue;
+        for (int k = 0; k < 4; ++k)
+            if (node->operands[k] >= 0 && (uint32_t)node->operands[k] < kernel->register_count &&
+                other[node->operands[k]] >= 0)
+                node->operands[k] = other[node->operands[k]];
+        if (node->kind != NUMC_NODE_SCALAR || node->operation != NUMC_SCALAR_CONVERT ||
+            node->dtype != kernel->register_dtypes[node->operands[0]] || kernel->definition[node->operands[0]] < 0)
+            continue;
+        if (kernel->nodes[kernel->definition[node->operands[0]]].kind == NUMC_NODE_CARRY) {
+            kernel->facts[i].code = STEP_MOVE;
+            continue;
+        }
+        other[node->result] = node->operands[0];
+        kernel->definition[node->result] = -1;
+        node->kind = NUMC_CPU_NODE_NOTHING;
+        node->result = -1;
+    }
+    for (uint32_t r = 0; r < kernel->register_count; ++r)
+        other[r] = -1;
+}
+
+/* Products that one sum or difference alone uses: single values do both in one step (rounded one after the other). Uses
+ * next_dying as scratch, for the number of uses. */
+static void join_products(numc_kernel *kernel)
+{
+    int32_t *const uses = kernel->next_dying;
+    for (uint32_t r = 0; r < kernel->register_count; ++r)
+        uses[r] = 0;
+    for (uint32_t i = 0; i < kernel->node_count; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind == NUMC_NODE_END || node->kind == NUMC_NODE_CONSTANT || node->kind == NUMC_NODE_INDEX)
+            continue;
+        for (int k = 0; k < 4; ++k)
+            if (node->operands[k] >= 0 && (uint32_t)node->operands[k] < kernel->register_count)
+                uses[node->operands[k]]++;
+    }
+    for (uint32_t i = 0; i < kernel->node_count; ++i) {
+        const numc_kernel_node *node = &kernel->nodes[i];
+        if (node->kind != NUMC_NODE_SCALAR || node->dtype != NUMC_FLOAT64 ||
+            (node->operation != NUMC_SCALAR_ADD && node->operation != NUMC_SCALAR_SUBTRACT))
+            continue;
+        for (int k = 1; k >= 0; --k) {
+            const int32_t definition = kernel->definition[node->operands[k]];
+            if (definition < 0 || uses[node->operands[k]] != 1 ||
+                kernel->facts[definition].parent != kernel->facts[i].parent ||
+                kernel->nodes[definition].kind != NUMC_NODE_SCALAR ||
+                kernel->nodes[definition].operation != NUMC_SCALAR_MULTIPLY)
+                continue;
+            kernel->facts[definition].joined = (int32_t)i;
+            break;
+        }
+    }
+    for (uint32_t r = 0; r < kernel->register_count; ++r)
+        uses[r] = -1;
 }
 
 static void use(numc_kernel *kernel, int32_t reg, int32_t at)
@@ -425,6 +490,8 @@ int32_t numc_cpu_kernel_build(numc_device *device, const numc_kernel_source *sou
     for (uint32_t i = 0; i < made->node_count; ++i)
         if (made->nodes[i].kind == NUMC_NODE_LOAD || made->nodes[i].kind == NUMC_NODE_STORE)
             made->memory_count++;
+    drop_conversions(made);
+    join_products(made);
     trace_uses(made);
     *kernel = made;
     return NUMC_OK;

@@ -261,6 +261,7 @@ static double cost_between(builder *b, int32_t from, int32_t to, double length, 
         case NUMC_NODE_ACCUMULATE: varying = true; each = 0.2; break;
         case NUMC_NODE_UPDATE: each = 0.2; break;
         case NUMC_NODE_CONSTANT:
+        case NUMC_CPU_NODE_NOTHING:
         case NUMC_NODE_END: continue;
         default: each = 0.2; break;
         }
@@ -372,10 +373,37 @@ static void write_operands(numc_cpu_step *step, void *const *operands, uint32_t 
     step->d = arity > 3 ? operands[3] : operands[0];
 }
 
+/* A sum or difference with a product that no step of its own has computed. */
+static bool write_with_product(builder *b, int32_t i)
+{
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *node = &kernel->nodes[i];
+    if (b->vector >= 0 || node->dtype != NUMC_FLOAT64 ||
+        (node->operation != NUMC_SCALAR_ADD && node->operation != NUMC_SCALAR_SUBTRACT))
+        return false;
+    for (int k = 0; k < 2; ++k) {
+        const int32_t definition = kernel->definition[node->operands[k]];
+        if (definition < 0 || kernel->facts[definition].joined != i)
+            continue;
+        const numc_kernel_node *product = &kernel->nodes[definition];
+        numc_cpu_step *step = emit(b, node->operation == NUMC_SCALAR_ADD ? STEP_F64_MULTIPLY_ADD
+                                      : k == 0                           ? STEP_F64_MULTIPLY_SUBTRACT
+                                                                         : STEP_F64_SUBTRACT_PRODUCT);
+        step->a = b->bindings[product->operands[0]].value;
+        step->b = b->bindings[product->operands[1]].value;
+        step->c = b->bindings[node->operands[1 - k]].value;
+        step->r = own_value(b, node->result);
+        return true;
+    }
+    return false;
+}
+
 static void write_scalar(builder *b, int32_t i)
 {
     const numc_kernel_node *node = &b->kernel->nodes[i];
     const numc_cpu_node *fact = &b->kernel->facts[i];
+    if ((b->vector < 0 && fact->joined >= 0) || write_with_product(b, i))
+        return;
     void *operands[4] = {NULL, NULL, NULL, NULL};
     for (uint32_t k = 0; k < fact->arity; ++k)
         operands[k] = b->bindings[node->operands[k]].value;
@@ -744,6 +772,8 @@ static int32_t last_read(const numc_kernel *kernel, int32_t loop, int32_t reg)
                 int32_t at = i;
                 if (node->kind == NUMC_NODE_UPDATE)
                     return kernel->nodes[loop].match;
+                if (node->kind == NUMC_NODE_SCALAR && kernel->facts[i].joined >= 0)
+                    at = kernel->facts[i].joined;
                 for (int32_t p = kernel->facts[i].parent; p != loop; p = kernel->facts[p].parent)
                     at = kernel->nodes[p].match;
                 if (numc_cpu_is_loop(node->kind))
