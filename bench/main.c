@@ -73,7 +73,7 @@ static int usage(FILE *file, int status)
           "  --json          one JSON object instead of a table\n"
           "  --model NAME    one model\n"
           "  --backend NAME  as NUMC_BACKEND\n"
-          "  --rounds N      gradient: rounds of timing (31); sample: runs, of which the median is shown (1)\n"
+          "  --rounds N      gradient: rounds of timing (101); sample: runs, of which the median is shown (1)\n"
           "  --chains N --draws N   sample: 4 chains of 1000 draws after as many of warm-up\n"
           "models:\n", file);
     for (int k = 0; k < bench_model_count; k++)

@@ -241,7 +241,8 @@ typedef struct numc_kernel_source {
 } numc_kernel_source;
 
 typedef struct numc_kernel_arguments {
-    void *const *buffers;     /* device memory, buffer_count; distinct buffers do not overlap unless all their uses are loads */
+    void *const *buffers;     /* device memory, buffer_count; may lie in one allocation, but no element touched through one buffer is
+                               * touched through another unless all its uses are loads */
     const int64_t *extents;   /* extent_count */
     const int64_t *offsets;   /* elements, access_count */
     const int64_t *strides;   /* elements, [access_count][depth + 1]: per loop depth, then the gathered index */

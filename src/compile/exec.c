@@ -123,7 +123,8 @@ static bool resolve_buffers(numc_exec *exec, numc_step *step)
         }
         uint32_t b = 0;
         while (b < buffers && !(step->buffers[b].kind == place->kind &&
-                                (place->kind == NUMC_PLACE_REGION || step->buffers[b].index == place->index)))
+                                (place->kind == NUMC_PLACE_REGION ? step->buffers[b].offset == place->offset
+                                                                  : step->buffers[b].index == place->index)))
             b++;
         if (b == buffers)
             step->buffers[buffers++] = *place;

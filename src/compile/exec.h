@@ -37,7 +37,7 @@ typedef struct numc_step {
     int64_t *extents, *offsets, *strides;
     uint64_t *constants;
     int32_t *access_values; /* per access: the value whose place it is in */
-    numc_place *buffers;    /* source.buffer_count; REGION stands for the whole arena */
+    numc_place *buffers;    /* source.buffer_count; a REGION is a buffer of its own: those of one step never overlap */
     /* SLOT, COND, SCAN */
     int32_t primitive;
     const numc_attributes *attributes;
