@@ -146,7 +146,6 @@ static int32_t written_out(numc_ir *ir, int32_t value)
 int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
                         const numc_attributes *attributes)
 {
-    enum { OUTPUT_LIMIT = 256 };
     if (ir->failed)
         return -1;
     for (int32_t k = 0; k < input_count; k++) {
@@ -170,8 +169,10 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
                          .first_output = ir->value_count};
     node.inputs = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *node.inputs);
     numc_type *input_types = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *input_types);
-    numc_type *types = numc__arena_allocate(&ir->arena, OUTPUT_LIMIT, sizeof *types);
-    int64_t(*shapes)[NUMC_RANK_LIMIT] = numc__allocate(ir->context, OUTPUT_LIMIT * sizeof *shapes);
+    bool control = primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN;
+    const int32_t capacity = control ? attributes->graphs[0]->output_count : 3; /* lu has three outputs, others fewer */
+    numc_type *types = numc__arena_allocate(&ir->arena, (size_t)capacity, sizeof *types);
+    int64_t(*shapes)[NUMC_RANK_LIMIT] = numc__allocate(ir->context, (size_t)(capacity + 1) * sizeof *shapes);
     if (node.inputs == NULL || input_types == NULL || types == NULL || shapes == NULL)
         goto fail;
     bool data = true;
@@ -181,7 +182,7 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
         data = data && ir->values[inputs[k]].data;
     }
     if (numc__primitive_infer(ir->context, primitive, input_types, input_count, attributes, types, shapes,
-                              OUTPUT_LIMIT, &node.output_count) != NUMC_OK)
+                              capacity, &node.output_count) != NUMC_OK)
         goto fail;
     for (int32_t k = 0; k < node.output_count; k++) {
         int64_t *shape = numc__arena_allocate(&ir->arena, (size_t)types[k].rank, sizeof *shape);
@@ -195,11 +196,11 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
         ir->values[id].node = ir->node_count;
         ir->values[id].data = data;
     }
-    numc__free(ir->context, shapes, OUTPUT_LIMIT * sizeof *shapes);
+    numc__free(ir->context, shapes, (size_t)(capacity + 1) * sizeof *shapes);
     ir->nodes[ir->node_count++] = node;
     return node.first_output;
 fail:
-    numc__free(ir->context, shapes, OUTPUT_LIMIT * sizeof *shapes);
+    numc__free(ir->context, shapes, (size_t)(capacity + 1) * sizeof *shapes);
     ir->failed = true;
     return -1;
 }
