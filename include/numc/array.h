@@ -161,7 +161,7 @@ NUMC_API numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, nu
 /* Copies x, row-major and converted to dtype, into `size` bytes of host memory; fails unless size is exactly right. A traced
  * array is an error that says how to stay inside the trace. */
 NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size);
-/* The value of an array with one element. On a traced value: an error that names numc_cond and numc_scan; NaN / 0 then. */
+/* The value of an array with one element. On a traced value: an error that names numc_where, numc_cond and numc_scan; NaN / 0 then. */
 NUMC_API double numc_item(const numc_array *x);
 NUMC_API int64_t numc_item_integer(const numc_array *x);
 NUMC_API bool numc_item_bool(const numc_array *x);

@@ -125,8 +125,7 @@ static numc_status readable(const numc_array *x, const char *name)
         char text[96];
         numc__array_describe(text, sizeof text, x);
         return numc__fail(context, NUMC_TRACE,
-                          "%s: %s has no value while it is traced; to decide by a value use numc_cond, numc_while or "
-                          "numc_scan (or numc_where), or run the model in its dynamic mode",
+                          "%s: %s has no value while it is traced; to decide by a value use numc_where, numc_cond or numc_scan",
                           name, text);
     }
     return NUMC_OK;
