@@ -87,6 +87,7 @@ typedef struct numc_message {
     bool wants_log_prob;  /* a handler sets it in `process` */
     const numc_plate_info *plates;
     int32_t plate_count;
+    bool inside; /* value is known to lie in the support, so log_prob selects nothing; cleared by who puts in another value */
 } numc_message;
 
 /* Zero-initialise, then fill in; lives in the caller's memory while the handler is active. */

@@ -507,6 +507,37 @@ numc_constraint *numc__constraint_image(const numc_constraint *region, const num
     return c;
 }
 
+static numc_array *masked_inside(const numc_constraint *c, const numc_array *x)
+{
+    return numc_logical_or(numc_constraint_check(c->base, x), c->hidden);
+}
+
+static numc_array *masked_outside(const numc_constraint *c, const numc_array *x)
+{
+    numc_array *outside = numc__constraint_outside(c->base, x);
+    return outside == NULL ? NULL : numc_logical_and(outside, numc_logical_not(c->hidden));
+}
+
+static numc_bijector *base_bijector(const numc_constraint *c)
+{
+    return numc_bijector_to(c->base);
+}
+
+static const numc_constraint_class class_masked = {
+    .name = "masked", .phrase = "inside its region", .inside = masked_inside, .outside = masked_outside,
+    .feasible = base_feasible, .bijector = base_bijector};
+
+numc_constraint *numc__constraint_masked(const numc_constraint *region, const numc_array *hidden)
+{
+    numc_constraint *c = region == NULL || hidden == NULL ? NULL : numc__constraint_new(region->object.context, &class_masked);
+    if (c == NULL)
+        return NULL;
+    c->base = region;
+    c->hidden = hidden;
+    c->event_rank = region->event_rank;
+    return c;
+}
+
 /* ---- what every constraint answers ---------------------------------------------------------------------------------------------- */
 
 int32_t numc_constraint_event_rank(const numc_constraint *constraint)

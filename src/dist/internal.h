@@ -41,6 +41,7 @@ struct numc_constraint {
     numc_array *lower, *upper;
     const numc_constraint *base; /* independent, image */
     const numc_bijector *bijector; /* image */
+    const numc_array *hidden;      /* masked */
 };
 
 numc_constraint *numc__constraint_new(numc_context *context, const numc_constraint_class *kind);
@@ -49,6 +50,8 @@ numc_constraint *numc__constraint_between(numc_context *context, numc_array *low
 bool numc__constraint_is_everything(const numc_constraint *constraint);
 /* The points f(x) of x in `region`. */
 numc_constraint *numc__constraint_image(const numc_constraint *region, const numc_bijector *bijector);
+/* `region`, and anything where `hidden` (bool, broadcasting to the batch) is true. */
+numc_constraint *numc__constraint_masked(const numc_constraint *region, const numc_array *hidden);
 /* NULL when nothing can be outside; else bool, event axes reduced. */
 numc_array *numc__constraint_outside(const numc_constraint *constraint, const numc_array *x);
 /* x with the points where `outside` holds replaced by one that is inside. */

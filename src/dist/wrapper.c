@@ -151,8 +151,13 @@ static numc_array *masked_evaluate(const numc_distribution *d, const numc_array 
     return safe == NULL ? NULL : numc_where(hidden, 0.0, numc__distribution_evaluate(d->base, safe, inside));
 }
 
+static numc_constraint *masked_support(const numc_distribution *d)
+{
+    return numc__constraint_masked(numc_distribution_support(d->base), numc_logical_not(d->mask));
+}
+
 static const numc_distribution_class class_masked = {
-    .size = sizeof(numc_distribution_class), .name = "masked", .log_prob = wrapper_log_prob, .support = base_support,
+    .size = sizeof(numc_distribution_class), .name = "masked", .log_prob = wrapper_log_prob, .support = masked_support,
     .sample = base_sample, .mean = base_mean, .variance = base_variance, .cdf = base_cdf, .icdf = base_icdf};
 
 numc_distribution *numc_masked(const numc_distribution *base, const numc_array *mask)

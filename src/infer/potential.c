@@ -120,6 +120,7 @@ static numc_status trace_latent(potential *p, numc_message *m)
     }
     p->jacobian = numc_keep(jacobian);
     m->value = y;
+    m->inside = true;
     return numc_error_status(context);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "dist/internal.h"
 #include "model/internal.h"
 
 /* ---- names -------------------------------------------------------------------------------------------------------------------------- */
@@ -226,7 +227,8 @@ static numc_array *log_prob_of(const numc_message *message)
 {
     numc_array *log_prob = message->value;
     if (message->kind == NUMC_SITE_SAMPLE)
-        log_prob = numc_distribution_log_prob_(message->distribution, numc_operand_array(message->value));
+        log_prob = message->inside ? numc__distribution_log_prob_inside(message->distribution, message->value)
+                                   : numc_distribution_log_prob_(message->distribution, numc_operand_array(message->value));
     if (message->mask != NULL)
         log_prob = numc_where_(message->mask, numc_operand_array(log_prob), numc_operand_real(0.0));
     if (message->scale != NULL)
@@ -288,16 +290,18 @@ numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution
 }
 
 /* A constant observation is checked against a support that is constant too: where a bound depends on a latent value, the value
- * is outside for some of its values only, and the density says so. */
-static void check_observation(numc_run *run, const char *site, const numc_distribution *distribution, const numc_array *value)
+ * is outside for some of its values only, and the density says so. True when the value was found inside. */
+static bool check_observation(numc_run *run, const char *site, const numc_distribution *distribution, const numc_array *value)
 {
     numc_context *context = run->context;
+    bool checked = false;
     if (value->content == NUMC_CONTENT_TRACED || numc_scope_begin(context) != NUMC_OK)
-        return;
+        return false;
     const numc_constraint *support = numc_distribution_support(distribution);
     numc_array *inside = numc_constraint_check(support, value);
     if (inside != NULL && inside->content != NUMC_CONTENT_TRACED) {
         numc_array *all = (numc_all)(inside, NULL);
+        checked = all != NULL;
         if (all != NULL && !numc_item_bool(all) && context->status == NUMC_OK) {
             numc_array *first = numc_argmin_(numc_astype(inside, NUMC_INT32), (numc_axis){0, false}, false);
             int64_t at = first != NULL ? numc_item_integer(first) : 0;
@@ -315,6 +319,7 @@ static void check_observation(numc_run *run, const char *site, const numc_distri
         }
     }
     numc_scope_end(context);
+    return checked && context->status == NUMC_OK;
 }
 
 numc_array *numc_observe_(numc_run *run, const char *name, const numc_distribution *distribution, numc_operand value)
@@ -359,7 +364,7 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
                    full, is, wanted);
         return NULL;
     }
-    check_observation(run, full, message.distribution, message.value);
+    message.inside = check_observation(run, full, message.distribution, message.value);
     if (context->status != NUMC_OK || numc__run_send(run, &message) != NUMC_OK)
         return NULL;
     return message.value;

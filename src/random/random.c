@@ -154,7 +154,8 @@ numc_array *numc_random_key_(numc_context *context, uint64_t seed)
 numc_array *numc_random_split(const numc_array *key, int64_t count)
 {
     draw d;
-    if (!draw_begin(&d, "random_split", key, NUMC_UINT64, NUMC_UINT64, NUMC_KIND_UNSIGNED, NUMC_SHAPE(count)))
+    const numc_shape shape = {&count, 1, true}; /* alive as long as d */
+    if (!draw_begin(&d, "random_split", key, NUMC_UINT64, NUMC_UINT64, NUMC_KIND_UNSIGNED, shape))
         return NULL;
     return unpacked(bits64(&d));
 }

@@ -241,6 +241,8 @@ static void test_masked(void **state)
     numc_distribution *d = numc_masked(numc_gamma(context, 3, 1), data[0]);
     assert_shapes(d, 1, 0, (const int64_t[]){3});
     assert_true(numc_item(numc_index(numc_distribution_log_prob(d, -1), NUMC_AT(0))) == -INFINITY);
+    assert_values(numc_constraint_check(numc_distribution_support(d), data[1]), 1, 1, 1);
+    assert_values(numc_constraint_check(numc_distribution_support(d), vector(context, 3, ((double[]){-1, NAN, -1}))), 0, 1, 1);
     assert_null(numc_masked(numc_gamma(context, 3, 1), data[1]));
     assert_error(context, NUMC_DTYPE, "float64, not bool");
 }
