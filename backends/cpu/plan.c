@@ -46,7 +46,7 @@ typedef struct builder {
     char *lanes;              /* per accumulation 64 bytes */
     int32_t *lane_numbers;    /* by node */
     char **local_memory;
-    uint32_t *stored, *loaded; /* per buffer: stores and loads inside the vector loop */
+    bool *meets_store, *meets_load; /* per load or store of the vector loop: may touch what another one touches */
     int32_t *free_blocks;
     int32_t free_count, block_count;
 
@@ -434,13 +434,10 @@ static int variant_for(const numc_cpu_node *fact, const builder *b, const numc_k
     return fact->row->variants[variant] != NULL ? variant : -1;
 }
 
-/* A store that the operation can do itself: contiguous along the vector loop, its buffer touched by nothing else there. */
+/* A store that the operation can do itself: contiguous along the vector loop, its elements touched by nothing else there. */
 static bool may_store(const builder *b, int32_t store)
 {
-    if (store < 0)
-        return false;
-    const uint32_t buffer = b->kernel->accesses[b->kernel->nodes[store].extent].buffer;
-    return b->stored[buffer] == 1 && b->loaded[buffer] == 0 && stride_of(b, store, b->vector_depth) == 1;
+    return store >= 0 && !b->meets_store[store] && !b->meets_load[store] && stride_of(b, store, b->vector_depth) == 1;
 }
 
 static void write_block(builder *b, int32_t i)
@@ -497,7 +494,6 @@ static void write_load(builder *b, int32_t i)
         return;
     }
     const int64_t stride = stride_of(b, i, b->vector_depth);
-    const uint32_t buffer = b->kernel->accesses[node->extent].buffer;
     void **from = (void **)&b->cursors[i];
     if (index >= 0 && b->bindings[index].varying) {
         void **indices = b->bindings[index].slot;
@@ -518,7 +514,7 @@ static void write_load(builder *b, int32_t i)
         step->imm = stride_of(b, i, (int32_t)b->kernel->depth) * size;
         from = &b->addresses[i];
     }
-    if (stride == 1 && b->stored[buffer] == 0) {
+    if (stride == 1 && !b->meets_store[i]) {
         bound->slot = from; /* read where it lies */
         return;
     }
@@ -915,17 +911,83 @@ static void write_plain_loop(builder *b, int32_t loop)
     finish_accumulations(b, loop);
 }
 
-static void count_buffers(builder *b, int32_t loop)
+/* Adds to [low, high] what a loop does to an address, in bytes; false where that is not known. */
+static bool extend_range(const builder *b, int32_t node, int32_t loop, int64_t *low, int64_t *high)
+{
+    const int64_t step = stride_of(b, node, b->kernel->facts[loop].depth) * element_size(b, node);
+    if (step == 0)
+        return true;
+    if (!extent_known(&b->kernel->nodes[loop]))
+        return false;
+    const int64_t extent = b->arguments->extents[b->kernel->nodes[loop].extent];
+    *(step < 0 ? low : high) += step * (extent > 0 ? extent - 1 : 0);
+    return true;
+}
+
+/* May a load or store touch, during one run of the vector loop v, an element that another one touches? Both are inside v and
+ * go to one buffer. Loops around v move both addresses alike where the strides agree. */
+static bool may_meet(const builder *b, int32_t v, int32_t one, int32_t other)
 {
     const numc_kernel *kernel = b->kernel;
-    memset(b->stored, 0, kernel->buffer_count * sizeof *b->stored);
-    memset(b->loaded, 0, kernel->buffer_count * sizeof *b->loaded);
-    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i) {
-        const numc_kernel_node *node = &kernel->nodes[i];
-        if (node->kind == NUMC_NODE_LOAD)
-            b->loaded[kernel->accesses[node->extent].buffer]++;
-        else if (node->kind == NUMC_NODE_STORE)
-            b->stored[kernel->accesses[node->extent].buffer]++;
+    const int32_t pair[2] = {one, other};
+    int64_t low[2], high[2];
+    for (int k = 0; k < 2; ++k) {
+        const numc_kernel_node *node = &kernel->nodes[pair[k]];
+        if (index_register(node) >= 0)
+            return true;
+        low[k] = b->arguments->offsets[node->extent] * element_size(b, pair[k]);
+        high[k] = low[k] + element_size(b, pair[k]) - 1;
+        for (int32_t loop = kernel->facts[pair[k]].parent; loop >= v; loop = kernel->facts[loop].parent)
+            if (!extend_range(b, pair[k], loop, &low[k], &high[k]))
+                return true;
+    }
+    for (int32_t loop = kernel->facts[v].parent; loop >= 0; loop = kernel->facts[loop].parent) {
+        const int32_t depth = kernel->facts[loop].depth;
+        if (stride_of(b, one, depth) * element_size(b, one) == stride_of(b, other, depth) * element_size(b, other))
+            continue;
+        for (int k = 0; k < 2; ++k)
+            if (!extend_range(b, pair[k], loop, &low[k], &high[k]))
+                return true;
+    }
+    return low[0] <= high[1] && low[1] <= high[0];
+}
+
+/* A load and a store of the same element in each iteration, where the value loaded is used for the last time by the operation
+ * whose result is stored, or before: x = f(x) in place. */
+static bool in_place(const builder *b, int32_t load, int32_t store)
+{
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *from = &kernel->nodes[load], *to = &kernel->nodes[store];
+    if (from->kind != NUMC_NODE_LOAD || from->operands[0] >= 0 || to->operands[1] >= 0 ||
+        kernel->facts[load].parent != kernel->facts[store].parent ||
+        kernel->last_use[from->result] > kernel->definition[to->operands[0]] || element_size(b, load) != element_size(b, store) ||
+        b->arguments->offsets[from->extent] != b->arguments->offsets[to->extent])
+        return false;
+    for (int32_t d = 0; d < kernel->facts[load].depth; ++d)
+        if (stride_of(b, load, d) != stride_of(b, store, d))
+            return false;
+    return true;
+}
+
+static void find_meetings(builder *b, int32_t loop)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int32_t end = kernel->nodes[loop].match;
+    for (int32_t i = loop + 1; i < end; ++i)
+        b->meets_store[i] = b->meets_load[i] = false;
+    for (int32_t i = loop + 1; i < end; ++i) {
+        const numc_kernel_node *store = &kernel->nodes[i];
+        if (store->kind != NUMC_NODE_STORE)
+            continue;
+        for (int32_t k = loop + 1; k < end; ++k) {
+            const numc_kernel_node *other = &kernel->nodes[k];
+            if (k == i || (other->kind != NUMC_NODE_LOAD && other->kind != NUMC_NODE_STORE) ||
+                kernel->accesses[other->extent].buffer != kernel->accesses[store->extent].buffer || in_place(b, k, i) ||
+                !may_meet(b, loop, i, k))
+                continue;
+            b->meets_store[k] = true;
+            *(other->kind == NUMC_NODE_LOAD ? &b->meets_load[i] : &b->meets_store[i]) = true;
+        }
     }
 }
 
@@ -935,7 +997,7 @@ static void write_vector_loop(builder *b, int32_t loop)
     const numc_kernel_node *node = &kernel->nodes[loop];
     (void)vector_allowed(b, loop); /* marks the varying registers and the locals of this loop */
     numc_cpu_loop *state = prepare_loop(b, loop);
-    count_buffers(b, loop);
+    find_meetings(b, loop);
     b->vector = loop;
     b->vector_depth = kernel->facts[loop].depth;
     b->free_count = 0;
@@ -1006,7 +1068,7 @@ static bool write_early(builder *b, int32_t i)
                 return false;
         write_scalar(b, i);
     } else if (node->kind == NUMC_NODE_LOAD) {
-        if (b->bindings[node->result].varying || b->stored[b->kernel->accesses[node->extent].buffer] > 0 ||
+        if (b->bindings[node->result].varying || b->meets_store[i] ||
             (node->operands[0] >= 0 && !is_early(b, node->operands[0])))
             return false;
         write_load(b, i);
@@ -1149,7 +1211,7 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
         locals * sizeof(int32_t),
         nodes * sizeof(int32_t),
         locals * sizeof(char *),
-        2 * kernel->buffer_count * sizeof(uint32_t),
+        2 * nodes * sizeof(bool),
         (registers + 1) * sizeof(int32_t),
     };
     enum { KEPT = sizeof kept / sizeof kept[0], SCRATCH = sizeof scratch / sizeof scratch[0] };
@@ -1191,8 +1253,8 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
         .local_blocks = AT(int32_t, KEPT + 4),
         .lane_numbers = AT(int32_t, KEPT + 5),
         .local_memory = AT(char *, KEPT + 6),
-        .stored = AT(uint32_t, KEPT + 7),
-        .loaded = AT(uint32_t, KEPT + 7) + kernel->buffer_count,
+        .meets_store = AT(bool, KEPT + 7),
+        .meets_load = AT(bool, KEPT + 7) + nodes,
         .free_blocks = AT(int32_t, KEPT + 8),
         .vector = -1,
     };

@@ -127,6 +127,32 @@ static void later_loops_see_what_earlier_ones_wrote(void **state)
     assert_true(total[1] == 6.0);
 }
 
+/* The product is read after the carried register's next value is computed: it is the old one's all the same. */
+static void a_product_keeps_the_carried_value_it_was_made_of(void **state)
+{
+    (void)state;
+    enum { STEPS = 5 };
+    double x[STEPS] = {1, 2, 3, 4, 5}, y[STEPS];
+    numc_build b; /* c = 1, then c + 1; y = 10 c + x */
+    numc_build_begin(&b, 3);
+    const int32_t in = numc_build_access(&b, 0, NUMC_FLOAT64, 0), out = numc_build_access(&b, 1, NUMC_FLOAT64, 1);
+    const int32_t one = numc_build_constant(&b, NUMC_FLOAT64), ten = numc_build_constant(&b, NUMC_FLOAT64);
+    const int32_t carried = numc_build_carry(&b, one);
+    numc_build_loop(&b, NUMC_NODE_SEQUENTIAL, 0, -1);
+    const int32_t product = numc_build_f64(&b, NUMC_SCALAR_MULTIPLY, ten, carried);
+    const int32_t next = numc_build_f64(&b, NUMC_SCALAR_ADD, carried, one);
+    numc_build_store(&b, out, numc_build_f64(&b, NUMC_SCALAR_ADD, product, numc_build_load(&b, in, -1)), -1);
+    numc_build_update(&b, carried, next);
+    numc_build_end(&b);
+    const int64_t n = STEPS, offsets[2] = {0}, strides[4] = {1, 0, 1, 0};
+    const double values[] = {1.0, 10.0};
+    uint64_t constants[2];
+    memcpy(constants, values, sizeof constants);
+    assert_int_equal(run(&b, &(numc_kernel_arguments){(void *[]){x, y}, &n, offsets, strides, constants}), NUMC_OK);
+    for (int i = 0; i < STEPS; i++)
+        assert_true(y[i] == 10.0 * (i + 1) + x[i]);
+}
+
 static void make_scan(numc_build *b)
 {
     numc_build_begin(b, 3);
@@ -293,6 +319,7 @@ int main(void)
         cmocka_unit_test(an_iteration_reads_what_it_has_written),
         cmocka_unit_test(two_stores_interleave_in_one_buffer),
         cmocka_unit_test(later_loops_see_what_earlier_ones_wrote),
+        cmocka_unit_test(a_product_keeps_the_carried_value_it_was_made_of),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_local_index_out_of_bounds_is_an_error),
         cmocka_unit_test(malformed_kernels_are_refused),

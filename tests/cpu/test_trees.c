@@ -28,9 +28,17 @@ typedef struct tree {
     int64_t work; /* product of the extents around */
     int64_t extents[32];
     int64_t offsets[BUFFERS], strides[BUFFERS * (DEPTH + 1)];
-    int64_t sizes[BUFFERS]; /* elements of the access's buffer */
-    int access_depth[BUFFERS];
-    bool written[BUFFERS];
+    int64_t sizes[BUFFERS]; /* elements per buffer */
+    uint32_t buffer_dtypes[BUFFERS];
+    bool shared; /* all float64 accesses lie in one buffer */
+    int32_t pool_buffer;
+    int part; /* top-level loops so far */
+    struct {
+        int64_t low, high; /* elements of its buffer it may touch */
+        uint32_t loop;     /* node number of the loop around */
+        int part;
+        bool own, stored;  /* own: each iteration has its own element */
+    } facts[BUFFERS];
     uint64_t constants[NUMC_BUILD_NODES];
     int32_t pool[5][NUMC_BUILD_REGISTERS]; /* visible registers by kind */
     int32_t pool_count[5];
@@ -45,7 +53,7 @@ static const uint32_t dtypes[5] = {NUMC_FLOAT64, NUMC_FLOAT32, NUMC_INT64, NUMC_
 /* Every open loop still wants its last nodes. */
 static bool room(const tree *t)
 {
-    return t->b.source.node_count + 24 + 8 * (uint32_t)t->depth < NUMC_BUILD_NODES &&
+    return t->b.source.node_count + 28 + 8 * (uint32_t)t->depth < NUMC_BUILD_NODES &&
            t->b.source.register_count + 16 + 6 * (uint32_t)t->depth < NUMC_BUILD_REGISTERS;
 }
 
@@ -85,14 +93,24 @@ static int32_t pick(tree *t, int kind)
     return t->pool[kind][n - 1 - back];
 }
 
-/* Strides for an access under the present loops; a store gets a distinct element for each iteration. */
-static int32_t new_access(tree *t, uint32_t dtype, bool store, bool gathered)
+static uint32_t loop_around(const tree *t)
 {
-    const int32_t a = numc_build_access(&t->b, t->b.source.access_count, dtype, store);
+    return t->b.open_count > 0 ? t->b.open[t->b.open_count - 1] : UINT32_MAX;
+}
+
+/* Strides for an access under the present loops. own: a distinct element for each iteration, as stores need. */
+static int32_t new_access(tree *t, uint32_t dtype, bool store, bool own, bool gathered)
+{
+    const bool pooled = t->shared && dtype == NUMC_FLOAT64;
+    if (pooled && t->pool_buffer < 0)
+        t->pool_buffer = (int32_t)t->b.source.buffer_count;
+    const uint32_t buffer = pooled ? (uint32_t)t->pool_buffer : t->b.source.buffer_count;
+    const int32_t a = numc_build_access(&t->b, buffer, dtype, store);
+    t->buffer_dtypes[buffer] = dtype;
     int64_t *strides = &t->strides[a * (DEPTH + 1)];
     int64_t low = 0, high = 0;
     memset(strides, 0, (DEPTH + 1) * sizeof *strides);
-    if (store) {
+    if (own) {
         int order[DEPTH];
         for (int d = 0; d < t->depth; d++)
             order[d] = d;
@@ -136,9 +154,24 @@ static int32_t new_access(tree *t, uint32_t dtype, bool store, bool gathered)
             high += strides[DEPTH] * (GATHERED - 1);
         }
     }
-    t->offsets[a] = -low + rng_below(&t->random, 3);
-    t->sizes[a] = t->offsets[a] + high + 1;
-    t->written[a] = store;
+    /* in the shared buffer an access may read what an earlier top-level loop has written */
+    int32_t over = -1;
+    if (pooled && !own && t->b.source.access_count > 1 && rng_below(&t->random, 2) == 0) {
+        over = (int32_t)rng_below(&t->random, a);
+        if (!t->facts[over].stored || t->facts[over].part >= t->part || t->b.accesses[over].buffer != buffer ||
+            high - low > t->facts[over].high - t->facts[over].low)
+            over = -1;
+    }
+    const int64_t start = over >= 0 ? t->facts[over].low : t->sizes[buffer] + rng_below(&t->random, 3);
+    t->offsets[a] = start - low;
+    t->facts[a].low = start;
+    t->facts[a].high = start + high - low;
+    t->facts[a].loop = loop_around(t);
+    t->facts[a].part = t->part;
+    t->facts[a].own = own && !gathered;
+    t->facts[a].stored = store;
+    if (t->facts[a].high >= t->sizes[buffer])
+        t->sizes[buffer] = t->facts[a].high + 1;
     return a;
 }
 
@@ -222,7 +255,8 @@ static void load(tree *t)
         return;
     const bool gathered = t->small_count > 0 && rng_below(&t->random, 3) == 0;
     const int kind = rng_below(&t->random, 2) == 0 ? F64 : (int)rng_below(&t->random, 5);
-    const int32_t a = new_access(t, dtypes[kind], false, gathered);
+    const bool own = !gathered && rng_below(&t->random, 2) == 0;
+    const int32_t a = new_access(t, dtypes[kind], false, own, gathered);
     push(t, kind, numc_build_load(&t->b, a, gathered ? t->small[rng_below(&t->random, t->small_count)] : -1));
 }
 
@@ -233,8 +267,33 @@ static void store(tree *t)
     const bool gathered = t->small_count > 0 && rng_below(&t->random, 4) == 0;
     const int kind = rng_below(&t->random, 2) == 0 ? F64 : (int)rng_below(&t->random, 5);
     const int32_t value = pick(t, kind);
-    const int32_t a = new_access(t, dtypes[kind], true, gathered);
+    const int32_t a = new_access(t, dtypes[kind], true, true, gathered);
     numc_build_store(&t->b, a, value, gathered ? t->small[rng_below(&t->random, t->small_count)] : -1);
+}
+
+/* x = f(x) in the same elements, and a use of the old or the new x afterwards. */
+static void in_place(tree *t)
+{
+    if (t->b.source.access_count + 3 >= NUMC_BUILD_ACCESSES || t->depth == 0)
+        return;
+    const int32_t x = new_access(t, NUMC_FLOAT64, false, true, false);
+    const int32_t old = numc_build_load(&t->b, x, -1);
+    push(t, F64, old);
+    operation(t);
+    const int32_t value = rng_below(&t->random, 2) == 0 ? pick(t, F64) : numc_build_f64(&t->b, NUMC_SCALAR_SQUARE, old, -1);
+    if (rng_below(&t->random, 2) == 0)
+        operation(t);
+    const int32_t a = numc_build_access(&t->b, t->b.accesses[x].buffer, NUMC_FLOAT64, 1);
+    memcpy(&t->strides[a * (DEPTH + 1)], &t->strides[x * (DEPTH + 1)], (DEPTH + 1) * sizeof t->strides[0]);
+    t->offsets[a] = t->offsets[x];
+    t->facts[a] = t->facts[x];
+    t->facts[a].stored = true;
+    numc_build_store(&t->b, a, value, -1);
+    switch (rng_below(&t->random, 3)) {
+    case 0: push(t, F64, numc_build_f64(&t->b, NUMC_SCALAR_ADD, old, pick(t, F64))); break;
+    case 1: push(t, F64, numc_build_load(&t->b, x, -1)); break;
+    default: break;
+    }
 }
 
 static void index_of_loop(tree *t)
@@ -380,22 +439,24 @@ static void grow(tree *t, int budget)
 {
     const int64_t steps = 1 + rng_below(&t->random, 6);
     for (int64_t s = 0; s < steps && room(t); s++) {
-        const int64_t choice = rng_below(&t->random, 20);
+        const int64_t choice = rng_below(&t->random, 21);
         if (choice < 4)
             load(t);
         else if (choice < 5)
             index_of_loop(t);
         else if (choice < 6)
             store(t);
-        else if (choice < 11 || budget <= 0 || t->depth + 1 >= DEPTH)
+        else if (choice < 7)
+            in_place(t);
+        else if (choice < 12 || budget <= 0 || t->depth + 1 >= DEPTH)
             operation(t);
-        else if (choice < 13)
+        else if (choice < 14)
             parallel(t, budget - 1);
-        else if (choice < 16)
+        else if (choice < 17)
             reduce(t, budget - 1);
-        else if (choice < 18)
-            sequential(t, budget - 1, false);
         else if (choice < 19)
+            sequential(t, budget - 1, false);
+        else if (choice < 20)
             sequential(t, budget - 1, true);
         else
             local_array(t);
@@ -407,10 +468,12 @@ static void make_tree(tree *t, uint64_t seed)
     memset(t, 0, sizeof *t);
     t->random.state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     t->big = rng_below(&t->random, 2) == 0;
+    t->shared = rng_below(&t->random, 2) == 0;
+    t->pool_buffer = -1;
     t->work = 1;
     numc_build_begin(&t->b, 3);
     const int64_t parts = 1 + rng_below(&t->random, 3);
-    for (int64_t p = 0; p < parts && room(t); p++)
+    for (int64_t p = 0; p < parts && room(t); p++, t->part++)
         switch (rng_below(&t->random, 4)) {
         case 0:
         case 1: parallel(t, 3); break;
@@ -420,7 +483,7 @@ static void make_tree(tree *t, uint64_t seed)
     for (int kind = 0; kind < 5; kind++) /* what is visible at the end is an output too */
         if (t->pool_count[kind] > 0 && t->b.source.access_count < NUMC_BUILD_ACCESSES &&
             t->b.source.node_count + 2 < NUMC_BUILD_NODES) {
-            const int32_t a = new_access(t, dtypes[kind], true, false);
+            const int32_t a = new_access(t, dtypes[kind], true, true, false);
             numc_build_store(&t->b, a, t->pool[kind][t->pool_count[kind] - 1], -1);
         }
     /* strides were written with a row of DEPTH + 1 */
@@ -481,20 +544,25 @@ static void check_tree(uint64_t seed, tree *t)
 {
     make_tree(t, seed);
     const numc_kernel_source *source = &t->b.source;
-    void *expected[BUFFERS], *found[BUFFERS], *again[BUFFERS];
-    for (uint32_t a = 0; a < source->access_count; a++) {
-        const uint32_t dtype = source->accesses[a].dtype;
+    void *expected[BUFFERS], *thrice[BUFFERS], *found[BUFFERS], *again[BUFFERS];
+    for (uint32_t a = 0; a < source->buffer_count; a++) {
+        const uint32_t dtype = t->buffer_dtypes[a];
         const size_t size = (size_t)t->sizes[a] * numc_dtype_size((numc_dtype)dtype);
         expected[a] = malloc(size);
+        thrice[a] = malloc(size);
         found[a] = malloc(size);
         again[a] = malloc(size);
         fill(&t->random, dtype, expected[a], t->sizes[a]);
+        memcpy(thrice[a], expected[a], size);
         memcpy(found[a], expected[a], size);
         memcpy(again[a], expected[a], size);
     }
     numc_kernel_arguments arguments = {expected, t->extents, t->offsets, t->strides, t->constants};
     if (numc__ref_kernel_run(&cpu.host, source, &arguments) != NUMC_OK)
         fail_msg("tree %llu: the reference refuses it: %s", (unsigned long long)seed, cpu.message);
+    arguments.buffers = thrice; /* a kernel may change what it reads */
+    for (int k = 0; k < 3; k++)
+        assert_int_equal(numc__ref_kernel_run(&cpu.host, source, &arguments), NUMC_OK);
 
     numc_kernel *kernel;
     const int64_t live = cpu.live;
@@ -512,11 +580,12 @@ static void check_tree(uint64_t seed, tree *t)
     cpu.table->launch_release(cpu.device, launch);
     cpu.table->kernel_release(cpu.device, kernel);
     assert_int_equal(cpu.live, live);
-    for (uint32_t a = 0; a < source->access_count; a++) {
-        if (!same(source->accesses[a].dtype, expected[a], found[a], t->sizes[a]) ||
-            !same(source->accesses[a].dtype, expected[a], again[a], t->sizes[a]))
-            fail_msg("tree %llu, access %u differs from the reference", (unsigned long long)seed, a);
+    for (uint32_t a = 0; a < source->buffer_count; a++) {
+        if (!same(t->buffer_dtypes[a], expected[a], found[a], t->sizes[a]) ||
+            !same(t->buffer_dtypes[a], thrice[a], again[a], t->sizes[a]))
+            fail_msg("tree %llu, buffer %u differs from the reference", (unsigned long long)seed, a);
         free(expected[a]);
+        free(thrice[a]);
         free(found[a]);
         free(again[a]);
     }
