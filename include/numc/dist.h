@@ -71,9 +71,10 @@ NUMC_API numc_array *numc_distribution_mean(const numc_distribution *d);
 NUMC_API numc_array *numc_distribution_variance(const numc_distribution *d);
 NUMC_API numc_array *numc_distribution_cdf_(const numc_distribution *d, numc_operand value);
 NUMC_API numc_array *numc_distribution_icdf_(const numc_distribution *d, numc_operand probability); /* NaN outside [0, 1] */
-/* Compares a distribution's functions with each other: density integrates (sums) to one over the support, gradient of log_prob
- * against differences, draws inside the support, mean and variance against draws, cdf against the density, bijector round
- * trip. One-dimensional scalar events get all checks, others those that apply. OK, or VALUE naming the first check that fails. */
+/* For authors: compares a distribution's functions with each other. Density integrates (sums) to one over the support, gradient of
+ * log_prob against differences, draws inside the support and following the density, mean, variance, cdf and icdf against it,
+ * the support's bijector round trip. Scalar events get all checks, others those that apply. Parameters must be concrete. OK, or
+ * VALUE naming the first check that fails. A density with mass closer to an end than float64 resolves fails it. Slow. */
 NUMC_API numc_status numc_distribution_check(const numc_distribution *d, uint64_t seed);
 
 /* ---- distributions. Parameters are arrays or numbers. ---------------------------------------------------------------------------- */
