@@ -608,6 +608,10 @@ static void emit_scan(emitter *e, const numc_unit *unit)
             int32_t operands[4];
             for (int32_t k = 0; k < inner_node->input_count; k++)
                 operands[k] = registers[inner_node->inputs[k]];
+            if (inner_node->primitive == NUMC_SCALAR_CONVERT && e->registers[operands[0]] == (uint32_t)body->values[v].type.dtype) {
+                registers[v] = operands[0];
+                continue;
+            }
             registers[v] = emit_scalar(e, &e->body, body, inner_node, operands);
             continue;
         }

@@ -343,6 +343,43 @@ static void remove_dead(numc_ir *ir)
     ir->node_count = kept;
 }
 
+/* ---- what an ir keeps for its attributes' sake ------------------------------------------------------------------------------ */
+
+struct numc_ir_graph {
+    struct numc_ir_graph *next;
+    numc_graph *graph;
+};
+
+void numc__ir_own(numc_ir *ir, numc_ir *other)
+{
+    other->next_owned = ir->owned;
+    ir->owned = other;
+}
+
+void numc__ir_own_graph(numc_ir *ir, numc_graph *graph)
+{
+    struct numc_ir_graph *entry = numc__arena_allocate(&ir->arena, 1, sizeof *entry);
+    if (entry == NULL) {
+        ir->failed = true;
+        numc__graph_release(graph);
+        return;
+    }
+    *entry = (struct numc_ir_graph){ir->owned_graphs, graph};
+    ir->owned_graphs = entry;
+}
+
+/* ---- from graph to ir --------------------------------------------------------------------------------------------------------- */
+
+static bool add_node(numc_ir *ir, const numc_node *node, const int32_t *inputs, int32_t *outputs)
+{
+    if (node->primitive == NUMC_PRIMITIVE_SCAN && numc__scan_split(ir, &node->attributes, inputs, outputs))
+        return true;
+    int32_t first = numc__ir_emit(ir, node->primitive, inputs, node->input_count, &node->attributes);
+    for (int32_t k = 0; k < node->output_count; k++)
+        outputs[k] = first + k;
+    return first >= 0;
+}
+
 static bool build(numc_ir *ir, const bool *data)
 {
     const numc_graph *graph = ir->graph;
@@ -376,11 +413,8 @@ static bool build(numc_ir *ir, const bool *data)
             return false;
         for (int32_t k = 0; k < node->input_count; k++)
             inputs[k] = map[node->inputs[k]];
-        int32_t first = numc__ir_emit(ir, node->primitive, inputs, node->input_count, &node->attributes);
-        if (first < 0)
+        if (!add_node(ir, node, inputs, &map[node->first_output]))
             return false;
-        for (int32_t k = 0; k < node->output_count; k++)
-            map[node->first_output + k] = first + k;
     }
     /* An output of its own for each result that is not computed here, or is asked for twice: later steps may then write it. */
     for (int32_t k = 0; k < graph->output_count; k++) {
@@ -419,6 +453,13 @@ void numc__ir_free(numc_ir *ir)
     for (int32_t v = 0; v < ir->value_count; v++)
         if (ir->values[v].constant != NULL)
             numc_release(ir->values[v].constant);
+    for (struct numc_ir_graph *entry = ir->owned_graphs; entry != NULL; entry = entry->next)
+        numc__graph_release(entry->graph);
+    while (ir->owned != NULL) {
+        numc_ir *other = ir->owned;
+        ir->owned = other->next_owned;
+        numc__ir_free(other);
+    }
     numc__graph_release((numc_graph *)(uintptr_t)ir->graph);
     numc__arena_free(&ir->arena);
     numc__core_free(core, ir, sizeof *ir);

@@ -43,6 +43,9 @@ typedef struct numc_ir {
     int32_t input_count;
     int32_t *outputs;
     int32_t output_count;
+    struct numc_ir *owned; /* irs whose attributes this one uses, linked by next_owned */
+    struct numc_ir *next_owned;
+    struct numc_ir_graph *owned_graphs;
     bool failed;
 } numc_ir;
 
@@ -57,8 +60,18 @@ int32_t numc__ir_constant(numc_ir *ir, numc_array *array); /* keeps the array */
 /* An immediate of any shape; NULL when the value is not one. */
 const unsigned char *numc__ir_immediate(const numc_ir *ir, int32_t value);
 
+/* BROADCAST or RESHAPE of a value to a shape. */
+int32_t numc__ir_shaped(numc_ir *ir, int32_t primitive, int32_t input, int32_t rank, const int64_t *shape);
+void numc__ir_own(numc_ir *ir, numc_ir *other); /* freed with it */
+void numc__ir_own_graph(numc_ir *ir, numc_graph *graph); /* takes the reference, also when it fails */
+
+/* split.c: a scan of scalar code as vector code around a shorter one; outputs: one value for each of the scan's. False: the scan
+ * stands as it is, or the ir failed. */
+bool numc__scan_split(numc_ir *ir, const numc_attributes *attributes, const int32_t *inputs, int32_t *outputs);
+
 /* simplify.c: an equal value already there or newly made, or -1 when the application stands as it is. Rewrites keep every
- * value that is not NaN by its bits, infinities and NaN by their meaning, except the sum of a broadcast (n x, rounded once). */
+ * value that is not NaN by its bits, infinities and NaN by their meaning, except the sum of a broadcast (n x, rounded once) and
+ * the sign of a zero among padded values that are added up. */
 int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
                        const numc_attributes *attributes, const numc_type *type);
 int32_t numc__ir_emit(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,

@@ -56,7 +56,7 @@ static int32_t splat(numc_ir *ir, const numc_type *like, double number)
     return id;
 }
 
-static int32_t with_shape(numc_ir *ir, int32_t primitive, int32_t input, int32_t rank, const int64_t *shape)
+int32_t numc__ir_shaped(numc_ir *ir, int32_t primitive, int32_t input, int32_t rank, const int64_t *shape)
 {
     numc_attributes *attributes = numc__arena_allocate(&ir->arena, 1, sizeof *attributes);
     int64_t *numbers = numc__arena_allocate(&ir->arena, (size_t)rank, sizeof *numbers);
@@ -64,7 +64,8 @@ static int32_t with_shape(numc_ir *ir, int32_t primitive, int32_t input, int32_t
         ir->failed = true;
         return -1;
     }
-    memcpy(numbers, shape, (size_t)rank * sizeof *numbers);
+    if (rank > 0)
+        memcpy(numbers, shape, (size_t)rank * sizeof *numbers);
     attributes->count = rank;
     attributes->numbers = numbers;
     return numc__ir_emit(ir, primitive, &input, 1, attributes);
@@ -252,11 +253,11 @@ static int32_t simplify_sum(numc_ir *ir, int32_t input, const numc_attributes *a
         if (!summed)
             shape[rank++] = narrow->shape[d];
     }
-    int32_t value = with_shape(ir, NUMC_PRIMITIVE_RESHAPE, node->inputs[0], rank, shape);
+    int32_t value = numc__ir_shaped(ir, NUMC_PRIMITIVE_RESHAPE, node->inputs[0], rank, shape);
     if (value < 0)
         return -1;
     value = emit2(ir, NUMC_SCALAR_MULTIPLY, value, splat(ir, &ir->values[value].type, count));
-    return value < 0 ? -1 : with_shape(ir, NUMC_PRIMITIVE_BROADCAST, value, type->rank, type->shape);
+    return value < 0 ? -1 : numc__ir_shaped(ir, NUMC_PRIMITIVE_BROADCAST, value, type->rank, type->shape);
 }
 
 static int32_t simplify_permute(numc_ir *ir, int32_t input, const numc_attributes *attributes)
@@ -305,12 +306,12 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
         if (numc__type_same_shape(&ir->values[a].type, type))
             return a;
         inner = made_by(ir, a, NUMC_PRIMITIVE_BROADCAST);
-        return inner != NULL ? with_shape(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
+        return inner != NULL ? numc__ir_shaped(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
     case NUMC_PRIMITIVE_RESHAPE:
         if (numc__type_same_shape(&ir->values[a].type, type))
             return a;
         inner = made_by(ir, a, NUMC_PRIMITIVE_RESHAPE);
-        return inner != NULL ? with_shape(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
+        return inner != NULL ? numc__ir_shaped(ir, primitive, inner->inputs[0], type->rank, type->shape) : -1;
     case NUMC_PRIMITIVE_CONCAT:
         return input_count == 1 ? a : simplify_concat(ir, inputs, input_count, attributes);
     case NUMC_PRIMITIVE_PAD:
@@ -330,7 +331,7 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
         for (int32_t k = 0; k < attributes->count; k++)
             elements *= ir->values[a].type.shape[attributes->numbers[k]];
         if (elements == 1)
-            return with_shape(ir, NUMC_PRIMITIVE_RESHAPE, a, type->rank, type->shape);
+            return numc__ir_shaped(ir, NUMC_PRIMITIVE_RESHAPE, a, type->rank, type->shape);
         return primitive == NUMC_PRIMITIVE_REDUCE_SUM ? simplify_sum(ir, a, attributes, type) : -1;
     }
     default:

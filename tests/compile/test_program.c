@@ -185,6 +185,96 @@ static numc_array *scanned(numc_context *context, numc_array *const *x)
     return numc_add(out[0], numc_sum(out[1]));
 }
 
+/* One body with every kind of part that is taken out of a scan, or stays in it: carries that recur (0), take sums (1), give
+ * differences (2), stay (3), follow a sequence (4), and count (5); what is stacked is recurring, known before, computed after,
+ * the same at each step, a sequence itself, and gathered by a known and by a recurring index. */
+static void parts_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                       int32_t output_count, void *user)
+{
+    (void)context;
+    (void)input_count;
+    (void)output_count;
+    const numc_array *const *outer = user; /* vector, scalar, whole numbers */
+    numc_array *ahead = numc_exp(numc_multiply(0.1, numc_add(in[6], outer[1])));
+    out[0] = numc_add(numc_multiply(0.5, in[0]), ahead);
+    out[1] = numc_add(numc_sin(in[0]), in[1]);
+    out[2] = numc_subtract(in[2], numc_multiply(ahead, in[3]));
+    out[3] = numc_multiply(in[3], 1.0);
+    out[4] = numc_multiply(in[6], 1.0);
+    out[5] = numc_remainder(numc_add(in[5], in[7]), 4);
+    out[6] = numc_log(numc_add(numc_square(out[0]), in[4]));
+    out[7] = ahead;
+    out[8] = numc_multiply(outer[1], in[3]);
+    out[9] = numc_take(outer[0], in[7], NUMC_AXIS(0));
+    out[10] = numc_take(outer[0], in[5], NUMC_AXIS(0));
+    out[11] = numc_multiply(in[6], 1.0);
+    out[12] = numc_multiply(in[0], 1.0);
+}
+
+static numc_array *parts(numc_array *const *x, bool reverse, int64_t length)
+{
+    const int64_t steps[7] = {2, 0, 3, 1, 1, 2, 0};
+    numc_context *context = numc__lane_of((const numc_array *const *)x, 1, "parts");
+    const numc_array *outer[3] = {x[0], numc_index(x[0], NUMC_AT(1)), NULL};
+    numc_array *index = numc_index(numc_from_host(context, NUMC_INT64, NUMC_SHAPE(7), steps), NUMC_SLICE(0, length));
+    const numc_array *carries[6] = {numc_index(x[0], NUMC_AT(0)), numc_index(x[0], NUMC_AT(1)), numc_index(x[0], NUMC_AT(2)),
+                                    numc_index(x[0], NUMC_AT(3)), numc_index(x[0], NUMC_AT(0)),
+                                    numc_number(context, NUMC_INT64, 1)};
+    const numc_array *sequences[2] = {numc_index(x[1], NUMC_SLICE(0, length)), index};
+    numc_array *out[13], *total = NULL;
+    if (numc_scan(context, parts_step, outer, carries, 6, sequences, 2, out, 7, .reverse = reverse) != NUMC_OK)
+        return NULL;
+    for (int k = 0; k < 13; k++) {
+        numc_array *weight = numc_add(numc_arange(context, NUMC_FLOAT64, 0.0, (double)length, 1.0), 1.0 + 0.1 * k);
+        numc_array *part = k < 6 ? numc_multiply(out[k], 0.3 + 0.1 * k) : numc_sum(numc_multiply(out[k], weight));
+        total = total == NULL ? part : numc_add(total, part);
+    }
+    return total;
+}
+
+static numc_array *parts_forwards(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return parts(x, false, 7);
+}
+
+static numc_array *parts_backwards(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return parts(x, true, 7);
+}
+
+static numc_array *parts_short(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return parts(x, false, 2);
+}
+
+static void ones_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                      int32_t output_count, void *user)
+{
+    (void)context;
+    (void)input_count;
+    (void)output_count;
+    const numc_array *scale = user;
+    out[0] = numc_add(numc_tanh(in[0]), numc_multiply(scale, in[2]));
+    out[1] = numc_add(in[1], numc_square(in[2]));
+    out[2] = numc_multiply(in[0], in[2]);
+}
+
+/* Everything of one element has shape (1, 1). */
+static numc_array *scanned_ones(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    numc_array *start = numc_reshape(numc_index(x[0], NUMC_AT(0)), NUMC_SHAPE(1, 1));
+    numc_array *scale = numc_reshape(numc_index(x[0], NUMC_AT(2)), NUMC_SHAPE(1, 1));
+    const numc_array *carries[2] = {start, start}, *sequences[1] = {numc_reshape(x[1], NUMC_SHAPE(7, 1, 1))};
+    numc_array *out[3];
+    if (numc_scan(context, ones_step, scale, carries, 2, sequences, 1, out, 1) != NUMC_OK)
+        return NULL;
+    return numc_add(numc_add(numc_sum(out[0]), numc_sum(out[1])), numc_sum(out[2]));
+}
+
 static void vector_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
                         int32_t output_count, void *user)
 {
@@ -278,6 +368,10 @@ static void test_forms(void **unused)
     check(context, pieces, (numc_array *[]){v7, w7}, 2, "pieces");
     check(context, indexed, (numc_array *[]){v4}, 1, "indexed");
     check(context, scanned, (numc_array *[]){v4, v7}, 2, "scan of scalars");
+    check(context, parts_forwards, (numc_array *[]){v4, v7}, 2, "parts of a scan");
+    check(context, parts_backwards, (numc_array *[]){v4, v7}, 2, "parts of a reversed scan");
+    check(context, parts_short, (numc_array *[]){v4, v7}, 2, "parts of a short scan");
+    check(context, scanned_ones, (numc_array *[]){v4, v7}, 2, "scan of one-element arrays");
     check(context, vector_scan, (numc_array *[]){square, v4, rows}, 3, "scan of vectors");
     check(context, branch, (numc_array *[]){v4, v5}, 2, "cond");
     check(context, branch, (numc_array *[]){v4, s}, 2, "cond, other branch");
