@@ -69,7 +69,8 @@ static void NAME(short_rows)(int64_t rows, int64_t inner, const T *a, int64_t a_
 #undef CASE
 }
 
-/* y[i] (+)= sum_k a[i a_row + k] x[k]: each row of a read once, four at a time. */
+/* y[i] (+)= sum_k a[i a_row + k] x[k]: each row of a read once, four at a time; rows to come are fetched ahead, since the
+ * hardware's prefetching starts anew with each row. */
 static void NAME(rows)(int64_t rows, int64_t inner, const void *pa, int64_t a_row, const void *px, void *py, int64_t y_step,
                        int accumulate)
 {
@@ -86,12 +87,15 @@ static void NAME(rows)(int64_t rows, int64_t inner, const void *pa, int64_t a_ro
         T lane[4][8];
         memset(sum, 0, sizeof sum);
         int64_t k = 0;
-        for (; k + 8 <= inner; k += 8)
+        for (; k + 8 <= inner; k += 8) {
+            for (int r = 0; r < 4; ++r)
+                __builtin_prefetch(row + (r + 8) * a_row + k);
             for (int p = 0; p < NAME(PARTS); ++p) {
                 const V factor = NAME(vector_at)(x + k + p * LANES);
                 for (int r = 0; r < 4; ++r)
                     sum[r][p] += NAME(vector_at)(row + r * a_row + k + p * LANES) * factor;
             }
+        }
         memcpy(lane, sum, sizeof lane);
         for (int l = 0; k < inner; ++k, ++l)
             for (int r = 0; r < 4; ++r)
@@ -132,6 +136,8 @@ static void NAME(columns)(int64_t inner, int64_t columns, const void *pa, int64_
             int64_t j = 0;
             for (; j + LANES <= width; j += LANES) {
                 V sum = NAME(vector_at)(y + j);
+                for (int r = 0; r < 8 && j % 8 == 0; ++r)
+                    __builtin_prefetch(row + (r + 8) * a_row + j);
                 for (int r = 0; r < 8; ++r)
                     sum += factor[r] * NAME(vector_at)(row + r * a_row + j);
                 memcpy(y + j, &sum, sizeof sum);
