@@ -129,6 +129,9 @@ NUMC_API numc_handler numc_handler_substitute(const struct numc_named_list *valu
 NUMC_API numc_handler numc_handler_block(const struct numc_named_list *names); /* hides the named sites (array NULL); count 0: all */
 NUMC_API numc_handler numc_handler_mask(const numc_array *mask);
 NUMC_API numc_handler numc_handler_scale(const numc_array *scale); /* > 0 */
+/* Refuses what is most often a mistake: a batch axis of a distribution that no plate covers, and an observation with more axes
+ * than its distribution. */
+NUMC_API numc_handler numc_handler_validate(void);
 
 /* ---- records and whole runs ---------------------------------------------------------------------------------------------------------- */
 NUMC_API numc_record *numc_record_new(numc_context *context);

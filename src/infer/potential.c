@@ -47,6 +47,7 @@ typedef struct potential {
     int64_t next_offset; /* while tracing */
     numc_trace *trace;
     numc_array *jacobian;
+    bool checking; /* the run that only looks for bad data */
 } potential;
 
 /* What a chain runs the programs with. */
@@ -90,6 +91,8 @@ static numc_status trace_latent(potential *p, numc_message *m)
         return numc__fail(context, NUMC_SITE,
                           "%s is discrete: HMC and NUTS move real numbers; observe it or sum it out",
                           numc_distribution_name(d));
+    NUMC_REQUIRE(context, strcmp(numc_distribution_name(d), "delta") != 0, NUMC_SITE,
+                 "a delta has nothing to sample: use numc_deterministic for its value");
     numc_bijector *bijector = numc_bijector_to(support);
     NUMC_TRY(numc_error_status(context));
     NUMC_REQUIRE(context, bijector != NULL, NUMC_UNSUPPORTED, "no map from the real line to the support (%s) of %s",
@@ -131,6 +134,8 @@ static void process(numc_run *run, const numc_handler *handler, numc_message *m)
     if (numc_error_status(p->context) != NUMC_OK)
         return;
     bool data = m->kind == NUMC_SITE_DATA || (m->kind == NUMC_SITE_SAMPLE && m->observed);
+    if (data && p->checking)
+        return;
     if (data && m->value != NULL && !numc_array_is_traced(m->value)) {
         numc_type type = type_of(m->value);
         m->value = trace_one(p, &type, m->name, m->value, -1, 0);
@@ -138,8 +143,39 @@ static void process(numc_run *run, const numc_handler *handler, numc_message *m)
     } else if (m->kind == NUMC_SITE_SAMPLE && m->value == NULL) {
         (void)trace_latent(p, m);
     }
-    if (m->kind == NUMC_SITE_SAMPLE || m->kind == NUMC_SITE_FACTOR)
+    if (!p->checking && (m->kind == NUMC_SITE_SAMPLE || m->kind == NUMC_SITE_FACTOR))
         m->wants_log_prob = true;
+}
+
+static void forget_inputs(potential *p)
+{
+    for (size_t i = 0; i < p->inputs.count; i++) {
+        numc_release(p->inputs.items[i].traced);
+        numc_release(p->inputs.items[i].data);
+    }
+    p->inputs.count = 0;
+    p->data_count = 0;
+    p->next_offset = 0;
+    numc_release(p->jacobian);
+    p->jacobian = NULL;
+}
+
+/* Runs the callback once with the data as they are and only the latents traced: a parameter or an observation that does not
+ * depend on a latent then has a value, and a bad one is refused by name. In the trace proper the data are inputs. */
+static numc_status check_data(potential *p, numc_model *model)
+{
+    p->trace = numc__trace_begin(p->context);
+    if (p->trace == NULL)
+        return numc_error_status(p->context);
+    const numc_handler free_latents = {.size = sizeof free_latents, .name = "unconstrain", .user = p, .process = process};
+    const numc_handler *handlers[] = {&free_latents};
+    p->checking = true;
+    numc_status status = numc_model_run(model, handlers, 1);
+    p->checking = false;
+    numc__trace_abandon(p->trace);
+    p->trace = NULL;
+    forget_inputs(p);
+    return status;
 }
 
 /* Reads the record: which sites there are, what is stored; lists the outputs of the sites graph. */
@@ -574,7 +610,7 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
         return NULL;
     p->context = context;
     p->real = numc_default_float(context);
-    if (numc_error_status(context) != NUMC_OK || trace_model(p, model) != NUMC_OK || compile_all(p) != NUMC_OK) {
+    if (numc_error_status(context) != NUMC_OK || check_data(p, model) != NUMC_OK || trace_model(p, model) != NUMC_OK || compile_all(p) != NUMC_OK) {
         destroy(p, context);
         return NULL;
     }

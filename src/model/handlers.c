@@ -144,6 +144,35 @@ numc_handler numc_handler_scale(const numc_array *scale)
     return handler("scale", scale, scale_process, NULL);
 }
 
+/* ---- validate ------------------------------------------------------------------------------------------------------------------------ */
+
+static void validate_process(numc_run *run, const numc_handler *self, numc_message *message)
+{
+    (void)self;
+    if (message->kind != NUMC_SITE_SAMPLE)
+        return;
+    const numc_shape batch = numc_distribution_batch_shape(message->distribution);
+    const numc_shape event = numc_distribution_event_shape(message->distribution);
+    for (int32_t d = 0; d < batch.count; d++) {
+        bool covered = batch.values[d] == 1;
+        for (int32_t k = 0; k < message->plate_count; k++)
+            covered = covered || message->plates[k].dim == d - batch.count;
+        if (!covered) {
+            numc__fail(run->context, NUMC_SITE, "no plate covers batch axis %d (size %lld) of its distribution", d - batch.count,
+                       (long long)batch.values[d]);
+            return;
+        }
+    }
+    if (message->observed && message->value != NULL && message->value->rank > batch.count + event.count)
+        numc__fail(run->context, NUMC_SITE, "the observation has %d axes, its distribution %d", message->value->rank,
+                   batch.count + event.count);
+}
+
+numc_handler numc_handler_validate(void)
+{
+    return handler("validate", NULL, validate_process, NULL);
+}
+
 /* ---- record ---------------------------------------------------------------------------------------------------------------------------- */
 
 struct numc_record {

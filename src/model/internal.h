@@ -37,8 +37,6 @@ struct numc_model {
 /* Runs the callback on a lane under handlers, outermost first, in a scope of its own unless `keep_scope`. */
 numc_status numc__run_execute(numc_context *context, const numc_model *model, const numc_handler *const *handlers,
                               int32_t handler_count, bool keep_scope);
-/* Sends a message through the handlers and gives the site its value. */
-numc_status numc__run_send(numc_run *run, numc_message *message);
 /* "scope/name" checked and entered into the run's names; owned by the run. NULL with the error set. */
 const char *numc__run_name(numc_run *run, const char *name, const char *what);
 /* The array bound to a name by numc_model_bind, or NULL. */

@@ -36,6 +36,8 @@ static bool prefixed(numc_run *run, const char *name, const char *what, char ful
     return true;
 }
 
+enum { NAME_SITE = 1, NAME_PLATE = 2 }; /* what a name of the run belongs to */
+
 const char *numc__run_name(numc_run *run, const char *name, const char *what)
 {
     char full[NUMC_SITE_NAME_SIZE];
@@ -48,9 +50,13 @@ const char *numc__run_name(numc_run *run, const char *name, const char *what)
         return NULL;
     }
     if (!made) {
-        numc__fail(run->context, NUMC_SITE, "there are two sites named \"%s\" in one run", full);
+        numc__fail(run->context, NUMC_SITE,
+                   entry->value.integer == NAME_PLATE ? "there are a plate and a site named \"%s\" in one run"
+                                                      : "there are two sites named \"%s\" in one run",
+                   full);
         return NULL;
     }
+    entry->value.integer = NAME_SITE;
     return entry->name;
 }
 
@@ -113,6 +119,14 @@ numc_plate_frame numc_plate_begin(numc_run *run, const char *name, int64_t size,
             return frame;
         }
     }
+    bool made = false;
+    numc_map_entry *entry = numc__map_put(&run->names, full, &made);
+    if (entry == NULL || (!made && entry->value.integer != NAME_PLATE)) {
+        numc__fail(context, entry == NULL ? NUMC_MEMORY : NUMC_SITE,
+                   entry == NULL ? "out of memory for plate %s" : "there are a plate and a site named \"%s\" in one run", full);
+        return frame;
+    }
+    entry->value.integer = NAME_PLATE;
     for (int32_t candidate = -1; dim == 0; candidate--) {
         bool taken = false;
         for (size_t k = 0; k < run->plates.count; k++)
@@ -223,75 +237,30 @@ void numc_handler_pop(numc_run *run, const numc_handler *handler)
     run->handlers.count--;
 }
 
+/* What is masked is selected away at the inputs, so that a hidden NaN reaches no gradient. */
+static const numc_distribution *under_mask(const numc_message *message)
+{
+    return message->mask == NULL ? message->distribution : numc_masked(message->distribution, message->mask);
+}
+
 static numc_array *log_prob_of(const numc_message *message)
 {
     numc_array *log_prob = message->value;
-    if (message->kind == NUMC_SITE_SAMPLE)
-        log_prob = message->inside ? numc__distribution_log_prob_inside(message->distribution, message->value)
-                                   : numc_distribution_log_prob_(message->distribution, numc_operand_array(message->value));
-    if (message->mask != NULL)
+    if (message->kind == NUMC_SITE_SAMPLE) {
+        const numc_distribution *d = under_mask(message);
+        log_prob = message->inside ? numc__distribution_log_prob_inside(d, message->value)
+                                   : numc_distribution_log_prob_(d, numc_operand_array(message->value));
+    } else if (message->mask != NULL) {
         log_prob = numc_where_(message->mask, numc_operand_array(log_prob), numc_operand_real(0.0));
+    }
     if (message->scale != NULL)
         log_prob = (numc_multiply)(numc_operand_array(log_prob), numc_operand_array(message->scale));
     return log_prob;
 }
 
-numc_status numc__run_send(numc_run *run, numc_message *message)
-{
-    numc_context *context = run->context;
-    const char *outer = context->site;
-    context->site = message->name;
-    size_t inner = run->handlers.count, reached = inner;
-    while (reached > 0 && !message->stop && context->status == NUMC_OK) {
-        const numc_handler *handler = run->handlers.items[--reached];
-        if (handler->process != NULL)
-            handler->process(run, handler, message);
-    }
-    if (context->status == NUMC_OK && message->kind == NUMC_SITE_SAMPLE && message->value == NULL) {
-        if (message->key == NULL)
-            numc__fail(context, NUMC_SITE, "it has no value and no seed to draw one: use numc_handler_seed");
-        else
-            message->value = numc_distribution_sample(message->distribution, message->key, NUMC_SCALAR);
-    }
-    if (context->status == NUMC_OK && message->wants_log_prob &&
-        (message->kind == NUMC_SITE_SAMPLE || message->kind == NUMC_SITE_FACTOR))
-        message->log_prob = log_prob_of(message);
-    for (size_t k = reached; k < inner && context->status == NUMC_OK; k++) {
-        const numc_handler *handler = run->handlers.items[k];
-        if (handler->finish != NULL)
-            handler->finish(run, handler, message);
-    }
-    context->site = outer;
-    return context->status;
-}
-
-static numc_message message_for(numc_run *run, numc_site_kind kind, const char *name)
-{
-    return (numc_message){.size = sizeof(numc_message), .kind = kind, .name = name, .plates = run->plate_infos.items,
-                          .plate_count = (int32_t)run->plate_infos.count};
-}
-
-/* ---- sites ------------------------------------------------------------------------------------------------------------------------------ */
-
-numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution *distribution)
-{
-    const char *full = numc__run_name(run, name, "sample site");
-    if (full == NULL)
-        return NULL;
-    if (distribution == NULL) {
-        numc__fail(run->context, NUMC_INVALID_ARGUMENT, "sample site %s: its distribution is NULL", full);
-        return NULL;
-    }
-    numc_message message = message_for(run, NUMC_SITE_SAMPLE, full);
-    message.distribution = numc__plates_expand(run, full, distribution);
-    if (message.distribution == NULL || numc__run_send(run, &message) != NUMC_OK)
-        return NULL;
-    return message.value;
-}
-
 /* A constant observation is checked against a support that is constant too: where a bound depends on a latent value, the value
  * is outside for some of its values only, and the density says so. True when the value was found inside. */
-static bool check_observation(numc_run *run, const char *site, const numc_distribution *distribution, const numc_array *value)
+static bool check_support(numc_run *run, const numc_distribution *distribution, const numc_array *value)
 {
     numc_context *context = run->context;
     bool checked = false;
@@ -314,16 +283,118 @@ static bool check_observation(numc_run *run, const char *site, const numc_distri
                 if (bad != NULL)
                     numc__format(element, sizeof element, "%g", numc_item(bad));
             }
-            numc__fail(context, NUMC_SUPPORT, "observed site %s: %s (element %lld) is outside the support (%s) of %s", site,
-                       element, (long long)at, numc_constraint_name(support), numc_distribution_name(distribution));
+            numc__fail(context, NUMC_SUPPORT, "the observation %s (element %lld) is outside the support (%s) of %s", element,
+                       (long long)at, numc_constraint_name(support), numc_distribution_name(distribution));
         }
     }
     numc_scope_end(context);
     return checked && context->status == NUMC_OK;
 }
 
+/* The value of a site must broadcast with its distribution; that of a latent may not be larger than it. */
+static bool check_shape(numc_run *run, const numc_message *message)
+{
+    const numc_shape batch = numc_distribution_batch_shape(message->distribution);
+    const numc_shape event = numc_distribution_event_shape(message->distribution);
+    int64_t shape[NUMC_RANK_LIMIT], broadcast[32];
+    int32_t rank = batch.count + event.count;
+    for (int32_t d = 0; d < rank; d++)
+        shape[d] = d < batch.count ? batch.values[d] : event.values[d - batch.count];
+    const numc_array *value = message->value;
+    const numc_shape shapes[2] = {{shape, rank, true}, {value->shape, value->rank, true}};
+    int32_t common = numc_broadcast_shapes(shapes, 2, broadcast);
+    bool fits = common >= 0;
+    if (fits && !message->observed) {
+        fits = common == rank;
+        for (int32_t d = 0; fits && d < rank; d++)
+            fits = broadcast[d] == shape[d];
+    }
+    if (!fits) {
+        char is[128], wanted[128];
+        numc__type_format(is, sizeof is, value->dtype, value->rank, value->shape);
+        numc__type_format(wanted, sizeof wanted, numc_distribution_dtype(message->distribution), rank, shape);
+        numc__fail(run->context, NUMC_SHAPE, "the %s is %s, its distribution %s: they do not %s",
+                   message->observed ? "observation" : "value", is, wanted, common < 0 ? "broadcast" : "agree");
+    }
+    return fits;
+}
+
+/* given: the observation as it came, which a handler may have made an input of a trace. */
+static numc_status send(numc_run *run, numc_message *message, const numc_array *given)
+{
+    numc_context *context = run->context;
+    const char *outer = context->site;
+    context->site = message->name;
+    size_t inner = run->handlers.count, reached = inner;
+    while (reached > 0 && !message->stop && context->status == NUMC_OK) {
+        const numc_handler *handler = run->handlers.items[--reached];
+        if (handler->process != NULL)
+            handler->process(run, handler, message);
+    }
+    if (context->status == NUMC_OK && message->kind == NUMC_SITE_SAMPLE && message->value == NULL) {
+        if (message->key == NULL)
+            numc__fail(context, NUMC_SITE, "it has no value and no seed to draw one: use numc_handler_seed");
+        else
+            message->value = numc_distribution_sample(message->distribution, message->key, NUMC_SCALAR);
+    }
+    if (context->status == NUMC_OK && message->kind == NUMC_SITE_SAMPLE && check_shape(run, message) && message->observed) {
+        const numc_array *value = message->value->content == NUMC_CONTENT_TRACED && given != NULL ? given : message->value;
+        message->inside = check_support(run, under_mask(message), value);
+    }
+    if (context->status == NUMC_OK && message->wants_log_prob &&
+        (message->kind == NUMC_SITE_SAMPLE || message->kind == NUMC_SITE_FACTOR))
+        message->log_prob = log_prob_of(message);
+    for (size_t k = reached; k < inner && context->status == NUMC_OK; k++) {
+        const numc_handler *handler = run->handlers.items[k];
+        if (handler->finish != NULL)
+            handler->finish(run, handler, message);
+    }
+    context->site = outer;
+    return context->status;
+}
+
+static numc_message message_for(numc_run *run, numc_site_kind kind, const char *name)
+{
+    return (numc_message){.size = sizeof(numc_message), .kind = kind, .name = name, .plates = run->plate_infos.items,
+                          .plate_count = (int32_t)run->plate_infos.count};
+}
+
+/* ---- sites ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* The error of a distribution that could not be made names the site it was meant for. */
+static void name_site(numc_run *run, const char *name, const numc_distribution *distribution)
+{
+    if (run == NULL || name == NULL || distribution != NULL || strncmp(run->context->message, "site ", 5) == 0)
+        return;
+    numc_status status = run->context->status;
+    if (status != NUMC_VALUE && status != NUMC_SHAPE && status != NUMC_DTYPE)
+        return;
+    char message[NUMC_ERROR_MESSAGE_SIZE];
+    memcpy(message, run->context->message, sizeof message);
+    numc_error_clear(run->context);
+    numc__fail(run->context, status, "site %s%s: %s", run->prefix, name, message);
+}
+
+numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution *distribution)
+{
+    name_site(run, name, distribution);
+    const char *full = numc__run_name(run, name, "sample site");
+    if (full == NULL)
+        return NULL;
+    if (distribution == NULL) {
+        numc__fail(run->context, NUMC_INVALID_ARGUMENT, "sample site %s: its distribution is NULL", full);
+        return NULL;
+    }
+    numc_message message = message_for(run, NUMC_SITE_SAMPLE, full);
+    message.distribution = numc__plates_expand(run, full, distribution);
+    if (message.distribution == NULL || send(run, &message, NULL) != NUMC_OK)
+        return NULL;
+    return message.value;
+}
+
 numc_array *numc_observe_(numc_run *run, const char *name, const numc_distribution *distribution, numc_operand value)
 {
+    name_site(run, name, distribution);
     const char *full = numc__run_name(run, name, "observed site");
     if (full == NULL)
         return NULL;
@@ -349,25 +420,7 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
                         : numc_number_(context, numc_distribution_dtype(message.distribution), value);
     if (message.value == NULL)
         return NULL;
-    const numc_shape batch = numc_distribution_batch_shape(message.distribution);
-    const numc_shape event = numc_distribution_event_shape(message.distribution);
-    int64_t shape[NUMC_RANK_LIMIT], broadcast[32];
-    int32_t rank = batch.count + event.count;
-    for (int32_t d = 0; d < rank; d++)
-        shape[d] = d < batch.count ? batch.values[d] : event.values[d - batch.count];
-    const numc_shape shapes[2] = {{shape, rank, true}, {message.value->shape, message.value->rank, true}};
-    if (numc_broadcast_shapes(shapes, 2, broadcast) < 0) {
-        char is[128], wanted[128];
-        numc__type_format(is, sizeof is, message.value->dtype, message.value->rank, message.value->shape);
-        numc__type_format(wanted, sizeof wanted, numc_distribution_dtype(message.distribution), rank, shape);
-        numc__fail(context, NUMC_SHAPE, "observed site %s: the observation is %s, its distribution %s: they do not broadcast",
-                   full, is, wanted);
-        return NULL;
-    }
-    message.inside = check_observation(run, full, message.distribution, message.value);
-    if (context->status != NUMC_OK || numc__run_send(run, &message) != NUMC_OK)
-        return NULL;
-    return message.value;
+    return send(run, &message, message.value) == NUMC_OK ? message.value : NULL;
 }
 
 static numc_array *plain_site(numc_run *run, numc_site_kind kind, const char *name, const char *what, numc_array *value)
@@ -386,7 +439,7 @@ static numc_array *plain_site(numc_run *run, numc_site_kind kind, const char *na
     }
     numc_message message = message_for(run, kind, full);
     message.value = value;
-    return numc__run_send(run, &message) == NUMC_OK ? message.value : NULL;
+    return send(run, &message, NULL) == NUMC_OK ? message.value : NULL;
 }
 
 numc_array *numc_deterministic(numc_run *run, const char *name, const numc_array *value)

@@ -214,6 +214,12 @@ static void test_mask_and_scale(void **unused)
     numc_close(context);
 }
 
+static void positive(numc_run *r, void *user)
+{
+    (void)user;
+    numc_sample(r, "rate", numc_exponential(r, 1));
+}
+
 /* A user's handler: counts sites and doubles every value drawn for "x" after the fact is decided. */
 struct counter {
     int process, finish;
@@ -345,6 +351,120 @@ static void same_dim(numc_run *r, void *user)
     }
 }
 
+static void uncovered(numc_run *r, void *user)
+{
+    (void)user;
+    const numc_handler validate = numc_handler_validate();
+    numc_with(r, &validate) {
+        numc_sample(r, "x", numc_normal(r, numc_zeros(r, NUMC_FLOAT64, NUMC_SHAPE(5)), 1));
+    }
+}
+static void surplus(numc_run *r, void *user)
+{
+    (void)user;
+    const numc_handler validate = numc_handler_validate();
+    numc_with(r, &validate) {
+        numc_plate(r, "p", 2) {
+            numc_observe(r, "y", numc_normal(r, 0, 1), numc_zeros(r, NUMC_FLOAT64, NUMC_SHAPE(7, 2)));
+        }
+    }
+}
+static void plate_named_as_site(numc_run *r, void *user)
+{
+    (void)user;
+    numc_sample(r, "p", numc_normal(r, 0, 1));
+    numc_plate(r, "p", 2) {
+    }
+}
+static void site_named_as_plate(numc_run *r, void *user)
+{
+    (void)user;
+    numc_plate(r, "p", 2) {
+        numc_sample(r, "p", numc_normal(r, 0, 1));
+    }
+}
+
+/* Values that handlers supply are held to the site's shape and, observed, to its support. */
+static void test_supplied_values(void **unused)
+{
+    (void)unused;
+    numc_context *context = open_context();
+    const numc_handler seed = numc_handler_seed(numc_random_key(context, 3));
+    const numc_named wide[] = {{"x", numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(4))}};
+    const struct numc_named_list list = {wide, 1};
+    const numc_handler substitute = numc_handler_substitute(&list);
+    assert_int_equal(run(context, pair, NULL, (const numc_handler *[]){&seed, &substitute}, 2), NUMC_SHAPE);
+    assert_non_null(strstr(numc_error_message(context), "site x: the value is float64[4], its distribution float64[]"));
+    numc_error_clear(context);
+    const numc_named negative[] = {{"rate", numc_number(context, NUMC_FLOAT64, -3.0)}};
+    const struct numc_named_list negatives = {negative, 1};
+    const numc_handler condition = numc_handler_condition(&negatives);
+    assert_int_equal(run(context, positive, NULL, (const numc_handler *[]){&seed, &condition}, 2), NUMC_SUPPORT);
+    assert_non_null(strstr(numc_error_message(context), "site rate: the observation -3 (element 0) is outside the support"));
+    numc_close(context);
+}
+
+/* A NaN behind the mask reaches neither density nor gradient. */
+struct hidden {
+    numc_array *mask, *y;
+};
+static void partly_hidden(numc_run *r, void *user)
+{
+    const struct hidden *h = user;
+    const numc_handler mask = numc_handler_mask(h->mask);
+    numc_array *mu = numc_sample(r, "mu", numc_normal(r, 0, 1));
+    numc_with(r, &mask) {
+        numc_observe(r, "y", numc_normal(r, mu, 1), numc_data(r, "y_data", h->y));
+        numc_observe(r, "constant", numc_normal(r, mu, 1), h->y);
+    }
+}
+
+static void test_masked_nan(void **unused)
+{
+    (void)unused;
+    numc_context *context = open_context();
+    const bool keep[3] = {true, false, true};
+    const double y[3] = {1.0, NAN, 2.0};
+    struct hidden h = {numc_from_host(context, NUMC_BOOL, NUMC_SHAPE(3), keep), numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), y)};
+    numc_model *model = numc_model_new(context, partly_hidden, &h);
+    const numc_named mu[] = {{"mu", numc_number(context, NUMC_FLOAT64, 0.5)}};
+    double expected = normal_log_density(0.5, 0, 1) + 2 * (normal_log_density(1, 0.5, 1) + normal_log_density(2, 0.5, 1));
+    assert_true(fabs(item(context, numc_model_log_density(model, mu, 1)) - expected) <= 1e-13);
+    numc_mcmc *mcmc = numc_mcmc_new(model, &(numc_mcmc_options){.chains = 1, .warmup = 50, .draws = 20});
+    if (mcmc == NULL || numc_mcmc_run(mcmc, 1) != NUMC_OK) /* a NaN in the gradient would leave no starting point */
+        fail_msg("%s", numc_error_message(context));
+    numc_close(context);
+}
+
+/* Data are checked when the sampler is made, by site, parameter and value. */
+static void with_scale(numc_run *r, void *user)
+{
+    numc_array *mu = numc_sample(r, "mu", numc_normal(r, 0, 1));
+    numc_observe(r, "y", numc_normal(r, mu, numc_data(r, "sigma", user)), 1.0);
+}
+
+static void point_mass(numc_run *r, void *user)
+{
+    (void)user;
+    numc_sample(r, "d", numc_delta(r, 1.0, 0));
+}
+
+static void test_data_are_checked(void **unused)
+{
+    (void)unused;
+    numc_context *context = open_context();
+    numc_array *bad = numc_number(context, NUMC_FLOAT64, -2.0);
+    assert_null(numc_mcmc_new(numc_model_new(context, with_scale, bad), NULL));
+    assert_int_equal(numc_error_status(context), NUMC_VALUE);
+    assert_non_null(strstr(numc_error_message(context), "site y"));
+    assert_non_null(strstr(numc_error_message(context), "scale"));
+    assert_non_null(strstr(numc_error_message(context), "-2"));
+    numc_error_clear(context);
+    assert_null(numc_mcmc_new(numc_model_new(context, point_mass, NULL), NULL));
+    assert_non_null(strstr(numc_error_message(context), "site d: a delta"));
+    numc_close(context);
+}
+
 static void test_refusals(void **unused)
 {
     (void)unused;
@@ -359,9 +479,13 @@ static void test_refusals(void **unused)
         {returns, NUMC_SITE, {"plate town left open", "", ""}, false},
         {misfit, NUMC_SHAPE, {"site x", "school", "8"}, false},
         {misfit_observation, NUMC_SHAPE, {"site y", "float64[4]", "float64[5]"}, false},
+        {uncovered, NUMC_SITE, {"site x", "no plate covers", "size 5"}, false},
+        {surplus, NUMC_SITE, {"site y", "2 axes", "1"}, false},
+        {plate_named_as_site, NUMC_SITE, {"a plate and a site", "\"p\"", ""}, false},
+        {site_named_as_plate, NUMC_SITE, {"a plate and a site", "\"p\"", ""}, false},
         {outside, NUMC_SUPPORT, {"site y", "-2.5", "element 1"}, false},
         {observes_null, NUMC_SITE, {"site y", "NULL", ""}, false},
-        {bad_parameter, NUMC_VALUE, {"scale", "-1", ""}, false},
+        {bad_parameter, NUMC_VALUE, {"site x", "scale", "-1"}, false},
         {bad_name, NUMC_SITE, {"not acceptable", "comma", ""}, false},
         {no_seed, NUMC_SITE, {"site x", "seed", ""}, true},
         {same_dim, NUMC_SITE, {"plate b", "dim -1", "plate a"}, false},
@@ -385,7 +509,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seed_and_record), cmocka_unit_test(test_sites_do_not_disturb_each_other),
         cmocka_unit_test(test_condition_substitute_replay_block), cmocka_unit_test(test_mask_and_scale),
-        cmocka_unit_test(test_own_handler), cmocka_unit_test(test_bind), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_own_handler), cmocka_unit_test(test_bind), cmocka_unit_test(test_supplied_values),
+        cmocka_unit_test(test_masked_nan), cmocka_unit_test(test_data_are_checked), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
