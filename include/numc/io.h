@@ -5,7 +5,6 @@
 #define NUMC_IO_H
 
 #include "numc/array.h"
-#include "numc/array.h"
 #include "numc/mcmc.h"
 
 #ifdef __cplusplus

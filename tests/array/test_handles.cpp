@@ -40,7 +40,8 @@ static void owning()
         CHECK(numc_error_status(c) == NUMC_SHAPE);
         numc_error_clear(c);
         CHECK(max(y).item() == 1000);
-        y = y;
+        const array &same = y; /* assigned to itself, unseen by the compiler */
+        y = same;
         CHECK(min(y).item() == 1);
         for (int i = 0; i < 100; i++)
             y = y * 2 - y;

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-STRICT = ["-fsyntax-only", "-Werror", "-Wall", "-Wextra", "-Wpedantic"]
+STRICT = ["-fsyntax-only", "-Werror", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"]
 
 
 def compile_alone(compiler, language, header, include):

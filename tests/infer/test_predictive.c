@@ -158,7 +158,7 @@ static void log_likelihood(void **state)
     const double x[] = {-1, 0, 1, 2}, observed[] = {-0.6, 0.4, 1.1, 2.3};
     for (int64_t c = 0; c < 2; c++)
         for (int64_t d = 0; d < 50; d++) {
-            double sd = at(&s, c, d, 0), total = 0;
+            double sd = at(&s, c, d, 0), total = 0, prior = log(2) + log(sd); /* half-normal; d s / d log s */
             for (int64_t i = 0; i < 4; i++) {
                 double z = (observed[i] - at(&a, c, d, 0) - at(&b, c, d, 0) * x[i]) / sd;
                 double by_hand = -0.5 * z * z - log(sd) - 0.91893853320467274;
@@ -167,6 +167,13 @@ static void log_likelihood(void **state)
             }
             double poisson = 2 * at(&a, c, d, 0) - exp(at(&a, c, d, 0)) - log(2);
             assert_true(fabs(at(&k, c, d, 0) - poisson) < 1e-12 * (1 + fabs(poisson)));
+            /* all together: with the priors, what the chain moved on; 5 terms more, each of a few roundings */
+            for (int i = 0; i < 3; i++) {
+                double value = at(i == 0 ? &a : i == 1 ? &b : &s, c, d, 0);
+                prior += -0.5 * value * value - 0.91893853320467274;
+            }
+            double joint = numc_mcmc_statistics(mcmc, (int32_t)c)[d].log_density;
+            assert_true(fabs(total + poisson + prior - joint) < 1e-12 * (1 + fabs(joint)));
         }
     numc_predictive_free(p);
     numc_mcmc_free(mcmc);

@@ -1,4 +1,4 @@
-"""Check that docs/environment.md names exactly the NUMC_ variables that the programs look up.
+"""Check that docs/environment.md names exactly the NUMC_ variables that the programs look up, each once.
 
 Writes TAP. A variable is looked up where a C file passes its name to getenv or one of our own forms of it, documented where it begins
 a table row. What the build passes to a single test is that test's affair.
@@ -23,7 +23,8 @@ def main():
                         for variable in LOOKUP.findall(text.read()):
                             used.setdefault(variable, os.path.relpath(name, root))
     with open(os.path.join(root, "docs", "environment.md"), encoding="utf-8") as text:
-        documented = set(re.findall(r"^\| `(NUMC_[A-Z0-9_]+)", text.read(), re.MULTILINE))
+        rows = re.findall(r"^\| `(NUMC_[A-Z0-9_]+)", text.read(), re.MULTILINE)
+    documented = set(rows)
     number = 0
     for variable in sorted(documented | set(used)):
         number += 1
@@ -31,6 +32,8 @@ def main():
             print(f"not ok {number} - {variable} is documented\n# looked up in {used[variable]}")
         elif variable not in used:
             print(f"not ok {number} - {variable} is looked up by some program")
+        elif rows.count(variable) > 1:
+            print(f"not ok {number} - {variable} has one row, not {rows.count(variable)}")
         else:
             print(f"ok {number} - {variable}")
     number += 1
