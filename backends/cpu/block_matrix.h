@@ -27,6 +27,22 @@ static inline T NAME(join)(const T *lane)
 
 enum { NAME(PARTS) = 8 / LANES };
 
+/* The same join of lanes held in vectors. */
+static inline T NAME(join_vectors)(const V *sum)
+{
+    if (NAME(PARTS) == 2) {
+        const V half = sum[0] + sum[NAME(PARTS) / 2];
+        return (half[0] + half[2 % LANES]) + (half[1] + half[3 % LANES]);
+    }
+    if (NAME(PARTS) == 4) {
+        const V half = (sum[0] + sum[NAME(PARTS) / 2]) + (sum[1 % NAME(PARTS)] + sum[3 % NAME(PARTS)]);
+        return half[0] + half[1];
+    }
+    T lane[8];
+    memcpy(lane, sum, sizeof lane);
+    return NAME(join)(lane);
+}
+
 static inline T NAME(dot)(int64_t n, const T *a, const T *x)
 {
     T lane[8];
@@ -84,7 +100,7 @@ static void NAME(rows)(int64_t rows, int64_t inner, const void *pa, int64_t a_ro
     for (; i + 4 <= rows; i += 4) {
         const T *row = a + i * a_row;
         V sum[4][NAME(PARTS)];
-        T lane[4][8];
+        T total[4];
         memset(sum, 0, sizeof sum);
         int64_t k = 0;
         for (; k + 8 <= inner; k += 8) {
@@ -96,14 +112,24 @@ static void NAME(rows)(int64_t rows, int64_t inner, const void *pa, int64_t a_ro
                     sum[r][p] += NAME(vector_at)(row + r * a_row + k + p * LANES) * factor;
             }
         }
-        memcpy(lane, sum, sizeof lane);
-        for (int l = 0; k < inner; ++k, ++l)
+        for (int p = 0; k + LANES <= inner; ++p, k += LANES)
             for (int r = 0; r < 4; ++r)
-                lane[r][l] += row[r * a_row + k] * x[k];
+                sum[r][p] += NAME(vector_at)(row + r * a_row + k) * NAME(vector_at)(x + k);
+        if (k == inner) {
+            for (int r = 0; r < 4; ++r)
+                total[r] = NAME(join_vectors)(sum[r]);
+        } else {
+            T lane[4][8];
+            memcpy(lane, sum, sizeof lane);
+            for (; k < inner; ++k)
+                for (int r = 0; r < 4; ++r)
+                    lane[r][k % 8] += row[r * a_row + k] * x[k];
+            for (int r = 0; r < 4; ++r)
+                total[r] = NAME(join)(lane[r]);
+        }
         for (int r = 0; r < 4; ++r) {
             T *at = y + (i + r) * y_step;
-            const T total = NAME(join)(lane[r]);
-            *at = accumulate ? *at + total : total;
+            *at = accumulate ? *at + total[r] : total[r];
         }
     }
     for (; i < rows; ++i) {
