@@ -25,7 +25,6 @@
     X(ATANH, atanh, numc_k_atanh(x))                                                               \
     X(EXPIT, expit, numc_k_expit(x))                                                               \
     X(LOGIT, logit, numc_k_logit(x))                                                               \
-    X(SOFTPLUS, softplus, numc_k_softplus(x))                                                      \
     X(LOG1MEXP, log1mexp, numc_k_log1mexp(-x))                                                     \
     X(ASIN, asin, numc_k_asin(x))                                                                  \
     X(ACOS, acos, numc_k_acos(x))                                                                  \
@@ -97,6 +96,32 @@ LONG_UNARY(X)
 LONG_BINARY(X)
 #undef X
 
+/* ---- softplus: max(x, 0) + log1p(exp(-|x|)) ------------------------------------------------------------------------------ */
+
+/* As src/kernel, in two passes over short pieces: one loop through both functions waits for its own results. */
+#define DEFINE_SOFTPLUS(name, T)                                                                   \
+    static void name(BLOCK_PARAMETERS)                                                             \
+    {                                                                                              \
+        enum { PIECE = 64 };                                                                       \
+        const T *a = pa;                                                                           \
+        T *r = out;                                                                                \
+        double e[PIECE];                                                                           \
+        UNUSED_AFTER_1;                                                                            \
+        for (size_t start = 0; start < n; start += PIECE, a += PIECE, r += PIECE) {                \
+            const size_t m = n - start < PIECE ? n - start : PIECE;                                \
+            NUMC_BLOCK_LOOP                                                                        \
+            for (size_t i = 0; i < m; ++i)                                                         \
+                e[i] = numc_k_exp(-fabs((double)a[i]));                                            \
+            NUMC_BLOCK_LOOP                                                                        \
+            for (size_t i = 0; i < m; ++i) {                                                       \
+                const double x = (double)a[i];                                                     \
+                r[i] = (T)((x > 0.0 ? x : 0.0) + numc_k_log1p(e[i]));                              \
+            }                                                                                      \
+        }                                                                                          \
+    }
+DEFINE_SOFTPLUS(softplus_f64, double)
+DEFINE_SOFTPLUS(softplus_f32, float)
+
 /* ---- sin, cos, tan ------------------------------------------------------------------------------------------------------- */
 
 #define CIRCULAR(X)                                                                                \
@@ -162,12 +187,14 @@ numc_block_rows NUMC_BLOCK(mathematics)(uint32_t dtype)
     {NUMC_SCALAR_##OPERATION, NUMC_FLOAT64, {name##_f64, NULL, NULL, NULL}},
     static const numc_block_row rows_f64[] = {
         VECTOR_UNARY(X) VECTOR_BINARY(X) LONG_UNARY(X) LONG_BINARY(X) CIRCULAR(X)
+        X(SOFTPLUS, softplus, )
     };
 #undef X
 #define X(OPERATION, name, formula)                                                                \
     {NUMC_SCALAR_##OPERATION, NUMC_FLOAT32, {name##_f32, NULL, NULL, NULL}},
     static const numc_block_row rows_f32[] = {
         VECTOR_UNARY(X) VECTOR_BINARY(X) LONG_UNARY(X) LONG_BINARY(X) CIRCULAR(X)
+        X(SOFTPLUS, softplus, )
     };
 #undef X
     if (dtype == NUMC_FLOAT64)

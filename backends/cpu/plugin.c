@@ -1,6 +1,7 @@
 /* plugin.c - the cpu backend's table, its device and its memory. Device memory is host memory; every call has run when it
  * returns. */
 #include <string.h>
+#include <unistd.h>
 
 #include "blas.h"
 #include "cpu.h"
@@ -38,6 +39,8 @@ static int32_t device_describe(const numc_host *host, int32_t index, numc_device
     memcpy(info->name + sizeof name - 1, set, strlen(set) + 1);
     static const char driver[] = "kernels in blocks, own linear algebra, OpenBLAS where found";
     memcpy(info->driver, driver, sizeof driver);
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    info->memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
     info->float64 = 1;
     info->unified = 1;
     info->kernel_level = 3;
