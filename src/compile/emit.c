@@ -283,8 +283,10 @@ static int32_t emit_gather(emitter *e, const numc_ir_node *node)
         index = look(e, iv.base, iv.offset, strides, l->spaces[v].rank);
     }
     index = converted(e, list, index, NUMC_INT64);
-    index = scalar_op(e, list, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, 0));
-    index = scalar_op(e, list, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, xt->shape[axis] - 1));
+    if (!numc__ir_bounded(l->ir, indices, xt->shape[axis] - 1)) {
+        index = scalar_op(e, list, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, 0));
+        index = scalar_op(e, list, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, xt->shape[axis] - 1));
+    }
     memset(full, 0, sizeof full);
     for (int32_t d = 0; d < xt->rank; d++) {
         if (d < axis)

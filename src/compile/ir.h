@@ -62,6 +62,8 @@ const unsigned char *numc__ir_immediate(const numc_ir *ir, int32_t value);
 
 /* BROADCAST or RESHAPE of a value to a shape. */
 int32_t numc__ir_shaped(numc_ir *ir, int32_t primitive, int32_t input, int32_t rank, const int64_t *shape);
+/* The indices were made by minimum(maximum(i, a), b) with 0 <= a and b <= last: they need no bounds of their own. */
+bool numc__ir_bounded(const numc_ir *ir, int32_t indices, int64_t last);
 void numc__ir_own(numc_ir *ir, numc_ir *other); /* freed with it */
 void numc__ir_own_graph(numc_ir *ir, numc_graph *graph); /* takes the reference, also when it fails */
 

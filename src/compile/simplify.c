@@ -283,6 +283,51 @@ static int32_t simplify_permute(numc_ir *ir, int32_t input, const numc_attribute
     return numc__ir_emit(ir, NUMC_PRIMITIVE_PERMUTE, inner->inputs, 1, composed);
 }
 
+/* An operand of a two-sided bound that is a number; the other one goes to `inner`. */
+static bool bounded_by(const numc_ir *ir, int32_t value, int32_t primitive, int64_t *number, int32_t *inner)
+{
+    int32_t n = ir->values[value].node;
+    if (n < 0 || ir->nodes[n].primitive != primitive)
+        return false;
+    for (int k = 0; k < 2; k++) {
+        const unsigned char *bytes = numc__ir_immediate(ir, ir->nodes[n].inputs[k]);
+        if (bytes == NULL || ir->values[ir->nodes[n].inputs[k]].type.dtype != NUMC_INT64)
+            continue;
+        memcpy(number, bytes, sizeof *number);
+        *inner = ir->nodes[n].inputs[1 - k];
+        return true;
+    }
+    return false;
+}
+
+bool numc__ir_bounded(const numc_ir *ir, int32_t indices, int64_t last)
+{
+    int64_t high, low;
+    int32_t inner;
+    for (int32_t n = ir->values[indices].node; n >= 0; n = ir->values[indices].node) {
+        int32_t primitive = ir->nodes[n].primitive;
+        if (primitive != NUMC_PRIMITIVE_RESHAPE && primitive != NUMC_PRIMITIVE_BROADCAST && primitive != NUMC_PRIMITIVE_SLICE)
+            break;
+        indices = ir->nodes[n].inputs[0];
+    }
+    return bounded_by(ir, indices, NUMC_SCALAR_MINIMUM, &high, &inner) && high <= last &&
+           bounded_by(ir, inner, NUMC_SCALAR_MAXIMUM, &low, &inner) && low >= 0 && low <= last;
+}
+
+/* Indices that are data are brought into bounds where they are made, once per binding, and not at each look. */
+static int32_t simplify_gather(numc_ir *ir, int32_t x, int32_t indices, const numc_attributes *attributes)
+{
+    const numc_ir_value *value = &ir->values[indices];
+    int64_t last = ir->values[x].type.shape[attributes->numbers[0]] - 1;
+    if (!value->data || value->constant != NULL || value->type.dtype != NUMC_INT64 || last < 0 ||
+        numc__ir_bounded(ir, indices, last))
+        return -1;
+    const numc_type type = value->type;
+    int32_t operands[2] = {x, emit2(ir, NUMC_SCALAR_MAXIMUM, indices, splat(ir, &type, 0.0))};
+    operands[1] = emit2(ir, NUMC_SCALAR_MINIMUM, operands[1], splat(ir, &type, (double)last));
+    return numc__ir_emit(ir, NUMC_PRIMITIVE_GATHER, operands, 2, attributes);
+}
+
 int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
                        const numc_attributes *attributes, const numc_type *type)
 {
@@ -316,6 +361,8 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
         return input_count == 1 ? a : simplify_concat(ir, inputs, input_count, attributes);
     case NUMC_PRIMITIVE_PAD:
         return numc__type_same_shape(&ir->values[a].type, type) ? a : -1;
+    case NUMC_PRIMITIVE_GATHER:
+        return simplify_gather(ir, a, inputs[1], attributes);
     case NUMC_PRIMITIVE_PERMUTE:
         return simplify_permute(ir, a, attributes);
     case NUMC_PRIMITIVE_ARGMAX:
