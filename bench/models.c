@@ -277,7 +277,7 @@ static void groups(numc_run *run, void *user)
     numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5)), *effect = NULL;
     numc_array *tau = numc_sample(run, "tau", numc_half_normal(run, 2));
     numc_array *sigma = numc_sample(run, "sigma", numc_half_normal(run, 2));
-    numc_plate(run, "group", GROUPS) {
+    numc_plate(run, "groups", GROUPS) {
         numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
         effect = numc_add(mu, numc_multiply(tau, z));
     }
