@@ -64,6 +64,9 @@ def main():
                     kept = [text for text in output if not re.match(r"^ok\b", text)]
                     print("\n".join("   " + text for text in kept[-60:]))
                     print(f"   repeat: {options.repeat} {name}")
+    if passed + failed + skipped == 0:
+        print("\nno test was run")
+        failed = 1
     print(f"\n{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 0 if passed and not failed else 1
 

@@ -578,7 +578,7 @@ static void prints_a_summary(void **state)
         for (int k = 0; k < 3; k++) {
             numc_summary row;
             double mean, rhat;
-            char index[8];
+            char index[16];
             snprintf(index, sizeof index, "q[%d]", k);
             assert_int_equal(numc_mcmc_summary(mcmc, k, 1, &row), NUMC_OK);
             assert_non_null(fgets(line, sizeof line, file));
