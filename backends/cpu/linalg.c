@@ -1,4 +1,4 @@
-/* linalg.c - matrix products, Cholesky, triangular solves, LU: views, batches, and who does the work. Own loops up to about 48
+/* linalg.c - matrix products, Cholesky, triangular solves, LU: views, batches, and who does the work. Own loops up to about 64
  * and for products with vectors at any size (they run at the speed of memory); OpenBLAS above, where it is found.
  *
  * The bits do not depend on the number of threads: work is shared out by rows or columns of the result, in shares of a fixed
@@ -11,7 +11,7 @@
 #include "linalg.h"
 
 enum {
-    OWN_MOST = 48,            /* a product this small in all three directions is done by own loops */
+    OWN_MOST = 64 * 64 * 64,  /* multiplications: a smaller product is not worth opening OpenBLAS for */
     OWN_FACTOR_MOST = 96,     /* the same for factorisations */
     SPLIT_FROM = 1 << 22,     /* multiplications: below, waking threads costs more than it gains */
     SHARE_ROWS = 256,         /* rows of the result per share */
@@ -141,7 +141,7 @@ static void real_product(numc_device *device, product_work *w)
         w->method = BY_ROWS;
     } else if (p->rows == 1 && p->b_column == 1 && p->c_column == 1) {
         w->method = BY_COLUMNS;
-    } else if (p->rows > OWN_MOST || p->columns > OWN_MOST || p->inner > OWN_MOST) {
+    } else if ((double)p->rows * (double)p->inner * (double)p->columns > OWN_MOST) {
         int transpose, leading;
         if (p->rows >= 4 && p->columns >= 4 && p->inner >= 4 && p->c_column == 1 && fits_int(p->inner) &&
             fits_int(p->columns) && fits_int(p->rows) &&
