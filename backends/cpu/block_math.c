@@ -181,6 +181,66 @@ static inline double near_tan(double x)
 CIRCULAR(X)
 #undef X
 
+/* ---- random numbers: a block of bits, then what is made of them ----------------------------------------------------------- */
+
+enum { DRAWS = 64 };
+
+/* Bits of up to DRAWS counters; key_step 0: one key for all. */
+static inline void draw_bits(size_t n, uint64_t *out, const uint64_t *keys, size_t key_step, const uint64_t *counters)
+{
+    if (key_step == 0) {
+        const uint32_t first = (uint32_t)(keys[0] >> 32), second = (uint32_t)keys[0];
+        NUMC_BLOCK_LOOP
+        for (size_t i = 0; i < n; ++i)
+            out[i] = numc_k_bits64(first, second, counters[i]);
+        return;
+    }
+    NUMC_BLOCK_LOOP
+    for (size_t i = 0; i < n; ++i)
+        out[i] = numc_k_bits64((uint32_t)(keys[i] >> 32), (uint32_t)keys[i], counters[i]);
+}
+
+/* sqrt(2) erfinv(u), u uniform in (-1, 1): numc_k_sample_normal. */
+static inline double normal_of(uint64_t bits)
+{
+    const double low = -0x1.fffffffffffffp-1;
+    const double x = numc_k_unit_from_bits(bits) * (1.0 - low) + low;
+    return NUMC_KERNEL_SQRT2 * numc_k_erfinv(x < low ? low : x);
+}
+
+/* -ln(1 - u): numc_k_sample_exponential. */
+static inline double exponential_of(uint64_t bits)
+{
+    return -numc_k_log1p(-numc_k_unit_from_bits(bits));
+}
+
+/* b: the bits. */
+#define DEFINE_DRAW(name, T, key_step, loop, formula)                                              \
+    static void name(BLOCK_PARAMETERS)                                                             \
+    {                                                                                              \
+        const uint64_t *keys = pa, *counters = pb;                                                 \
+        uint64_t bits[DRAWS];                                                                      \
+        T *r = out;                                                                                \
+        UNUSED_AFTER_2;                                                                            \
+        for (size_t start = 0; start < n; start += DRAWS) {                                        \
+            const size_t m = n - start < DRAWS ? n - start : DRAWS;                                \
+            draw_bits(m, bits, keys + start * (key_step), key_step, counters + start);             \
+            loop                                                                                   \
+            for (size_t i = 0; i < m; ++i) {                                                       \
+                const uint64_t b = bits[i];                                                        \
+                r[start + i] = (T)(formula);                                                       \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define DEFINE_DRAWS(name, T, loop, formula)                                                       \
+    DEFINE_DRAW(name##_vv, T, 1, loop, formula)                                                    \
+    DEFINE_DRAW(name##_sv, T, 0, loop, formula)
+DEFINE_DRAWS(bits, uint64_t, NUMC_BLOCK_LOOP, b)
+DEFINE_DRAWS(normal_f64, double, , normal_of(b))
+DEFINE_DRAWS(exponential_f64, double, NUMC_BLOCK_LOOP, exponential_of(b))
+DEFINE_DRAWS(exponential_f32, float, NUMC_BLOCK_LOOP, exponential_of(b))
+#define DRAW_ROW(OPERATION, DTYPE, name) {NUMC_SCALAR_##OPERATION, DTYPE, {name##_vv, name##_sv, NULL, NULL}}
+
 numc_block_rows NUMC_BLOCK(mathematics)(uint32_t dtype)
 {
 #define X(OPERATION, name, formula)                                                                \
@@ -188,6 +248,8 @@ numc_block_rows NUMC_BLOCK(mathematics)(uint32_t dtype)
     static const numc_block_row rows_f64[] = {
         VECTOR_UNARY(X) VECTOR_BINARY(X) LONG_UNARY(X) LONG_BINARY(X) CIRCULAR(X)
         X(SOFTPLUS, softplus, )
+        DRAW_ROW(RANDOM_NORMAL, NUMC_FLOAT64, normal_f64),
+        DRAW_ROW(RANDOM_EXPONENTIAL, NUMC_FLOAT64, exponential_f64),
     };
 #undef X
 #define X(OPERATION, name, formula)                                                                \
@@ -195,8 +257,12 @@ numc_block_rows NUMC_BLOCK(mathematics)(uint32_t dtype)
     static const numc_block_row rows_f32[] = {
         VECTOR_UNARY(X) VECTOR_BINARY(X) LONG_UNARY(X) LONG_BINARY(X) CIRCULAR(X)
         X(SOFTPLUS, softplus, )
+        DRAW_ROW(RANDOM_EXPONENTIAL, NUMC_FLOAT32, exponential_f32),
     };
 #undef X
+    static const numc_block_row rows_u64[] = {DRAW_ROW(RANDOM_BITS, NUMC_UINT64, bits)};
+    if (dtype == NUMC_UINT64)
+        return (numc_block_rows){rows_u64, sizeof rows_u64 / sizeof rows_u64[0]};
     if (dtype == NUMC_FLOAT64)
         return (numc_block_rows){rows_f64, sizeof rows_f64 / sizeof rows_f64[0]};
     if (dtype == NUMC_FLOAT32)
