@@ -128,6 +128,12 @@ numc_program *numc__program_new(numc_context *context, numc_graph *graph, const 
     return program;
 }
 
+numc_program *numc__program_keep(numc_program *program)
+{
+    atomic_fetch_add(&program->references, 1);
+    return program;
+}
+
 void numc__program_release(numc_program *program)
 {
     if (program == NULL || atomic_fetch_sub(&program->references, 1) != 1)

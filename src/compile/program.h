@@ -20,7 +20,17 @@ typedef struct numc_program_options {
  * workspaces. Passes: fold, simplify, common subexpressions, dead code, prologue split, fuse into kernels, memory plan. The
  * graph is kept. */
 numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options);
+numc_program *numc__program_keep(numc_program *program);
 void numc__program_release(numc_program *program); /* counted: bindings keep it */
+/* Programs shared by what traces the same graph: a model and those bound from it. Counted; safe from any thread. */
+typedef struct numc_program_cache numc_program_cache;
+numc_program_cache *numc__program_cache_new(numc_context *context);
+numc_program_cache *numc__program_cache_keep(numc_program_cache *cache);
+void numc__program_cache_release(numc_program_cache *cache); /* NULL is accepted */
+/* As numc__program_new, but an equal graph with equal flags gives the program made before. cache may be NULL. */
+numc_program *numc__program_shared(numc_context *context, numc_program_cache *cache, numc_graph *graph,
+                                   const numc_program_options *options);
+
 /* Data inputs in the order of the graph's flagged inputs; runs the prologue. */
 numc_binding *numc__binding_new(numc_context *context, numc_program *program, const numc_array *const *data, int32_t data_count);
 numc_binding *numc__binding_keep(numc_binding *binding);

@@ -293,7 +293,7 @@ static bool constants_equal(const numc_array *a, const numc_array *b)
     return a->rank == 0 || memcmp(a->strides, b->strides, (size_t)a->rank * sizeof *a->strides) == 0;
 }
 
-static bool graphs_equal(const numc_graph *a, const numc_graph *b)
+bool numc__graph_equal(const numc_graph *a, const numc_graph *b)
 {
     if (a == b)
         return true;
@@ -331,5 +331,5 @@ bool numc__attributes_equal(const numc_attributes *a, const numc_attributes *b)
         if (a->numbers[i] != b->numbers[i])
             return false;
     }
-    return graphs_equal(a->graphs[0], b->graphs[0]) && graphs_equal(a->graphs[1], b->graphs[1]);
+    return numc__graph_equal(a->graphs[0], b->graphs[0]) && numc__graph_equal(a->graphs[1], b->graphs[1]);
 }

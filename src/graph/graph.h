@@ -74,6 +74,8 @@ numc_status numc__graph_apply(numc_context *context, const numc_graph *graph, co
 /* Structural: a 64-bit hash and equality of attributes, for CSE and caches. */
 uint64_t numc__attributes_hash(const numc_attributes *attributes);
 bool numc__attributes_equal(const numc_attributes *a, const numc_attributes *b);
+/* The same applications to the same constants (one array, or one number). */
+bool numc__graph_equal(const numc_graph *a, const numc_graph *b);
 
 /* ---- transforms ----------------------------------------------------------------------------------------------------------------
  * jvp: inputs (x..., dx for each active float input) -> (y..., dy for each float output).

@@ -12,7 +12,7 @@
 #include "compile/program.h"
 #include "infer/potential.h"
 #include "infer/target.h"
-#include "numc/model.h"
+#include "model/internal.h"
 
 /* An input of the sites graph: an unconstrained latent (offset >= 0) or data. Arrays are kept. */
 typedef struct input {
@@ -44,6 +44,7 @@ typedef struct potential {
     size_t stored_shape_count;
     numc_graph *graph; /* the sites graph */
     numc_binding *density, *values;
+    numc_program_cache *cache; /* the model's */
     int64_t next_offset; /* while tracing */
     numc_trace *trace;
     numc_array *jacobian;
@@ -330,7 +331,8 @@ static numc_graph *flat_graph(potential *p, int32_t first, int32_t count)
     return graph;
 }
 
-numc_binding *numc__graph_bind(numc_context *context, numc_graph *graph, const numc_array *const *data)
+numc_binding *numc__graph_bind(numc_context *context, numc_program_cache *cache, numc_graph *graph,
+                               const numc_array *const *data)
 {
     if (graph == NULL)
         return NULL;
@@ -345,7 +347,7 @@ numc_binding *numc__graph_bind(numc_context *context, numc_graph *graph, const n
             if (flags[i])
                 bound[count++] = data[i];
         }
-        numc_program *program = numc__program_new(context, graph, &(numc_program_options){.data = flags});
+        numc_program *program = numc__program_shared(context, cache, graph, &(numc_program_options){.data = flags});
         if (program != NULL) {
             binding = numc__binding_new(context, program, bound, count);
             numc__program_release(program);
@@ -372,7 +374,7 @@ static numc_binding *compile(potential *p, numc_graph *graph)
     for (size_t i = 0; i < p->inputs.count; i++)
         if (p->inputs.items[i].offset < 0)
             data[count++] = p->inputs.items[i].data;
-    numc_binding *binding = numc__graph_bind(context, graph, data);
+    numc_binding *binding = numc__graph_bind(context, p->cache, graph, data);
     numc__free(context, (void *)data, inputs * sizeof *data);
     return binding;
 }
@@ -590,6 +592,7 @@ static void destroy(void *user, numc_context *context)
         numc__binding_release(p->values);
     if (p->graph != NULL)
         numc__graph_release(p->graph);
+    numc__program_cache_release(p->cache);
     numc__free(context, p, sizeof *p);
 }
 
@@ -610,7 +613,9 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
         return NULL;
     p->context = context;
     p->real = numc_default_float(context);
-    if (numc_error_status(context) != NUMC_OK || check_data(p, model) != NUMC_OK || trace_model(p, model) != NUMC_OK || compile_all(p) != NUMC_OK) {
+    p->cache = numc__program_cache_keep(model->cache);
+    if (numc_error_status(context) != NUMC_OK || check_data(p, model) != NUMC_OK || trace_model(p, model) != NUMC_OK ||
+        compile_all(p) != NUMC_OK) {
         destroy(p, context);
         return NULL;
     }

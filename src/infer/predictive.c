@@ -7,7 +7,7 @@
 #include "infer/potential.h"
 #include "infer/target.h"
 #include "kernel/random.h"
-#include "numc/model.h"
+#include "model/internal.h"
 #include "numc/predictive.h"
 #include "numc/random.h"
 
@@ -203,7 +203,7 @@ static numc_status trace_model(numc_predictive *p, numc_model *model)
     if (data != NULL) {
         for (size_t i = 1; i < inputs; i++)
             data[i] = p->inputs.items[i - 1].data;
-        p->binding = numc__graph_bind(context, graph, data);
+        p->binding = numc__graph_bind(context, model->cache, graph, data);
         numc__free(context, (void *)data, inputs * sizeof *data);
     } else if (graph != NULL) {
         numc__graph_release(graph);

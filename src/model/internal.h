@@ -4,6 +4,7 @@
 
 #include "array/internal.h"
 #include "base/containers.h"
+#include "compile/program.h"
 #include "numc/model.h"
 
 #define NUMC_SITE_NAME_SIZE 256
@@ -32,6 +33,7 @@ struct numc_model {
     void *user;
     numc_named *bindings; /* names owned, arrays kept */
     int32_t binding_count;
+    numc_program_cache *cache; /* shared with the models bound from this one */
 };
 
 /* Runs the callback on a lane under handlers, outermost first, in a scope of its own unless `keep_scope`. */

@@ -13,11 +13,12 @@ static void model_destroy(numc_object *object)
         if (name != NULL)
             numc__core_free(core, name, strlen(name) + 1);
     }
+    numc__program_cache_release(model->cache);
     numc__core_free(core, model->bindings, (size_t)model->binding_count * sizeof *model->bindings);
     numc__core_free(core, model, sizeof *model);
 }
 
-numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *user)
+static numc_model *make(numc_context *context, numc_model_fn callback, void *user, numc_program_cache *cache)
 {
     if (context == NULL || context->status != NUMC_OK)
         return NULL;
@@ -33,8 +34,18 @@ numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *
     model->context = context;
     model->callback = callback;
     model->user = user;
+    model->cache = cache != NULL ? numc__program_cache_keep(cache) : numc__program_cache_new(context);
+    if (model->cache == NULL) {
+        numc__free(context, model, sizeof *model);
+        return NULL;
+    }
     numc__object_add(context->core, &model->object);
     return model;
+}
+
+numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *user)
+{
+    return make(context, callback, user, NULL);
 }
 
 void numc_model_free(numc_model *model)
@@ -76,7 +87,7 @@ numc_model *numc_model_bind(const numc_model *model, const char *name, const num
         numc__fail(context, NUMC_TRACE, "numc_model_bind: the array for \"%s\" is traced", name);
         return NULL;
     }
-    numc_model *bound = numc_model_new(context, model->callback, model->user);
+    numc_model *bound = make(context, model->callback, model->user, model->cache);
     if (bound == NULL)
         return NULL;
     int32_t place = 0;

@@ -264,6 +264,13 @@ static void with_data(numc_run *r, void *user)
     numc_observe(r, "y", numc_normal(r, x, 1), arrays[1]);
 }
 
+static void with_data_and_latent(numc_run *r, void *user)
+{
+    numc_array *const *arrays = user;
+    numc_array *mu = numc_sample(r, "mu", numc_normal(r, numc_data(r, "x", arrays[0]), 1));
+    numc_observe(r, "y", numc_normal(r, mu, 1), arrays[1]);
+}
+
 static void test_bind(void **unused)
 {
     (void)unused;
@@ -275,6 +282,15 @@ static void test_bind(void **unused)
     assert_true(fabs(item(context, numc_model_log_density(model, NULL, 0)) - normal_log_density(0, 0, 1)) <= 1e-15);
     assert_true(fabs(item(context, numc_model_log_density(bound, NULL, 0)) - normal_log_density(0, 2, 1)) <= 1e-15);
     assert_true(fabs(item(context, numc_model_log_density(both, NULL, 0)) - normal_log_density(3, 2, 1)) <= 1e-15);
+    /* samplers of a model and of those bound from it run one compiled program */
+    numc_statistics before, after;
+    assert_non_null(numc_mcmc_new(numc_model_new(context, with_data_and_latent, arrays), NULL));
+    model = numc_model_new(context, with_data_and_latent, arrays);
+    assert_non_null(numc_mcmc_new(model, NULL));
+    assert_int_equal(numc_statistics_get(context, &before), NUMC_OK);
+    assert_non_null(numc_mcmc_new(numc_model_bind(model, "x", numc_number(context, NUMC_FLOAT64, 5.0)), NULL));
+    assert_int_equal(numc_statistics_get(context, &after), NUMC_OK);
+    assert_int_equal(after.kernels_built, before.kernels_built);
     numc_close(context);
 }
 
