@@ -10,7 +10,7 @@ import sys
 GRADIENT = {"model": str, "backend": str, "mode": str, "D": int, "ns_median": float, "ns_min": float, "hand_ns": float,
             "hand_ns_min": float, "hand_single_ns": float, "hand_single_ns_min": float, "difference": float, "allocations": float}
 SAMPLE = {"model": str, "backend": str, "mode": str, "chains": int, "warmup": int, "draws": int, "gradients": int,
-          "seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
+          "seconds": float, "processor_seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
           "open_to_first_draw_ms": float, "process_to_first_draw_ms": float}
 MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "gp": 3}
 WITHOUT_HAND = {"gp"}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -107,8 +108,15 @@ static bool first_in_child(const bench_options *options, const bench_model *mode
 typedef struct result {
     char backend[64];
     int64_t gradients, divergences;
-    double seconds, least_ess, worst_rhat;
+    double seconds, processor, least_ess, worst_rhat; /* processor: seconds of all threads */
 } result;
+
+static double processor_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static bool run_once(const bench_options *options, const bench_model *model, uint64_t seed, result *r)
 {
@@ -121,9 +129,10 @@ static bool run_once(const bench_options *options, const bench_model *model, uin
     model->data_arrays(context, data);
     numc_mcmc_options how = {.chains = options->chains, .draws = options->draws, .warmup = options->draws, .save_warmup = true};
     numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, model->callback, data), &how);
-    double begin = bench_now();
+    double begin = bench_now(), begin_processor = processor_seconds();
     bool good = mcmc != NULL && numc_mcmc_run(mcmc, seed) == NUMC_OK;
-    *r = (result){.seconds = 1e-9 * (bench_now() - begin), .least_ess = INFINITY};
+    *r = (result){.seconds = 1e-9 * (bench_now() - begin), .processor = processor_seconds() - begin_processor,
+                  .least_ess = INFINITY};
     snprintf(r->backend, sizeof r->backend, "%s", bench_backend_name(context));
     for (int32_t c = 0; good && c < options->chains; c++) {
         const numc_draw_statistics *warmup = numc_mcmc_warmup_statistics(mcmc, c), *kept = numc_mcmc_statistics(mcmc, c);
@@ -161,14 +170,14 @@ static void print_result(const bench_options *options, const bench_model *model,
 {
     if (options->json)
         printf("%s\n  {\"model\": \"%s\", \"backend\": \"%s\", \"mode\": \"interpreted\", \"chains\": %d, \"warmup\": %lld, "
-               "\"draws\": %lld, \"gradients\": %lld, \"seconds\": %.6f, \"min_ess_bulk\": %.1f, \"min_ess_bulk_per_second\": %.1f, "
+               "\"draws\": %lld, \"gradients\": %lld, \"seconds\": %.6f, \"processor_seconds\": %.6f, \"min_ess_bulk\": %.1f, \"min_ess_bulk_per_second\": %.1f, "
                "\"max_rhat\": %.4f, \"divergences\": %lld, \"open_to_first_draw_ms\": %.3f, \"process_to_first_draw_ms\": %.3f}",
                first ? "" : ",", model->name, r->backend, (int)options->chains, (long long)options->draws,
-               (long long)options->draws, (long long)r->gradients, r->seconds, r->least_ess, r->least_ess / r->seconds,
+               (long long)options->draws, (long long)r->gradients, r->seconds, r->processor, r->least_ess, r->least_ess / r->seconds,
                r->worst_rhat, (long long)r->divergences, 1e-6 * s->total, 1e-6 * process);
     else
-        printf("%-14s %-7s %10lld %9.3f %10.0f %10.0f %8.3f %11lld %9.2f %9.2f\n", model->name, r->backend,
-               (long long)r->gradients, r->seconds, r->least_ess, r->least_ess / r->seconds, r->worst_rhat,
+        printf("%-14s %-7s %10lld %9.3f %9.3f %10.0f %10.0f %8.3f %11lld %9.2f %9.2f\n", model->name, r->backend,
+               (long long)r->gradients, r->seconds, r->processor, r->least_ess, r->least_ess / r->seconds, r->worst_rhat,
                (long long)r->divergences, 1e-6 * s->total, 1e-6 * process);
 }
 
@@ -180,7 +189,7 @@ int bench_sample(const bench_options *options)
     if (options->json)
         printf("{\"rows\": [");
     else
-        printf("%-14s %-7s %10s %9s %10s %10s %8s %11s %9s %9s\n", "model", "backend", "gradients", "seconds", "min ESS",
+        printf("%-14s %-7s %10s %9s %9s %10s %10s %8s %11s %9s %9s\n", "model", "backend", "gradients", "seconds", "processor", "min ESS",
                "ESS/s", "R-hat", "divergences", "open ms", "process ms");
     for (int k = 0; k < bench_model_count; k++) {
         const bench_model *model = &bench_models[k];
