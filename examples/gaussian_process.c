@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     const numc_mcmc_options mcmc_options = example_mcmc_options(&options);
     numc_context *context = numc_open(NULL);
     struct data data;
-    data.x = numc_linspace(context, NUMC_FLOAT64, 0.0, 6.0, N, false);
+    data.x = numc_linspace(context, NUMC_FLOAT64, 0.0, 6.0, N);
     numc_array *noise = numc_random_normal(numc_random_key(context, 3), NUMC_FLOAT64, NUMC_SHAPE(N));
     data.y = numc_add(numc_sin(data.x), numc_multiply(0.2, noise));
     return example_run(context, numc_mcmc_new(numc_model_new(context, model, &data), &mcmc_options), &options);

@@ -1,12 +1,17 @@
 /* array.h - for users: arrays, their creation, views, indexing and mathematics; names are the Python array API standard's.
  *
  * Arrays are values. A function returns a new array that belongs to the innermost scope of its lane (base.h), or NULL with
- * the error in the context; NULL operands pass through, so an expression needs one check at its end. Operands of different
+ * the error in the context; NULL operands pass through, so an expression needs one check at its end. A call that gets nothing
+ * but NULL arrays and numbers has no context to report to: it returns NULL and sets no error. Operands of different
  * dtypes are promoted by the standard's table; an integer with a float takes the float's dtype; a C number takes the array's
  * dtype (a fraction with an integer array: the default float; a whole number that does not fit: an error), and so do arrays
  * made from C numbers alone. A bool with a number takes the number's dtype; arithmetic among bools is done in int64. uint64
  * with a signed dtype is an error. Shapes broadcast; ranks go to 32. Unless said otherwise a function is
- * defined as in the standard, 2025.12. Thread rule: an array is used like its lane, from one thread at a time; lanes
+ * defined as in the standard, 2025.12. Complex dtypes are NUMC_UNSUPPORTED so far.
+ *
+ * Errors: NUMC_SHAPE (ranks, sizes), NUMC_INDEX (an axis or index out of bounds; negative ones count from the end), NUMC_DTYPE (no common
+ * dtype, or not defined for it), NUMC_VALUE (a number out of range), NUMC_INVALID_ARGUMENT (NULL, dead, options unknown),
+ * NUMC_MEMORY, and what the backend reports. Thread rule: an array is used like its lane, from one thread at a time; lanes
  * below the array's own may read it concurrently. */
 #ifndef NUMC_ARRAY_H
 #define NUMC_ARRAY_H
@@ -69,7 +74,8 @@ typedef struct numc_shape {
 } numc_shape;
 typedef numc_shape numc_axes;
 
-/* One axis; absent unless made by NUMC_AXIS. */
+/* One axis; absent unless made by NUMC_AXIS: a bare number in its place is an error at run time, but for 0, which only
+ * -Wmissing-braces sees. */
 typedef struct numc_axis {
     int64_t value;
     bool given;
@@ -155,13 +161,18 @@ NUMC_API void numc_release(numc_array *x);
 /* As numc_keep, but the scope lets go of x: numc_release ends it. What handles that free by themselves (numc.hpp) hold. */
 NUMC_API numc_array *numc_detach(numc_array *x);
 
+/* Functions with optional arguments take a struct of options whose zeros are the defaults: numc_sort(x), numc_sort(x, NUMC_AXIS(0),
+ * .descending = true). The macro of the function's name fills in `size`, so later versions can add fields at the end; a
+ * NULL instead of options means the defaults. */
+
 /* ---- to and from host memory -------------------------------------------------------------------------------------------- */
-/* Copies row-major host data. data may be NULL only for an empty array. */
+/* Copies row-major host data of that dtype (default: the default float). data may be NULL only for an empty array. */
 NUMC_API numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, numc_shape shape, const void *data);
-/* Copies x, row-major and converted to dtype, into `size` bytes of host memory; fails unless size is exactly right. A traced
- * array is an error that says how to stay inside the trace. */
+/* Copies x, row-major and converted to dtype (default: x's), into `size` bytes of host memory; fails unless size is exactly right.
+ * A traced array is an error that says how to stay inside the trace. */
 NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size);
-/* The value of an array with one element. On a traced value: an error that names numc_where, numc_cond and numc_scan; NaN / 0 then. */
+/* The value of an array with one element, converted. On a traced value: an error that names numc_where, numc_cond and numc_scan.
+ * After an error: NaN, 0, false. */
 NUMC_API double numc_item(const numc_array *x);
 NUMC_API int64_t numc_item_integer(const numc_array *x);
 NUMC_API bool numc_item_bool(const numc_array *x);
@@ -169,19 +180,29 @@ NUMC_API bool numc_item_bool(const numc_array *x);
 NUMC_API size_t numc_array_format(const numc_array *x, char *text, size_t size);
 
 /* ---- creation -------------------------------------------------------------------------------------------------------------- */
+/* Constants of a shape hold no memory. dtype: NUMC_DTYPE_DEFAULT is the default float, for full and number what the number's
+ * kind takes (bool, int64, the default float). In full the value may be an array that broadcasts to the shape. */
 NUMC_API numc_array *numc_zeros_(numc_context *context, numc_dtype dtype, numc_shape shape);
 NUMC_API numc_array *numc_ones_(numc_context *context, numc_dtype dtype, numc_shape shape);
 NUMC_API numc_array *numc_empty_(numc_context *context, numc_dtype dtype, numc_shape shape); /* zeros */
 NUMC_API numc_array *numc_full_(numc_context *context, numc_dtype dtype, numc_shape shape, numc_operand value);
 NUMC_API numc_array *numc_number_(numc_context *context, numc_dtype dtype, numc_operand value); /* 0-d */
-/* start + i step up to but without stop; the default dtype is the default float. */
+/* start + i step, i = 0 .. ceil((stop - start) / step) - 1, rounded to dtype (default: the default float). */
 NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, double stop, double step);
-/* `number` points from start to stop; open: stop itself left out. */
-NUMC_API numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number, bool open);
+/* (number): start + i (stop - start) / (number - 1), the last one stop exactly; `.open_end`: / number, stop left out. */
+typedef struct numc_linspace_options {
+    size_t size;
+    bool open_end;
+} numc_linspace_options;
+NUMC_API numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number,
+                                    const numc_linspace_options *options);
+/* (rows, columns): one where column - row = diagonal, else zero. */
 NUMC_API numc_array *numc_eye_(numc_context *context, numc_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal);
+/* x's shape and dtype. */
 NUMC_API numc_array *numc_zeros_like(const numc_array *x);
 NUMC_API numc_array *numc_ones_like(const numc_array *x);
 NUMC_API numc_array *numc_full_like_(const numc_array *x, numc_operand value);
+/* x (..., M, N) with zero where column - row > diagonal (tril) or < diagonal (triu). */
 NUMC_API numc_array *numc_tril(const numc_array *x, int64_t diagonal);
 NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
 #ifndef __cplusplus
@@ -192,19 +213,25 @@ NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
 #define numc_full(where, dtype, shape, value) numc_full_(NUMC_CONTEXT(where), dtype, shape, NUMC_OPERAND(value))
 #define numc_number(where, dtype, value) numc_number_(NUMC_CONTEXT(where), dtype, NUMC_OPERAND(value))
 #define numc_arange(where, dtype, start, stop, step) numc_arange_(NUMC_CONTEXT(where), dtype, start, stop, step)
-#define numc_linspace(where, dtype, start, stop, number, open) \
-    numc_linspace_(NUMC_CONTEXT(where), dtype, start, stop, number, open)
+#define NUMC_LINSPACE_(where, dtype, start, stop, number, ...)                                     \
+    numc_linspace_(NUMC_CONTEXT(where), dtype, start, stop, number,                                \
+                   &(numc_linspace_options){.size = sizeof(numc_linspace_options), __VA_ARGS__})
+#define numc_linspace(where, dtype, start, stop, ...) NUMC_LINSPACE_(where, dtype, start, stop, __VA_ARGS__, )
 #define numc_eye(where, dtype, rows, columns, diagonal) numc_eye_(NUMC_CONTEXT(where), dtype, rows, columns, diagonal)
 #define numc_full_like(x, value) numc_full_like_(x, NUMC_OPERAND(value))
 #endif
 
 /* ---- dtypes -------------------------------------------------------------------------------------------------------------- */
+/* x converted as C does: towards zero to an integer, nonzero is true to a bool. Default: the default float. */
 NUMC_API numc_array *numc_astype(const numc_array *x, numc_dtype dtype);
 NUMC_API numc_dtype numc_result_dtype(numc_dtype a, numc_dtype b); /* promotion; NUMC_DTYPE_DEFAULT where there is none */
-NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);
+NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);  /* within integers or within floats, nothing lost; to itself */
 NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest real the device has */
 
-/* ---- elementwise, one array --------------------------------------------------------------------------------------------- */
+/* ---- elementwise, one array ---------------------------------------------------------------------------------------------
+ * The result has x's shape, and x's dtype for negative, abs, sign, positive, square, floor, ceil, trunc and round (half to even);
+ * isnan, isinf, isfinite, signbit and logical_not give bool; bitwise_invert is for integers and bools. The others take integers as
+ * the default float. Outside a domain the result is NaN or an infinity, never an error. */
 #define NUMC_UNARY_FUNCTIONS(X)                                                                    \
     X(negative) X(abs) X(sign) X(positive) X(floor) X(ceil) X(trunc) X(round) X(sqrt) X(square)    \
     X(reciprocal) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) X(asin)    \
@@ -213,7 +240,11 @@ NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest rea
 #define NUMC_DECLARE_UNARY(name) NUMC_API numc_array *numc_##name(const numc_array *x);
 NUMC_UNARY_FUNCTIONS(NUMC_DECLARE_UNARY)
 
-/* ---- elementwise, two operands of which one may be a number --------------------------------------------------------------- */
+/* ---- elementwise, two operands of which one may be a number ---------------------------------------------------------------
+ * The shape is the broadcast one; the dtype the promoted one for arithmetic, the default float or wider for divide, atan2, hypot,
+ * logaddexp, copysign and nextafter, bool for comparisons and logical functions; bitwise functions are for integers and bools.
+ * floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around. A shift by the width or
+ * more leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where either is NaN. */
 #define NUMC_BINARY_FUNCTIONS(X)                                                                   \
     X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(atan2) X(hypot) \
     X(logaddexp) X(maximum) X(minimum) X(copysign) X(nextafter) X(equal) X(not_equal) X(less)      \
@@ -251,27 +282,35 @@ NUMC_BINARY_FUNCTIONS(NUMC_DECLARE_BINARY)
 #define numc_bitwise_left_shift(x1, x2) NUMC_BINARY(numc_bitwise_left_shift, x1, x2)
 #define numc_bitwise_right_shift(x1, x2) NUMC_BINARY(numc_bitwise_right_shift, x1, x2)
 #endif
-/* condition is a bool array; x1 and x2 are arrays or numbers (two numbers are allowed here: default dtypes). */
+/* x1 where condition (a bool array) holds, else x2, all broadcast; x1 and x2 are arrays or numbers (two numbers are allowed here:
+ * default dtypes). The gradient passes through the side that is taken alone. */
 NUMC_API numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_operand x2);
-/* min or max may be NULL-array operands (numc_operand_array(NULL) with given = no bound is not expressible: use +-INFINITY). */
+/* minimum(maximum(x, min), max), broadcast; a bound is an array or a number. For no bound on a side pass -INFINITY or INFINITY,
+ * which is also right for integers. */
 NUMC_API numc_array *numc_clip_(const numc_array *x, numc_operand min, numc_operand max);
 #ifndef __cplusplus
 #define numc_where(condition, x1, x2) numc_where_(condition, NUMC_OPERAND(x1), NUMC_OPERAND(x2))
 #define numc_clip(x, min, max) numc_clip_(x, NUMC_OPERAND(min), NUMC_OPERAND(max))
 #endif
 
-/* ---- shapes (views where the array is concrete) ------------------------------------------------------------------------- */
-NUMC_API numc_array *numc_reshape(const numc_array *x, numc_shape shape); /* one -1 allowed */
-NUMC_API numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape);
-NUMC_API numc_array *numc_permute_dims(const numc_array *x, numc_axes axes);
-NUMC_API numc_array *numc_matrix_transpose(const numc_array *x);
+/* ---- shapes (views where the array is concrete; the dtype is x's) ------------------------------------------------------- */
+NUMC_API numc_array *numc_reshape(const numc_array *x, numc_shape shape);      /* row-major; one -1 allowed */
+NUMC_API numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape); /* axes of size 1 and missing ones repeat */
+NUMC_API numc_array *numc_permute_dims(const numc_array *x, numc_axes axes);   /* axis i is x's axes[i]; one per axis */
+NUMC_API numc_array *numc_matrix_transpose(const numc_array *x);               /* (..., M, N) to (..., N, M) */
+/* x with axis `source` at place `destination`, the others in order. */
 NUMC_API numc_array *numc_moveaxis(const numc_array *x, int64_t source, int64_t destination);
+/* Axes of size 1 put in, at these places of the result; taken out. */
 NUMC_API numc_array *numc_expand_dims(const numc_array *x, numc_axes axes);
-NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes); /* none given: every axis of size 1 */
-NUMC_API numc_array *numc_flip(const numc_array *x, numc_axes axes);
-NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis);
+NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes);           /* none given: every axis of size 1 */
+NUMC_API numc_array *numc_flip(const numc_array *x, numc_axes axes);              /* reversed; none given: along every axis */
+NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis); /* y[(i + shift) mod n] = x[i] */
+/* `count` arrays end to end along an existing axis (other sizes equal), or along a new one (shapes equal), promoted to one dtype.
+ * count must be positive. */
 NUMC_API numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis);
 NUMC_API numc_array *numc_stack(const numc_array *const *arrays, int32_t count, int64_t axis);
+/* x as a whole repetitions[i] times along axis i, both counted from the right; each element `repeats` times, along an axis or, with
+ * none, of the flattened x. Not a view. */
 NUMC_API numc_array *numc_tile(const numc_array *x, numc_shape repetitions);
 NUMC_API numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis);
 /* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast. */
@@ -287,9 +326,11 @@ NUMC_API numc_array *numc_index_update_(const numc_array *x, numc_operand value,
 /* *x = updated array, in the current scope; writes in place when nothing else refers to *x or its memory, else copies. No other
  * array sees the write: another pointer to the old *x is then a dead array. */
 NUMC_API numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count);
+/* x with `axis` (needed unless x is 1-d) replaced by the axes of indices: y[.., j, ..] = x[.., indices[j], ..]. */
 NUMC_API numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis axis);
+/* y[.., i, ..] = x[.., indices[.., i, ..], ..]: ranks equal, other axes broadcast. Undoes argsort's order. */
 NUMC_API numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices, int64_t axis);
-/* y = x; y[.., indices[j], ..] += values[.., j, ..] along axis; repeated indices add up. */
+/* y = x; y[.., indices[j], ..] += values[.., j, ..] along axis; indices is 1-d; repeated indices add up. */
 NUMC_API numc_array *numc_scatter_add(const numc_array *x, const numc_array *indices, const numc_array *values, int64_t axis);
 #ifndef __cplusplus
 #define NUMC_TERMS_(...) (const numc_index_term[]){__VA_ARGS__}, \
@@ -303,20 +344,26 @@ NUMC_API numc_array *numc_scatter_add(const numc_array *x, const numc_array *ind
 #endif
 
 /* ---- reductions, scans, order --------------------------------------------------------------------------------------------
- * numc_sum(x), numc_sum(x, NUMC_AXES(-1)), numc_sum(x, NUMC_AXES(0, 1), .keepdims = true). */
+ * numc_sum(x), numc_sum(x, NUMC_AXES(-1)), numc_sum(x, NUMC_AXES(0, 1), .keepdims = true). sum and prod of integers are int64 or uint64,
+ * of bools int64; max and min keep the dtype and give NaN where there is one; mean, var, std and logsumexp take integers as the default
+ * float; all and any give bool, count_nonzero int64. Of nothing: sum 0, prod 1, all true, mean NaN, logsumexp -inf; max, min, argmax
+ * and argmin are NUMC_VALUE. var is the mean square about the mean in two passes; logsumexp is m + log sum exp(x - m), m = max x. */
 typedef struct numc_reduce_options {
     size_t size;
     numc_axes axes; /* default: every axis */
-    bool keepdims;
+    bool keepdims;  /* reduced axes stay, with size 1 */
     numc_dtype dtype;  /* sum, prod: accumulate in this dtype */
     double correction; /* var, std: divisor is count - correction */
 } numc_reduce_options;
-#define NUMC_REDUCTION_FUNCTIONS(X) X(sum) X(prod) X(max) X(min) X(mean) X(var) X(std) X(all) X(any) X(logsumexp) X(count_nonzero)
-#define NUMC_DECLARE_REDUCTION(name) NUMC_API numc_array *numc_##name(const numc_array *x, const numc_reduce_options *options);
+#define NUMC_REDUCTION_FUNCTIONS(X)                                                                \
+    X(sum) X(prod) X(max) X(min) X(mean) X(var) X(std) X(all) X(any) X(logsumexp) X(count_nonzero)
+#define NUMC_DECLARE_REDUCTION(name)                                                               \
+    NUMC_API numc_array *numc_##name(const numc_array *x, const numc_reduce_options *options);
 NUMC_REDUCTION_FUNCTIONS(NUMC_DECLARE_REDUCTION)
 #ifndef __cplusplus
-#define NUMC_REDUCE_(function, x, ...) (function)(x, &(numc_reduce_options){.size = sizeof(numc_reduce_options), __VA_ARGS__})
-#define NUMC_REDUCE_1_(function, ...) NUMC_REDUCE_(function, __VA_ARGS__)
+#define NUMC_OPTIONS_(function, type, x, ...) (function)(x, &(type){.size = sizeof(type), __VA_ARGS__})
+#define NUMC_OPTIONS_1_(function, type, ...) NUMC_OPTIONS_(function, type, __VA_ARGS__)
+#define NUMC_REDUCE_1_(function, ...) NUMC_OPTIONS_1_(function, numc_reduce_options, __VA_ARGS__)
 #define numc_sum(...) NUMC_REDUCE_1_(numc_sum, __VA_ARGS__, )
 #define numc_prod(...) NUMC_REDUCE_1_(numc_prod, __VA_ARGS__, )
 #define numc_max(...) NUMC_REDUCE_1_(numc_max, __VA_ARGS__, )
@@ -329,45 +376,94 @@ NUMC_REDUCTION_FUNCTIONS(NUMC_DECLARE_REDUCTION)
 #define numc_logsumexp(...) NUMC_REDUCE_1_(numc_logsumexp, __VA_ARGS__, )
 #define numc_count_nonzero(...) NUMC_REDUCE_1_(numc_count_nonzero, __VA_ARGS__, )
 #endif
-NUMC_API numc_array *numc_argmax_(const numc_array *x, numc_axis axis, bool keepdims); /* int64; no axis: flattened */
-NUMC_API numc_array *numc_argmin_(const numc_array *x, numc_axis axis, bool keepdims);
-NUMC_API numc_array *numc_cumulative_sum(const numc_array *x, int64_t axis);
-NUMC_API numc_array *numc_cumulative_prod(const numc_array *x, int64_t axis);
-NUMC_API numc_array *numc_sort(const numc_array *x, int64_t axis, bool descending);
-NUMC_API numc_array *numc_argsort(const numc_array *x, int64_t axis, bool descending);
-NUMC_API numc_array *numc_searchsorted(const numc_array *sorted, const numc_array *values, bool right);
+
+/* Where the extreme is first met (NaN counts as one), int64: numc_argmax(x, NUMC_AXIS(-1), .keepdims = true). */
+typedef struct numc_argmax_options {
+    size_t size;
+    numc_axis axis; /* default: the flattened x */
+    bool keepdims;
+} numc_argmax_options;
+NUMC_API numc_array *numc_argmax(const numc_array *x, const numc_argmax_options *options);
+NUMC_API numc_array *numc_argmin(const numc_array *x, const numc_argmax_options *options);
+
+/* y_i = x_0 + ... + x_i, or the product: numc_cumulative_sum(x, NUMC_AXIS(0), .include_initial = true). */
+typedef struct numc_cumulative_options {
+    size_t size;
+    numc_axis axis;       /* needed unless x is 1-d */
+    numc_dtype dtype;     /* accumulate in this dtype; default as sum */
+    bool include_initial; /* one element more: 0 (sum) or 1 (prod) comes first */
+} numc_cumulative_options;
+NUMC_API numc_array *numc_cumulative_sum(const numc_array *x, const numc_cumulative_options *options);
+NUMC_API numc_array *numc_cumulative_prod(const numc_array *x, const numc_cumulative_options *options);
+
+/* Values in order along an axis; the int64 positions that put them there. NaN comes last in either direction. */
+typedef struct numc_sort_options {
+    size_t size;
+    numc_axis axis; /* default: -1 */
+    bool descending;
+    bool unstable; /* equal elements may change places: a permission, without effect so far */
+} numc_sort_options;
+NUMC_API numc_array *numc_sort(const numc_array *x, const numc_sort_options *options);
+NUMC_API numc_array *numc_argsort(const numc_array *x, const numc_sort_options *options);
+
+/* The first i with values <= sorted[i], `.right`: values < sorted[i]; the size of `sorted` (1-d) where there is none. int64, of the
+ * shape of values. */
+typedef struct numc_searchsorted_options {
+    size_t size;
+    bool right;
+    const numc_array *sorter; /* integers, of the shape of `sorted`, which is put in this order first (argsort's result) */
+} numc_searchsorted_options;
+NUMC_API numc_array *numc_searchsorted_(const numc_array *sorted, const numc_array *values,
+                                        const numc_searchsorted_options *options);
 #ifndef __cplusplus
-#define numc_argmax(x, axis) numc_argmax_(x, axis, false)
-#define numc_argmin(x, axis) numc_argmin_(x, axis, false)
+#define numc_argmax(...) NUMC_OPTIONS_1_(numc_argmax, numc_argmax_options, __VA_ARGS__, )
+#define numc_argmin(...) NUMC_OPTIONS_1_(numc_argmin, numc_argmax_options, __VA_ARGS__, )
+#define numc_cumulative_sum(...) NUMC_OPTIONS_1_(numc_cumulative_sum, numc_cumulative_options, __VA_ARGS__, )
+#define numc_cumulative_prod(...) NUMC_OPTIONS_1_(numc_cumulative_prod, numc_cumulative_options, __VA_ARGS__, )
+#define numc_sort(...) NUMC_OPTIONS_1_(numc_sort, numc_sort_options, __VA_ARGS__, )
+#define numc_argsort(...) NUMC_OPTIONS_1_(numc_argsort, numc_sort_options, __VA_ARGS__, )
+#define NUMC_SEARCHSORTED_(sorted, values, ...) numc_searchsorted_(sorted, values, \
+    &(numc_searchsorted_options){.size = sizeof(numc_searchsorted_options), __VA_ARGS__})
+#define numc_searchsorted(...) NUMC_SEARCHSORTED_(__VA_ARGS__, )
 #endif
 
-/* ---- linear algebra (batched over leading axes) -------------------------------------------------------------------------- */
+/* ---- linear algebra (batched over leading axes) --------------------------------------------------------------------------
+ * A matrix is the last two axes, the others broadcast. What divides or takes roots takes integers as the default float. */
+
+/* (..., M, K) by (..., K, N) to (..., M, N); a 1-d operand is a row on the left, a column on the right, and its axis goes. */
 NUMC_API numc_array *numc_matmul(const numc_array *x1, const numc_array *x2);
-NUMC_API numc_array *numc_vecdot(const numc_array *x1, const numc_array *x2); /* over the last axis */
-NUMC_API numc_array *numc_outer(const numc_array *x1, const numc_array *x2);  /* of vectors */
-NUMC_API numc_array *numc_diagonal(const numc_array *x);                      /* of the last two axes */
-NUMC_API numc_array *numc_diag(const numc_array *x);                          /* matrix with this last axis on its diagonal */
-NUMC_API numc_array *numc_linalg_cholesky(const numc_array *x); /* lower; NaN where x is not positive definite; reads the lower part */
+NUMC_API numc_array *numc_vecdot(const numc_array *x1, const numc_array *x2); /* sum x1 x2 over the last axis */
+NUMC_API numc_array *numc_outer(const numc_array *x1, const numc_array *x2);  /* (M) and (N) to (M, N) */
+NUMC_API numc_array *numc_diagonal(const numc_array *x);                      /* (..., M, N) to (..., min(M, N)) */
+NUMC_API numc_array *numc_diag(const numc_array *x);                          /* (..., N) to (..., N, N), zero off the diagonal */
+/* L lower, x = L L^T, for symmetric x (..., N, N), of which the lower part is read; NaN where x is not positive definite. */
+NUMC_API numc_array *numc_linalg_cholesky(const numc_array *x);
+/* y with T y = b, b (..., N, K) or, of rank 1, (N). Zeros on T's diagonal give infinities and NaN. */
 typedef struct numc_triangular_options {
     size_t size;
-    bool upper, transpose, unit_diagonal;
+    bool upper;         /* T is the upper triangle of t; default: the lower one */
+    bool transpose;     /* T^T y = b */
+    bool unit_diagonal; /* T has ones on its diagonal, whatever t has */
 } numc_triangular_options;
-NUMC_API numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array *b, const numc_triangular_options *options);
+NUMC_API numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array *b,
+                                                   const numc_triangular_options *options);
 #ifndef __cplusplus
 #define NUMC_TRIANGULAR_(t, b, ...) numc_linalg_triangular_solve_(t, b, \
     &(numc_triangular_options){.size = sizeof(numc_triangular_options), __VA_ARGS__})
 #define numc_linalg_triangular_solve(...) NUMC_TRIANGULAR_(__VA_ARGS__, )
 #endif
+/* y with L L^T y = b; y with x1 y = x2 by LU with row exchanges, infinities and NaN of a singular x1; right sides as above. */
 NUMC_API numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *b);
 NUMC_API numc_array *numc_linalg_solve(const numc_array *x1, const numc_array *x2);
-NUMC_API numc_array *numc_linalg_inv(const numc_array *x);
-NUMC_API numc_array *numc_linalg_det(const numc_array *x);
+NUMC_API numc_array *numc_linalg_inv(const numc_array *x); /* (..., N, N), by solve */
+NUMC_API numc_array *numc_linalg_det(const numc_array *x); /* (..., N, N) to (...), from the LU factors */
+/* det = sign exp(logabsdet), each of shape (...); of a singular matrix 0 and -inf. Both NULL after an error. */
 typedef struct numc_slogdet {
     numc_array *sign, *logabsdet;
 } numc_slogdet;
 NUMC_API numc_slogdet numc_linalg_slogdet(const numc_array *x);
 
-/* ---- gradients stop here ----------------------------------------------------------------------------------------------------- */
+/* x, as a constant to every derivative. */
 NUMC_API numc_array *numc_stop_gradient(const numc_array *x);
 
 #ifdef __cplusplus

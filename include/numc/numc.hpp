@@ -327,7 +327,8 @@ inline array arange(place where, double start, double stop, double step = 1, num
 inline array linspace(place where, double start, double stop, int64_t count, bool open_end = false,
                       numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
-    return array::adopt(numc_linspace_(where, dtype, start, stop, count, open_end));
+    const numc_linspace_options options = {sizeof options, open_end};
+    return array::adopt(numc_linspace_(where, dtype, start, stop, count, &options));
 }
 inline array eye(place where, int64_t rows, int64_t columns, int64_t diagonal = 0, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
@@ -546,31 +547,40 @@ inline array scatter_add(const array &x, const array &indices, const array &valu
 }
 inline array argmax(const array &x, numc_axis along = {0, false}, bool keepdims = false)
 {
-    return array::adopt(numc_argmax_(x.get(), along, keepdims));
+    const numc_argmax_options options = {sizeof options, along, keepdims};
+    return array::adopt(numc_argmax(x.get(), &options));
 }
 inline array argmin(const array &x, numc_axis along = {0, false}, bool keepdims = false)
 {
-    return array::adopt(numc_argmin_(x.get(), along, keepdims));
+    const numc_argmax_options options = {sizeof options, along, keepdims};
+    return array::adopt(numc_argmin(x.get(), &options));
 }
-inline array cumulative_sum(const array &x, int64_t along = -1)
+inline array cumulative_sum(const array &x, numc_axis along = {0, false}, bool include_initial = false,
+                            numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
-    return array::adopt(numc_cumulative_sum(x.get(), along));
+    const numc_cumulative_options options = {sizeof options, along, dtype, include_initial};
+    return array::adopt(numc_cumulative_sum(x.get(), &options));
 }
-inline array cumulative_prod(const array &x, int64_t along = -1)
+inline array cumulative_prod(const array &x, numc_axis along = {0, false}, bool include_initial = false,
+                             numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
-    return array::adopt(numc_cumulative_prod(x.get(), along));
+    const numc_cumulative_options options = {sizeof options, along, dtype, include_initial};
+    return array::adopt(numc_cumulative_prod(x.get(), &options));
 }
-inline array sort(const array &x, int64_t along = -1, bool descending = false)
+inline array sort(const array &x, numc_axis along = {0, false}, bool descending = false, bool unstable = false)
 {
-    return array::adopt(numc_sort(x.get(), along, descending));
+    const numc_sort_options options = {sizeof options, along, descending, unstable};
+    return array::adopt(numc_sort(x.get(), &options));
 }
-inline array argsort(const array &x, int64_t along = -1, bool descending = false)
+inline array argsort(const array &x, numc_axis along = {0, false}, bool descending = false, bool unstable = false)
 {
-    return array::adopt(numc_argsort(x.get(), along, descending));
+    const numc_sort_options options = {sizeof options, along, descending, unstable};
+    return array::adopt(numc_argsort(x.get(), &options));
 }
-inline array searchsorted(const array &sorted, const array &values, bool right = false)
+inline array searchsorted(const array &sorted, const array &values, bool right = false, const array &sorter = {})
 {
-    return array::adopt(numc_searchsorted(sorted.get(), values.get(), right));
+    const numc_searchsorted_options options = {sizeof options, right, sorter.get()};
+    return array::adopt(numc_searchsorted_(sorted.get(), values.get(), &options));
 }
 inline array matmul(const array &x1, const array &x2)
 {
@@ -590,7 +600,8 @@ inline array cholesky(const array &x)
 {
     return array::adopt(numc_linalg_cholesky(x.get()));
 }
-inline array triangular_solve(const array &t, const array &b, bool upper = false, bool transpose = false, bool unit_diagonal = false)
+inline array triangular_solve(const array &t, const array &b, bool upper = false, bool transpose = false,
+                              bool unit_diagonal = false)
 {
     const numc_triangular_options options = {sizeof(numc_triangular_options), upper, transpose, unit_diagonal};
     return array::adopt(numc_linalg_triangular_solve_(t.get(), b.get(), &options));

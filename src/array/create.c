@@ -151,7 +151,8 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, 
     return ramp(context, "numc_arange", dtype, start, step, count > 0 ? (int64_t)count : 0, false, 0);
 }
 
-numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number, bool open)
+numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number,
+                           const numc_linspace_options *options)
 {
     if (context == NULL || context->status != NUMC_OK)
         return NULL;
@@ -159,9 +160,12 @@ numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start
         numc__fail(context, NUMC_VALUE, "numc_linspace: %lld points", (long long)number);
         return NULL;
     }
-    int64_t steps = open ? number : number - 1;
+    numc_linspace_options known;
+    if (numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, "numc_linspace") != NUMC_OK)
+        return NULL;
+    int64_t steps = known.open_end ? number : number - 1;
     double step = steps > 0 ? (stop - start) / (double)steps : 0;
-    return ramp(context, "numc_linspace", dtype, start, step, number, !open && number > 1, stop);
+    return ramp(context, "numc_linspace", dtype, start, step, number, !known.open_end && number > 1, stop);
 }
 
 /* bool[..., rows, columns]: column - row <= diagonal (or equal to it). */

@@ -315,7 +315,7 @@ static numc_array *mask_positions(numc_context *context, const char *name, const
     const numc_array *flat = numc__reshape(context, mask, 1, &n);
     if (flat == NULL || n == 0)
         return flat == NULL ? NULL : numc__full(context, NUMC_INT64, 1, &first, 0);
-    numc_array *running = numc_cumulative_sum(flat, 0);
+    numc_array *running = numc_cumulative_sum(flat);
     const int64_t last = n - 1, one = 1;
     int64_t total = numc_item_integer(numc__slice(context, running, &last, &one, &one));
     numc_array *where = numc_where(flat, numc_subtract(running, 1), total);

@@ -258,97 +258,154 @@ numc_array *(numc_logsumexp)(const numc_array *x, const numc_reduce_options *opt
     return reduce_end(&r, y);
 }
 
+/* The axis an option names, or `absent`. A number that is no NUMC_AXIS is refused, not dropped. Negative with the error set. */
+static int32_t axis_option(numc_context *context, const char *name, numc_axis axis, int64_t absent, int32_t rank)
+{
+    if (!axis.given && axis.value != 0) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: a number where an axis belongs; write NUMC_AXIS(%lld)", name,
+                   (long long)axis.value);
+        return -1;
+    }
+    return numc__axis_normalize(context, name, axis.given ? axis.value : absent, rank);
+}
+
 /* ---- positions of extremes ------------------------------------------------------------------------------------------------- */
 
-static numc_array *arg_extreme(const char *name, int32_t primitive, const numc_array *x, numc_axis axis, bool keepdims)
+static numc_array *arg_extreme(const char *name, int32_t primitive, const numc_array *x, const numc_argmax_options *options)
 {
     reduction r;
-    numc_reduce_options options = {.size = sizeof options, .keepdims = keepdims};
-    if (axis.given)
-        options.axes = (numc_axes){&axis.value, 1, true};
-    if (!reduce_begin(&r, name, x, &options))
+    numc_context *context = numc__lane_of(&x, 1, name);
+    numc_argmax_options known;
+    if (context == NULL
+        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
+        return NULL;
+    bool along = known.axis.given || known.axis.value != 0;
+    if (along && axis_option(context, name, known.axis, 0, x->rank) < 0)
+        return NULL;
+    numc_reduce_options reduce = {.size = sizeof reduce, .keepdims = known.keepdims};
+    if (along)
+        reduce.axes = (numc_axes){&known.axis.value, 1, true};
+    if (!reduce_begin(&r, name, x, &reduce))
         return NULL;
     numc_array *y = NULL;
     if (extreme_exists(&r)) {
         const numc_array *v = x->dtype == NUMC_BOOL ? numc__convert(r.context, x, NUMC_UINT8) : x;
         int64_t flat = 0;
-        if (!axis.given)
+        if (!along)
             v = v == NULL ? NULL : numc__reshape(r.context, v, 1, &v->size);
-        numc_attributes attributes = {.count = 1, .numbers = axis.given ? r.axes : &flat};
+        numc_attributes attributes = {.count = 1, .numbers = along ? r.axes : &flat};
         y = v == NULL ? NULL : numc__bind1(r.context, primitive, &v, 1, &attributes);
     }
     return reduce_end(&r, shaped(&r, y));
 }
 
-numc_array *numc_argmax_(const numc_array *x, numc_axis axis, bool keepdims)
+numc_array *(numc_argmax)(const numc_array *x, const numc_argmax_options *options)
 {
-    return arg_extreme("numc_argmax", NUMC_PRIMITIVE_ARGMAX, x, axis, keepdims);
+    return arg_extreme("numc_argmax", NUMC_PRIMITIVE_ARGMAX, x, options);
 }
 
-numc_array *numc_argmin_(const numc_array *x, numc_axis axis, bool keepdims)
+numc_array *(numc_argmin)(const numc_array *x, const numc_argmax_options *options)
 {
-    return arg_extreme("numc_argmin", NUMC_PRIMITIVE_ARGMIN, x, axis, keepdims);
+    return arg_extreme("numc_argmin", NUMC_PRIMITIVE_ARGMIN, x, options);
 }
 
 /* ---- along one axis ----------------------------------------------------------------------------------------------------------- */
 
-static numc_array *along(const char *name, int32_t primitive, const numc_array *x, int64_t axis, int64_t number,
-                         numc_dtype dtype, int32_t which, numc_dtype back)
+/* One with `value` in place of axis d, then y. */
+static numc_array *preceded(numc_context *context, const numc_array *y, int32_t d, double value)
+{
+    int64_t shape[NUMC_RANK_LIMIT];
+    memcpy(shape, y->shape, (size_t)y->rank * sizeof *shape);
+    shape[d] = 1;
+    const numc_array *parts[2] = {numc__full(context, y->dtype, y->rank, shape, value), y};
+    return parts[0] == NULL ? NULL : numc_concat(parts, 2, d);
+}
+
+static numc_array *cumulative(const char *name, int32_t primitive, double initial, const numc_array *x,
+                              const numc_cumulative_options *options)
 {
     numc_context *context = numc__lane_of(&x, 1, name);
-    if (context == NULL)
+    numc_cumulative_options known;
+    if (context == NULL
+        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
         return NULL;
-    int32_t d = numc__axis_normalize(context, name, axis, x->rank);
+    if (!known.axis.given && known.axis.value == 0 && x->rank != 1) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: an array of rank %d needs an axis", name, (int)x->rank);
+        return NULL;
+    }
+    int32_t d = axis_option(context, name, known.axis, 0, x->rank);
     if (d < 0 || numc_scope_begin(context) != NUMC_OK)
         return NULL;
-    const int64_t numbers[2] = {d, number};
+    const int64_t numbers[2] = {d, 0};
+    numc_attributes attributes = {.count = 2, .numbers = numbers};
+    const numc_array *v = numc__convert(context, x, known.dtype != NUMC_DTYPE_DEFAULT ? known.dtype : accumulator(x->dtype));
+    numc_array *y = v == NULL ? NULL : numc__bind1(context, primitive, &v, 1, &attributes);
+    return numc__scope_leave(context, y != NULL && known.include_initial ? preceded(context, y, d, initial) : y);
+}
+
+numc_array *(numc_cumulative_sum)(const numc_array *x, const numc_cumulative_options *options)
+{
+    return cumulative("numc_cumulative_sum", NUMC_PRIMITIVE_CUMULATIVE_SUM, 0, x, options);
+}
+
+numc_array *(numc_cumulative_prod)(const numc_array *x, const numc_cumulative_options *options)
+{
+    return cumulative("numc_cumulative_prod", NUMC_PRIMITIVE_CUMULATIVE_PROD, 1, x, options);
+}
+
+/* Output 0 of the sort is the values, output 1 their positions. Order among bools is that of 0 and 1. `unstable` permits
+ * what no backend has a use for yet. */
+static numc_array *sorted_output(const char *name, const numc_array *x, const numc_sort_options *options, int32_t which)
+{
+    numc_context *context = numc__lane_of(&x, 1, name);
+    numc_sort_options known;
+    if (context == NULL
+        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
+        return NULL;
+    int32_t d = axis_option(context, name, known.axis, -1, x->rank);
+    if (d < 0 || numc_scope_begin(context) != NUMC_OK)
+        return NULL;
+    const int64_t numbers[2] = {d, known.descending};
     numc_attributes attributes = {.count = 2, .numbers = numbers};
     numc_array *outputs[2] = {NULL, NULL};
-    const numc_array *v = numc__convert(context, x, dtype);
+    const numc_array *v = numc__convert(context, x, x->dtype == NUMC_BOOL ? NUMC_UINT8 : x->dtype);
     if (v != NULL)
-        (void)numc__bind(context, primitive, &v, 1, &attributes, outputs, primitive == NUMC_PRIMITIVE_SORT ? 2 : 1);
+        (void)numc__bind(context, NUMC_PRIMITIVE_SORT, &v, 1, &attributes, outputs, 2);
     numc_array *y = outputs[which];
-    if (y != NULL && back != NUMC_DTYPE_DEFAULT)
-        y = numc__convert(context, y, back);
-    return numc__scope_leave(context, y);
+    return numc__scope_leave(context, which == 0 ? numc__convert(context, y, x->dtype) : y);
 }
 
-numc_array *numc_cumulative_sum(const numc_array *x, int64_t axis)
+numc_array *(numc_sort)(const numc_array *x, const numc_sort_options *options)
 {
-    return along("numc_cumulative_sum", NUMC_PRIMITIVE_CUMULATIVE_SUM, x, axis, 0, accumulator(numc_array_dtype(x)), 0,
-                 NUMC_DTYPE_DEFAULT);
+    return sorted_output("numc_sort", x, options, 0);
 }
 
-numc_array *numc_cumulative_prod(const numc_array *x, int64_t axis)
+numc_array *(numc_argsort)(const numc_array *x, const numc_sort_options *options)
 {
-    return along("numc_cumulative_prod", NUMC_PRIMITIVE_CUMULATIVE_PROD, x, axis, 0, accumulator(numc_array_dtype(x)), 0,
-                 NUMC_DTYPE_DEFAULT);
+    return sorted_output("numc_argsort", x, options, 1);
 }
 
-/* Order among bools is that of 0 and 1. */
-static numc_dtype ordered(const numc_array *x)
+numc_array *numc_searchsorted_(const numc_array *sorted, const numc_array *values, const numc_searchsorted_options *options)
 {
-    return numc_array_dtype(x) == NUMC_BOOL ? NUMC_UINT8 : numc_array_dtype(x);
-}
-
-numc_array *numc_sort(const numc_array *x, int64_t axis, bool descending)
-{
-    return along("numc_sort", NUMC_PRIMITIVE_SORT, x, axis, descending, ordered(x), 0, numc_array_dtype(x));
-}
-
-numc_array *numc_argsort(const numc_array *x, int64_t axis, bool descending)
-{
-    return along("numc_argsort", NUMC_PRIMITIVE_SORT, x, axis, descending, ordered(x), 1, NUMC_DTYPE_DEFAULT);
-}
-
-numc_array *numc_searchsorted(const numc_array *sorted, const numc_array *values, bool right)
-{
-    const numc_array *both[2] = {sorted, values};
-    numc_context *context = numc__lane_of(both, 2, "numc_searchsorted");
+    const char *name = "numc_searchsorted";
+    const numc_array *all[3] = {sorted, values, NULL};
+    numc_context *context = numc__lane_of(all, 2, name);
+    numc_searchsorted_options known;
+    if (context == NULL
+        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
+        return NULL;
+    all[2] = known.sorter;
+    context = known.sorter == NULL ? context : numc__lane_of(all, 3, name);
     if (context == NULL)
         return NULL;
     if (sorted->rank != 1) {
         numc__fail(context, NUMC_SHAPE, "numc_searchsorted: the sorted array has rank %d, not 1", (int)sorted->rank);
+        return NULL;
+    }
+    if (known.sorter != NULL && (known.sorter->rank != 1 || known.sorter->size != sorted->size)) {
+        char text[256];
+        numc__fail(context, NUMC_SHAPE, "%s: a sorter of shape %s for %lld values", name,
+                   numc__shape_format(text, sizeof text, known.sorter->rank, known.sorter->shape), (long long)sorted->size);
         return NULL;
     }
     numc_dtype dtype = numc__promote(sorted->dtype, values->dtype);
@@ -360,8 +417,9 @@ numc_array *numc_searchsorted(const numc_array *sorted, const numc_array *values
     dtype = dtype == NUMC_BOOL ? NUMC_UINT8 : dtype;
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
-    const numc_array *inputs[2] = {numc__convert(context, sorted, dtype), numc__convert(context, values, dtype)};
-    int64_t number = right;
+    const numc_array *ordered = known.sorter == NULL ? sorted : numc_take_(sorted, known.sorter, (numc_axis){0, false});
+    const numc_array *inputs[2] = {numc__convert(context, ordered, dtype), numc__convert(context, values, dtype)};
+    int64_t number = known.right;
     numc_attributes attributes = {.count = 1, .numbers = &number};
     numc_array *y = context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SEARCH, inputs, 2, &attributes);
     return numc__scope_leave(context, y);

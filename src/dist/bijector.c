@@ -106,7 +106,7 @@ static sticks sticks_of(const numc_array *x)
     numc_array *most = numc_special_softplus(u);
     s.log_rest = numc_negative(most);
     s.log_share = numc_subtract(u, most);
-    s.after = numc_cumulative_sum(s.log_rest, -1);
+    s.after = numc_cumulative_sum(s.log_rest, NUMC_AXIS(-1));
     s.before = numc_subtract(s.after, s.log_rest);
     return s;
 }
@@ -126,7 +126,7 @@ static numc_array *simplex_forward(const numc_bijector *b, const numc_array *x)
 static numc_array *simplex_backward(const numc_bijector *b, const numc_array *y)
 {
     (void)b;
-    numc_array *left = numc_flip(numc_cumulative_sum(numc_flip(y, NUMC_AXES(-1)), -1), NUMC_AXES(-1));
+    numc_array *left = numc_flip(numc_cumulative_sum(numc_flip(y, NUMC_AXES(-1)), NUMC_AXIS(-1)), NUMC_AXES(-1));
     numc_array *u = numc_subtract(numc_log(numc_index(y, NUMC_ELLIPSIS, NUMC_SLICE(0, -1))),
                                   numc_log(numc_index(left, NUMC_ELLIPSIS, NUMC_SLICE(1, NUMC_END))));
     return numc_add(u, stick_offsets(y->context, y->dtype, y->shape[y->rank - 1]));
@@ -182,7 +182,7 @@ static numc_array *steps_of(const numc_array *y)
 static numc_array *ordered_forward(const numc_bijector *b, const numc_array *x)
 {
     (void)b;
-    return numc_cumulative_sum(head_and(x, numc_exp(tail_of(x))), -1);
+    return numc_cumulative_sum(head_and(x, numc_exp(tail_of(x))), NUMC_AXIS(-1));
 }
 
 static numc_array *ordered_backward(const numc_bijector *b, const numc_array *y)
@@ -200,7 +200,7 @@ static numc_array *ordered_log_det(const numc_bijector *b, const numc_array *x, 
 static numc_array *positive_ordered_forward(const numc_bijector *b, const numc_array *x)
 {
     (void)b;
-    return numc_cumulative_sum(numc_exp(x), -1);
+    return numc_cumulative_sum(numc_exp(x), NUMC_AXIS(-1));
 }
 
 static numc_array *positive_ordered_backward(const numc_bijector *b, const numc_array *y)

@@ -272,7 +272,7 @@ static bool check_support(numc_run *run, const numc_distribution *distribution, 
         numc_array *all = (numc_all)(inside, NULL);
         checked = all != NULL;
         if (all != NULL && !numc_item_bool(all) && context->status == NUMC_OK) {
-            numc_array *first = numc_argmin_(numc_astype(inside, NUMC_INT32), (numc_axis){0, false}, false);
+            numc_array *first = numc_argmin(numc_astype(inside, NUMC_INT32));
             int64_t at = first != NULL ? numc_item_integer(first) : 0;
             char element[32] = "a value";
             if (numc_constraint_event_rank(support) == 0) {

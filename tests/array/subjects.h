@@ -42,9 +42,10 @@ static numc_array *picks(const numc_array *x)
     X(variance, numc_var(x, NUMC_AXES(0), .correction = 1))                                        \
     X(deviation, numc_std(x, NUMC_AXES(1)))                                                        \
     X(log_sum, numc_logsumexp(x, NUMC_AXES(1)))                                                    \
-    X(cumulative, numc_cumulative_sum(x, 1))                                                       \
-    X(cumulative_product, numc_cumulative_prod(x, 0))                                              \
-    X(sorted, numc_sort(x, 1, true))                                                               \
+    X(cumulative, numc_cumulative_sum(x, NUMC_AXIS(1)))                                            \
+    X(cumulative_initial, numc_cumulative_sum(x, NUMC_AXIS(0), .include_initial = true))           \
+    X(cumulative_product, numc_cumulative_prod(x, NUMC_AXIS(0)))                                   \
+    X(sorted, numc_sort(x, .descending = true))                                                    \
     X(reshaped, numc_reshape(numc_matrix_transpose(x), NUMC_SHAPE(2, 6)))                          \
     X(moved, numc_moveaxis(numc_expand_dims(x, NUMC_AXES(1)), 0, -1))                              \
     X(flipped, numc_multiply(numc_flip(x, NUMC_AXES(1)), x))                                       \
@@ -63,7 +64,7 @@ static numc_array *picks(const numc_array *x)
     X(picked_pairs, numc_index(x, NUMC_PICK(picks(x)), NUMC_PICK(picks(x))))                       \
     X(picked_rows, numc_index(x, NUMC_PICK(picks(x)), NUMC_AT(1)))                                 \
     X(taken, numc_take(x, picks(x), NUMC_AXIS(1)))                                                 \
-    X(taken_along, numc_take_along_axis(x, numc_argsort(x, 1, false), 1))                          \
+    X(taken_along, numc_take_along_axis(x, numc_argsort(x, NUMC_AXIS(1)), 1))                      \
     X(scattered, numc_scatter_add(x, picks(x), numc_square(numc_take(x, picks(x), NUMC_AXIS(0))), 0)) \
     X(updated, numc_index_update(x, numc_square(numc_index(x, NUMC_AT(0), NUMC_SLICE(0, 2))), NUMC_SLICE_STEP(2, NUMC_END, -2), \
                                  NUMC_SLICE_STEP(0, 4, 2)))                                        \

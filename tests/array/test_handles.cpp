@@ -81,6 +81,13 @@ static void expressions()
     CHECK((v.update({array(v > 5)}, 0).to_vector() == values{0, 0, 3, 4}));
     CHECK((concat({v, v[{slice(0, 1)}]}).to_vector() == values{9, 9, 3, 4, 9}));
     CHECK((argmax(v, axis(0)).item_integer() == 0));
+    const array fifths = linspace(c, 0, 1, 5, true);
+    CHECK(fifths[4].item() == 0.8 && linspace(c, 0, 1, 5)[4].item() == 1);
+    CHECK(cumulative_sum(fifths, axis(0), true, NUMC_FLOAT32).dtype() == NUMC_FLOAT32);
+    CHECK(cumulative_prod(fifths, {}, true)[0].item() == 1 && cumulative_sum(fifths, {}, true).size() == 6);
+    const array down = sort(fifths, axis(-1), true), up = argsort(down);
+    CHECK(down[0].item() == 0.8 && up[0].item_integer() == 4);
+    CHECK(searchsorted(down, fifths, true, up)[4].item_integer() == 5 && argmin(fifths, {}, true).rank() == 1);
     CHECK((from_vector(c, std::vector<int8_t>{1, 2, 3, 4}, {2, 2}).dtype() == NUMC_INT8));
     CHECK((matmul(eye(c, 2, 2) * 3, ones(c, {2})).to_vector() == values{3, 3}));
     CHECK((linalg::solve(eye(c, 2, 2) * 4, ones(c, {2})).to_vector() == values{0.25, 0.25}));

@@ -189,7 +189,7 @@ static void work(numc_context *context, numc_array **kept)
     for (int i = 0; i < 20; i++)
         parts[i] = x;
     (void)numc_stack((const numc_array *const *)parts, 20, 0);
-    (void)numc_logsumexp(numc_sort(y, 3, true), NUMC_AXES(-1));
+    (void)numc_logsumexp(numc_sort(y, NUMC_AXIS(3), .descending = true), NUMC_AXES(-1));
 }
 
 /* Every allocation may fail: the error is MEMORY, nothing leaks, and the next call works. */

@@ -219,7 +219,7 @@ static void taking_and_adding(void **state)
     assert_error(context, NUMC_INVALID_ARGUMENT, "needs an axis");
     assert_null(numc_take(x, at, NUMC_AXIS(0)));
     assert_error(context, NUMC_INDEX, "index 2 is out of bounds for axis 0 of size 2");
-    numc_array *order = numc_argsort(numc_negative(x), 1, false);
+    numc_array *order = numc_argsort(numc_negative(x), NUMC_AXIS(1));
     assert_values(numc_take_along_axis(x, order, 1), 2, 1, 0, 5, 4, 3);
     assert_values(numc_take_along_axis(x, numc_from_host(context, NUMC_INT32, NUMC_SHAPE(2, 1), at_), -1), 2, 3);
     numc_array *single = numc_reshape(numc_from_host(context, NUMC_INT32, NUMC_SHAPE(1), (const int32_t[]){1}), NUMC_SHAPE(1, 1));

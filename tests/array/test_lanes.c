@@ -25,7 +25,7 @@ static void *work(void *user)
             numc_array *own = numc_arange(w->lane, NUMC_FLOAT64, 0, (double)i, 1);
             numc_array *part = numc_index(numc_add(w->shared, numc_number(w->lane, NUMC_FLOAT64, 0)), NUMC_SLICE(0, i));
             numc_array *y = numc_multiply(numc_sin(own), part);
-            total += numc_item(numc_sum(numc_matmul(numc_outer(y, own), numc_sort(y, 0, true))));
+            total += numc_item(numc_sum(numc_matmul(numc_outer(y, own), numc_sort(y, NUMC_AXIS(0), .descending = true))));
             if (i == ROUNDS)
                 w->kept = numc_keep(numc_exp(y));
         }
@@ -38,7 +38,7 @@ static void *work(void *user)
 static void lanes_compute_side_by_side(void **state)
 {
     numc_context *context = *state;
-    numc_array *shared = numc_linspace(context, NUMC_FLOAT64, 0, 1, 64, false);
+    numc_array *shared = numc_linspace(context, NUMC_FLOAT64, 0, 1, 64);
     worker workers[THREADS];
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {

@@ -91,9 +91,9 @@ static void options_and_dtypes(void **state)
     assert_values(numc_all(x, NUMC_AXES(1)), 0, 1);
     assert_values(numc_any(x, NUMC_AXES(1)), 1, 1);
     assert_values(numc_argmax(x, NUMC_AXIS(1)), 2, 2);
-    assert_values(numc_argmin(x, ((numc_axis){0, false})), 0);
-    assert_values(numc_argmax_(x, NUMC_AXIS(0), true), 1, 1, 1);
-    assert_shape(numc_argmax_(x, NUMC_AXIS(0), true), 2, (const int64_t[]){1, 3});
+    assert_values(numc_argmin(x), 0);
+    assert_values(numc_argmax(x, NUMC_AXIS(0), .keepdims = true), 1, 1, 1);
+    assert_shape(numc_argmax(x, NUMC_AXIS(0), .keepdims = true), 2, (const int64_t[]){1, 3});
     assert_null(numc_sum(x, NUMC_AXES(2)));
     assert_error(context, NUMC_INDEX, "numc_sum: axis 2 is out of bounds for an array of rank 2");
     assert_null(numc_sum(x, NUMC_AXES(0, -2)));
@@ -119,7 +119,7 @@ static void empty_arrays(void **state)
     assert_shape(numc_max(x, NUMC_AXES(1)), 1, (const int64_t[]){0});
     assert_null(numc_max(x, NUMC_AXES(0)));
     assert_error(context, NUMC_VALUE, "numc_max: axis 0 of float64[0, 3] is empty");
-    assert_null(numc_argmin(x, ((numc_axis){0, false})));
+    assert_null(numc_argmin(x));
     assert_error(context, NUMC_VALUE, "numc_argmin");
     assert_ok(context);
 }
@@ -142,8 +142,46 @@ static void nan_wins(void **state)
     numc_array *x = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(4), values);
     assert_true(isnan(numc_item(numc_max(x))) && isnan(numc_item(numc_min(x))));
     assert_values(numc_argmax(x, NUMC_AXIS(0)), 1);
-    assert_values(numc_argsort(x, 0, false), 0, 3, 2, 1);
-    assert_values(numc_argsort(x, 0, true), 2, 3, 0, 1);
+    assert_values(numc_argsort(x, NUMC_AXIS(0)), 0, 3, 2, 1);
+    assert_values(numc_argsort(x, NUMC_AXIS(0), .descending = true), 2, 3, 0, 1);
+}
+
+static void cumulative_options(void **state)
+{
+    numc_context *context = *state;
+    const int8_t values[6] = {100, 100, 2, 3, 0, 5};
+    numc_array *x = numc_from_host(context, NUMC_INT8, NUMC_SHAPE(2, 3), values), *row = numc_index(x, NUMC_AT(1));
+    assert_values(numc_cumulative_sum(row), 3, 3, 8);
+    assert_int_equal(numc_array_dtype(numc_cumulative_sum(row)), NUMC_INT64);
+    assert_values(numc_cumulative_sum(row, .include_initial = true), 0, 3, 3, 8);
+    assert_values(numc_cumulative_prod(row, .include_initial = true), 1, 3, 0, 0);
+    numc_array *y = numc_cumulative_sum(x, NUMC_AXIS(0), .include_initial = true, .dtype = NUMC_FLOAT32);
+    assert_values(y, 0, 0, 0, 100, 100, 2, 103, 100, 7);
+    assert_shape(y, 2, (const int64_t[]){3, 3});
+    assert_int_equal(numc_array_dtype(y), NUMC_FLOAT32);
+    assert_int_equal(numc_array_dtype(numc_cumulative_prod(x, NUMC_AXIS(0), .include_initial = true)), NUMC_INT64);
+    /* int8 wraps around: 100 + 100 - 256 */
+    assert_values(numc_cumulative_sum(x, NUMC_AXIS(1), .dtype = NUMC_INT8), 100, -56, -54, 3, 3, 8);
+    assert_values(numc_cumulative_sum(numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(0)), .include_initial = true), 0);
+    assert_null(numc_cumulative_sum(x));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_cumulative_sum: an array of rank 2 needs an axis");
+    assert_null(numc_cumulative_prod(x, NUMC_AXIS(2)));
+    assert_error(context, NUMC_INDEX, "numc_cumulative_prod: axis 2 is out of bounds");
+    assert_null(numc_sort(x, {.value = 1}));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_sort: a number where an axis belongs; write NUMC_AXIS(1)");
+    assert_null(numc_argmax(x, {.value = -1}));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "write NUMC_AXIS(-1)");
+    assert_null(numc_sort(numc_sum(x)));
+    assert_error(context, NUMC_INDEX, "numc_sort: axis -1 is out of bounds");
+    assert_values((numc_sort)(row, NULL), 0, 3, 5);
+    assert_values(numc_argsort(row, .descending = true, .unstable = true), 2, 0, 1);
+    struct {
+        numc_sort_options known;
+        int64_t future;
+    } longer = {.known.size = sizeof longer, .future = 1};
+    assert_null((numc_argsort)(row, &longer.known));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "does not know");
+    assert_ok(context);
 }
 
 static void order_and_scans(void **state)
@@ -151,18 +189,23 @@ static void order_and_scans(void **state)
     numc_context *context = *state;
     const int32_t values[6] = {3, 1, 2, 2, 0, 2};
     numc_array *x = numc_from_host(context, NUMC_INT32, NUMC_SHAPE(2, 3), values);
-    assert_values(numc_sort(x, -1, false), 1, 2, 3, 0, 2, 2);
-    assert_values(numc_sort(x, 0, true), 3, 1, 2, 2, 0, 2);
-    assert_values(numc_argsort(x, 1, true), 0, 2, 1, 0, 2, 1);
-    assert_values(numc_cumulative_sum(x, 1), 3, 4, 6, 2, 2, 4);
-    assert_values(numc_cumulative_sum(x, 0), 3, 1, 2, 5, 1, 4);
-    assert_values(numc_cumulative_prod(x, 1), 3, 3, 6, 2, 0, 0);
+    assert_values(numc_sort(x, NUMC_AXIS(-1)), 1, 2, 3, 0, 2, 2);
+    assert_values(numc_sort(x, NUMC_AXIS(0), .descending = true), 3, 1, 2, 2, 0, 2);
+    assert_values(numc_argsort(x, NUMC_AXIS(1), .descending = true), 0, 2, 1, 0, 2, 1);
+    assert_values(numc_cumulative_sum(x, NUMC_AXIS(1)), 3, 4, 6, 2, 2, 4);
+    assert_values(numc_cumulative_sum(x, NUMC_AXIS(0)), 3, 1, 2, 5, 1, 4);
+    assert_values(numc_cumulative_prod(x, NUMC_AXIS(1)), 3, 3, 6, 2, 0, 0);
     numc_array *sorted = numc_arange(context, NUMC_FLOAT64, 0, 4, 1);
-    numc_array *found = numc_searchsorted(sorted, numc_from_host(context, NUMC_INT32, NUMC_SHAPE(2, 3), values), false);
+    numc_array *found = numc_searchsorted(sorted, numc_from_host(context, NUMC_INT32, NUMC_SHAPE(2, 3), values));
     assert_values(found, 3, 1, 2, 2, 0, 2);
-    assert_values(numc_searchsorted(sorted, numc_from_host(context, NUMC_INT32, NUMC_SHAPE(2, 3), values), true), 4, 2, 3, 3, 1, 3);
-    assert_values(numc_sort(numc_greater(x, 1), 1, false), 0, 1, 1, 0, 1, 1);
-    assert_int_equal(numc_array_dtype(numc_sort(numc_greater(x, 1), 1, false)), NUMC_BOOL);
+    numc_array *wanted = numc_from_host(context, NUMC_INT32, NUMC_SHAPE(2, 3), values);
+    assert_values(numc_searchsorted(sorted, wanted, .right = true), 4, 2, 3, 3, 1, 3);
+    numc_array *back = numc_flip(sorted, NUMC_AXES(0));
+    assert_values(numc_searchsorted(back, wanted, .sorter = numc_argsort(back)), 3, 1, 2, 2, 0, 2);
+    assert_null(numc_searchsorted(sorted, wanted, .sorter = wanted));
+    assert_error(context, NUMC_SHAPE, "a sorter of shape [2, 3] for 4 values");
+    assert_values(numc_sort(numc_greater(x, 1)), 0, 1, 1, 0, 1, 1);
+    assert_int_equal(numc_array_dtype(numc_sort(numc_greater(x, 1))), NUMC_BOOL);
     assert_ok(context);
 }
 
@@ -171,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(reductions_equal_loops), TEST(options_and_dtypes), TEST(empty_arrays), TEST(logsumexp_meets_infinity),
         TEST(nan_wins),               TEST(order_and_scans),
+        TEST(cumulative_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,9 +70,9 @@ static void compositions(void **state)
     assert_values(numc_triu(x, 1), 0, 1, 2, 0, 0, 5);
     assert_values(numc_eye(context, NUMC_INT8, 2, 3, 1), 0, 1, 0, 0, 0, 1);
     assert_int_equal(numc_array_dtype(numc_eye(context, NUMC_INT8, 2, 3, 1)), NUMC_INT8);
-    assert_values(numc_linspace(context, NUMC_FLOAT64, 0, 1, 5, false), 0, 0.25, 0.5, 0.75, 1);
-    assert_values(numc_linspace(context, NUMC_FLOAT64, 0, 1, 4, true), 0, 0.25, 0.5, 0.75);
-    assert_values(numc_linspace(context, NUMC_FLOAT64, 2, 9, 1, false), 2);
+    assert_values(numc_linspace(context, NUMC_FLOAT64, 0, 1, 5), 0, 0.25, 0.5, 0.75, 1);
+    assert_values(numc_linspace(context, NUMC_FLOAT64, 0, 1, 4, .open_end = true), 0, 0.25, 0.5, 0.75);
+    assert_values(numc_linspace(context, NUMC_FLOAT64, 2, 9, 1), 2);
     assert_values(numc_arange(context, NUMC_INT64, 5, 0, -2), 5, 3, 1);
     assert_int_equal(numc_array_size(numc_arange(context, NUMC_INT64, 5, 0, 2)), 0);
     assert_ok(context);

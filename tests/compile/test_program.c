@@ -470,7 +470,7 @@ static numc_array *random_program(numc_context *context, numc_array *const *x)
         case 7: r = rank > 0 ? numc_index(a, NUMC_ELLIPSIS, NUMC_SLICE_STEP(NUMC_END, NUMC_END, -1)) : numc_sin(a); break;
         case 8: r = numc_where(numc_less(a, 0.5), numc_square(a), numc_multiply(0.5, a)); break;
         case 9: r = rank > 0 ? numc_max(a, NUMC_AXES(-1)) : numc_log(numc_add(numc_square(a), 1.0)); break;
-        case 10: r = rank > 0 && shape[rank - 1] == 4 ? numc_cumulative_sum(a, -1) : numc_expm1(numc_tanh(a)); break;
+        case 10: r = rank > 0 && shape[rank - 1] == 4 ? numc_cumulative_sum(a, NUMC_AXIS(-1)) : numc_expm1(numc_tanh(a)); break;
         case 11: r = rank == 2 ? numc_matmul(a, numc_matrix_transpose(a)) : numc_add(a, a); break;
         default: {
             int64_t out[32];

@@ -194,7 +194,7 @@ static void sort_body(numc_context *context, const numc_array *const *in, numc_a
 {
     numc_attributes attributes = {.count = 2, .numbers = (const int64_t[]){axis, descending}};
     numc__bind(context, NUMC_PRIMITIVE_SORT, in, 1, &attributes, out, 2);
-    out[0] = numc_multiply(out[0], numc_cumulative_sum(out[0], axis));
+    out[0] = numc_multiply(out[0], numc_cumulative_sum(out[0], NUMC_AXIS(axis)));
 }
 BODY(sort) { UNUSED(); sort_body(context, in, out, 1, 0); }
 BODY(sort_down) { UNUSED(); sort_body(context, in, out, 0, 1); }

@@ -52,9 +52,9 @@ static numc_array *random_step(numc_context *context, pool *p, generator *g)
     case 10: return bounded(numc_sum(x));
     case 11: return numc_broadcast_to(numc_mean(y), NUMC_SHAPE(2, 3));
     case 12: return numc_flip(x, NUMC_AXES(axis));
-    case 13: return bounded(numc_cumulative_sum(x, axis));
-    case 14: return bounded(numc_cumulative_prod(x, axis));
-    case 15: return numc_sort(x, axis, (draw(g) & 1) != 0);
+    case 13: return bounded(numc_cumulative_sum(x, NUMC_AXIS(axis)));
+    case 14: return bounded(numc_cumulative_prod(x, NUMC_AXIS(axis)));
+    case 15: return numc_sort(x, NUMC_AXIS(axis), .descending = (draw(g) & 1) != 0);
     case 16: return rank == 2 ? numc_max(x, NUMC_AXES(0)) : numc_min(x);
     case 17: return rank == 2 ? numc_reshape(numc_permute_dims(x, NUMC_AXES(1, 0)), NUMC_SHAPE(2, 3)) : numc_roll(x, 1, 0);
     case 18: {
