@@ -3,6 +3,7 @@
 #define EXAMPLES_RUN_H
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,10 @@ static struct example_options example_read_options(int argc, char **argv)
         }
         *numbers[k].value = example_whole_number(argv[i], i + 1 < argc ? argv[i + 1] : NULL);
         i++;
+    }
+    if (options.chains < 1 || options.chains > INT32_MAX) {
+        fprintf(stderr, "--chains needs a whole number from 1\n");
+        exit(2);
     }
     return options;
 }

@@ -298,7 +298,8 @@ static numc_status parse(numc_json *json, const char *text, size_t size)
     json_error_t error = {.line = 0};
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
-        if (json_error_code(&error) == json_error_out_of_memory)
+        /* Jansson says nothing of most allocations that fail, but of every fault of the text it does. */
+        if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
             return no_memory(json);
         char near[sizeof error.text + 4];
         return numc_error_set(json->context, NUMC_PARSE, "%s: line %d, column %d: %s", json->source, error.line,
