@@ -115,7 +115,7 @@ int32_t numc_ref_scatter(numc_device *device, const numc_view *y, const numc_vie
     return take(device, y, indices, axis, values, true, move);
 }
 
-/* ---- lines: everything that works along one axis ---------------------------------------------------------------------------- */
+/* ---- lines: everything that works along one axis ----------------------------------------------------------------- */
 
 /* Offset of line `number`: the position over all axes but one. */
 static int64_t line_position(const numc_view *view, int32_t axis, int64_t number)

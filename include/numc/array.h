@@ -9,10 +9,10 @@
  * with a signed dtype is an error. Shapes broadcast; ranks go to 32. Unless said otherwise a function is
  * defined as in the standard, 2025.12. Complex dtypes are NUMC_UNSUPPORTED so far.
  *
- * Errors: NUMC_SHAPE (ranks, sizes), NUMC_INDEX (an axis or index out of bounds; negative ones count from the end), NUMC_DTYPE (no common
- * dtype, or not defined for it), NUMC_VALUE (a number out of range), NUMC_INVALID_ARGUMENT (NULL, dead, options unknown),
- * NUMC_MEMORY, and what the backend reports. Thread rule: an array is used like its lane, from one thread at a time; lanes
- * below the array's own may read it concurrently. */
+ * Errors: NUMC_SHAPE (ranks, sizes), NUMC_INDEX (an axis or index out of bounds; negative ones count from the end),
+ * NUMC_DTYPE (no common dtype, or not defined for it), NUMC_VALUE (a number out of range), NUMC_INVALID_ARGUMENT (NULL,
+ * dead, options unknown), NUMC_MEMORY, and what the backend reports. Thread rule: an array is used like its lane, from one
+ * thread at a time; lanes below the array's own may read it concurrently. */
 #ifndef NUMC_ARRAY_H
 #define NUMC_ARRAY_H
 
@@ -161,25 +161,25 @@ NUMC_API void numc_release(numc_array *x);
 /* As numc_keep, but the scope lets go of x: numc_release ends it. What handles that free by themselves (numc.hpp) hold. */
 NUMC_API numc_array *numc_detach(numc_array *x);
 
-/* Functions with optional arguments take a struct of options whose zeros are the defaults: numc_sort(x), numc_sort(x, NUMC_AXIS(0),
- * .descending = true). The macro of the function's name fills in `size`, so later versions can add fields at the end; a
- * NULL instead of options means the defaults. */
+/* Functions with optional arguments take a struct of options whose zeros are the defaults: numc_sort(x), numc_sort(x,
+ * NUMC_AXIS(0), .descending = true). The macro of the function's name fills in `size`, so later versions can add fields at
+ * the end; a NULL instead of options means the defaults. */
 
 /* ---- to and from host memory -------------------------------------------------------------------------------------------- */
 /* Copies row-major host data of that dtype (default: the default float). data may be NULL only for an empty array. */
 NUMC_API numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, numc_shape shape, const void *data);
-/* Copies x, row-major and converted to dtype (default: x's), into `size` bytes of host memory; fails unless size is exactly right.
- * A traced array is an error that says how to stay inside the trace. */
+/* Copies x, row-major and converted to dtype (default: x's), into `size` bytes of host memory; fails unless size is exactly
+ * right. A traced array is an error that says how to stay inside the trace. */
 NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size);
-/* The value of an array with one element, converted. On a traced value: an error that names numc_where, numc_cond and numc_scan.
- * After an error: NaN, 0, false. */
+/* The value of an array with one element, converted. On a traced value: an error that names numc_where, numc_cond and
+ * numc_scan. After an error: NaN, 0, false. */
 NUMC_API double numc_item(const numc_array *x);
 NUMC_API int64_t numc_item_integer(const numc_array *x);
 NUMC_API bool numc_item_bool(const numc_array *x);
 /* NumPy-like text, summarised beyond 1000 elements; returns the length needed (without terminator), writes at most size. */
 NUMC_API size_t numc_array_format(const numc_array *x, char *text, size_t size);
 
-/* ---- creation -------------------------------------------------------------------------------------------------------------- */
+/* ---- creation ---------------------------------------------------------------------------------------------------- */
 /* Constants of a shape hold no memory. dtype: NUMC_DTYPE_DEFAULT is the default float, for full and number what the number's
  * kind takes (bool, int64, the default float). In full the value may be an array that broadcasts to the shape. */
 NUMC_API numc_array *numc_zeros_(numc_context *context, numc_dtype dtype, numc_shape shape);
@@ -229,9 +229,9 @@ NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);  /* within integers
 NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest real the device has */
 
 /* ---- elementwise, one array ---------------------------------------------------------------------------------------------
- * The result has x's shape, and x's dtype for negative, abs, sign, positive, square, floor, ceil, trunc and round (half to even);
- * isnan, isinf, isfinite, signbit and logical_not give bool; bitwise_invert is for integers and bools. The others take integers as
- * the default float. Outside a domain the result is NaN or an infinity, never an error. */
+ * The result has x's shape, and x's dtype for negative, abs, sign, positive, square, floor, ceil, trunc and round (half to
+ * even); isnan, isinf, isfinite, signbit and logical_not give bool; bitwise_invert is for integers and bools. The others
+ * take integers as the default float. Outside a domain the result is NaN or an infinity, never an error. */
 #define NUMC_UNARY_FUNCTIONS(X)                                                                    \
     X(negative) X(abs) X(sign) X(positive) X(floor) X(ceil) X(trunc) X(round) X(sqrt) X(square)    \
     X(reciprocal) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) X(asin)    \
@@ -241,10 +241,11 @@ NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest rea
 NUMC_UNARY_FUNCTIONS(NUMC_DECLARE_UNARY)
 
 /* ---- elementwise, two operands of which one may be a number ---------------------------------------------------------------
- * The shape is the broadcast one; the dtype the promoted one for arithmetic, the default float or wider for divide, atan2, hypot,
- * logaddexp, copysign and nextafter, bool for comparisons and logical functions; bitwise functions are for integers and bools.
- * floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around. A shift by the width or
- * more leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where either is NaN. */
+ * The shape is the broadcast one; the dtype the promoted one for arithmetic, the default float or wider for divide, atan2,
+ * hypot, logaddexp, copysign and nextafter, bool for comparisons and logical functions; bitwise functions are for integers
+ * and bools. floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around.
+ * A shift by the width or more leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where
+ * either is NaN. */
 #define NUMC_BINARY_FUNCTIONS(X)                                                                   \
     X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(atan2) X(hypot) \
     X(logaddexp) X(maximum) X(minimum) X(copysign) X(nextafter) X(equal) X(not_equal) X(less)      \
@@ -282,11 +283,11 @@ NUMC_BINARY_FUNCTIONS(NUMC_DECLARE_BINARY)
 #define numc_bitwise_left_shift(x1, x2) NUMC_BINARY(numc_bitwise_left_shift, x1, x2)
 #define numc_bitwise_right_shift(x1, x2) NUMC_BINARY(numc_bitwise_right_shift, x1, x2)
 #endif
-/* x1 where condition (a bool array) holds, else x2, all broadcast; x1 and x2 are arrays or numbers (two numbers are allowed here:
- * default dtypes). The gradient passes through the side that is taken alone. */
+/* x1 where condition (a bool array) holds, else x2, all broadcast; x1 and x2 are arrays or numbers (two numbers are allowed
+ * here: default dtypes). The gradient passes through the side that is taken alone. */
 NUMC_API numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_operand x2);
-/* minimum(maximum(x, min), max), broadcast; a bound is an array or a number. For no bound on a side pass -INFINITY or INFINITY,
- * which is also right for integers. */
+/* minimum(maximum(x, min), max), broadcast; a bound is an array or a number. For no bound on a side pass -INFINITY or
+ * INFINITY, which is also right for integers. */
 NUMC_API numc_array *numc_clip_(const numc_array *x, numc_operand min, numc_operand max);
 #ifndef __cplusplus
 #define numc_where(condition, x1, x2) numc_where_(condition, NUMC_OPERAND(x1), NUMC_OPERAND(x2))
@@ -305,26 +306,26 @@ NUMC_API numc_array *numc_expand_dims(const numc_array *x, numc_axes axes);
 NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes);           /* none given: every axis of size 1 */
 NUMC_API numc_array *numc_flip(const numc_array *x, numc_axes axes);              /* reversed; none given: along every axis */
 NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis); /* y[(i + shift) mod n] = x[i] */
-/* `count` arrays end to end along an existing axis (other sizes equal), or along a new one (shapes equal), promoted to one dtype.
- * count must be positive. */
+/* `count` arrays end to end along an existing axis (other sizes equal), or along a new one (shapes equal), promoted to one
+ * dtype. count must be positive. */
 NUMC_API numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis);
 NUMC_API numc_array *numc_stack(const numc_array *const *arrays, int32_t count, int64_t axis);
-/* x as a whole repetitions[i] times along axis i, both counted from the right; each element `repeats` times, along an axis or, with
- * none, of the flattened x. Not a view. */
+/* x as a whole repetitions[i] times along axis i, both counted from the right; each element `repeats` times, along an axis
+ * or, with none, of the flattened x. Not a view. */
 NUMC_API numc_array *numc_tile(const numc_array *x, numc_shape repetitions);
 NUMC_API numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis);
 /* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast. */
 NUMC_API int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t shape[32]);
 
-/* ---- indexing -------------------------------------------------------------------------------------------------------------- */
+/* ---- indexing ---------------------------------------------------------------------------------------------------- */
 /* x[term, ...]: integers, slices, new axes, one ellipsis; a mask alone, or integer arrays (one per axis, broadcast
- * together) as NumPy. Slices clip as Python's do; an integer out of bounds is an error, in an array where its values are known:
- * inside a trace they clamp. A mask inside a trace must be a constant of it. */
+ * together) as NumPy. Slices clip as Python's do; an integer out of bounds is an error, in an array where its values are
+ * known: inside a trace they clamp. A mask inside a trace must be a constant of it. */
 NUMC_API numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count);
 /* x with x[terms] replaced by value (broadcast, converted to x's dtype): a new array. */
 NUMC_API numc_array *numc_index_update_(const numc_array *x, numc_operand value, const numc_index_term *terms, int32_t count);
-/* *x = updated array, in the current scope; writes in place when nothing else refers to *x or its memory, else copies. No other
- * array sees the write: another pointer to the old *x is then a dead array. */
+/* *x = updated array, in the current scope; writes in place when nothing else refers to *x or its memory, else copies. No
+ * other array sees the write: another pointer to the old *x is then a dead array. */
 NUMC_API numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count);
 /* x with `axis` (needed unless x is 1-d) replaced by the axes of indices: y[.., j, ..] = x[.., indices[j], ..]. */
 NUMC_API numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis axis);
@@ -344,10 +345,11 @@ NUMC_API numc_array *numc_scatter_add(const numc_array *x, const numc_array *ind
 #endif
 
 /* ---- reductions, scans, order --------------------------------------------------------------------------------------------
- * numc_sum(x), numc_sum(x, NUMC_AXES(-1)), numc_sum(x, NUMC_AXES(0, 1), .keepdims = true). sum and prod of integers are int64 or uint64,
- * of bools int64; max and min keep the dtype and give NaN where there is one; mean, var, std and logsumexp take integers as the default
- * float; all and any give bool, count_nonzero int64. Of nothing: sum 0, prod 1, all true, mean NaN, logsumexp -inf; max, min, argmax
- * and argmin are NUMC_VALUE. var is the mean square about the mean in two passes; logsumexp is m + log sum exp(x - m), m = max x. */
+ * numc_sum(x), numc_sum(x, NUMC_AXES(-1)), numc_sum(x, NUMC_AXES(0, 1), .keepdims = true). sum and prod of integers are
+ * int64 or uint64, of bools int64; max and min keep the dtype and give NaN where there is one; mean, var, std and logsumexp
+ * take integers as the default float; all and any give bool, count_nonzero int64. Of nothing: sum 0, prod 1, all true, mean
+ * NaN, logsumexp -inf; max, min, argmax and argmin are NUMC_VALUE. var is the mean square about the mean in two passes;
+ * logsumexp is m + log sum exp(x - m), m = max x. */
 typedef struct numc_reduce_options {
     size_t size;
     numc_axes axes; /* default: every axis */
@@ -406,8 +408,8 @@ typedef struct numc_sort_options {
 NUMC_API numc_array *numc_sort(const numc_array *x, const numc_sort_options *options);
 NUMC_API numc_array *numc_argsort(const numc_array *x, const numc_sort_options *options);
 
-/* The first i with values <= sorted[i], `.right`: values < sorted[i]; the size of `sorted` (1-d) where there is none. int64, of the
- * shape of values. */
+/* The first i with values <= sorted[i], `.right`: values < sorted[i]; the size of `sorted` (1-d) where there is none.
+ * int64, of the shape of values. */
 typedef struct numc_searchsorted_options {
     size_t size;
     bool right;

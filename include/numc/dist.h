@@ -35,14 +35,15 @@ NUMC_API numc_constraint *numc_constraint_positive_definite_(numc_context *conte
 NUMC_API numc_constraint *numc_constraint_boolean_(numc_context *context);             /* 0 or 1 */
 NUMC_API numc_constraint *numc_constraint_integer_interval_(numc_context *context, numc_operand lower, numc_operand upper);
 NUMC_API numc_constraint *numc_constraint_nonnegative_integer_(numc_context *context);
-NUMC_API numc_constraint *numc_constraint_independent(numc_constraint *base, int32_t event_rank); /* moves batch axes to the event */
+/* Moves batch axes to the event. */
+NUMC_API numc_constraint *numc_constraint_independent(numc_constraint *base, int32_t event_rank);
 NUMC_API int32_t numc_constraint_event_rank(const numc_constraint *constraint);
 NUMC_API bool numc_constraint_is_discrete(const numc_constraint *constraint);
 NUMC_API const char *numc_constraint_name(const numc_constraint *constraint); /* "interval" */
 /* bool, event axes reduced. */
 NUMC_API numc_array *numc_constraint_check(const numc_constraint *constraint, const numc_array *value);
 
-/* ---- bijectors: y = f(x), smooth and invertible ------------------------------------------------------------------------------ */
+/* ---- bijectors: y = f(x), smooth and invertible ------------------------------------------------------------------ */
 NUMC_API numc_bijector *numc_bijector_to(const numc_constraint *constraint); /* from the real line; NULL: constraint has none */
 NUMC_API numc_bijector *numc_bijector_identity_(numc_context *context);
 NUMC_API numc_bijector *numc_bijector_exp_(numc_context *context);
@@ -59,7 +60,7 @@ NUMC_API numc_array *numc_bijector_log_det(const numc_bijector *bijector, const 
 NUMC_API int32_t numc_bijector_backward_shape(const numc_bijector *bijector, numc_shape shape, int64_t out[32]);
 NUMC_API int32_t numc_bijector_forward_shape(const numc_bijector *bijector, numc_shape shape, int64_t out[32]);
 
-/* ---- what every distribution answers ----------------------------------------------------------------------------------------------- */
+/* ---- what every distribution answers ----------------------------------------------------------------------------- */
 NUMC_API const char *numc_distribution_name(const numc_distribution *d);
 NUMC_API numc_shape numc_distribution_batch_shape(const numc_distribution *d);
 NUMC_API numc_shape numc_distribution_event_shape(const numc_distribution *d);
@@ -77,7 +78,7 @@ NUMC_API numc_array *numc_distribution_icdf_(const numc_distribution *d, numc_op
  * VALUE naming the first check that fails. A density with mass closer to an end than float64 resolves fails it. Slow. */
 NUMC_API numc_status numc_distribution_check(const numc_distribution *d, uint64_t seed);
 
-/* ---- distributions. Parameters are arrays or numbers. ---------------------------------------------------------------------------- */
+/* ---- distributions. Parameters are arrays or numbers. ------------------------------------------------------------ */
 /* X(name, parameters...) with one scalar event. Densities: as the usual parametrisation named here. */
 NUMC_API numc_distribution *numc_normal_(numc_context *context, numc_operand loc, numc_operand scale);
 NUMC_API numc_distribution *numc_half_normal_(numc_context *context, numc_operand scale);
@@ -115,7 +116,7 @@ NUMC_API numc_distribution *numc_expanded(const numc_distribution *base, numc_sh
 NUMC_API numc_distribution *numc_masked(const numc_distribution *base, const numc_array *mask); /* log_prob 0 where false */
 NUMC_API numc_distribution *numc_transformed(const numc_distribution *base, const numc_bijector *bijector);
 
-/* ---- your own ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- your own ---------------------------------------------------------------------------------------------------- */
 typedef struct numc_parameter_rule {
     const char *name;
     /* The region the parameter must lie in; NULL: any real. */

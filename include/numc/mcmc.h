@@ -1,9 +1,9 @@
 /* mcmc.h - for users: Markov chain Monte Carlo by HMC and NUTS over a model or over a density of one's own.
  *
  * A numc_mcmc owns chains, their adaptation and their draws. It is used from one thread at a time (numc_mcmc_cancel excepted);
- * inside a run its chains work on threads of their own. Draws depend on seed, options, target and build, never on the number of
- * threads. Positions are unconstrained; draws hold what the target stores: a model's constrained values and deterministics, a
- * density's position. */
+ * inside a run its chains work on threads of their own. Draws depend on seed, options, target and build, never on the
+ * number of threads. Positions are unconstrained; draws hold what the target stores: a model's constrained values and
+ * deterministics, a density's position. */
 #ifndef NUMC_MCMC_H
 #define NUMC_MCMC_H
 
@@ -16,13 +16,13 @@
 extern "C" {
 #endif
 
-typedef struct numc_model numc_model;
+typedef struct numc_model numc_model; /* model.h */
 typedef struct numc_mcmc numc_mcmc;
 
 /* log density (up to a constant) and gradient at a position of the given dimension, on the whole of R^D. NUMC_OK; NUMC_REJECT
  * where the density is zero or cannot be computed (the outputs are not read); NUMC_STOP to end the run, keeping its draws; any
- * other status ends it as an error. A log density that is not finite counts as a rejection. Must not unwind. Called from several
- * threads at once unless serial_callback is set. */
+ * other status ends it as an error. A log density that is not finite counts as a rejection. Must not unwind. Called from
+ * several threads at once unless serial_callback is set. */
 typedef numc_status (*numc_density_fn)(void *user, const double *position, double *log_density, double *gradient);
 
 /* A number of things where 0 means "the default": write NUMC_COUNT(0) for none. */
@@ -35,9 +35,9 @@ typedef enum numc_mcmc_algorithm {
 } numc_mcmc_algorithm;
 
 typedef enum numc_metric_kind {
-    NUMC_METRIC_DIAGONAL = 0,
-    NUMC_METRIC_DENSE = 1,
-    NUMC_METRIC_UNIT = 2
+    NUMC_METRIC_DIAGONAL = 0, /* variances of the warm-up's draws, shrunk */
+    NUMC_METRIC_DENSE = 1,    /* their covariance matrix, shrunk */
+    NUMC_METRIC_UNIT = 2      /* 1, never adapted */
 } numc_metric_kind;
 
 /* One kept draw's statistics. energy: -log density + kinetic energy. accept_stat: mean acceptance probability over the
@@ -71,11 +71,11 @@ typedef struct numc_mcmc_draw {
 typedef numc_status (*numc_mcmc_progress_fn)(void *user, const numc_mcmc_progress *progress);
 typedef numc_status (*numc_mcmc_draw_fn)(void *user, const numc_mcmc_draw *draw);
 
-/* Warm-up. The step size is adapted throughout by dual averaging, starting from a search. The metric is estimated in windows that
- * double: with the defaults 75 transitions before them, 50 after, the first of 25 (1000: ends of 25, 50, 100, 200, 500 draws;
- * Stan's rule). Where these do not fit (20 to 149 transitions) 15% come before and 25% after, and the middle is one window, or
- * two of one and two thirds from 45 on. A last window shorter than the first is joined to the one before. Below 20 only the step
- * size is adapted.
+/* Warm-up. The step size is adapted throughout by dual averaging, starting from a search. The metric is estimated in
+ * windows that double: with the defaults 75 transitions before them, 50 after, the first of 25 (1000: ends of 25, 50, 100,
+ * 200, 500 draws; Stan's rule). Where these do not fit (20 to 149 transitions) 15% come before and 25% after, and the
+ * middle is one window, or two of one and two thirds from 45 on. A last window shorter than the first is joined to the one
+ * before. Below 20 only the step size is adapted.
  *
  * Zero is the default of every field. */
 typedef struct numc_mcmc_options {
@@ -116,6 +116,7 @@ static inline numc_mcmc *numc_mcmc_new(numc_model *model, const numc_mcmc_option
 {
     return numc_mcmc_new_sized(model, options, sizeof(numc_mcmc_options));
 }
+/* The same over a density of one's own of `dimension` unconstrained coordinates; `user` is passed on to it. */
 NUMC_API numc_mcmc *numc_mcmc_new_density_sized(numc_context *context, int32_t dimension, numc_density_fn density, void *user,
                                                 const numc_mcmc_options *options, size_t size);
 static inline numc_mcmc *numc_mcmc_new_density(numc_context *context, int32_t dimension, numc_density_fn density, void *user,
@@ -135,10 +136,12 @@ NUMC_API numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chai
 NUMC_API void numc_mcmc_cancel(numc_mcmc *mcmc);
 
 /* ---- draws -----------------------------------------------------------------------------------------------------------------
- * All pointers below are borrowed and hold until the next run, step or free. */
+ * All pointers below are borrowed and hold until the next run, step or free. Statuses: NUMC_INDEX for a chain, site, scalar or
+ * divergence that there is not, NUMC_INVALID_ARGUMENT for NULL; functions that return numbers or pointers then give 0, NaN
+ * or NULL. */
 
 NUMC_API int32_t numc_mcmc_chain_count(const numc_mcmc *mcmc);
-NUMC_API int32_t numc_mcmc_dimension(const numc_mcmc *mcmc);
+NUMC_API int32_t numc_mcmc_dimension(const numc_mcmc *mcmc); /* unconstrained coordinates */
 NUMC_API int64_t numc_mcmc_draw_count(const numc_mcmc *mcmc, int32_t chain); /* -1: the least of all chains */
 NUMC_API int64_t numc_mcmc_warmup_count(const numc_mcmc *mcmc, int32_t chain); /* saved warm-up draws */
 
@@ -153,7 +156,7 @@ typedef struct numc_mcmc_site {
     int64_t chains, draws; /* draws: the least of all chains */
     int64_t chain_stride, draw_stride;
 } numc_mcmc_site;
-NUMC_API int32_t numc_mcmc_site_count(const numc_mcmc *mcmc);
+NUMC_API int32_t numc_mcmc_site_count(const numc_mcmc *mcmc); /* in the order of the model's run */
 NUMC_API numc_status numc_mcmc_site_at(const numc_mcmc *mcmc, int32_t index, numc_mcmc_site *site);
 NUMC_API numc_status numc_mcmc_site_find(const numc_mcmc *mcmc, const char *name, numc_mcmc_site *site);
 
@@ -161,6 +164,7 @@ NUMC_API numc_status numc_mcmc_site_find(const numc_mcmc *mcmc, const char *name
 NUMC_API int64_t numc_mcmc_scalar_count(const numc_mcmc *mcmc);
 /* Writes the name, cut off to `size` with its final NUL; returns the whole length without NUL. */
 NUMC_API size_t numc_mcmc_scalar_name(const numc_mcmc *mcmc, int64_t scalar, char *name, size_t size);
+/* One scalar's draws of all chains, as the functions of diagnostics.h take them. */
 NUMC_API numc_status numc_mcmc_scalar_draws(const numc_mcmc *mcmc, int64_t scalar, numc_draws *draws);
 /* The saved warm-up draws of one chain, (warmup_count, scalar_count), or NULL. */
 NUMC_API const double *numc_mcmc_warmup_values(const numc_mcmc *mcmc, int32_t chain);
@@ -182,8 +186,8 @@ NUMC_API int64_t numc_mcmc_divergence_kept(const numc_mcmc *mcmc, int32_t chain)
 NUMC_API numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chain, int64_t index,
                                              numc_mcmc_divergence *divergence);
 
-/* How the chains are made: the options with every default filled in; counts are plain numbers, and pointers to arrays are NULL.
- * The seed is the last run's. Seconds are a chain's own, in transitions of the warm-up or after it. */
+/* How the chains are made: the options with every default filled in; counts are plain numbers, and pointers to arrays are
+ * NULL. The seed is the last run's. Seconds are a chain's own, in transitions of the warm-up or after it. */
 NUMC_API numc_context *numc_mcmc_context(const numc_mcmc *mcmc);
 NUMC_API numc_status numc_mcmc_options_get_sized(const numc_mcmc *mcmc, numc_mcmc_options *options, size_t size);
 static inline numc_status numc_mcmc_options_get(const numc_mcmc *mcmc, numc_mcmc_options *options)
@@ -199,7 +203,7 @@ NUMC_API double numc_mcmc_step_size(const numc_mcmc *mcmc, int32_t chain);
 NUMC_API const double *numc_mcmc_inverse_metric(const numc_mcmc *mcmc, int32_t chain);
 NUMC_API const double *numc_mcmc_position(const numc_mcmc *mcmc, int32_t chain);
 
-/* Rows of the summary for `count` scalars from `first`. */
+/* Rows of the summary for `count` scalars from `first` (rows: count of them); NUMC_STATE before the first draw. */
 NUMC_API numc_status numc_mcmc_summary(const numc_mcmc *mcmc, int64_t first, int64_t count, numc_summary *rows);
 /* A header line, one line per scalar: name mean mcse sd q5 q50 q95 ess_bulk ess_tail rhat; then, after an empty line, chains,
  * draws, divergences, transitions that reached max_tree_depth and the least energy fraction (E-BFMI). */

@@ -19,19 +19,26 @@ typedef void (*numc_model_fn)(numc_run *run, void *user);
 /* The callback is not called yet. Belongs to the context; NULL when out of memory. */
 NUMC_API numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *user);
 NUMC_API void numc_model_free(numc_model *model); /* NULL is accepted; samplers made of it keep what they need */
-NUMC_API numc_context *numc_model_context(const numc_model *model);
-/* A new model in which numc_data or an observation `name` reads `array` instead (kept). Compiled programs are shared as long as
- * shapes and dtypes agree. */
+NUMC_API numc_context *numc_model_context(const numc_model *model); /* where it was made */
+/* A new model in which numc_data or an observation `name` reads `array` instead (kept; a traced one is NUMC_TRACE).
+ * Compiled programs are shared as long as shapes and dtypes agree. */
 NUMC_API numc_model *numc_model_bind(const numc_model *model, const char *name, const numc_array *array);
 
-/* ---- inside a callback ----------------------------------------------------------------------------------------------------------
- * Names are unique per run, without control characters, comma, quote or bracket. Each returns NULL once an error is pending. */
+/* ---- inside a callback ----------------------------------------------------------------------------------------------
+ * Names are unique per run, without control characters, comma, quote or bracket: else NUMC_SITE. Each returns NULL once an
+ * error is pending. */
+
+/* A latent value, of shape batch + event, the batch expanded to the plates around it. A batch axis no plate covers is one of
+ * its own; under numc_handler_validate it is an error. */
 NUMC_API numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution *distribution);
-/* A NULL value is an error (a missing file, most likely). A constant observation outside the support is an error naming site and
- * value. Returns the value. */
+/* A NULL value is an error (a missing file, most likely). A constant observation outside the support is an error naming
+ * site and value. Returns the value. */
 NUMC_API numc_array *numc_observe_(numc_run *run, const char *name, const numc_distribution *distribution, numc_operand value);
+/* Names a value computed from others, so that draws and records keep it. Returns the value. */
 NUMC_API numc_array *numc_deterministic(numc_run *run, const char *name, const numc_array *value);
+/* Adds the sum of log_weight to the log density. */
 NUMC_API void numc_factor_(numc_run *run, const char *name, numc_operand log_weight);
+/* Names an array the model reads, so that numc_model_bind can put another in its place. Returns the one in force. */
 NUMC_API numc_array *numc_data(numc_run *run, const char *name, const numc_array *array);
 #ifndef __cplusplus
 #define numc_observe(run, name, distribution, value) numc_observe_(run, name, distribution, NUMC_OPERAND(value))
@@ -39,13 +46,14 @@ NUMC_API numc_array *numc_data(numc_run *run, const char *name, const numc_array
 #endif
 
 /* Conditional independence over `size` elements along a batch axis: dim -1 is the rightmost; by default the first free one
- * from the right. Sites inside are expanded to the plate's size. The body runs once. Leaving it by break, goto or return is the
- * error "plate NAME left open". */
+ * from the right. Sites inside are expanded to the plate's size. The body runs once. Leaving it by break, goto or return is
+ * the error "plate NAME left open". */
 typedef struct numc_plate_frame {
     numc_run *run;
     int32_t number, state;
 } numc_plate_frame;
 NUMC_API numc_plate_frame numc_plate_begin(numc_run *run, const char *name, int64_t size, int32_t dim); /* dim 0: first free */
+/* True once, for the body; then closes the plate. */
 NUMC_API bool numc_plate_next(numc_plate_frame *frame);
 #define numc_plate_at(run, name, size, dim)                                                        \
     for (numc_plate_frame NUMC_HERE(numc_plate_frame_) = numc_plate_begin(run, name, size, dim);   \
@@ -55,7 +63,7 @@ NUMC_API bool numc_plate_next(numc_plate_frame *frame);
 NUMC_API void numc_name_begin(numc_run *run, const char *name);
 NUMC_API void numc_name_end(numc_run *run);
 
-/* ---- handlers ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- handlers ---------------------------------------------------------------------------------------------------- */
 typedef enum numc_site_kind {
     NUMC_SITE_SAMPLE = 1,
     NUMC_SITE_DETERMINISTIC = 2,
@@ -70,8 +78,8 @@ typedef struct numc_plate_info {
 } numc_plate_info;
 
 /* What a site asks and the handlers answer. Handlers are called innermost first with `process`, then, once the value stands,
- * outermost first with `finish`. A handler that sets `stop` hides the site from those outside it. If no handler gave a value, the
- * site draws one with `key` (an error when there is none: "no seed"). */
+ * outermost first with `finish`. A handler that sets `stop` hides the site from those outside it. If no handler gave a
+ * value, the site draws one with `key` (an error when there is none: "no seed"). */
 typedef struct numc_message {
     size_t size;
     numc_site_kind kind;
@@ -99,7 +107,8 @@ typedef struct numc_handler {
     void (*finish)(numc_run *run, const struct numc_handler *handler, numc_message *message);
 } numc_handler;
 
-/* Inside a callback: numc_with(run, &handler) { ... } nests. */
+/* Inside a callback: numc_with(run, &handler) { ... } nests. push is false with the error set: NULL, or of size 0; pop
+ * takes off the innermost handler, which must be this one. */
 NUMC_API bool numc_handler_push(numc_run *run, const numc_handler *handler);
 NUMC_API void numc_handler_pop(numc_run *run, const numc_handler *handler);
 #define numc_with(run, handler)                                                                    \
@@ -126,23 +135,28 @@ struct numc_named_list {
 };
 NUMC_API numc_handler numc_handler_condition(const struct numc_named_list *values);  /* values become observations */
 NUMC_API numc_handler numc_handler_substitute(const struct numc_named_list *values); /* values of latents, not observed */
-NUMC_API numc_handler numc_handler_block(const struct numc_named_list *names); /* hides the named sites (array NULL); count 0: all */
+/* Hides the named sites (array NULL) from the handlers outside; count 0: all. */
+NUMC_API numc_handler numc_handler_block(const struct numc_named_list *names);
+/* bool, against the batch shape: log probabilities count where true; masks combine by and. */
 NUMC_API numc_handler numc_handler_mask(const numc_array *mask);
-NUMC_API numc_handler numc_handler_scale(const numc_array *scale); /* > 0 */
+/* Log probabilities times scale > 0 (else NUMC_VALUE). */
+NUMC_API numc_handler numc_handler_scale(const numc_array *scale);
 /* Refuses what is most often a mistake: a batch axis of a distribution that no plate covers, and an observation with more axes
  * than its distribution. */
 NUMC_API numc_handler numc_handler_validate(void);
 
-/* ---- records and whole runs ---------------------------------------------------------------------------------------------------------- */
+/* ---- records and whole runs -------------------------------------------------------------------------------------- */
+/* What the record handler fills with the finished messages of one run; meeting a site twice is NUMC_SITE. */
 NUMC_API numc_record *numc_record_new(numc_context *context);
 NUMC_API void numc_record_free(numc_record *record); /* NULL is accepted; else freed at numc_close */
 NUMC_API int32_t numc_record_count(const numc_record *record);
 NUMC_API const numc_message *numc_record_at(const numc_record *record, int32_t index); /* in execution order; arrays are kept */
-NUMC_API const numc_message *numc_record_find(const numc_record *record, const char *name);
+NUMC_API const numc_message *numc_record_find(const numc_record *record, const char *name); /* full name; NULL: none */
 /* Sum of all log probabilities and factors, 0-d. */
 NUMC_API numc_array *numc_record_log_density(const numc_record *record);
 
-/* Runs the model once under the handlers, outermost first. */
+/* Runs the model once under the handlers, outermost first, in a scope of its own. A latent site that gets no value and no
+ * key is an error. */
 NUMC_API numc_status numc_model_run(numc_model *model, const numc_handler *const *handlers, int32_t handler_count);
 /* log p(values, data) at constrained values of all latent sites; 0-d array in the current scope. */
 NUMC_API numc_array *numc_model_log_density(numc_model *model, const numc_named *values, int32_t count);

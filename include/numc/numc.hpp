@@ -21,7 +21,7 @@
 
 namespace numc {
 
-/* ---- contexts ------------------------------------------------------------------------------------------------------------- */
+/* ---- contexts ---------------------------------------------------------------------------------------------------- */
 
 class error : public ::std::runtime_error {
 public:
@@ -99,7 +99,7 @@ private:
     numc_context *context_;
 };
 
-/* ---- arguments -------------------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 /* A list of whole numbers: a shape, or axes. As axes, none given means every axis. */
 class shape {
@@ -194,7 +194,7 @@ private:
     numc_index_term term_;
 };
 
-/* ---- arrays ----------------------------------------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
 template <class T>
 constexpr numc_dtype dtype_of()
@@ -302,7 +302,7 @@ private:
 inline operand::operand(const array &x) : value_(numc_operand_array(x.get())) {}
 inline index::index(const array &picks) : term_{NUMC_INDEX_ARRAY, 0, 0, 0, picks.get()} {}
 
-/* ---- creation --------------------------------------------------------------------------------------------------------------- */
+/* ---- creation ---------------------------------------------------------------------------------------------------- */
 
 inline array zeros(place where, const shape &of, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
@@ -354,7 +354,7 @@ array from_vector(place where, const ::std::vector<T> &values, const shape &of =
     return array::adopt(numc_from_host_(where, dtype_of<T>(), given, values.data()));
 }
 
-/* ---- functions of the C headers, by the same names ---------------------------------------------------------------------------- */
+/* ---- functions of the C headers, by the same names --------------------------------------------------------------- */
 
 #define NUMC_CPP_UNARY(name)                                                                       \
     inline array name(const array &x)                                                              \
@@ -629,7 +629,7 @@ inline ::std::pair<array, array> slogdet(const array &x) /* sign, log |det| */
 }
 } // namespace linalg
 
-/* ---- models --------------------------------------------------------------------------------------------------------------------
+/* ---- models ---------------------------------------------------------------------------------------------------------
  * A distribution is C's: it belongs to the scope it is made in. */
 using distribution = numc_distribution *;
 #define NUMC_CPP_DISTRIBUTION_1(name)                                                              \

@@ -47,7 +47,7 @@ static bool is_empty(const numc_type *type)
     return false;
 }
 
-/* ---- elementwise ------------------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ------------------------------------------------------------------------------------------------- */
 
 /* All operands hold one value: the reference function gives the result's. False when it has none for this dtype. */
 static bool fold(uint32_t operation, numc_dtype dtype, const numc_kernel_operand *operands, int32_t count, void *value)
@@ -102,7 +102,7 @@ numc_array *numc__eager_scalar(numc_context *context, uint32_t operation, numc_d
     return y;
 }
 
-/* ---- structural primitives ---------------------------------------------------------------------------------------------------- */
+/* ---- structural primitives --------------------------------------------------------------------------------------- */
 
 typedef struct call {
     numc_context *context;
@@ -618,7 +618,7 @@ static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = 
     ROW(STOP_GRADIENT) = run_alias,
 };
 
-/* ---- the door ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------------------------------------- */
 
 #define EAGER_OUTPUTS 4
 #define EAGER_INPUTS 16

@@ -45,7 +45,7 @@ int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t s
     return rank;
 }
 
-/* ---- dtypes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- dtypes ------------------------------------------------------------------------------------------------------ */
 
 /* bool, whole, real, in this order: a number of a later kind than the arrays changes the dtype. */
 static int order_of(numc_dtype dtype)
@@ -164,7 +164,7 @@ numc_array *numc__convert(numc_context *context, const numc_array *x, numc_dtype
     return numc__bind1(context, NUMC_SCALAR_CONVERT, &x, 1, &attributes);
 }
 
-/* ---- the elementwise door ---------------------------------------------------------------------------------------------------- */
+/* ---- the elementwise door ---------------------------------------------------------------------------------------- */
 
 typedef struct plan {
     numc_context *context;
@@ -354,7 +354,7 @@ numc_array *numc__elementwise(const char *name, int32_t primitive, const numc_op
     return y;
 }
 
-/* ---- the standard's functions ------------------------------------------------------------------------------------------------ */
+/* ---- the standard's functions ------------------------------------------------------------------------------------ */
 
 static numc_array *unary(const char *name, int32_t primitive, const numc_array *x)
 {
@@ -431,7 +431,8 @@ UNARY(bitwise_invert, BITWISE_INVERT)
 
 numc_array *numc_signbit(const numc_array *x)
 {
-    return is_whole(x) ? (numc_less)(numc_operand_array(x), numc_operand_integer(0)) : unary("numc_signbit", NUMC_SCALAR_SIGNBIT, x);
+    return is_whole(x) ? (numc_less)(numc_operand_array(x), numc_operand_integer(0))
+                       : unary("numc_signbit", NUMC_SCALAR_SIGNBIT, x);
 }
 
 numc_array *numc_positive(const numc_array *x)

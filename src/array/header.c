@@ -203,7 +203,7 @@ numc_backend_device *numc__array_device(numc_context *context)
     return device;
 }
 
-/* ---- making headers -------------------------------------------------------------------------------------------------------- */
+/* ---- making headers ---------------------------------------------------------------------------------------------- */
 
 static numc_array *header_take(numc_context *context, numc_array_lane *lane)
 {
@@ -444,7 +444,7 @@ void numc__array_trace_end(numc_context *context, const numc_trace *trace)
     pthread_mutex_unlock(&lane->shared->lock);
 }
 
-/* ---- keep and release -------------------------------------------------------------------------------------------------------- */
+/* ---- keep and release -------------------------------------------------------------------------------------------- */
 
 numc_array *numc_keep(numc_array *x)
 {
@@ -501,7 +501,7 @@ void numc_release(numc_array *x)
     }
 }
 
-/* ---- lanes and dead arrays ---------------------------------------------------------------------------------------------------- */
+/* ---- lanes and dead arrays --------------------------------------------------------------------------------------- */
 
 void numc__array_describe(char *text, size_t size, const numc_array *x)
 {
@@ -587,7 +587,7 @@ numc_context *numc__lane_of(const numc_array *const *operands, int32_t count, co
     return NULL;
 }
 
-/* ---- what an array tells ---------------------------------------------------------------------------------------------------- */
+/* ---- what an array tells ----------------------------------------------------------------------------------------- */
 
 static bool alive(const numc_array *x)
 {

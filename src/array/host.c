@@ -177,7 +177,7 @@ bool numc_item_bool(const numc_array *x)
     return item(x, "numc_item_bool", NUMC_BOOL, &value) && value != 0;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 #define EDGE 3          /* elements shown at either end of a long axis */
 #define SUMMARY 1000    /* arrays with more elements are summarised */

@@ -152,7 +152,7 @@ static numc_array *read_region(numc_context *context, const numc_array *x, const
     return numc__reshape(context, y, r->rank, r->shape);
 }
 
-/* ---- integer arrays -------------------------------------------------------------------------------------------------------- */
+/* ---- integer arrays ---------------------------------------------------------------------------------------------- */
 
 numc_array *numc__indices_wrap(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis)
 {
@@ -290,7 +290,7 @@ static numc_array *read_picked(const parsed *p, const region *r)
     return move_front(context, numc__gather(context, flatten_picked(context, y, &k), k.flat, 0), k.flat->rank, k.front, false);
 }
 
-/* ---- masks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- masks ------------------------------------------------------------------------------------------------------- */
 
 static numc_status mask_fits(numc_context *context, const char *name, const numc_array *x, const numc_array *mask)
 {
@@ -342,7 +342,7 @@ static numc_array *read_masked(numc_context *context, const char *name, const nu
     return numc__gather(context, positions == NULL ? NULL : flatten_masked(context, x, mask), positions, 0);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count)
 {
@@ -360,7 +360,7 @@ numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32
     return numc__scope_leave(context, y);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The value as x's dtype and a shape that numc_index would give. */
 static numc_array *fit_value(numc_context *context, const char *name, const numc_array *x, numc_operand value, int32_t rank,
@@ -591,7 +591,7 @@ numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_in
     return context->status;
 }
 
-/* ---- take and scatter ----------------------------------------------------------------------------------------------------------- */
+/* ---- take and scatter -------------------------------------------------------------------------------------------- */
 
 numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis axis)
 {

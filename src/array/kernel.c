@@ -205,7 +205,7 @@ void numc__kernel_core_end(numc_array_core *shared)
     }
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 /* Axes of size 1 vanish; neighbours that every access walks as one become one. strides[a] is read from accesses[a] and
  * written densely. Returns the depth. */

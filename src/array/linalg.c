@@ -77,7 +77,7 @@ static numc_array *lower(numc_context *context, const numc_array *x, int32_t axi
     return numc__reshape(context, x, x->rank - 1, shape);
 }
 
-/* ---- products --------------------------------------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------------------------------- */
 
 static numc_array *product(numc_context *context, const numc_array *x1, const numc_array *x2)
 {
@@ -147,7 +147,7 @@ numc_array *numc_outer(const numc_array *x1, const numc_array *x2)
     return numc__scope_leave(context, y);
 }
 
-/* ---- diagonals -------------------------------------------------------------------------------------------------------------- */
+/* ---- diagonals --------------------------------------------------------------------------------------------------- */
 
 /* In row-major order the diagonal of an n by m matrix is every (m + 1)th element. */
 static numc_array *diagonal(numc_context *context, const numc_array *x)
@@ -202,7 +202,7 @@ numc_array *numc_diag(const numc_array *x)
     return numc__scope_leave(context, y);
 }
 
-/* ---- factorisations and solves -------------------------------------------------------------------------------------------------- */
+/* ---- factorisations and solves ----------------------------------------------------------------------------------- */
 
 numc_array *numc_linalg_cholesky(const numc_array *x)
 {

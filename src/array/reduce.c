@@ -269,7 +269,7 @@ static int32_t axis_option(numc_context *context, const char *name, numc_axis ax
     return numc__axis_normalize(context, name, axis.given ? axis.value : absent, rank);
 }
 
-/* ---- positions of extremes ------------------------------------------------------------------------------------------------- */
+/* ---- positions of extremes --------------------------------------------------------------------------------------- */
 
 static numc_array *arg_extreme(const char *name, int32_t primitive, const numc_array *x, const numc_argmax_options *options)
 {
@@ -309,7 +309,7 @@ numc_array *(numc_argmin)(const numc_array *x, const numc_argmax_options *option
     return arg_extreme("numc_argmin", NUMC_PRIMITIVE_ARGMIN, x, options);
 }
 
-/* ---- along one axis ----------------------------------------------------------------------------------------------------------- */
+/* ---- along one axis ---------------------------------------------------------------------------------------------- */
 
 /* One with `value` in place of axis d, then y. */
 static numc_array *preceded(numc_context *context, const numc_array *y, int32_t d, double value)

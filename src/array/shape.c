@@ -3,7 +3,7 @@
 
 #include "array/state.h"
 
-/* ---- primitives with their attributes in place ------------------------------------------------------------------------------- */
+/* ---- primitives with their attributes in place ------------------------------------------------------------------- */
 
 static bool same_shape(const numc_array *x, int32_t rank, const int64_t *shape)
 {
@@ -101,7 +101,7 @@ numc_array *numc__stop(numc_context *context, const numc_array *x)
     return x == NULL ? NULL : with_numbers(context, NUMC_PRIMITIVE_STOP_GRADIENT, x, 0, NULL);
 }
 
-/* ---- public functions ------------------------------------------------------------------------------------------------------- */
+/* ---- public functions -------------------------------------------------------------------------------------------- */
 
 /* A public function never hands its argument back: the caller's array and the result have lives of their own. */
 static numc_array *own(numc_context *context, const numc_array *x, numc_array *y)

@@ -142,7 +142,7 @@ void numc__value_number(numc_dtype dtype, void *target, const numc_operand *numb
         convert(dtype, target, NUMC_INT64, (const unsigned char *)&number->value.integer);
 }
 
-/* ---- promotion ------------------------------------------------------------------------------------------------------------- */
+/* ---- promotion --------------------------------------------------------------------------------------------------- */
 
 /* The standard's table; beyond it: an integer with a float takes the float's dtype, a bool with a number the number's. */
 numc_dtype numc__promote(numc_dtype a, numc_dtype b)

@@ -11,7 +11,7 @@
 #include "backend/internal.h"
 #include "base/text.h"
 
-/* ---- scalar operations --------------------------------------------------------------------------------------------------------
+/* ---- scalar operations ----------------------------------------------------------------------------------------------
  * $0..$3 are operands, $T the result's type. exact: in the dtype's own arithmetic; wide: in double, rounded once to $T;
  * integers: operands are widened to 64 bits, signed or unsigned, and the result is cut. */
 typedef struct operation_text {
@@ -78,12 +78,15 @@ static const operation_text operations[NUMC_SCALAR_LIMIT] = {
     [NUMC_SCALAR_REMAINDER] = {.wide = "numc_e_remainder($0, $1)",
                                .is_signed = "numc_e_remainder_signed($0, $1)",
                                .is_unsigned = "$1 == 0 ? 0 : $0 % $1"},
-    [NUMC_SCALAR_POW] = {.wide = "numc_k_pow($0, $1)", .is_signed = "numc_e_power_signed($0, $1)", .is_unsigned = "numc_e_power($0, $1)"},
+    [NUMC_SCALAR_POW] = {.wide = "numc_k_pow($0, $1)", .is_signed = "numc_e_power_signed($0, $1)",
+                         .is_unsigned = "numc_e_power($0, $1)"},
     [NUMC_SCALAR_ATAN2] = {.wide = "numc_k_atan2($0, $1)"},
     [NUMC_SCALAR_HYPOT] = {.wide = "numc_k_hypot($0, $1)"},
     [NUMC_SCALAR_LOGADDEXP] = {.wide = "numc_k_logaddexp($0, $1)"},
-    [NUMC_SCALAR_MAXIMUM] = {.exact = "$0 > $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 > $1 ? $0 : $1", .is_unsigned = "$0 > $1 ? $0 : $1"},
-    [NUMC_SCALAR_MINIMUM] = {.exact = "$0 < $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 < $1 ? $0 : $1", .is_unsigned = "$0 < $1 ? $0 : $1"},
+    [NUMC_SCALAR_MAXIMUM] = {.exact = "$0 > $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 > $1 ? $0 : $1",
+                             .is_unsigned = "$0 > $1 ? $0 : $1"},
+    [NUMC_SCALAR_MINIMUM] = {.exact = "$0 < $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 < $1 ? $0 : $1",
+                             .is_unsigned = "$0 < $1 ? $0 : $1"},
     [NUMC_SCALAR_COPYSIGN] = {.wide = "copysign($0, $1)"},
     [NUMC_SCALAR_NEXTAFTER] = {.exact = "NUMC_E_NEXTAFTER($0, $1)"},
     [NUMC_SCALAR_EQUAL] = {.exact = "$0 == $1", .is_signed = "$0 == $1", .is_unsigned = "$0 == $1", .is_bool = "$0 == $1"},
@@ -127,7 +130,7 @@ static const operation_text operations[NUMC_SCALAR_LIMIT] = {
         {.exact = "numc_k_sample_binomial((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2, (double)$3)"},
 };
 
-/* ---- dialects --------------------------------------------------------------------------------------------------------------- */
+/* ---- dialects ---------------------------------------------------------------------------------------------------- */
 
 static const char prologue_c[] =
     "#include \"kernel/kernel.h\"\n"
@@ -242,7 +245,7 @@ static const dialect dialects[] = {
     [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true, true},
 };
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct emitter {
     numc_text *text;

@@ -37,7 +37,7 @@ static int32_t fail(numc_backend_state *state, numc_status status, const char *f
     return state->open.host.error(state, (int32_t)status, message);
 }
 
-/* ---- sizes of allocations, for devices with memory of their own -------------------------------------------------------------- */
+/* ---- sizes of allocations, for devices with memory of their own -------------------------------------------------- */
 
 static int32_t allocate_and_note(numc_device *device, uint64_t bytes, void **memory)
 {
@@ -93,7 +93,7 @@ static uint64_t allocation_bytes(numc_backend_state *state, const void *memory)
     return bytes;
 }
 
-/* ---- one operation on the host ----------------------------------------------------------------------------------------------- */
+/* ---- one operation on the host ----------------------------------------------------------------------------------- */
 
 /* A whole allocation, copied to the host once however many operands lie in it. */
 typedef struct mirror {
@@ -242,7 +242,7 @@ FALLBACK(search, (numc_device *device, const numc_view *sorted, const numc_view 
 FALLBACK(fft, (numc_device *device, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y),
          (device, x, axis, direction, y), (R, V(0), axis, direction, V(1)), 1u << 1, x, y)
 
-/* ---- kernels ----------------------------------------------------------------------------------------------------------------- */
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
 struct numc_kernel {
     numc_kernel *inner;     /* the plugin's; NULL when it refused */
@@ -328,7 +328,7 @@ static void kernel_release(numc_device *device, numc_kernel *kernel)
     numc__core_free(state->open.core, kernel, kernel_size(kernel->buffer_count));
 }
 
-/* ---- launches ---------------------------------------------------------------------------------------------------------------- */
+/* ---- launches ---------------------------------------------------------------------------------------------------- */
 
 struct numc_launch {
     int32_t (*run)(numc_device *device, numc_launch *inner); /* the plugin's; NULL: the arguments kept below */
@@ -404,7 +404,7 @@ static void launch_release(numc_device *device, numc_launch *launch)
     numc__core_free(state->open.core, launch, launch->size);
 }
 
-/* ---- whole programs: nothing to fall back to ------------------------------------------------------------------------------------ */
+/* ---- whole programs: nothing to fall back to --------------------------------------------------------------------- */
 
 static int32_t program_build(numc_device *device, const void *graph, void **program)
 {
@@ -427,7 +427,7 @@ static void program_release(numc_device *device, void *program)
     (void)program;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 numc_status numc__fallback_fill(numc_context *context, numc_backend_state *state)
 {

@@ -150,7 +150,8 @@ const char *numc__backend_hint(const char *name)
     static const struct {
         const char *name, *hint;
     } hints[] = {
-        {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs nothing beyond a C compiler (OpenBLAS is opened at run time)"},
+        {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs nothing beyond a C compiler "
+                "(OpenBLAS is opened at run time)"},
         {"cuda", "this version of libnumc has no source of it"},
         {"opencl", "this version of libnumc has no source of it"},
     };
@@ -160,7 +161,7 @@ const char *numc__backend_hint(const char *name)
     return NULL;
 }
 
-/* ---- one file ------------------------------------------------------------------------------------------------------------- */
+/* ---- one file ---------------------------------------------------------------------------------------------------- */
 
 #define SLOT(name) {#name, offsetof(numc_backend, name)}
 typedef struct slot_row {

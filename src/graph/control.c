@@ -4,7 +4,7 @@
 #include "graph/build.h"
 #include "numc/function.h"
 
-/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static numc_status run_cond(numc_context *context, const numc_array *const *inputs, int32_t input_count,
                             const numc_attributes *attributes, numc_array **outputs)
@@ -118,7 +118,7 @@ numc_status numc__control_run(numc_context *context, int32_t primitive, const nu
     return status;
 }
 
-/* ---- tracing bodies ------------------------------------------------------------------------------------------------------------- */
+/* ---- tracing bodies ---------------------------------------------------------------------------------------------- */
 
 typedef struct body {
     numc_graph *graph;
@@ -180,7 +180,7 @@ static numc_graph *with_inputs(numc_context *context, const numc_graph *graph, c
     return result;
 }
 
-/* ---- cond ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- cond -------------------------------------------------------------------------------------------------------- */
 
 /* Both branches take the inputs, then every array either of them captured. */
 static numc_status join_captures(numc_context *context, body *yes, body *no, int32_t input_count,
@@ -303,7 +303,7 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
     return status;
 }
 
-/* ---- scan ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- scan -------------------------------------------------------------------------------------------------------- */
 
 static numc_status scan_length(numc_context *context, const numc_array *const *sequences, int32_t count, int64_t *length)
 {

@@ -12,7 +12,7 @@
 #define SQRT_2PI 2.506628274631000502416
 #define SQRT_PI 1.772453850905516027298
 
-/* ---- special functions have no public name on this floor ----------------------------------------------------------------------- */
+/* ---- special functions have no public name on this floor --------------------------------------------------------- */
 
 static numc_array *special_1(int32_t code, const numc_array *x)
 {
@@ -63,7 +63,7 @@ static numc_array *put(const numc_array *condition, double value, const numc_arr
     return numc_where(condition, value, x);
 }
 
-/* ---- partials ----------------------------------------------------------------------------------------------------------------- */
+/* ---- partials ---------------------------------------------------------------------------------------------------- */
 
 #define PARTIAL(name, ...)                                                                         \
     static numc_array *d_##name(const numc_application *a, int32_t k, const numc_array *d)         \
@@ -238,7 +238,7 @@ PARTIAL(random_gamma,
     numc_array *zero = numc_equal(y, 0.0);
     return numc_multiply(d, numc_multiply(y, log_gamma_slope(x2, numc_log(put(zero, 1.0, y)))));)
 
-/* ---- the table ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 #define ZERO_STEP "piecewise constant"
 #define ZERO_BOOL "its values are truth values"

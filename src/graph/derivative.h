@@ -44,7 +44,7 @@ const numc_rule *numc__rule_of(int32_t primitive);
     numc_status numc__vjp_##name(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar);
 NUMC_RULE_FUNCTIONS(NUMC_DECLARE_RULE)
 
-/* ---- helpers of the rules ---------------------------------------------------------------------------------------------------- */
+/* ---- helpers of the rules ---------------------------------------------------------------------------------------- */
 numc_array *numc__zeros_of(numc_context *context, const numc_type *type);
 static inline numc_array *numc__zeros_as(numc_context *context, const numc_array *x)
 {
@@ -62,7 +62,7 @@ numc_array *numc__gather_along(numc_context *context, const numc_array *x, const
 numc_array *numc__scatter_along(numc_context *context, const numc_type *type, const numc_array *indices,
                                 const numc_array *values, int32_t axis);
 
-/* ---- modes applied to arrays, inside a trace ---------------------------------------------------------------------------------- */
+/* ---- modes applied to arrays, inside a trace --------------------------------------------------------------------- */
 /* Which outputs depend differentiably on the flagged inputs. */
 numc_status numc__graph_activity(numc_context *context, const numc_graph *graph, const bool *inputs, bool *outputs);
 
@@ -88,7 +88,7 @@ numc_status numc__tape_forward(numc_tape *tape, numc_context *context, const num
 numc_status numc__tape_backward(numc_tape *tape, const numc_array *const *ybar, numc_array **xbar);
 void numc__tape_free(numc_tape *tape);
 
-/* ---- control flow (control_rules.c) ------------------------------------------------------------------------------------------- */
+/* ---- control flow (control_rules.c) ------------------------------------------------------------------------------ */
 /* y and dy together, so that nothing runs twice. */
 numc_status numc__jvp_control(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy);
 /* Which outputs are active. */

@@ -3,7 +3,7 @@
 
 #include "graph/build.h"
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 typedef struct numc_graph_block {
     struct numc_graph_block *next;
@@ -145,7 +145,7 @@ void numc__graph_release(numc_graph *graph)
     numc__core_free(core, graph, sizeof *graph);
 }
 
-/* ---- verification ---------------------------------------------------------------------------------------------------------- */
+/* ---- verification ------------------------------------------------------------------------------------------------ */
 
 #define BROKEN(...) return numc__fail(context, NUMC_INTERNAL, "broken graph: " __VA_ARGS__)
 
@@ -234,7 +234,7 @@ numc_status numc__graph_verify(numc_context *context, const numc_graph *graph)
     return status;
 }
 
-/* ---- structural comparison -------------------------------------------------------------------------------------------------- */
+/* ---- structural comparison --------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {

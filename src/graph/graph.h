@@ -63,7 +63,7 @@ numc_graph *numc__trace_finish(numc_trace *trace, numc_array *const *outputs, in
 void numc__trace_abandon(numc_trace *trace);
 bool numc__trace_is_active(const numc_context *context); /* whether the lane records */
 
-/* ---- graphs ------------------------------------------------------------------------------------------------------------------ */
+/* ---- graphs ------------------------------------------------------------------------------------------------------ */
 numc_graph *numc__graph_keep(numc_graph *graph);
 void numc__graph_release(numc_graph *graph);
 numc_status numc__graph_verify(numc_context *context, const numc_graph *graph);
@@ -77,7 +77,7 @@ bool numc__attributes_equal(const numc_attributes *a, const numc_attributes *b);
 /* The same applications to the same constants (one array, or one number). */
 bool numc__graph_equal(const numc_graph *a, const numc_graph *b);
 
-/* ---- transforms ----------------------------------------------------------------------------------------------------------------
+/* ---- transforms -----------------------------------------------------------------------------------------------------
  * jvp: inputs (x..., dx for each active float input) -> (y..., dy for each float output).
  * vjp: inputs (x..., ybar for each float output) -> (y..., xbar for each active float input).
  * `active` has input_count flags (NULL: every float input). A primitive without a rule gives an error with its reason. */

@@ -1,10 +1,10 @@
-/* rules_control.c - derivatives of cond and scan. Their sub-graphs are differentiated where they are: the derivative of a cond is
- * a cond, of a scan a scan. */
+/* rules_control.c - derivatives of cond and scan. Their sub-graphs are differentiated where they are: the derivative of a
+ * cond is a cond, of a scan a scan. */
 #include <string.h>
 
 #include "graph/derivative.h"
 
-/* ---- activity ------------------------------------------------------------------------------------------------------------------- */
+/* ---- activity ---------------------------------------------------------------------------------------------------- */
 
 /* active[] of a scan body's inputs, closed under the step: a carry is active when it starts so or becomes so. */
 static numc_status scan_activity(numc_context *context, const numc_graph *graph, int32_t carries, bool *inputs, bool *outputs)
@@ -51,7 +51,7 @@ numc_status numc__activity_control(numc_context *context, const numc_node *node,
     return status;
 }
 
-/* ---- a plan of one differentiation ------------------------------------------------------------------------------------------------ */
+/* ---- a plan of one differentiation ------------------------------------------------------------------------------- */
 
 /* Scratch of one rule: pointers and flags in one block, cut off piece by piece. */
 typedef struct scratch {
@@ -114,7 +114,7 @@ static numc_status bind_scan(numc_context *context, numc_graph *graph, numc_arra
     return status;
 }
 
-/* ---- cond ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- cond -------------------------------------------------------------------------------------------------------- */
 
 /* One branch of the forward mode: (x..., dx of the moving...) -> (y..., dy of the active outputs...). */
 static numc_graph *cond_jvp_branch(numc_context *context, const numc_graph *graph, const bool *moving, const bool *active)
@@ -248,7 +248,7 @@ static numc_status cond_vjp(const numc_application *a, const numc_array *const *
     return status;
 }
 
-/* ---- scan, forward ----------------------------------------------------------------------------------------------------------------- */
+/* ---- scan, forward ----------------------------------------------------------------------------------------------- */
 
 typedef struct scan_sizes {
     const numc_graph *graph;
@@ -358,7 +358,7 @@ static numc_status scan_jvp(const numc_application *a, const numc_array *const *
     return status;
 }
 
-/* ---- scan, reverse ----------------------------------------------------------------------------------------------------------------- */
+/* ---- scan, reverse ----------------------------------------------------------------------------------------------- */
 
 /* The step, which also gives the carries it began with. */
 static numc_graph *scan_store_step(numc_context *context, const scan_sizes *z)
@@ -401,8 +401,9 @@ numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_arr
     return status;
 }
 
-/* The step backwards. Inputs: cotangents of the active carries, sums for the active constants; slices of the stored carries, of
- * the sequences, of the given stacked cotangents; constants. Outputs: the new cotangents and sums; cotangents of the active slices. */
+/* The step backwards. Inputs: cotangents of the active carries, sums for the active constants; slices of the stored
+ * carries, of the sequences, of the given stacked cotangents; constants. Outputs: the new cotangents and sums; cotangents
+ * of the active slices. */
 static numc_graph *scan_vjp_step(numc_context *context, const scan_sizes *z, const bool *active, const bool *given)
 {
     scratch s;
@@ -502,7 +503,7 @@ static numc_status scan_vjp(const numc_application *a, numc_array *const *residu
     return status;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 numc_status numc__jvp_control(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy)
 {

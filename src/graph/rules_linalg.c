@@ -91,7 +91,8 @@ numc_status numc__jvp_triangular_solve(const numc_application *a, const numc_arr
 }
 
 /* Bbar = op(T)^-T Xbar; op(T)bar = -Bbar X^T. */
-numc_status numc__vjp_triangular_solve(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+numc_status numc__vjp_triangular_solve(const numc_application *a, const numc_array *const *ybar, const bool *wanted,
+                                       numc_array **xbar)
 {
     const int64_t *n = a->attributes->numbers;
     bool upper = n[0] != 0, transpose = n[1] != 0, unit = n[2] != 0;

@@ -6,7 +6,7 @@
 
 #define DONE(a) return (a)->context->status
 
-/* ---- reductions ------------------------------------------------------------------------------------------------------------------ */
+/* ---- reductions -------------------------------------------------------------------------------------------------- */
 
 /* A result of the reduction put back over the reduced axes. */
 static numc_array *spread(const numc_application *a, const numc_array *r)
@@ -135,7 +135,7 @@ numc_status numc__vjp_reduce_max(const numc_application *a, const numc_array *co
     DONE(a);
 }
 
-/* ---- cumulative ------------------------------------------------------------------------------------------------------------------ */
+/* ---- cumulative -------------------------------------------------------------------------------------------------- */
 
 static numc_array *cumulative(const numc_application *a, int32_t primitive, const numc_array *x, bool opposite)
 {
@@ -149,7 +149,8 @@ numc_status numc__jvp_cumulative_sum(const numc_application *a, const numc_array
     DONE(a);
 }
 
-numc_status numc__vjp_cumulative_sum(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+numc_status numc__vjp_cumulative_sum(const numc_application *a, const numc_array *const *ybar, const bool *wanted,
+                                     numc_array **xbar)
 {
     (void)wanted;
     xbar[0] = cumulative(a, NUMC_PRIMITIVE_CUMULATIVE_SUM, ybar[0], true);
@@ -213,7 +214,8 @@ numc_status numc__jvp_cumulative_prod(const numc_application *a, const numc_arra
     DONE(a);
 }
 
-numc_status numc__vjp_cumulative_prod(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+numc_status numc__vjp_cumulative_prod(const numc_application *a, const numc_array *const *ybar, const bool *wanted,
+                                      numc_array **xbar)
 {
     (void)wanted;
     xbar[0] = product_recurrence(a, ybar[0], true);
@@ -248,7 +250,8 @@ numc_status numc__jvp_cumulative_max(const numc_application *a, const numc_array
     DONE(a);
 }
 
-numc_status numc__vjp_cumulative_max(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+numc_status numc__vjp_cumulative_max(const numc_application *a, const numc_array *const *ybar, const bool *wanted,
+                                     numc_array **xbar)
 {
     (void)wanted;
     numc_type type = numc__type_of(a->x[0]);
@@ -256,7 +259,7 @@ numc_status numc__vjp_cumulative_max(const numc_application *a, const numc_array
     DONE(a);
 }
 
-/* ---- sort -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sort -------------------------------------------------------------------------------------------------------- */
 
 numc_status numc__jvp_sort(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {

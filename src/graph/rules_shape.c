@@ -4,7 +4,7 @@
 
 #include "graph/derivative.h"
 
-/* ---- helpers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- helpers ----------------------------------------------------------------------------------------------------- */
 
 static numc_shape shape_of(int32_t rank, const int64_t *shape)
 {
@@ -124,7 +124,7 @@ numc_array *numc__scatter_along(numc_context *context, const numc_type *type, co
     return numc__permute_by(context, numc__reshape_to(context, sum, type->rank, shape), inverse);
 }
 
-/* ---- conversion --------------------------------------------------------------------------------------------------------------- */
+/* ---- conversion -------------------------------------------------------------------------------------------------- */
 
 numc_status numc__jvp_convert(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {
@@ -140,7 +140,7 @@ numc_status numc__vjp_convert(const numc_application *a, const numc_array *const
     DONE(a);
 }
 
-/* ---- shapes ------------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 #define SAME_FORWARD(name)                                                                         \
     numc_status numc__jvp_##name(const numc_application *a, const numc_array *const *dx, numc_array **dy) \
@@ -277,7 +277,7 @@ numc_status numc__vjp_concat(const numc_application *a, const numc_array *const 
     DONE(a);
 }
 
-/* ---- gather and scatter --------------------------------------------------------------------------------------------------------- */
+/* ---- gather and scatter ------------------------------------------------------------------------------------------ */
 
 numc_status numc__jvp_gather(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {

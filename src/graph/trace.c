@@ -50,7 +50,7 @@ bool numc__trace_is_active(const numc_context *context)
     return innermost(context) != NULL;
 }
 
-/* ---- beginning and ending ---------------------------------------------------------------------------------------------------- */
+/* ---- beginning and ending ---------------------------------------------------------------------------------------- */
 
 static void trace_free(numc_trace *trace)
 {
@@ -126,7 +126,7 @@ void numc__trace_abandon(numc_trace *trace)
     trace_free(trace);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static numc_status grow(numc_context *context, void **items, size_t item, int32_t count, int32_t *capacity)
 {
@@ -287,7 +287,7 @@ numc_array *numc__trace_input(numc_trace *trace, const numc_type *type, const ch
     return numc__array_new_traced(context, trace, id, type);
 }
 
-/* ---- recording ---------------------------------------------------------------------------------------------------------------- */
+/* ---- recording --------------------------------------------------------------------------------------------------- */
 
 static numc_status record_site(numc_trace *trace, const char **site)
 {
@@ -404,7 +404,7 @@ const numc_trace_hooks *numc__trace_hooks(void)
     return &hooks;
 }
 
-/* ---- the finished graph --------------------------------------------------------------------------------------------------------- */
+/* ---- the finished graph ------------------------------------------------------------------------------------------ */
 
 /* Values that the outputs need, by id; nodes that nothing needs are left out of the graph (every primitive is pure). */
 static void mark_needed(const numc_graph *graph, const int32_t *outputs, int32_t output_count, bool *needed)

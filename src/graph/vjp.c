@@ -3,7 +3,7 @@
 
 #include "graph/derivative.h"
 
-/* ---- what depends on what ------------------------------------------------------------------------------------------------------ */
+/* ---- what depends on what ---------------------------------------------------------------------------------------- */
 
 static bool is_control(int32_t primitive)
 {
@@ -64,7 +64,7 @@ numc_status numc__graph_activity(numc_context *context, const numc_graph *graph,
     return status;
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static numc_status forward_node(numc_tape *tape, int32_t n)
 {
@@ -132,7 +132,7 @@ numc_status numc__tape_forward(numc_tape *tape, numc_context *context, const num
     return NUMC_OK;
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------------------------------- */
+/* ---- backward ---------------------------------------------------------------------------------------------------- */
 
 static void accumulate(numc_tape *tape, int32_t id, const numc_array *cotangent)
 {
@@ -228,7 +228,7 @@ void numc__tape_free(numc_tape *tape)
     tape->block = NULL;
 }
 
-/* ---- graphs ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- graphs ------------------------------------------------------------------------------------------------------ */
 
 /* With `seed` the cotangents are inputs; without, the one output has cotangent one. */
 static numc_graph *vjp_trace(numc_context *context, const numc_graph *graph, const bool *active, bool seed,

@@ -143,7 +143,7 @@ static numc_array *open_unit(const draw *d)
     return numc_maximum(unit(d), d->dtype == NUMC_FLOAT32 ? 0x1p-126 : 0x1p-1022);
 }
 
-/* ---- keys and bits --------------------------------------------------------------------------------------------------------- */
+/* ---- keys and bits ----------------------------------------------------------------------------------------------- */
 
 numc_array *numc_random_key_(numc_context *context, uint64_t seed)
 {
@@ -184,7 +184,7 @@ numc_array *numc_random_bits(const numc_array *key, numc_dtype dtype, numc_shape
     return d.dtype == NUMC_UINT32 ? bits : numc_astype(bits, d.dtype);
 }
 
-/* ---- continuous draws ------------------------------------------------------------------------------------------------------ */
+/* ---- continuous draws -------------------------------------------------------------------------------------------- */
 
 /* max(low, u (high - low) + low) */
 numc_array *numc_random_uniform_(const numc_array *key, numc_dtype dtype, numc_shape shape, numc_operand low, numc_operand high)
@@ -298,7 +298,7 @@ numc_array *numc_random_dirichlet(const numc_array *key, const numc_array *conce
     return numc_special_softmax(numc_random_loggamma_(key, numc_operand_array(concentration), dtype, full), -1);
 }
 
-/* ---- discrete draws --------------------------------------------------------------------------------------------------------- */
+/* ---- discrete draws ---------------------------------------------------------------------------------------------- */
 
 /* u < p */
 numc_array *numc_random_bernoulli_(const numc_array *key, numc_operand probability, numc_shape shape)

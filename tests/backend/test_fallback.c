@@ -251,7 +251,7 @@ static void threads_share_one_device_and_keep_their_messages(void **state)
     numc_close(context);
 }
 
-/* ---- one kernel, many threads ------------------------------------------------------------------------------------------------ */
+/* ---- one kernel, many threads ------------------------------------------------------------------------------------ */
 
 typedef struct runner {
     numc_backend_device *device;
@@ -304,7 +304,7 @@ static void a_kernel_runs_in_several_threads(void **state)
     numc_close(context);
 }
 
-/* ---- every allocation may fail ------------------------------------------------------------------------------------------------- */
+/* ---- every allocation may fail ----------------------------------------------------------------------------------- */
 
 typedef struct failing {
     size_t calls, fail_at, live;

@@ -234,7 +234,7 @@ static void the_report_lists_usable_and_refused(void **state)
     numc_close(context);
 }
 
-/* ---- every allocation may fail ---------------------------------------------------------------------------------------------- */
+/* ---- every allocation may fail ----------------------------------------------------------------------------------- */
 
 typedef struct failing {
     size_t calls, fail_at, live;

@@ -57,7 +57,7 @@ static inline numc_graph *trace_like(numc_context *context, numc_trace_fn body, 
     return numc__trace_finish(trace, out, outputs, NULL, NULL);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 typedef struct generator {
     uint64_t state;
@@ -173,7 +173,7 @@ static inline void run_derived(numc_context *context, const numc_graph *derived,
     }
 }
 
-/* ---- the check ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the check --------------------------------------------------------------------------------------------------- */
 
 #define STEP 0x1p-6
 

@@ -32,7 +32,7 @@ static double number(const numc_array *x)
     return numc_item(x);
 }
 
-/* ---- cond -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- cond -------------------------------------------------------------------------------------------------------- */
 
 typedef struct around {
     const numc_array *first, *second;
@@ -127,7 +127,7 @@ static void mistakes_with_cond_are_named(void **state)
     numc_close(context);
 }
 
-/* ---- scan -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- scan -------------------------------------------------------------------------------------------------------- */
 
 /* A GARCH(1, 1) log likelihood: parameters are captured, the returns a sequence, two carries of which one does not depend on
  * anything (a count of steps). */

@@ -2,7 +2,7 @@
  * exists; and the places where a factor of the slope is not finite. */
 #include "support.h"
 
-/* ---- one case per primitive ------------------------------------------------------------------------------------------------------ */
+/* ---- one case per primitive -------------------------------------------------------------------------------------- */
 
 #define POINTS 4
 /* Elementwise: operands by position; `fixed` are not differentiated (bit k), order is how many derivatives exist. */
@@ -332,7 +332,7 @@ static void structural_primitives(void **state)
     numc_close(context);
 }
 
-/* ---- the table is complete ---------------------------------------------------------------------------------------------------------- */
+/* ---- the table is complete --------------------------------------------------------------------------------------- */
 
 static bool graph_has(const numc_graph *graph, int32_t primitive)
 {
@@ -401,7 +401,7 @@ static void every_primitive_has_a_rule_and_a_case(void **state)
     numc_close(context);
 }
 
-/* ---- single values --------------------------------------------------------------------------------------------------------------------- */
+/* ---- single values ----------------------------------------------------------------------------------------------- */
 
 /* Gradient of the sum of a one-operation body at given points; other operands may be fixed. */
 static void gradient_of(numc_context *context, numc_trace_fn body, void *user, const numc_array *const *x, int32_t inputs,
@@ -581,7 +581,7 @@ static void conversion_takes_the_cotangent_back_to_its_dtype(void **state)
     numc_close(context);
 }
 
-/* ---- draws ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- draws ------------------------------------------------------------------------------------------------------- */
 
 /* With u = P(a, g) held, g = P^-1(a, u): the slope is the difference quotient of the quantile, whatever the sampler did. */
 #define DRAWS 6
@@ -675,7 +675,7 @@ static void loggamma_draws_of_a_tiny_shape(void **state)
     numc_close(context);
 }
 
-/* ---- what has no derivative --------------------------------------------------------------------------------------------------------------- */
+/* ---- what has no derivative -------------------------------------------------------------------------------------- */
 
 BODY(gammainc) { UNUSED(); out[0] = numc__bind1(context, NUMC_SCALAR_GAMMAINC, in, 2, NULL); }
 BODY(polygamma) { UNUSED(); out[0] = numc__bind1(context, NUMC_SCALAR_POLYGAMMA, in, 2, NULL); }

@@ -25,7 +25,7 @@ static void assert_prints(const numc_graph *graph, const char *expected)
     numc__text_end(&text);
 }
 
-/* ---- printing ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 BODY(density)
 {
@@ -112,7 +112,7 @@ static void attributes_and_sub_graphs_print(void **state)
     numc_close(context);
 }
 
-/* ---- what is recorded ----------------------------------------------------------------------------------------------------------------- */
+/* ---- what is recorded -------------------------------------------------------------------------------------------- */
 
 static void concrete_arrays_are_constants(void **state)
 {
@@ -308,7 +308,7 @@ static void a_lane_may_close_while_it_records(void **state)
     numc_close(context);
 }
 
-/* ---- the verifier ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the verifier ------------------------------------------------------------------------------------------------ */
 
 static void broken_graphs_are_refused(void **state)
 {
@@ -369,7 +369,7 @@ static void broken_graphs_are_refused(void **state)
     numc_close(context);
 }
 
-/* ---- comparison --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- comparison -------------------------------------------------------------------------------------------------- */
 
 BODY(running_other)
 {
@@ -418,7 +418,7 @@ static void attributes_compare_by_structure(void **state)
     numc_close(context);
 }
 
-/* ---- functions -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------------------------------- */
 
 BODY(quadratic) { UNUSED(); out[0] = numc_sum(numc_multiply(numc_square(in[0]), in[1])); }
 BODY(calls_function)

@@ -129,7 +129,8 @@ static void posterior_predictive(void **state)
 
     /* new data: predictions at other points */
     const double points[] = {10, 20};
-    struct line ahead = {numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), points), numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2)),
+    struct line ahead = {numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), points),
+                         numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2)),
                          data.k};
     p = predict(numc_model_new(context, line, &ahead), mcmc, 7, NULL);
     y = find(p, "y");

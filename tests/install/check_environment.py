@@ -1,7 +1,7 @@
 """Check that docs/environment.md names exactly the NUMC_ variables that the programs look up, each once.
 
-Writes TAP. A variable is looked up where a C file passes its name to getenv or one of our own forms of it, documented where it begins
-a table row. What the build passes to a single test is that test's affair.
+Writes TAP. A variable is looked up where a C file passes its name to getenv or one of our own forms of it, documented where it
+begins a table row. What the build passes to a single test is that test's affair.
 """
 import os
 import re
