@@ -63,6 +63,18 @@ typedef struct bench_groups {
 } bench_groups;
 double bench_hand_groups(const bench_groups *g, const double *q, double *gradient);
 
+typedef struct bench_mixture {
+    int count;
+    const double *y;
+} bench_mixture;
+double bench_hand_mixture(const bench_mixture *m, const double *q, double *gradient);
+
+typedef struct bench_chain {
+    int count;
+    const double *y;
+} bench_chain;
+double bench_hand_chain(const bench_chain *c, const double *q, double *gradient);
+
 /* ---- count.c ---------------------------------------------------------------------------------------------------------------- */
 /* Calls of malloc, calloc, realloc, posix_memalign, aligned_alloc, memalign and mmap in this process so far; -1 where this build
  * cannot count them. */

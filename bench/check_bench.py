@@ -12,7 +12,7 @@ GRADIENT = {"model": str, "backend": str, "mode": str, "D": int, "ns_median": fl
 SAMPLE = {"model": str, "backend": str, "mode": str, "chains": int, "warmup": int, "draws": int, "gradients": int,
           "seconds": float, "processor_seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
           "open_to_first_draw_ms": float, "process_to_first_draw_ms": float}
-MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "gp": 3}
+MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "mixture": 5, "hmm": 10, "gp": 3}
 WITHOUT_HAND = {"gp"}
 NULLABLE = {"hand_ns", "hand_ns_min", "hand_single_ns", "hand_single_ns_min", "difference"}  # nothing by hand, or no OpenBLAS here
 

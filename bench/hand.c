@@ -224,3 +224,108 @@ double bench_hand_groups(const bench_groups *g, const double *q, double *gradien
     gradient[2] = squares * w - g->rows - 0.25 * sigma * sigma + 1.0;
     return sum;
 }
+
+/* ---- mixture of two normals: q = (mu0, log(mu1 - mu0), log sigma[2], logit theta) ----------------------------------------- */
+
+double bench_hand_mixture(const bench_mixture *m, const double *q, double *gradient)
+{
+    double gap = exp(q[1]), mu[2] = {q[0], q[0] + gap}, sigma[2] = {exp(q[2]), exp(q[3])};
+    double theta = 1.0 / (1.0 + exp(-q[4])), weight[2] = {theta, 1.0 - theta};
+    double constant[2], inverse[2], slope[2] = {0.0}, squares[2] = {0.0}, share[2] = {0.0}, sum = 0.0;
+    for (int k = 0; k < 2; k++) {
+        inverse[k] = 1.0 / sigma[k];
+        constant[k] = log(weight[k]) - q[2 + k] - HALF_LOG_2PI;
+    }
+    for (int i = 0; i < m->count; i++) {
+        double z0 = (m->y[i] - mu[0]) * inverse[0], z1 = (m->y[i] - mu[1]) * inverse[1];
+        double a = constant[0] - 0.5 * z0 * z0, b = constant[1] - 0.5 * z1 * z1, e = exp(-fabs(a - b));
+        double larger = 1.0 / (1.0 + e), p0 = a > b ? larger : 1.0 - larger, p1 = 1.0 - p0;
+        sum += (a > b ? a : b) + log1p(e);
+        share[0] += p0;
+        share[1] += p1;
+        slope[0] += p0 * z0;
+        slope[1] += p1 * z1;
+        squares[0] += p0 * z0 * z0;
+        squares[1] += p1 * z1 * z1;
+    }
+    /* priors: mu ~ N(0, 2), sigma ~ half normal(2), theta ~ Beta(5, 5): 1 / B(5, 5) = 630; log-Jacobians q1, q2, q3, logistic's */
+    double d_mu[2];
+    for (int k = 0; k < 2; k++) {
+        d_mu[k] = slope[k] * inverse[k] - 0.25 * mu[k];
+        sum += -0.125 * (mu[k] * mu[k] + sigma[k] * sigma[k]) - log(2.0) - 2.0 * HALF_LOG_2PI + q[2 + k];
+        gradient[2 + k] = squares[k] - share[k] - 0.25 * sigma[k] * sigma[k] + 1.0;
+    }
+    sum += q[1] + log(630.0) + 5.0 * (log(theta) + log(1.0 - theta));
+    gradient[0] = d_mu[0] + d_mu[1];
+    gradient[1] = d_mu[1] * gap + 1.0;
+    gradient[4] = share[0] * (1.0 - theta) - share[1] * theta + 5.0 * (1.0 - 2.0 * theta);
+    return sum;
+}
+
+/* ---- hidden Markov chain: q = (transition[3] of 2 each, mu[3], log sigma); sums rescaled at each step ---------------------- */
+
+/* Rows of the simplex by stick breaking: p_k = rest_k v_k, v_k = 1 / (1 + exp(-(q_k - log(K - 1 - k)))), rest_(k+1) = rest_k - p_k.
+ * Its log-Jacobian is sum_k log(rest_k v_k (1 - v_k)). */
+double bench_hand_chain(const bench_chain *c, const double *q, double *gradient)
+{
+    enum { K = 3, MOST = 1024 };
+    double p[K][K], v[K][K], rest[K][K], d_p[K][K] = {{0.0}}, alpha[MOST][K], emission[MOST][K], scale[MOST], sum = 0.0;
+    const double *mu = q + 6;
+    double sigma = exp(q[9]), inverse = 1.0 / sigma, d_mu[K] = {0.0}, d_sigma = 0.0;
+    for (int i = 0; i < K; i++) {
+        double left = 1.0;
+        for (int k = 0; k < K - 1; k++) {
+            v[i][k] = 1.0 / (1.0 + exp(log((double)(K - 1 - k)) - q[2 * i + k]));
+            rest[i][k] = left;
+            p[i][k] = left * v[i][k];
+            sum += log(left * v[i][k] * (1.0 - v[i][k]));
+            left -= p[i][k];
+        }
+        p[i][K - 1] = left;
+        sum += log(2.0); /* the flat Dirichlet's density */
+        sum += -0.02 * mu[i] * mu[i] - log(5.0) - HALF_LOG_2PI;
+    }
+    sum += -0.125 * sigma * sigma - HALF_LOG_2PI + q[9];
+    for (int t = 0; t < c->count; t++) {
+        double total = 0.0;
+        for (int j = 0; j < K; j++) {
+            double z = (c->y[t] - mu[j]) * inverse, before = t == 0 ? 1.0 : 0.0;
+            emission[t][j] = exp(-0.5 * z * z);
+            for (int i = 0; t > 0 && i < K; i++)
+                before += alpha[t - 1][i] * p[i][j];
+            alpha[t][j] = before * emission[t][j];
+            total += alpha[t][j];
+        }
+        scale[t] = 1.0 / total;
+        for (int j = 0; j < K; j++)
+            alpha[t][j] *= scale[t];
+        sum += log(total);
+    }
+    sum -= c->count * (q[9] + HALF_LOG_2PI);
+    double beta[K] = {1.0, 1.0, 1.0};
+    for (int t = c->count - 1; t >= 0; t--) {
+        double before[K] = {0.0};
+        for (int j = 0; j < K; j++) {
+            double posterior = alpha[t][j] * beta[j], z = (c->y[t] - mu[j]) * inverse;
+            d_mu[j] += posterior * z * inverse;
+            d_sigma += posterior * z * z;
+            for (int i = 0; t > 0 && i < K; i++) {
+                double flow = emission[t][j] * beta[j] * scale[t];
+                d_p[i][j] += alpha[t - 1][i] * flow;
+                before[i] += p[i][j] * flow;
+            }
+        }
+        memcpy(beta, before, sizeof beta);
+    }
+    for (int i = 0; i < K; i++) {
+        double d_left = d_p[i][K - 1];
+        for (int k = K - 2; k >= 0; k--) { /* p_k = left v, next left = left (1 - v) */
+            double slope = v[i][k] * (1.0 - v[i][k]);
+            gradient[2 * i + k] = (d_p[i][k] - d_left) * rest[i][k] * slope + 1.0 - 2.0 * v[i][k];
+            d_left = d_p[i][k] * v[i][k] + d_left * (1.0 - v[i][k]) + 1.0 / rest[i][k];
+        }
+        gradient[6 + i] = d_mu[i] - 0.04 * mu[i];
+    }
+    gradient[9] = d_sigma - c->count - 0.25 * sigma * sigma + 1.0;
+    return sum;
+}

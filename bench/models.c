@@ -35,6 +35,8 @@ typedef struct data {
         bench_garch garch;
         bench_ar ar;
         bench_groups groups;
+        bench_mixture mixture;
+        bench_chain chain;
     } hand;
     numc_array *arrays[3];
     double values[]; /* what the members of `hand` point to */
@@ -56,6 +58,8 @@ HAND(hand_logistic_single, bench_hand_logistic_single, logistic)
 HAND(hand_garch, bench_hand_garch, garch)
 HAND(hand_ar, bench_hand_ar, ar)
 HAND(hand_groups, bench_hand_groups, groups)
+HAND(hand_mixture, bench_hand_mixture, mixture)
+HAND(hand_chain, bench_hand_chain, chain)
 
 /* ---- eight schools, non-centred (Rubin 1981) -------------------------------------------------------------------------------- */
 
@@ -327,6 +331,102 @@ static void process(numc_run *run, void *user)
     numc_observe(run, "y", numc_multivariate_normal_cholesky(zero, factor), d->arrays[1]);
 }
 
+/* ---- a normal mixture of two with the labels summed out --------------------------------------------------------------------- */
+
+enum { MIXED = 1000 };
+
+static void *mixture_new(void)
+{
+    data *d = data_new(MIXED);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 70;
+    for (int i = 0; i < MIXED; i++)
+        d->values[i] = uniform(&state) < 0.3 ? -2.0 + normal(&state) : 1.5 + 0.7 * normal(&state);
+    d->hand.mixture = (bench_mixture){MIXED, d->values};
+    return d;
+}
+
+static void mixture_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(MIXED), d->values);
+}
+
+static void mixture(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *sigma = NULL;
+    numc_array *mu = numc_sample(run, "mu", numc_improper_uniform(numc_constraint_ordered(run), NUMC_SHAPE(2)));
+    numc_factor(run, "mu_prior", numc_sum(numc_distribution_log_prob(numc_normal(run, 0, 2), mu)));
+    numc_plate(run, "component", 2) {
+        sigma = numc_sample(run, "sigma", numc_half_normal(run, 2));
+    }
+    numc_array *theta = numc_sample(run, "theta", numc_beta(run, 5, 5));
+    numc_array *y = numc_data(run, "y", d->arrays[0]), *terms[2];
+    for (int k = 0; k < 2; k++) {
+        numc_array *weight = numc_log(k == 0 ? theta : numc_subtract(1.0, theta));
+        const numc_distribution *component = numc_normal(run, numc_index(mu, NUMC_AT(k)), numc_index(sigma, NUMC_AT(k)));
+        terms[k] = numc_add(weight, numc_distribution_log_prob(component, y));
+    }
+    numc_factor(run, "mixture", numc_sum(numc_logaddexp(terms[0], terms[1])));
+}
+
+/* ---- a hidden Markov chain of three states, forward algorithm in logarithms (Rabiner 1989, eq. 19 to 21) -------------------- */
+
+enum { STATES = 3 };
+
+static void *chain_new(void)
+{
+    data *d = data_new(STEPS);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 80;
+    int at = 0;
+    for (int t = 0; t < STEPS; t++) {
+        if (uniform(&state) > 0.8)
+            at = (at + 1 + (uniform(&state) < 0.5)) % STATES;
+        d->values[t] = 2.5 * (at - 1) + 0.8 * normal(&state);
+    }
+    d->hand.chain = (bench_chain){STEPS, d->values};
+    return d;
+}
+
+static void chain_arrays(numc_context *context, void *user)
+{
+    data *d = user;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(STEPS), d->values);
+}
+
+static void forward(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                    int32_t output_count, void *user)
+{
+    (void)context;
+    (void)input_count;
+    (void)output_count;
+    numc_array *paths = numc_add(numc_index(in[0], NUMC_ALL, NUMC_NEW), (numc_array *)user);
+    out[0] = numc_add(numc_logsumexp(paths, NUMC_AXES(0)), in[1]);
+}
+
+static void chain(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *rows = NULL, *mu = NULL;
+    numc_plate(run, "state", STATES) {
+        numc_array *ones = numc_ones(run, NUMC_FLOAT64, NUMC_SHAPE(STATES));
+        rows = numc_sample(run, "transition", numc_dirichlet(ones));
+        mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
+    }
+    numc_array *sigma = numc_sample(run, "sigma", numc_half_normal(run, 2));
+    numc_array *y = numc_index(numc_data(run, "y", d->arrays[0]), NUMC_ALL, NUMC_NEW);
+    numc_array *emission = numc_distribution_log_prob(numc_normal(run, mu, sigma), y); /* (STEPS, STATES) */
+    numc_array *start = numc_index(emission, NUMC_AT(0));
+    const numc_array *carries[] = {start}, *sequences[] = {numc_index(emission, NUMC_SLICE(1, STEPS))};
+    numc_array *last = NULL;
+    if (numc_scan(run, forward, numc_log(rows), carries, 1, sequences, 1, &last, 0) == NUMC_OK)
+        numc_factor(run, "y_observed", numc_logsumexp(last));
+}
+
 const bench_model bench_models[] = {
     {"eight_schools", "eight schools, non-centred", schools, schools_new, schools_arrays, hand_schools, NULL, NULL},
     {"logistic", "logistic regression, 10000 x 100", logistic, logistic_new, logistic_arrays, hand_logistic, hand_logistic_single,
@@ -334,6 +434,8 @@ const bench_model bench_models[] = {
     {"garch", "GARCH(1,1), 200 steps", garch, garch_new, garch_arrays, hand_garch, NULL, NULL},
     {"arK", "AR(5), 200 steps", ar, ar_new, ar_arrays, hand_ar, NULL, NULL},
     {"hierarchical", "1000 groups, 10000 rows", groups, groups_new, groups_arrays, hand_groups, NULL, NULL},
+    {"mixture", "two normals, labels summed out, 1000 rows", mixture, mixture_new, mixture_arrays, hand_mixture, NULL, NULL},
+    {"hmm", "hidden Markov chain, 3 states, 200 steps", chain, chain_new, chain_arrays, hand_chain, NULL, NULL},
     {"gp", "Gaussian process, 50 points", process, process_new, process_arrays, NULL, NULL, NULL},
 };
 const int bench_model_count = (int)(sizeof bench_models / sizeof bench_models[0]);
