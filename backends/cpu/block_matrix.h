@@ -185,53 +185,103 @@ static void NAME(columns)(int64_t inner, int64_t columns, const void *pa, int64_
     }
 }
 
-/* A tile of c: 4 rows by 2 vectors; b is read from rows of unit step (or from a packed panel). */
-static inline void NAME(tile)(int64_t inner, const T *a, int64_t a_row, int64_t a_column, const T *b, int64_t b_row, T *c,
-                              int64_t c_row, int accumulate)
+/* A tile of c: `rows` (4 or 1) by `wide` (2, 1) vectors, or for wide 0 by one column; b's and c's rows have unit step. The two
+ * sizes are constants wherever this is called. */
+static inline __attribute__((always_inline)) void NAME(tile)(int rows, int wide, const numc_block_product *p, int64_t i,
+                                                             int64_t j)
 {
-    V sum[4][2];
-    for (int r = 0; r < 4; ++r)
-        for (int h = 0; h < 2; ++h)
-            sum[r][h] = accumulate ? NAME(vector_at)(c + r * c_row + h * LANES) : NAME(vector_of)(0);
-    for (int64_t k = 0; k < inner; ++k) {
-        const V left = NAME(vector_at)(b + k * b_row), right = NAME(vector_at)(b + k * b_row + LANES);
-        for (int r = 0; r < 4; ++r) {
-            const V factor = NAME(vector_of)(a[r * a_row + k * a_column]);
-            sum[r][0] += factor * left;
-            sum[r][1] += factor * right;
-        }
+    const T *a = (const T *)p->a + i * p->a_row, *b = (const T *)p->b + j;
+    T *c = (T *)p->c + i * p->c_row + j;
+    const int64_t a_row = p->a_row, a_column = p->a_column, b_row = p->b_row, c_row = p->c_row, inner = p->inner;
+    if (wide == 0) {
+        T sum[4];
+        for (int r = 0; r < rows; ++r)
+            sum[r] = p->accumulate ? c[r * c_row] : 0;
+        for (int64_t k = 0; k < inner; ++k)
+            for (int r = 0; r < rows; ++r)
+                sum[r] += a[r * a_row + k * a_column] * b[k * b_row];
+        for (int r = 0; r < rows; ++r)
+            c[r * c_row] = sum[r];
+        return;
     }
-    for (int r = 0; r < 4; ++r)
-        memcpy(c + r * c_row, sum[r], sizeof sum[r]);
+    V sum[4][2];
+    for (int r = 0; r < rows; ++r)
+        for (int h = 0; h < wide; ++h)
+            sum[r][h] = p->accumulate ? NAME(vector_at)(c + r * c_row + h * LANES) : NAME(vector_of)(0);
+    for (int64_t k = 0; k < inner; ++k)
+        for (int r = 0; r < rows; ++r) {
+            const V factor = NAME(vector_of)(a[r * a_row + k * a_column]);
+            for (int h = 0; h < wide; ++h)
+                sum[r][h] += factor * NAME(vector_at)(b + k * b_row + h * LANES);
+        }
+    for (int r = 0; r < rows; ++r)
+        for (int h = 0; h < wide; ++h)
+            memcpy(c + r * c_row + h * LANES, &sum[r][h], sizeof sum[r][h]);
 }
 
-/* c (+)= a b for any strides; c's columns have unit step where tiles are used. */
+#define STRIP(wide)                                                                                \
+    {                                                                                              \
+        int64_t i = 0;                                                                             \
+        for (; i + 4 <= p->rows; i += 4)                                                           \
+            NAME(tile)(4, wide, p, i, j);                                                          \
+        for (; i < p->rows; ++i)                                                                   \
+            NAME(tile)(1, wide, p, i, j);                                                          \
+    }
+
+/* The same where b's rows have another step, as in a b': pieces of b are laid out in a panel first. */
+static void NAME(product_by_panels)(const numc_block_product *whole)
+{
+    enum { DEEP = 128, ACROSS = 2 * LANES };
+    T panel[DEEP * ACROSS];
+    for (int64_t k = 0; k < whole->inner || k == 0; k += DEEP) {
+        numc_block_product piece = *whole;
+        const numc_block_product *const p = &piece;
+        piece.a = (const T *)whole->a + k * whole->a_column;
+        piece.inner = whole->inner - k < DEEP ? whole->inner - k : DEEP;
+        piece.accumulate = whole->accumulate || k > 0;
+        piece.b = panel;
+        piece.b_row = ACROSS;
+        for (int64_t start = 0; start < whole->columns; start += ACROSS) {
+            const int64_t width = whole->columns - start < ACROSS ? whole->columns - start : ACROSS;
+            const T *b = (const T *)whole->b + k * whole->b_row + start * whole->b_column;
+            for (int64_t w = 0; w < width; ++w)
+                for (int64_t d = 0; d < piece.inner; ++d)
+                    panel[d * ACROSS + w] = b[d * whole->b_row + w * whole->b_column];
+            piece.c = (T *)whole->c + start;
+            int64_t j = 0;
+            if (width == ACROSS) {
+                STRIP(2)
+                continue;
+            }
+            for (; j + LANES <= width; j += LANES)
+                STRIP(1)
+            for (; j < width; ++j)
+                STRIP(0)
+        }
+    }
+}
+
+/* c (+)= a b for any strides, in tiles where the rows of b and c are contiguous. */
 static void NAME(product)(const numc_block_product *p)
 {
+    if (p->c_column == 1 && p->b_column == 1) {
+        int64_t j = 0;
+        for (; j + 2 * LANES <= p->columns; j += 2 * LANES)
+            STRIP(2)
+        for (; j + LANES <= p->columns; j += LANES)
+            STRIP(1)
+        for (; j < p->columns; ++j)
+            STRIP(0)
+        return;
+    }
+    if (p->c_column == 1 && p->rows > 1 && p->columns > 1) {
+        NAME(product_by_panels)(p);
+        return;
+    }
     const T *a = p->a, *b = p->b;
-    T *c = p->c;
-    int64_t whole = 0; /* columns done in tiles */
-    if (p->c_column == 1 && p->b_column == 1)
-        for (; whole + 2 * LANES <= p->columns; whole += 2 * LANES)
-            for (int64_t i = 0; i + 4 <= p->rows; i += 4)
-                NAME(tile)(p->inner, a + i * p->a_row, p->a_row, p->a_column, b + whole, p->b_row,
-                           c + i * p->c_row + whole, p->c_row, p->accumulate);
     for (int64_t i = 0; i < p->rows; ++i) {
-        const int64_t from = i < p->rows / 4 * 4 ? whole : 0;
-        T *row = c + i * p->c_row;
-        if (p->c_column == 1 && p->b_column == 1) {
-            if (!p->accumulate)
-                memset(row + from, 0, (size_t)(p->columns - from) * sizeof *row);
-            for (int64_t k = 0; k < p->inner; ++k) {
-                const T factor = a[i * p->a_row + k * p->a_column];
-                const T *other = b + k * p->b_row;
-                NUMC_BLOCK_LOOP
-                for (int64_t j = from; j < p->columns; ++j)
-                    row[j] += factor * other[j];
-            }
-            continue;
-        }
-        for (int64_t j = from; j < p->columns; ++j) {
+        T *row = (T *)p->c + i * p->c_row;
+        for (int64_t j = 0; j < p->columns; ++j) {
             T sum = p->accumulate ? row[j * p->c_column] : 0;
             for (int64_t k = 0; k < p->inner; ++k)
                 sum += a[i * p->a_row + k * p->a_column] * b[k * p->b_row + j * p->b_column];
@@ -239,6 +289,7 @@ static void NAME(product)(const numc_block_product *p)
         }
     }
 }
+#undef STRIP
 
 /* l l' = a from the lower triangle of a, n by n, l's rows of unit column step. The columns of l are kept as rows in its upper
  * triangle meanwhile, so that every update runs along a row; the upper triangle is zero at the end. False and NaN in the
