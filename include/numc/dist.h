@@ -52,6 +52,15 @@ NUMC_API numc_bijector *numc_bijector_softplus_(numc_context *context);
 NUMC_API numc_bijector *numc_bijector_affine_(numc_context *context, numc_operand loc, numc_operand scale); /* loc + scale x */
 NUMC_API numc_bijector *numc_bijector_compose(const numc_bijector *const *parts, int32_t count); /* applied first to last */
 NUMC_API numc_bijector *numc_bijector_inverse(const numc_bijector *bijector);
+/* How a map of the line goes. NONE: it is not one (of vectors), or not monotone. EITHER: each element has its direction, that of
+ * the sign of an affine map's scale, which has both or is traced. */
+typedef enum numc_direction {
+    NUMC_DIRECTION_NONE = 0,
+    NUMC_DIRECTION_INCREASING = 1,
+    NUMC_DIRECTION_DECREASING = -1,
+    NUMC_DIRECTION_EITHER = 2
+} numc_direction;
+NUMC_API numc_direction numc_bijector_direction(const numc_bijector *bijector);
 NUMC_API numc_array *numc_bijector_forward(const numc_bijector *bijector, const numc_array *x);
 NUMC_API numc_array *numc_bijector_backward(const numc_bijector *bijector, const numc_array *y); /* f^-1(y) */
 /* log |det df/dx|, summed over the domain's event axes; y = f(x) may be NULL. */

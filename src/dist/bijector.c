@@ -460,29 +460,35 @@ static numc_constraint *onto_independent(const numc_bijector *b)
 }
 
 /* ---- the tables --------------------------------------------------------------------------------------------------------------------- */
-/* X(name, domain rank, codomain rank, log_det, forward shape, backward shape, codomain) */
+/* X(name, domain rank, codomain rank, log_det, forward shape, backward shape, codomain, direction, affine, ends at 0, at 1) */
 #define BIJECTORS(X)                                                                               \
-    X(identity, 0, 0, NULL, NULL, NULL, NULL)                                                      \
-    X(shift, 0, 0, NULL, located_forward_shape, NULL, NULL)                                        \
-    X(reflect, 0, 0, NULL, located_forward_shape, NULL, NULL)                                      \
-    X(affine, 0, 0, affine_log_det, located_forward_shape, NULL, NULL)                             \
-    X(exp, 0, 0, exp_log_det, NULL, NULL, onto_positive)                                           \
-    X(sigmoid, 0, 0, sigmoid_log_det, NULL, NULL, onto_unit_interval)                              \
-    X(softplus, 0, 0, softplus_log_det, NULL, NULL, onto_positive)                                 \
-    X(simplex, 1, 1, simplex_log_det, simplex_forward_shape, simplex_backward_shape, onto_simplex) \
-    X(ordered, 1, 1, ordered_log_det, NULL, NULL, onto_ordered)                                    \
-    X(positive_ordered, 1, 1, positive_ordered_log_det, NULL, NULL, onto_positive_ordered)         \
+    X(identity, 0, 0, NULL, NULL, NULL, NULL, INCREASING, true, false, false)                      \
+    X(shift, 0, 0, NULL, located_forward_shape, NULL, NULL, INCREASING, true, false, false)        \
+    X(reflect, 0, 0, NULL, located_forward_shape, NULL, NULL, DECREASING, true, false, false)      \
+    X(affine, 0, 0, affine_log_det, located_forward_shape, NULL, NULL, EITHER, true, false, false) \
+    X(exp, 0, 0, exp_log_det, NULL, NULL, onto_positive, INCREASING, false, true, false)           \
+    X(sigmoid, 0, 0, sigmoid_log_det, NULL, NULL, onto_unit_interval, INCREASING, false, true, true) \
+    X(softplus, 0, 0, softplus_log_det, NULL, NULL, onto_positive, INCREASING, false, true, false) \
+    X(simplex, 1, 1, simplex_log_det, simplex_forward_shape, simplex_backward_shape, onto_simplex, NONE, \
+      false, false, false)                                                                         \
+    X(ordered, 1, 1, ordered_log_det, NULL, NULL, onto_ordered, NONE, false, false, false)         \
+    X(positive_ordered, 1, 1, positive_ordered_log_det, NULL, NULL, onto_positive_ordered, NONE, false, false, false) \
     X(lower_cholesky, 1, 2, lower_cholesky_log_det, lower_cholesky_forward_shape, lower_cholesky_backward_shape, \
-      onto_lower_cholesky)                                                                         \
-    X(compose, 0, 0, compose_log_det, compose_forward_shape, compose_backward_shape, NULL)         \
-    X(inverse, 0, 0, inverse_log_det, inverse_forward_shape, inverse_backward_shape, NULL)         \
-    X(independent, 0, 0, independent_log_det, inverse_backward_shape, inverse_forward_shape, onto_independent)
+      onto_lower_cholesky, NONE, false, false, false)                                              \
+    X(compose, 0, 0, compose_log_det, compose_forward_shape, compose_backward_shape, NULL, NONE,   \
+      false, false, false)                                                                         \
+    X(inverse, 0, 0, inverse_log_det, inverse_forward_shape, inverse_backward_shape, NULL, NONE,   \
+      false, false, false)                                                                         \
+    X(independent, 0, 0, independent_log_det, inverse_backward_shape, inverse_forward_shape, onto_independent, NONE, \
+      false, false, false)
 
-#define DEFINE_CLASS(name_, domain_, codomain_, log_det_, forward_shape_, backward_shape_, onto_)  \
+#define DEFINE_CLASS(name_, domain_, codomain_, log_det_, forward_shape_, backward_shape_, onto_, direction_, affine_, above_, \
+                     below_)                                                                       \
     static const numc_bijector_class class_##name_ = {                                             \
         .name = #name_, .domain_rank = domain_, .codomain_rank = codomain_, .forward = name_##_forward, \
         .backward = name_##_backward, .log_det = log_det_, .forward_shape = forward_shape_,        \
-        .backward_shape = backward_shape_, .codomain = onto_};
+        .backward_shape = backward_shape_, .codomain = onto_, .direction = NUMC_DIRECTION_##direction_, .affine = affine_, \
+        .above = above_, .below = below_};
 BIJECTORS(DEFINE_CLASS)
 
 #define DEFINE_PUBLIC(name)                                                                        \
@@ -611,6 +617,124 @@ bool numc__bijector_is_identity(const numc_bijector *bijector)
     while (bijector->kind == &class_independent)
         bijector = bijector->base;
     return bijector->kind == &class_identity;
+}
+
+/* ---- monotone and affine maps of the line --------------------------------------------------------------------------------------- */
+
+/* Of one part: an affine map goes the way of its scale, which may differ between elements or not be known yet. */
+static numc_direction leaf_direction(const numc_bijector *b)
+{
+    if (b->kind->direction != NUMC_DIRECTION_EITHER || numc_array_is_traced(b->scale) || b->scale->size == 0)
+        return b->kind->direction;
+    bool up = numc_item_bool(numc_all(numc_greater(b->scale, 0)));
+    bool down = numc_item_bool(numc_all(numc_less(b->scale, 0)));
+    return up ? NUMC_DIRECTION_INCREASING : down ? NUMC_DIRECTION_DECREASING : NUMC_DIRECTION_EITHER;
+}
+
+numc_direction numc_bijector_direction(const numc_bijector *bijector)
+{
+    if (bijector == NULL || bijector->domain_rank > 0 || bijector->codomain_rank > 0)
+        return NUMC_DIRECTION_NONE;
+    if (bijector->kind == &class_inverse)
+        return numc_bijector_direction(bijector->base);
+    if (bijector->part_count == 0)
+        return leaf_direction(bijector);
+    bool down = false, either = false;
+    for (int32_t i = 0; i < bijector->part_count; i++) {
+        numc_direction part = numc_bijector_direction(bijector->parts[i]);
+        if (part == NUMC_DIRECTION_NONE)
+            return part;
+        either = either || part == NUMC_DIRECTION_EITHER;
+        down = down != (part == NUMC_DIRECTION_DECREASING);
+    }
+    return either ? NUMC_DIRECTION_EITHER : down ? NUMC_DIRECTION_DECREASING : NUMC_DIRECTION_INCREASING;
+}
+
+static numc_array *flipped(numc_array *flags, numc_direction direction, const numc_bijector *b)
+{
+    if (direction == NUMC_DIRECTION_INCREASING)
+        return flags;
+    return direction == NUMC_DIRECTION_DECREASING ? numc_logical_not(flags) : numc_logical_xor(flags, numc_less(b->scale, 0));
+}
+
+static numc_array *decreases_after(const numc_bijector *b, numc_array *flags)
+{
+    if (b->kind == &class_inverse)
+        return decreases_after(b->base, flags);
+    if (b->part_count == 0)
+        return flipped(flags, leaf_direction(b), b);
+    for (int32_t i = 0; i < b->part_count; i++)
+        flags = decreases_after(b->parts[i], flags);
+    return flags;
+}
+
+numc_array *numc__bijector_decreases(const numc_bijector *bijector)
+{
+    return decreases_after(bijector, numc_zeros(bijector->object.context, NUMC_BOOL, NUMC_SCALAR));
+}
+
+static numc_array *joined(numc_array *a, numc_array *b)
+{
+    return a == NULL ? b : numc_logical_or(a, b);
+}
+
+/* Selections stand on the value, so that no logarithm of a point outside gets into a gradient. */
+static void pull(const numc_bijector *b, bool inverted, numc_pulled *p)
+{
+    if (b->kind == &class_inverse) {
+        pull(b->base, !inverted, p);
+        return;
+    }
+    for (int32_t i = 0; i < b->part_count; i++)
+        pull(b->parts[inverted ? i : b->part_count - 1 - i], inverted, p);
+    if (b->part_count > 0 || p->x == NULL)
+        return;
+    if (!inverted && b->kind->above) {
+        numc_array *low = numc_less_equal(p->x, 0);
+        numc_array *end = b->kind->below ? numc_logical_or(low, numc_greater_equal(p->x, 1)) : low;
+        p->x = numc_where(end, 0.5, p->x);
+        p->low = p->end == NULL ? low : numc_where(p->end, p->low, low);
+        p->end = joined(p->end, end);
+    }
+    p->x = inverted ? numc_bijector_forward(b, p->x) : numc_bijector_backward(b, p->x);
+    if (p->low != NULL)
+        p->low = flipped(p->low, leaf_direction(b), b);
+}
+
+numc_pulled numc__bijector_pull(const numc_bijector *bijector, const numc_array *y)
+{
+    numc_pulled pulled = {(numc_array *)(uintptr_t)y, NULL, NULL};
+    pull(bijector, false, &pulled);
+    return pulled;
+}
+
+bool numc__bijector_is_affine(const numc_bijector *bijector)
+{
+    if (bijector->base != NULL)
+        return numc__bijector_is_affine(bijector->base);
+    bool affine = bijector->kind->affine;
+    for (int32_t i = 0; i < bijector->part_count; i++) {
+        affine = numc__bijector_is_affine(bijector->parts[i]);
+        if (!affine)
+            break;
+    }
+    return affine;
+}
+
+static numc_array *spread(const numc_bijector *b, bool inverted, numc_array *v)
+{
+    if (b->base != NULL)
+        return spread(b->base, inverted != (b->kind == &class_inverse), v);
+    for (int32_t i = 0; i < b->part_count; i++)
+        v = spread(b->parts[i], inverted, v);
+    if (b->scale == NULL)
+        return v;
+    return inverted ? numc_divide(v, numc_square(b->scale)) : numc_multiply(v, numc_square(b->scale));
+}
+
+numc_array *numc__bijector_spread(const numc_bijector *bijector, numc_array *v)
+{
+    return spread(bijector, false, v);
 }
 
 /* ---- what every bijector answers ---------------------------------------------------------------------------------------------------- */

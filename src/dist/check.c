@@ -376,7 +376,8 @@ static numc_status check_cdf(checker *c, bool discrete)
     return status;
 }
 
-static numc_status check_icdf(checker *c)
+/* cdf(icdf(p)) = p; of counts, icdf(p) is the smallest k with cdf(k) >= p. */
+static numc_status check_icdf(checker *c, bool discrete)
 {
     static const double p[] = {0.01, 0.1, 0.37, 0.5, 0.81, 0.99};
     int64_t shape[NUMC_DIST_RANK + 1] = {6};
@@ -392,6 +393,13 @@ static numc_status check_icdf(checker *c)
     NUMC_TRY(c->context->status);
     if (back == NULL)
         return NUMC_OK;
+    if (discrete) {
+        numc_array *before = numc_distribution_cdf_(c->d, numc_operand_array(numc_subtract(x, 1)));
+        numc_array *least = numc_logical_and(numc_greater_equal(back, wanted), numc_less(before, wanted));
+        bool fine = numc_item_bool(numc_all(least));
+        NUMC_TRY(c->context->status);
+        return fine ? NUMC_OK : wrong(c, "icdf(p) is not the smallest value with cdf >= p");
+    }
     bool close = numc_item_bool(numc_all(numc_less(numc_abs(numc_subtract(back, wanted)), 1e-6)));
     NUMC_TRY(c->context->status);
     return close ? NUMC_OK : wrong(c, "cdf(icdf(p)) is not p");
@@ -438,8 +446,7 @@ static numc_status check_scalar_event(checker *c)
     NUMC_TRY(check_total(c));
     NUMC_TRY(check_sampler(c, discrete));
     NUMC_TRY(check_cdf(c, discrete));
-    if (!discrete)
-        NUMC_TRY(check_icdf(c));
+    NUMC_TRY(check_icdf(c, discrete));
     return check_moments(c);
 }
 

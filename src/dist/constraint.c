@@ -231,6 +231,73 @@ static numc_operand matrix_feasible(const numc_constraint *c, const numc_array *
     return numc_operand_array(numc_eye(x->context, x->dtype, n, n, 0));
 }
 
+/* ---- what is wrong with a point, for messages ----------------------------------------------------------------------------------- */
+
+static void simplex_explain(numc_text *text, const double *x, int64_t rows, int64_t columns)
+{
+    double sum = 0;
+    (void)rows;
+    for (int64_t i = 0; i < columns; i++) {
+        if (!(x[i] >= 0)) {
+            numc__text_add(text, "has the entry %g at %lld: none may be below 0", x[i], (long long)i);
+            return;
+        }
+        sum += x[i];
+    }
+    numc__text_add(text, "sums to %.9g, not 1", sum);
+}
+
+static void ordered_explain(numc_text *text, const double *x, int64_t rows, int64_t columns)
+{
+    (void)rows;
+    for (int64_t i = 0; i + 1 < columns; i++) {
+        if (!(x[i + 1] > x[i])) {
+            numc__text_add(text, "is not increasing: %g at %lld, then %g", x[i], (long long)i, x[i + 1]);
+            return;
+        }
+    }
+}
+
+static void positive_ordered_explain(numc_text *text, const double *x, int64_t rows, int64_t columns)
+{
+    if (columns > 0 && !(x[0] > 0))
+        numc__text_add(text, "is not positive: it begins with %g", x[0]);
+    else
+        ordered_explain(text, x, rows, columns);
+}
+
+static void lower_cholesky_explain(numc_text *text, const double *x, int64_t rows, int64_t columns)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            double v = x[i * columns + j];
+            const char *wrong = j > i && v != 0 ? "is not lower triangular" : j == i && !(v > 0) ? "has a diagonal that is not positive"
+                                : v != v        ? "is not all numbers" : NULL;
+            if (wrong != NULL) {
+                numc__text_add(text, "%s: %g at (%lld, %lld)", wrong, v, (long long)i, (long long)j);
+                return;
+            }
+        }
+    }
+}
+
+static void positive_definite_explain(numc_text *text, const double *x, int64_t rows, int64_t columns)
+{
+    double most = 0;
+    for (int64_t i = 0; i < rows * columns; i++)
+        most = fmax(most, fabs(x[i]));
+    for (int64_t i = 0; i < rows && rows == columns; i++) {
+        for (int64_t j = i + 1; j < columns; j++) {
+            double upper = x[i * columns + j], lower = x[j * columns + i];
+            if (!(fabs(upper - lower) <= most * TOLERANCE)) {
+                numc__text_add(text, "is not symmetric at (%lld, %lld): %g and %g", (long long)i, (long long)j, upper, lower);
+                return;
+            }
+        }
+    }
+    numc__text_add(text, "is not positive definite");
+}
+
 /* ---- the bijector of each region --------------------------------------------------------------------------------------------- */
 
 static numc_bijector *real_bijector(const numc_constraint *c)
@@ -280,35 +347,36 @@ VECTOR_BIJECTOR(ordered)
 VECTOR_BIJECTOR(positive_ordered)
 VECTOR_BIJECTOR(lower_cholesky)
 
-/* X(name, phrase, event rank, discrete, outside, admits, feasible, bijector) */
+/* X(name, phrase, event rank, discrete, outside, admits, feasible, bijector, explain) */
 #define CONSTRAINTS(X)                                                                                                     \
-    X(real, "finite", 0, false, NULL, real_admits, zero_feasible, real_bijector)                                           \
-    X(positive, "positive", 0, false, positive_outside, positive_admits, positive_feasible, exp_bijector)                  \
-    X(nonnegative, "at least 0", 0, false, nonnegative_outside, nonnegative_admits, nonnegative_feasible, exp_bijector)    \
-    X(unit_interval, "in [0, 1]", 0, false, unit_interval_outside, unit_interval_admits, unit_interval_feasible,           \
-      sigmoid_bijector)                                                                                                    \
-    X(greater_than, "above its bound", 0, false, greater_than_outside, NULL, greater_than_feasible, greater_than_bijector)  \
-    X(less_than, "below its bound", 0, false, less_than_outside, NULL, less_than_feasible, less_than_bijector)             \
-    X(interval, "in its interval", 0, false, interval_outside, NULL, interval_feasible, interval_bijector)                 \
-    X(simplex, "on the simplex (no entry below 0, sum 1)", 1, false, simplex_outside, NULL, simplex_feasible,              \
-      simplex_bijector)                                                                                                    \
-    X(ordered, "increasing", 1, false, ordered_outside, NULL, ordered_feasible, ordered_bijector)                          \
-    X(positive_ordered, "positive and increasing", 1, false, positive_ordered_outside, NULL, ordered_feasible,             \
-      positive_ordered_bijector)                                                                                           \
-    X(lower_cholesky, "lower triangular with a positive diagonal", 2, false, lower_cholesky_outside, NULL, matrix_feasible, \
-      lower_cholesky_bijector)                                                                                             \
-    X(positive_definite, "symmetric and positive definite", 2, false, positive_definite_outside, NULL, matrix_feasible,    \
+    X(real, "finite", 0, false, NULL, real_admits, zero_feasible, real_bijector, NULL)                                     \
+    X(positive, "positive", 0, false, positive_outside, positive_admits, positive_feasible, exp_bijector, NULL)            \
+    X(nonnegative, "at least 0", 0, false, nonnegative_outside, nonnegative_admits, nonnegative_feasible, exp_bijector,   \
       NULL)                                                                                                                \
-    X(boolean, "0 or 1", 0, true, boolean_outside, boolean_admits, boolean_feasible, NULL)                                 \
-    X(integer_interval, "a whole number in its interval", 0, true, integer_interval_outside, NULL,                         \
-      integer_interval_feasible, NULL)                                                                                     \
+    X(unit_interval, "in [0, 1]", 0, false, unit_interval_outside, unit_interval_admits, unit_interval_feasible,           \
+      sigmoid_bijector, NULL)                                                                                              \
+    X(greater_than, "above", 0, false, greater_than_outside, NULL, greater_than_feasible, greater_than_bijector, NULL)     \
+    X(less_than, "below", 0, false, less_than_outside, NULL, less_than_feasible, less_than_bijector, NULL)                 \
+    X(interval, "in", 0, false, interval_outside, NULL, interval_feasible, interval_bijector, NULL)                        \
+    X(simplex, "on the simplex (no entry below 0, sum 1)", 1, false, simplex_outside, NULL, simplex_feasible,              \
+      simplex_bijector, simplex_explain)                                                                                   \
+    X(ordered, "increasing", 1, false, ordered_outside, NULL, ordered_feasible, ordered_bijector, ordered_explain)         \
+    X(positive_ordered, "positive and increasing", 1, false, positive_ordered_outside, NULL, ordered_feasible,             \
+      positive_ordered_bijector, positive_ordered_explain)                                                                 \
+    X(lower_cholesky, "lower triangular with a positive diagonal", 2, false, lower_cholesky_outside, NULL, matrix_feasible, \
+      lower_cholesky_bijector, lower_cholesky_explain)                                                                     \
+    X(positive_definite, "symmetric and positive definite", 2, false, positive_definite_outside, NULL, matrix_feasible,    \
+      NULL, positive_definite_explain)                                                                                     \
+    X(boolean, "0 or 1", 0, true, boolean_outside, boolean_admits, boolean_feasible, NULL, NULL)                           \
+    X(integer_interval, "a whole number in", 0, true, integer_interval_outside, NULL, integer_interval_feasible, NULL, NULL) \
     X(nonnegative_integer, "a whole number, 0 or more", 0, true, nonnegative_integer_outside, nonnegative_integer_admits,  \
-      nonnegative_integer_feasible, NULL)
+      nonnegative_integer_feasible, NULL, NULL)
 
-#define DEFINE_CLASS(name_, phrase_, rank_, discrete_, outside_, admits_, feasible_, bijector_)    \
+#define DEFINE_CLASS(name_, phrase_, rank_, discrete_, outside_, admits_, feasible_, bijector_, explain_) \
     static const numc_constraint_class class_##name_ = {                                           \
         .name = #name_, .phrase = phrase_, .event_rank = rank_, .discrete = discrete_, .inside = name_##_inside, \
-        .outside = outside_, .admits = admits_, .feasible = feasible_, .bijector = bijector_};
+        .outside = outside_, .admits = admits_, .feasible = feasible_, .bijector = bijector_, \
+        .explain = explain_};
 CONSTRAINTS(DEFINE_CLASS)
 
 #define PLAIN_CONSTRAINTS(X)                                                                       \
@@ -602,25 +670,81 @@ numc_array *numc__constraint_repair(const numc_constraint *constraint, const num
                        numc_operand_array(x));
 }
 
-/* "[2, 0]" of a row-major position; "" for a 0-d array. */
-static void format_position(numc_text *text, const numc_array *x, int64_t position)
+/* The entry of x that belongs to row-major place `position` of a shape that x broadcasts to; its index in x. */
+static int64_t entry_place(const numc_array *x, const numc_array *whole, int64_t position, int64_t index[NUMC_DIST_RANK])
+{
+    int64_t place = 0, stride = 1;
+    for (int32_t i = 1; i <= x->rank && i <= whole->rank && i <= NUMC_DIST_RANK; i++) {
+        int64_t extent = x->shape[x->rank - i], along = position % whole->shape[whole->rank - i];
+        position /= whole->shape[whole->rank - i];
+        index[x->rank - i] = extent == 1 ? 0 : along;
+        place += index[x->rank - i] * stride;
+        stride *= extent;
+    }
+    return place;
+}
+
+static double entry_value(const numc_array *x, const numc_array *whole, int64_t position)
+{
+    int64_t index[NUMC_DIST_RANK], place = entry_place(x, whole, position, index);
+    return numc_item(numc_astype(numc_index(numc_reshape(x, NUMC_SHAPE(-1)), NUMC_AT(place)), NUMC_FLOAT64));
+}
+
+/* "NAME[2, 0]" */
+static void add_entry(numc_text *text, const char *name, const numc_array *x, const numc_array *whole, int64_t position)
 {
     int64_t index[NUMC_DIST_RANK];
-    if (x->rank == 0 || x->rank > NUMC_DIST_RANK)
+    entry_place(x, whole, position, index);
+    numc__text_add(text, "%s", name);
+    for (int32_t i = 0; i < x->rank && i < NUMC_DIST_RANK; i++)
+        numc__text_add(text, "%s%lld%s", i == 0 ? "[" : ", ", (long long)index[i], i == x->rank - 1 ? "]" : "");
+}
+
+/* "above low = 2", "in [0, 1]" */
+static void add_bounds(numc_text *text, const numc_constraint *c, const numc_array *good, int64_t position)
+{
+    numc__text_add(text, "%s ", c->kind->phrase);
+    if (c->lower != NULL && c->upper != NULL) {
+        numc__text_add(text, "[%g, %g]", entry_value(c->lower, good, position), entry_value(c->upper, good, position));
         return;
-    for (int32_t i = x->rank - 1; i >= 0; i--) {
-        index[i] = position % x->shape[i];
-        position /= x->shape[i];
     }
-    for (int32_t i = 0; i < x->rank; i++)
-        numc__text_add(text, "%s%lld", i == 0 ? "[" : ", ", (long long)index[i]);
-    numc__text_add(text, "]");
+    const numc_array *bound = c->lower == NULL ? c->upper : c->lower;
+    if (c->bound_name != NULL) {
+        add_entry(text, c->bound_name, bound, good, position);
+        numc__text_add(text, " = ");
+    }
+    numc__text_add(text, "%g", entry_value(bound, good, position));
+}
+
+/* What is wrong with the event at `position` of the batch. */
+static void add_reason(numc_text *text, const numc_constraint *c, const numc_array *x, const numc_array *good, int64_t position)
+{
+    numc_context *context = c->object.context;
+    int64_t columns = x->shape[x->rank - 1], rows = c->event_rank == 2 ? x->shape[x->rank - 2] : 1;
+    size_t before, bytes = (size_t)(rows * columns) * sizeof(double);
+    numc__text_add(text, " ");
+    before = text->size;
+    if (c->kind->explain != NULL && c->event_rank <= 2 && bytes > 0 && x->size == good->size * rows * columns) {
+        numc_array *events = numc_reshape(x, NUMC_SHAPE(-1, rows * columns));
+        double *values = numc__allocate(context, bytes);
+        if (values == NULL)
+            return;
+        if (numc_to_host(numc_index(events, NUMC_AT(position)), NUMC_FLOAT64, values, bytes) == NUMC_OK)
+            c->kind->explain(text, values, rows, columns);
+        numc__free(context, values, bytes);
+    }
+    if (text->size == before)
+        numc__text_add(text, "is not %s", c->kind->phrase);
 }
 
 static numc_status report(const numc_constraint *constraint, const numc_array *x, const numc_array *good,
                           const char *where, const char *what)
 {
     numc_context *context = constraint->object.context;
+    if (constraint->kind == &class_independent) {
+        good = numc_constraint_check(constraint->base, x);
+        return good == NULL ? context->status : report(constraint->base, x, good, where, what);
+    }
     size_t bytes = (size_t)good->size;
     bool *flags = numc__allocate(context, bytes);
     if (flags == NULL)
@@ -632,21 +756,22 @@ static numc_status report(const numc_constraint *constraint, const numc_array *x
     }
     numc__free(context, flags, bytes);
     NUMC_TRY(context->status);
-    double value = 0;
-    bool scalar = constraint->event_rank == 0 && good->size == x->size;
-    if (scalar) {
-        numc_array *flat = numc_reshape(x, NUMC_SHAPE(-1));
-        value = numc_item(numc_astype(numc_index(flat, NUMC_AT(position)), NUMC_FLOAT64));
-        NUMC_TRY(context->status);
-    }
     numc_text text;
     numc__text_begin(&text, context->core);
-    numc__text_add(&text, "%s: %s", where, what);
-    format_position(&text, good, position);
-    if (scalar)
-        numc__text_add(&text, " = %g", value);
-    numc__fail(context, text.failed ? NUMC_MEMORY : NUMC_VALUE, "%s is not %s", text.failed ? what : text.data,
-               constraint->kind->phrase);
+    numc__text_add(&text, "%s: ", where);
+    if (constraint->event_rank > 0) {
+        add_entry(&text, what, good, good, position);
+        add_reason(&text, constraint, x, good, position);
+    } else {
+        add_entry(&text, what, x, good, position);
+        numc__text_add(&text, " = %g is not ", entry_value(x, good, position));
+        if (constraint->lower != NULL || constraint->upper != NULL)
+            add_bounds(&text, constraint, good, position);
+        else
+            numc__text_add(&text, "%s", constraint->kind->phrase);
+    }
+    if (context->status == NUMC_OK)
+        numc__fail(context, text.failed ? NUMC_MEMORY : NUMC_VALUE, "%s", text.failed ? what : text.data);
     numc__text_end(&text);
     return context->status;
 }

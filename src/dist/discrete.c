@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dist/internal.h"
+#include "numc/function.h"
 #include "numc/random.h"
 #include "numc/special.h"
 
@@ -86,12 +87,70 @@ static numc_array *bernoulli_logits_cdf(const numc_distribution *d, const numc_a
     return bernoulli_cdf_of(y, numc_special_expit(numc_negative(FIRST)));
 }
 
+/* The smallest y with F(y) >= p */
+static numc_array *bernoulli_icdf(const numc_distribution *d, const numc_array *p)
+{
+    return numc_where(numc_less_equal(p, numc_subtract(1, FIRST)), 0.0, 1.0);
+}
+
+static numc_array *bernoulli_logits_icdf(const numc_distribution *d, const numc_array *p)
+{
+    return numc_where(numc_less_equal(p, numc_special_expit(numc_negative(FIRST))), 0.0, 1.0);
+}
+
 MOMENT(bernoulli_mean, FIRST)
 MOMENT(bernoulli_variance, numc_multiply(FIRST, numc_subtract(1, FIRST)))
 MOMENT(bernoulli_logits_mean, numc_special_expit(FIRST))
 MOMENT(bernoulli_logits_variance, numc_multiply(numc_special_expit(FIRST), numc_special_expit(numc_negative(FIRST))))
 SAMPLER(bernoulli_sample, numc_random_bernoulli(key, FIRST, shape))
 SAMPLER(bernoulli_logits_sample, numc_random_bernoulli(key, numc_special_expit(FIRST), shape))
+
+/* ---- the inverse of a distribution function of counts ------------------------------------------------------------------------------
+ * The smallest k with F(k) >= p, by halving [low, high] with F(high) >= p. Bernstein's inequality bounds both tails: beyond
+ * mean +- (t/3 + sqrt(t^2/9 + 2 t variance)) lies less than exp(-t); t = 750 is below the smallest double. The bracket's width
+ * is then under 2^40 for every variance below 1e20, where doubles no longer hold all counts. */
+#define TAIL 750.0
+#define HALVINGS 41
+
+typedef numc_array *count_cdf(const numc_distribution *d, const numc_array *k);
+typedef struct search {
+    const numc_distribution *d;
+    const numc_array *p;
+    count_cdf *cdf;
+} search;
+
+static void halve(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                  int32_t output_count, void *user)
+{
+    const search *s = user;
+    (void)context, (void)input_count, (void)output_count;
+    const numc_array *low = inputs[0], *high = inputs[1]; /* F(high) >= p, F(low - 1) < p */
+    numc_array *middle = numc_floor(numc_multiply(numc_add(low, high), 0.5));
+    numc_array *enough = numc_greater_equal(s->cdf(s->d, middle), s->p);
+    outputs[0] = numc_where(enough, low, numc_minimum(numc_add(middle, 1), high));
+    outputs[1] = numc_where(enough, middle, high);
+}
+
+static numc_array *searched(const numc_distribution *d, const numc_array *p, numc_array *mean, numc_array *variance,
+                            numc_array *most, count_cdf *cdf)
+{
+    numc_array *reach = numc_add(numc_sqrt(numc_add(numc_multiply(variance, 2 * TAIL), TAIL * TAIL / 9)), TAIL / 3);
+    numc_array *low = numc_maximum(numc_floor(numc_subtract(mean, reach)), 0);
+    numc_array *high = numc_ceil(numc_add(mean, reach));
+    if (most != NULL)
+        high = numc_minimum(high, most);
+    numc_array *zero = numc_multiply(numc_zeros_like(p), numc_zeros_like(high)); /* the shape and dtype of the answer */
+    const numc_array *bracket[2] = {numc_add(low, zero), numc_add(high, zero)};
+    search s = {d, p, cdf};
+    numc_array *found[2];
+    if (bracket[0] == NULL || bracket[1] == NULL ||
+        numc_scan(d->object.context, halve, &s, bracket, 2, NULL, 0, found, 0, .length = HALVINGS) != NUMC_OK)
+        return NULL;
+    numc_array *last = most != NULL ? numc_add(most, zero) : numc_full_like(zero, (double)INFINITY);
+    numc_array *k = numc_where(numc_equal(p, 1), last, found[1]);
+    k = numc_where(numc_equal(p, 0), 0.0, k);
+    return numc_stop_gradient(numc_where(numc_not_equal(p, p), (double)NAN, k));
+}
 
 /* ---- binomial: log C(n, k) + k log p + (n-k) log(1-p); log C(n, k) = -log(n+1) - log B(n-k+1, k+1) ------------------------- */
 
@@ -146,6 +205,16 @@ MOMENT(binomial_mean, numc_multiply(FIRST, SECOND))
 MOMENT(binomial_variance, numc_multiply(binomial_mean(d), numc_subtract(1, SECOND)))
 MOMENT(binomial_logits_mean, numc_multiply(FIRST, numc_special_expit(SECOND)))
 MOMENT(binomial_logits_variance, numc_multiply(binomial_logits_mean(d), numc_special_expit(numc_negative(SECOND))))
+static numc_array *binomial_icdf(const numc_distribution *d, const numc_array *p)
+{
+    return searched(d, p, binomial_mean(d), binomial_variance(d), FIRST, binomial_cdf);
+}
+
+static numc_array *binomial_logits_icdf(const numc_distribution *d, const numc_array *p)
+{
+    return searched(d, p, binomial_logits_mean(d), binomial_logits_variance(d), FIRST, binomial_logits_cdf);
+}
+
 SAMPLER(binomial_sample, numc_random_binomial(key, FIRST, SECOND, FIRST->dtype, shape))
 SAMPLER(binomial_logits_sample, numc_random_binomial(key, FIRST, numc_special_expit(SECOND), FIRST->dtype, shape))
 
@@ -192,6 +261,16 @@ static numc_array *poisson_log_cdf(const numc_distribution *d, const numc_array 
 
 MOMENT(poisson_mean, FIRST)
 MOMENT(poisson_log_mean, numc_exp(FIRST))
+static numc_array *poisson_icdf(const numc_distribution *d, const numc_array *p)
+{
+    return searched(d, p, FIRST, FIRST, NULL, poisson_cdf);
+}
+
+static numc_array *poisson_log_icdf(const numc_distribution *d, const numc_array *p)
+{
+    return searched(d, p, numc_exp(FIRST), numc_exp(FIRST), NULL, poisson_log_cdf);
+}
+
 SAMPLER(poisson_sample, numc_random_poisson(key, FIRST, FIRST->dtype, shape))
 SAMPLER(poisson_log_sample, numc_random_poisson(key, numc_exp(FIRST), FIRST->dtype, shape))
 
@@ -226,23 +305,87 @@ static numc_array *categorical_logits_log_prob(const numc_distribution *d, const
     return entry(numc_special_log_softmax(FIRST, -1), y);
 }
 
+/* Of the class's number k = 0, ..., K-1. */
+static numc_array *class_numbers(const numc_array *probabilities)
+{
+    if (probabilities == NULL)
+        return NULL;
+    return numc_arange(probabilities->context, probabilities->dtype, 0, (double)probabilities->shape[probabilities->rank - 1], 1);
+}
+
+static numc_array *class_mean(const numc_array *probabilities, bool keep)
+{
+    return numc_sum(numc_multiply(probabilities, class_numbers(probabilities)), NUMC_AXES(-1), .keepdims = keep);
+}
+
+static numc_array *class_variance(const numc_array *probabilities)
+{
+    numc_array *gap = numc_subtract(class_numbers(probabilities), class_mean(probabilities, true));
+    return numc_sum(numc_multiply(probabilities, numc_square(gap)), NUMC_AXES(-1));
+}
+
+/* p_0 + ... + p_y; exactly 1 from the last class on. */
+static numc_array *class_cdf(const numc_distribution *d, const numc_array *probabilities, const numc_array *y)
+{
+    const numc_array *real = count_of(d, y);
+    if (real == NULL || probabilities == NULL)
+        return NULL;
+    int64_t last = probabilities->shape[probabilities->rank - 1] - 1;
+    numc_array *k = numc_floor(real);
+    numc_array *below = numc_less(k, 0), *all = numc_greater_equal(k, (double)last), *unknown = numc_not_equal(k, k);
+    numc_array *place = numc_where(numc_logical_or(numc_logical_or(below, all), unknown), 0.0, k);
+    numc_array *sum = entry(numc_cumulative_sum(probabilities, NUMC_AXIS(-1)), place);
+    numc_array *F = numc_where(below, 0.0, numc_where(all, 1.0, sum));
+    return numc_where(unknown, (double)NAN, F);
+}
+
+/* The number of classes whose cumulative probability is below p, the last one apart. */
+static numc_array *class_icdf(const numc_array *probabilities, const numc_array *p)
+{
+    if (probabilities == NULL || p == NULL)
+        return NULL;
+    numc_array *sums = numc_index(numc_cumulative_sum(probabilities, NUMC_AXIS(-1)), NUMC_ELLIPSIS, NUMC_SLICE(0, -1));
+    numc_array *smaller = numc_less(sums, numc__expand_last(p, 1));
+    numc_array *count = numc_sum(numc_where(smaller, 1.0, numc_zeros_like(sums)), NUMC_AXES(-1));
+    return numc_where(numc_not_equal(p, p), (double)NAN, count);
+}
+
+static numc_array *softmax_of(const numc_distribution *d)
+{
+    return numc_special_softmax(FIRST, -1);
+}
+
+#define CATEGORICAL(name, probabilities)                                                           \
+    static numc_array *name##_cdf(const numc_distribution *d, const numc_array *y)                 \
+    {                                                                                              \
+        return class_cdf(d, probabilities, y);                                                     \
+    }                                                                                              \
+    static numc_array *name##_icdf(const numc_distribution *d, const numc_array *p)                \
+    {                                                                                              \
+        return class_icdf(probabilities, p);                                                       \
+    }                                                                                              \
+    MOMENT(name##_mean, class_mean(probabilities, false))                                          \
+    MOMENT(name##_variance, class_variance(probabilities))
+CATEGORICAL(categorical, FIRST)
+CATEGORICAL(categorical_logits, softmax_of(d))
+
 SAMPLER(categorical_sample, numc_random_categorical(key, numc_log(FIRST), shape))
 SAMPLER(categorical_logits_sample, numc_random_categorical(key, FIRST, shape))
 
-#define CLASS(name_, support_, mean_, variance_, cdf_)                                             \
+#define CLASS(name_, support_, mean_, variance_, icdf_)                                            \
     static const numc_distribution_class class_##name_ = {                                         \
         .size = sizeof(numc_distribution_class), .name = #name_,                                   \
         .parameter_count = (int32_t)(sizeof name_##_rules / sizeof *name_##_rules),                \
         .parameters = name_##_rules, .discrete = true, .support = support_, .log_prob = name_##_log_prob, \
-        .sample = name_##_sample, .mean = mean_, .variance = variance_, .cdf = cdf_};
-CLASS(bernoulli, boolean, bernoulli_mean, bernoulli_variance, bernoulli_cdf)
-CLASS(bernoulli_logits, boolean, bernoulli_logits_mean, bernoulli_logits_variance, bernoulli_logits_cdf)
-CLASS(binomial, up_to_trials, binomial_mean, binomial_variance, binomial_cdf)
-CLASS(binomial_logits, up_to_trials, binomial_logits_mean, binomial_logits_variance, binomial_logits_cdf)
-CLASS(poisson, counts, poisson_mean, poisson_mean, poisson_cdf)
-CLASS(poisson_log, counts, poisson_log_mean, poisson_log_mean, poisson_log_cdf)
-CLASS(categorical, classes, NULL, NULL, NULL)
-CLASS(categorical_logits, classes, NULL, NULL, NULL)
+        .sample = name_##_sample, .mean = mean_, .variance = variance_, .cdf = name_##_cdf, .icdf = icdf_};
+CLASS(bernoulli, boolean, bernoulli_mean, bernoulli_variance, bernoulli_icdf)
+CLASS(bernoulli_logits, boolean, bernoulli_logits_mean, bernoulli_logits_variance, bernoulli_logits_icdf)
+CLASS(binomial, up_to_trials, binomial_mean, binomial_variance, binomial_icdf)
+CLASS(binomial_logits, up_to_trials, binomial_logits_mean, binomial_logits_variance, binomial_logits_icdf)
+CLASS(poisson, counts, poisson_mean, poisson_mean, poisson_icdf)
+CLASS(poisson_log, counts, poisson_log_mean, poisson_log_mean, poisson_log_icdf)
+CLASS(categorical, classes, categorical_mean, categorical_variance, categorical_icdf)
+CLASS(categorical_logits, classes, categorical_logits_mean, categorical_logits_variance, categorical_logits_icdf)
 
 #define MAKE_1(name)                                                                               \
     numc_distribution *numc_##name##_(numc_context *context, numc_operand parameter)               \

@@ -6,6 +6,7 @@
 #define NUMC_DIST_INTERNAL_H
 
 #include "array/internal.h"
+#include "base/text.h"
 #include "numc/dist.h"
 
 #define NUMC_DIST_RANK 32
@@ -32,6 +33,9 @@ typedef struct numc_constraint_class {
     bool (*admits)(double x);                                                /* `inside` of a host number; may be NULL */
     numc_operand (*feasible)(const numc_constraint *c, const numc_array *x); /* a point inside; broadcasts to x */
     numc_bijector *(*bijector)(const numc_constraint *c);                    /* NULL: there is none */
+    /* For regions of vectors and matrices: says what is wrong with the point x[rows][columns] ("sums to 0.9, not 1"), or adds
+     * nothing, then the phrase is used. NULL: the phrase. */
+    void (*explain)(numc_text *text, const double *x, int64_t rows, int64_t columns);
 } numc_constraint_class;
 
 struct numc_constraint {
@@ -39,6 +43,7 @@ struct numc_constraint {
     const numc_constraint_class *kind;
     int32_t event_rank;
     numc_array *lower, *upper;
+    const char *bound_name;      /* of a single bound, in messages; may be NULL */
     const numc_constraint *base; /* independent, image */
     const numc_bijector *bijector; /* image */
     const numc_array *hidden;      /* masked */
@@ -56,7 +61,8 @@ numc_constraint *numc__constraint_masked(const numc_constraint *region, const nu
 numc_array *numc__constraint_outside(const numc_constraint *constraint, const numc_array *x);
 /* x with the points where `outside` holds replaced by one that is inside. */
 numc_array *numc__constraint_repair(const numc_constraint *constraint, const numc_array *outside, const numc_array *x);
-/* If x is concrete and not everywhere inside: VALUE, "WHERE: WHAT[i, j] = v is not PHRASE". OK for a traced x. */
+/* If x is concrete and not everywhere inside: VALUE, "WHERE: WHAT[i, j] = v is not PHRASE", with the bounds of the place, or what
+ * is wrong with a vector or matrix. OK for a traced x. */
 numc_status numc__constraint_require(const numc_constraint *constraint, const numc_array *x, const char *where, const char *what);
 
 /* ---- bijectors --------------------------------------------------------------------------------------------------------------- */
@@ -71,6 +77,10 @@ typedef struct numc_bijector_class {
     int32_t (*forward_shape)(const numc_bijector *b, int64_t *shape, int32_t rank);
     int32_t (*backward_shape)(const numc_bijector *b, int64_t *shape, int32_t rank);
     numc_constraint *(*codomain)(const numc_bijector *b); /* image of the reals; NULL: the reals */
+    /* Of one map; those made of others are asked part by part. */
+    numc_direction direction;
+    bool affine;      /* y = a + s x, s the `scale` (1 or -1 where there is none) */
+    bool above, below; /* y > 0 and y < 1 are the ends of the codomain */
 } numc_bijector_class;
 
 struct numc_bijector {
@@ -84,6 +94,18 @@ struct numc_bijector {
 };
 
 bool numc__bijector_is_identity(const numc_bijector *bijector);
+/* Whether y = a + s x, s constant along the value. */
+bool numc__bijector_is_affine(const numc_bijector *bijector);
+/* s^2 v of an affine one. */
+numc_array *numc__bijector_spread(const numc_bijector *bijector, numc_array *v);
+/* bool: where a map that is NUMC_DIRECTION_EITHER decreases. */
+numc_array *numc__bijector_decreases(const numc_bijector *bijector);
+/* A value on its way back through the parts of a monotone map of the line. `end`: where it was at or beyond an end of a
+ * codomain (NULL: nowhere); x is a point inside there, and `low` tells whether that is the lower end, as seen from x. */
+typedef struct numc_pulled {
+    numc_array *x, *end, *low;
+} numc_pulled;
+numc_pulled numc__bijector_pull(const numc_bijector *bijector, const numc_array *y);
 /* NULL without an error when log |det| is zero everywhere. y may be NULL. */
 numc_array *numc__bijector_log_det(const numc_bijector *bijector, const numc_array *x, const numc_array *y);
 numc_bijector *numc__bijector_simplex(numc_context *context);

@@ -152,7 +152,21 @@ static numc_array *infinite(const numc_distribution *d)
     return constant_like(d, INFINITY);
 }
 
-/* ---- Student's t: -(v+1)/2 log(1 + z^2/v) - log(scale) - log(v)/2 - log B(v/2, 1/2) ------------------------------------------ */
+/* ---- Student's t: -(v+1)/2 log(1 + z^2/v) - log(scale) - log(v)/2 - log B(v/2, 1/2) ------------------------------------------
+ * As v grows this is the normal: -z^2/2 with error z^4/(4v), and the constant with error 1/(4v). So v is held below a value where
+ * neither can be seen, and infinite degrees are the normal distribution. */
+#define NORMAL_DEGREES 1e17
+
+static numc_array *held(const numc_array *v)
+{
+    return numc_minimum(v, v->dtype == NUMC_FLOAT32 ? 1e30 : 1e150);
+}
+
+/* v, or 1 where the normal is taken: the incomplete beta function is not looked at there. */
+static numc_array *nearly_normal(const numc_array *v)
+{
+    return numc_greater(v, NORMAL_DEGREES);
+}
 
 static numc_array *student_z(const numc_distribution *d, const numc_array *x)
 {
@@ -161,35 +175,40 @@ static numc_array *student_z(const numc_distribution *d, const numc_array *x)
 
 static numc_array *student_t_log_prob(const numc_distribution *d, const numc_array *x)
 {
-    numc_array *v = DEGREES;
+    numc_array *v = held(DEGREES), *normal = nearly_normal(DEGREES);
     numc_array *kernel = numc_multiply(numc_multiply(numc_add(v, 1), -0.5), numc_log1p(numc_divide(numc_square(student_z(d, x)), v)));
-    numc_array *constant = numc_add(numc_special_betaln(numc_multiply(v, 0.5), 0.5), numc_multiply(numc_log(v), 0.5));
+    numc_array *some = numc_where(normal, 1.0, v);
+    numc_array *constant = numc_add(numc_special_betaln(numc_multiply(some, 0.5), 0.5), numc_multiply(numc_log(some), 0.5));
+    constant = numc_where(normal, HALF_LOG_2PI, constant);
     return numc_subtract(kernel, numc_add(constant, numc_log(numc__parameter(d, 2))));
 }
 
 /* I_{v/(v+z^2)}(v/2, 1/2) / 2 is the probability beyond |z|; near 0 the complement, whose argument has no cancellation. */
 static numc_array *student_t_cdf(const numc_distribution *d, const numc_array *x)
 {
-    numc_array *z = student_z(d, x), *v = DEGREES;
+    numc_array *z = student_z(d, x), *normal = nearly_normal(DEGREES);
+    numc_array *v = numc_where(normal, 1.0, DEGREES);
     numc_array *square = numc_square(z), *half = numc_multiply(v, 0.5);
     numc_array *sum = numc_add(v, square);
     numc_array *near = numc_subtract(0.5, numc_multiply(numc_special_betainc(0.5, half, numc_divide(square, sum)), 0.5));
     numc_array *far = numc_multiply(numc_special_betainc(half, 0.5, numc_divide(v, sum)), 0.5);
     numc_array *beyond = numc_where(numc_less(square, v), near, numc_where(numc_isinf(square), 0.0, far));
-    return numc_where(numc_less(z, 0), beyond, numc_subtract(1, beyond));
+    numc_array *finite = numc_where(numc_less(z, 0), beyond, numc_subtract(1, beyond));
+    return numc_where(normal, numc_special_ndtr(z), finite);
 }
 
 /* With q = min(p, 1-p): in the tail y = I^-1(v/2, 1/2)(2q) = v/(v+z^2), near 0 y = I^-1(1/2, v/2)(1-2q) = z^2/(v+z^2). */
 static numc_array *student_t_icdf(const numc_distribution *d, const numc_array *p)
 {
-    numc_array *v = DEGREES, *half = numc_multiply(v, 0.5);
+    numc_array *normal = nearly_normal(DEGREES), *v = numc_where(normal, 1.0, DEGREES), *half = numc_multiply(v, 0.5);
     numc_array *q = numc_minimum(p, numc_subtract(1, p));
     numc_array *tail = numc_special_betaincinv(half, 0.5, numc_multiply(q, 2));
     numc_array *centre = numc_special_betaincinv(0.5, half, numc_subtract(1, numc_multiply(q, 2)));
     numc_array *far = numc_divide(numc_subtract(1, tail), tail);
     numc_array *near = numc_divide(centre, numc_subtract(1, centre));
     numc_array *size = numc_sqrt(numc_multiply(v, numc_where(numc_less(q, 0.25), far, near)));
-    numc_array *z = numc_where(numc_less(p, 0.5), numc_negative(size), size);
+    numc_array *finite = numc_where(numc_less(p, 0.5), numc_negative(size), size);
+    numc_array *z = numc_where(normal, numc_special_ndtri(p), finite);
     return numc_add(numc__parameter(d, 1), numc_multiply(numc__parameter(d, 2), z));
 }
 
@@ -201,13 +220,13 @@ static numc_array *student_t_mean(const numc_distribution *d)
 static numc_array *student_t_variance(const numc_distribution *d)
 {
     numc_array *v = DEGREES;
-    numc_array *finite = numc_multiply(numc_square(numc__parameter(d, 2)), numc_divide(v, numc_subtract(v, 2)));
+    numc_array *finite = numc_multiply(numc_square(numc__parameter(d, 2)), numc_add(numc_divide(2, numc_subtract(v, 2)), 1)); /* v/(v-2) */
     return numc_where(numc_greater(v, 2), finite, numc_where(numc_greater(v, 1), (double)INFINITY, (double)NAN));
 }
 
 static numc_array *student_t_sample(const numc_distribution *d, const numc_array *key, numc_shape shape)
 {
-    numc_array *z = numc_random_student_t(key, DEGREES, d->dtype, shape);
+    numc_array *z = numc_random_student_t(key, numc_minimum(DEGREES, 1e30), d->dtype, shape);
     return numc_add(numc__parameter(d, 1), numc_multiply(numc__parameter(d, 2), z));
 }
 

@@ -181,6 +181,8 @@ numc_distribution *numc_uniform_(numc_context *context, numc_operand low, numc_o
     if (d == NULL || numc_array_is_traced(FIRST) || numc_array_is_traced(SECOND))
         return d;
     numc_constraint *above = numc_constraint_greater_than(context, FIRST);
+    if (above != NULL)
+        above->bound_name = "low";
     if (above == NULL || numc__constraint_require(above, SECOND, "uniform", "high") != NUMC_OK)
         return NULL;
     return d;

@@ -222,9 +222,77 @@ static numc_constraint *transformed_support(const numc_distribution *d)
     return numc__constraint_image(numc_distribution_support(d->base), d->bijector);
 }
 
+static numc_array *transformed_lacks(const numc_distribution *d, const char *function, const char *reason)
+{
+    numc__fail(d->object.context, NUMC_UNSUPPORTED, "distribution transformed has no %s: bijector %s of %s is not %s", function,
+               d->bijector->kind->name, d->base->kind->name, reason);
+    return NULL;
+}
+
+static numc_array *transformed_mean(const numc_distribution *d)
+{
+    if (!numc__bijector_is_affine(d->bijector))
+        return transformed_lacks(d, "mean", "affine");
+    return numc_bijector_forward(d->bijector, numc_distribution_mean(d->base));
+}
+
+static numc_array *transformed_variance(const numc_distribution *d)
+{
+    if (!numc__bijector_is_affine(d->bijector))
+        return transformed_lacks(d, "variance", "affine");
+    return numc__bijector_spread(d->bijector, numc_distribution_variance(d->base));
+}
+
+/* NONE with the error set where there is no distribution function. */
+static numc_direction direction_for(const numc_distribution *d, const char *function)
+{
+    numc_direction direction = d->event_rank == 0 ? numc_bijector_direction(d->bijector) : NUMC_DIRECTION_NONE;
+    if (direction == NUMC_DIRECTION_NONE && d->object.context->status == NUMC_OK)
+        transformed_lacks(d, function, "a monotone map of the line");
+    return direction;
+}
+
+/* What belongs to p where the map decreases: 1 - p. */
+static numc_array *reversed(const numc_distribution *d, numc_direction direction, const numc_array *p)
+{
+    if (direction == NUMC_DIRECTION_INCREASING)
+        return (numc_array *)(uintptr_t)p;
+    numc_array *rest = numc_subtract(1, p);
+    return direction == NUMC_DIRECTION_DECREASING ? rest : numc_where(numc__bijector_decreases(d->bijector), rest, p);
+}
+
+static const numc_distribution_class class_delta;
+
+/* F(f^-1(y)), or 1 - F where f decreases: then P(Y <= y) = P(X >= f^-1(y)), the same for a base without atoms. */
+static numc_array *transformed_cdf(const numc_distribution *d, const numc_array *y)
+{
+    numc_direction direction = direction_for(d, "cdf");
+    if (direction == NUMC_DIRECTION_NONE)
+        return NULL;
+    const numc_distribution *root = d;
+    while (root->base != NULL)
+        root = root->base;
+    if (root->kind == &class_delta && direction != NUMC_DIRECTION_INCREASING)
+        return transformed_lacks(d, "cdf", "increasing");
+    numc_pulled pulled = numc__bijector_pull(d->bijector, y);
+    numc_array *F = numc_distribution_cdf_(d->base, numc_operand_array(pulled.x));
+    if (pulled.end != NULL)
+        F = numc_where(pulled.end, numc_where(pulled.low, 0.0, 1.0), F);
+    return F == NULL ? NULL : reversed(d, direction, F);
+}
+
+static numc_array *transformed_icdf(const numc_distribution *d, const numc_array *p)
+{
+    numc_direction direction = direction_for(d, "icdf");
+    if (direction == NUMC_DIRECTION_NONE)
+        return NULL;
+    return numc_bijector_forward(d->bijector, base_icdf(d, reversed(d, direction, p)));
+}
+
 static const numc_distribution_class class_transformed = {
     .size = sizeof(numc_distribution_class), .name = "transformed", .log_prob = wrapper_log_prob,
-    .support = transformed_support, .sample = transformed_sample};
+    .support = transformed_support, .sample = transformed_sample, .mean = transformed_mean,
+    .variance = transformed_variance, .cdf = transformed_cdf, .icdf = transformed_icdf};
 
 numc_distribution *numc_transformed(const numc_distribution *base, const numc_bijector *bijector)
 {

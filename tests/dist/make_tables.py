@@ -4,7 +4,7 @@
 Run: python3 make_tables.py > reference_tables.h
 Densities are written here as sums of terms from the distributions' definitions; the magnitude of a row is the sum of the
 terms' absolute values, which is what a rounding error of the sum is measured against. Derivatives are differences at 40
-digits. Quantiles solve cdf(x) = p for the double p.
+digits. Quantiles solve cdf(x) = p for the double p; for counts they are the smallest k with cdf(k) >= p.
 """
 from mpmath import mp, mpf, log, exp, sqrt, pi, loggamma, gammainc, betainc, erfc, erf, atan, atan2, inf, nan, diff, expm1, log1p
 import mpmath as m
@@ -165,6 +165,15 @@ for table, discrete in ((D, False), (N, True)):
                     for _ in range(4):
                         y = y - (cdf(y, *exact) - p) / exp(density(y, *exact))
                     quantiles.append(row(list(parameters), p, y))
+            if discrete:
+                for p in (1e-300, 1e-12, 0.01, 0.3, 0.5, 0.9, 1 - 1e-10):
+                    low, high = 0, 1  # F(low - 1) < p <= F(high)
+                    while cdf(mpf(high), *exact) < p:
+                        low, high = high + 1, 2 * high
+                    while low < high:
+                        middle = (low + high) // 2
+                        low, high = (low, middle) if cdf(mpf(middle), *exact) >= p else (middle + 1, high)
+                    quantiles.append(row(list(parameters), p, high))
             if mean is not None:
                 moments.append(row(list(parameters), mean(*exact), variance(*exact)))
         for kind, lines in (("reference", rows), ("quantile", quantiles), ("moment", moments)):

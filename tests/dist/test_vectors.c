@@ -53,9 +53,7 @@ static void test_categorical(void **state)
     assert_shape(numc_distribution_sample(two, numc_random_key(context, 1), NUMC_SHAPE(5)), 2, (const int64_t[]){5, 2});
     assert_ok(context);
     assert_null(numc_categorical(vector(context, 2, ((double[]){0.5, 0.6}))));
-    assert_error(context, NUMC_VALUE, "categorical: probabilities is not on the simplex");
-    assert_null(numc_distribution_mean(d));
-    assert_error(context, NUMC_UNSUPPORTED, "categorical has no mean");
+    assert_error(context, NUMC_VALUE, "categorical: probabilities sums to 1.1, not 1");
 }
 
 /* Gradients where a probability is zero stay finite for the classes that occur. */
@@ -142,9 +140,9 @@ static void test_multivariate_normal(void **state)
                   (const int64_t[]){4, 1, 2});
     assert_ok(context);
     assert_null(numc_multivariate_normal_covariance(m, square_matrix(context, 2, (const double[]){1, 2, 2, 1})));
-    assert_error(context, NUMC_VALUE, "covariance is not symmetric and positive definite");
+    assert_error(context, NUMC_VALUE, "multivariate_normal: covariance is not positive definite");
     assert_null(numc_multivariate_normal_cholesky(m, c));
-    assert_error(context, NUMC_VALUE, "scale_tril is not lower triangular");
+    assert_error(context, NUMC_VALUE, "multivariate_normal: scale_tril is not lower triangular: 0.6 at (0, 1)");
     assert_null(numc_multivariate_normal_covariance(vector(context, 3, (const double[]){0, 0, 0}), c));
     assert_error(context, NUMC_SHAPE, "loc has 3 entries");
 }
