@@ -533,6 +533,14 @@ numc_status numc__array_check(const numc_array *x, numc_context *context, const 
     return numc__fail(context, NUMC_DEAD_ARRAY, "%s: %s %s", operation, text, deaths[x->death]);
 }
 
+numc_status numc__array_own(numc_context *context, const numc_array *x, const char *operation)
+{
+    NUMC_TRY(numc__array_check(x, context, operation));
+    return x->context->core == context->core
+               ? NUMC_OK
+               : numc__fail(context, NUMC_STATE, "%s: an array belongs to another context", operation);
+}
+
 static bool is_above(const numc_context *upper, const numc_context *lower)
 {
     while (lower != NULL && lower->depth > upper->depth)

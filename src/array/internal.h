@@ -53,6 +53,9 @@ struct numc_array {
 #define NUMC_ARRAY_DEAD 0x64656164u
 typedef enum numc_death { NUMC_DEATH_SCOPE, NUMC_DEATH_RELEASE, NUMC_DEATH_ASSIGN, NUMC_DEATH_TRACE } numc_death;
 
+/* That an array is live and belongs to the core of this context: DEAD_ARRAY, or STATE for one of another context. */
+numc_status numc__array_own(numc_context *context, const numc_array *x, const char *operation);
+
 /* The lane of an application: the deepest of the operands' lanes; operands of unrelated lanes are an error. Checks that each
  * operand is live (naming the dead one: "array #412 (multiply, site theta) died with its scope"). NULL with the error set,
  * or NULL quietly when an operand is NULL and an error is pending. */

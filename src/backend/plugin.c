@@ -1,9 +1,13 @@
 /* plugin.c - where backends are looked for, and whether one file is a backend this library can use. */
 #include <dirent.h>
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/plugin.h"
@@ -238,9 +242,38 @@ bool numc__plugin_check(const numc_backend *given, const char *name, numc_backen
     return good;
 }
 
+/* Whether an ELF file of this word size is as long as its headers say: mapping a truncated one ends the program with SIGBUS. Any
+ * other file is left to dlopen, which refuses it in words. */
+static bool is_whole(const char *path)
+{
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return true;
+    ElfW(Ehdr) header;
+    struct stat facts;
+    bool whole = true;
+    bool elf = fread(&header, sizeof header, 1, file) == 1 && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+               header.e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
+    if (elf && fstat(fileno(file), &facts) == 0 && S_ISREG(facts.st_mode)) {
+        uint64_t size = (uint64_t)facts.st_size;
+        whole = header.e_phentsize == sizeof(ElfW(Phdr)) && fseek(file, (long)header.e_phoff, SEEK_SET) == 0;
+        for (uint32_t k = 0; whole && k < header.e_phnum; k++) {
+            ElfW(Phdr) segment;
+            whole = fread(&segment, sizeof segment, 1, file) == 1 && segment.p_offset <= size &&
+                    segment.p_filesz <= size - segment.p_offset;
+        }
+    }
+    fclose(file);
+    return whole;
+}
+
 /* Never unmapped: kernels, messages and worker threads of the plugin may outlive the context. */
 bool numc__plugin_load(const char *path, const char *name, numc_backend *table, numc_text *reason)
 {
+    if (!is_whole(path)) {
+        numc__text_add(reason, "the file is truncated");
+        return false;
+    }
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (object == NULL) {
         const char *message = dlerror();

@@ -174,8 +174,10 @@ static void unlink_object(numc_core *core, numc_object *object)
     object->previous = object->next = NULL;
 }
 
-void numc__object_add(numc_core *core, numc_object *object)
+void numc__object_add(numc_context *lane, numc_object *object)
 {
+    numc_core *core = lane->core;
+    object->lane = lane;
     pthread_mutex_lock(&core->base_lock);
     numc_object *newest = core->slots[NUMC_SLOT_OBJECTS];
     object->previous = newest;
@@ -194,11 +196,14 @@ void numc__object_remove(numc_core *core, numc_object *object)
     pthread_mutex_unlock(&core->base_lock);
 }
 
-static void objects_end(numc_core *core)
+/* Ends the objects of one lane, or all (NULL), newest first. */
+static void objects_end(numc_core *core, const numc_context *lane)
 {
     for (;;) {
         pthread_mutex_lock(&core->base_lock);
         numc_object *newest = core->slots[NUMC_SLOT_OBJECTS];
+        while (newest != NULL && lane != NULL && newest->lane != lane)
+            newest = newest->previous;
         if (newest != NULL)
             unlink_object(core, newest);
         pthread_mutex_unlock(&core->base_lock);
@@ -214,15 +219,20 @@ void numc_close(numc_context *context)
     if (context == NULL)
         return;
     numc_core *core = context->core;
+    if (atomic_load(&core->running) > 0) {
+        numc__fail(context, NUMC_STATE, "numc_close: a model callback or a sampler is at work; close when it has returned");
+        return;
+    }
     if (context != core->first_lane) {
+        objects_end(core, context);
         lane_close(context);
         return;
     }
-    objects_end(core); /* first: objects hold lanes and arrays */
+    objects_end(core, NULL); /* first: objects hold lanes and arrays */
     while (core->lanes != NULL)
         lane_close(core->lanes);
     lane_end(context);
-    objects_end(core); /* what the ends above may have made owned again */
+    objects_end(core, NULL); /* what the ends above may have made owned again */
     pthread_mutex_lock(&core->base_lock);
     core->closing = true;
     pthread_mutex_unlock(&core->base_lock);

@@ -60,6 +60,7 @@ struct numc_core {
     numc_context *first_lane; /* the lane numc_open returned */
     numc_context *lanes;      /* all others, linked by next_lane */
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
+    _Atomic int64_t running; /* model callbacks and samplers at work: the context cannot be closed */
     _Atomic uint64_t kernels_built, kernels_run, fallbacks, bytes_downloaded, bytes_uploaded;
 };
 
@@ -113,8 +114,9 @@ typedef struct numc_object numc_object;
 struct numc_object {
     numc_object *previous, *next;
     void (*destroy)(numc_object *object);
+    numc_context *lane; /* that it was made on; it ends with it */
 };
-void numc__object_add(numc_core *core, numc_object *object);
+void numc__object_add(numc_context *lane, numc_object *object);
 void numc__object_remove(numc_core *core, numc_object *object);
 
 /* Options growth: copies min(size, full) bytes over zeroed `target`; fails with INVALID_ARGUMENT if the tail beyond

@@ -25,7 +25,7 @@ static numc_function *wrap(numc_context *context, numc_graph *graph)
         return NULL;
     }
     *function = (numc_function){.object = {.destroy = destroy}, .core = context->core, .graph = graph};
-    numc__object_add(context->core, &function->object);
+    numc__object_add(context, &function->object);
     return function;
 }
 

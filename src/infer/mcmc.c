@@ -216,7 +216,7 @@ numc_mcmc *numc__mcmc_new(numc_context *context, const numc_target *target, cons
         destroy(&mcmc->object);
         return NULL;
     }
-    numc__object_add(context->core, &mcmc->object);
+    numc__object_add(context, &mcmc->object);
     return mcmc;
 }
 

@@ -376,7 +376,7 @@ numc_predictive *numc_predictive_new_sized(numc_model *model, const numc_mcmc *p
         destroy(&p->object);
         return NULL;
     }
-    numc__object_add(context->core, &p->object);
+    numc__object_add(context, &p->object);
     return p;
 }
 

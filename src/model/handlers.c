@@ -220,7 +220,7 @@ numc_record *numc_record_new(numc_context *context)
     record->core = context->core;
     record->context = context;
     numc__map_begin(&record->index, context->core);
-    numc__object_add(context->core, &record->object);
+    numc__object_add(context, &record->object);
     return record;
 }
 

@@ -39,7 +39,7 @@ static numc_model *make(numc_context *context, numc_model_fn callback, void *use
         numc__free(context, model, sizeof *model);
         return NULL;
     }
-    numc__object_add(context->core, &model->object);
+    numc__object_add(context, &model->object);
     return model;
 }
 
@@ -83,6 +83,8 @@ numc_model *numc_model_bind(const numc_model *model, const char *name, const num
         numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_model_bind: the %s is NULL", name == NULL ? "name" : "array");
         return NULL;
     }
+    if (numc__array_own(context, array, "numc_model_bind") != NUMC_OK)
+        return NULL;
     if (array->content == NUMC_CONTENT_TRACED) {
         numc__fail(context, NUMC_TRACE, "numc_model_bind: the array for \"%s\" is traced", name);
         return NULL;
@@ -141,7 +143,9 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
     for (int32_t k = 0; k < handler_count && ready; k++)
         ready = numc_handler_push(&run, handlers[k]);
     if (ready) {
+        atomic_fetch_add(&context->core->running, 1);
         model->callback(&run, model->user);
+        atomic_fetch_sub(&context->core->running, 1);
         if (run.plates.count > 0)
             numc__fail(context, NUMC_SITE, "plate %s left open: its body was left by break, goto or return",
                        run.plates.items[run.plates.count - 1].info.name);

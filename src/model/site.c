@@ -155,6 +155,8 @@ numc_plate_frame numc_plate_begin(numc_run *run, const char *name, int64_t size,
 
 bool numc_plate_next(numc_plate_frame *frame)
 {
+    if (frame == NULL)
+        return false;
     if (frame->state == PLATE_WAITING) {
         frame->state = PLATE_OPEN;
         return true;
@@ -183,8 +185,8 @@ const numc_distribution *numc__plates_expand(numc_run *run, const char *site, co
     for (size_t k = 0; k < run->plates.count; k++)
         if (-run->plates.items[k].info.dim > rank)
             rank = -run->plates.items[k].info.dim;
-    if (rank > NUMC_RANK_LIMIT) {
-        numc__fail(run->context, NUMC_SITE, "site %s: plates and batch shape have %d axes", site, rank);
+    if (rank > 32) {
+        numc__fail(run->context, NUMC_SITE, "site %s: plates and batch shape have %d axes, more than 32", site, rank);
         return NULL;
     }
     int64_t shape[NUMC_RANK_LIMIT];
@@ -410,6 +412,8 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
         numc__fail(context, NUMC_SITE, "observed site %s: the observation is NULL (was its data read?)", full);
         return NULL;
     }
+    if (value.kind == NUMC_OPERAND_ARRAY && numc__array_own(context, value.value.array, full) != NUMC_OK)
+        return NULL;
     numc_message message = message_for(run, NUMC_SITE_SAMPLE, full);
     message.observed = true;
     message.distribution = numc__plates_expand(run, full, distribution);
@@ -437,6 +441,8 @@ static numc_array *plain_site(numc_run *run, numc_site_kind kind, const char *na
         numc__fail(run->context, NUMC_SITE, "%s %s is NULL", what, full);
         return NULL;
     }
+    if (numc__array_own(run->context, value, full) != NUMC_OK)
+        return NULL;
     numc_message message = message_for(run, kind, full);
     message.value = value;
     return send(run, &message, NULL) == NUMC_OK ? message.value : NULL;

@@ -260,7 +260,7 @@ static void objects_die_newest_first(void **state)
     const char *names[] = {"a", "b", "c", "d", "e", "f"};
     for (int i = 0; i < 6; i++) {
         objects[i] = (struct owned){.object.destroy = destroy_owned, .core = context->core, .name = names[i]};
-        numc__object_add(context->core, &objects[i].object);
+        numc__object_add(context, &objects[i].object);
     }
     numc__object_remove(context->core, &objects[2].object);
     numc__object_remove(context->core, &objects[2].object); /* twice is no harm */
@@ -318,11 +318,13 @@ static void close_goes_from_the_leaves_to_the_root(void **state)
     numc_scope_begin(context);
     numc_scope_begin(deeper);
     struct owned object = {.object.destroy = destroy_owned, .core = core, .name = "object"};
-    numc__object_add(core, &object.object);
-    numc_close(lane);
+    numc__object_add(context, &object.object);
+    struct owned lanes_own = {.object.destroy = destroy_owned, .core = core, .name = "of the lane"};
+    numc__object_add(lane, &lanes_own.object);
+    numc_close(lane); /* with what was made on it */
     assert_ptr_equal(deeper->parent, context); /* a lane outlives the one it was made from */
     numc_close(context);
-    assert_string_equal(story, "object 2:1 2:0 sub 0:2 0:1 0:0 trace slab arrays device ");
+    assert_string_equal(story, "of the lane object 2:1 2:0 sub 0:2 0:1 0:0 trace slab arrays device ");
 }
 
 /* ---- scopes ---- */

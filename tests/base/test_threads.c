@@ -170,7 +170,7 @@ static void use_lane(void *user, int64_t index)
         }
         numc_object *object = &all->objects[index][i % 8].object;
         object->destroy = count_destroyed;
-        numc__object_add(lane->core, object);
+        numc__object_add(lane->parent, object); /* outlives the lane */
         if (i < 92)
             numc__object_remove(lane->core, object);
         numc__error_join(parent, lane);

@@ -481,6 +481,37 @@ static void test_data_are_checked(void **unused)
     numc_close(context);
 }
 
+static void closes(numc_run *r, void *user)
+{
+    (void)user;
+    numc_close(numc_run_context(r));
+}
+
+/* Misuse of contexts is refused: closing one at work, and arrays of another. */
+static void test_contexts(void **unused)
+{
+    (void)unused;
+    numc_context *context = open_context(), *other = open_context();
+    assert_int_equal(run(context, closes, NULL, NULL, 0), NUMC_STATE);
+    assert_non_null(strstr(numc_error_message(context), "at work"));
+    numc_error_clear(context);
+    numc_array *foreign[2] = {numc_number(other, NUMC_FLOAT64, 1.0), numc_number(other, NUMC_FLOAT64, 1.0)};
+    assert_int_equal(run(context, with_data, foreign, NULL, 0), NUMC_STATE);
+    assert_non_null(strstr(numc_error_message(context), "another context"));
+    numc_error_clear(context);
+    numc_array *own[2] = {numc_number(context, NUMC_FLOAT64, 1.0), numc_number(context, NUMC_FLOAT64, 1.0)};
+    assert_null(numc_model_bind(numc_model_new(context, with_data, own), "x", foreign[0]));
+    assert_int_equal(numc_error_status(context), NUMC_STATE);
+    numc_error_clear(context);
+    /* what is made on a lane ends with it */
+    numc_context *lane = numc_lane(context);
+    assert_non_null(numc_mcmc_new(numc_model_new(lane, with_data_and_latent, own), NULL));
+    assert_non_null(numc_record_new(lane));
+    numc_close(lane);
+    numc_close(other);
+    numc_close(context);
+}
+
 static void test_refusals(void **unused)
 {
     (void)unused;
@@ -526,7 +557,7 @@ int main(void)
         cmocka_unit_test(test_seed_and_record), cmocka_unit_test(test_sites_do_not_disturb_each_other),
         cmocka_unit_test(test_condition_substitute_replay_block), cmocka_unit_test(test_mask_and_scale),
         cmocka_unit_test(test_own_handler), cmocka_unit_test(test_bind), cmocka_unit_test(test_supplied_values),
-        cmocka_unit_test(test_masked_nan), cmocka_unit_test(test_data_are_checked), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_masked_nan), cmocka_unit_test(test_data_are_checked), cmocka_unit_test(test_contexts), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
