@@ -44,7 +44,7 @@ NUMC_API numc_status numc_diagnostic_mcse_quantile(numc_context *context, const 
 NUMC_API numc_status numc_diagnostic_quantile(numc_context *context, const numc_draws *draws, double probability,
                                               double *quantile);
 /* Energy fraction of missing information of one chain's energies: sum (E_i - E_(i-1))^2 / sum (E_i - mean)^2.
- * Below about 0.3 the momentum resampling explores energies poorly. */
+ * Below about 0.3 the momentum resampling explores energies poorly. NaN for NULL or no draws. */
 NUMC_API double numc_diagnostic_ebfmi(const double *energy, int64_t draws, int64_t stride);
 
 /* One row of the summary table. */

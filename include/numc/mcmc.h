@@ -53,7 +53,8 @@ typedef struct numc_mcmc_progress {
     int32_t chains;
     int64_t warmup, total; /* transitions per chain */
     const int64_t *done;   /* transitions done, per chain */
-    int64_t divergences;   /* so far, warm-up included */
+    int64_t divergences;   /* so far after the warm-up, of all chains: numc_mcmc_divergence_count */
+    int64_t warmup_divergences; /* so far in the warm-up */
     double seconds;        /* since the run began */
     bool finished;         /* the last call of a run */
 } numc_mcmc_progress;
@@ -67,7 +68,13 @@ typedef struct numc_mcmc_draw {
     const numc_draw_statistics *statistics;
 } numc_mcmc_draw;
 
-/* Both run on the thread that called numc_mcmc_run and answer NUMC_OK to go on or NUMC_STOP to end the run. */
+/* Both run on the thread that called numc_mcmc_run and answer NUMC_OK to go on or NUMC_STOP to end the run.
+ *
+ * From them, while the run is in progress: everything that reads the sampler may be called; it shows the draws made so far, and
+ * pointers to draws and statistics hold until the run ends. numc_mcmc_inverse_metric and numc_mcmc_position are NULL while chains
+ * are at work. numc_mcmc_run and numc_mcmc_step answer NUMC_STATE. numc_mcmc_free ends the run and frees when it returns. A
+ * density, which may run on any thread, may call numc_mcmc_cancel, numc_mcmc_free and the functions that count (but
+ * not_finite_count). numc_close may not be called from any of them. */
 typedef numc_status (*numc_mcmc_progress_fn)(void *user, const numc_mcmc_progress *progress);
 typedef numc_status (*numc_mcmc_draw_fn)(void *user, const numc_mcmc_draw *draw);
 
@@ -109,8 +116,10 @@ typedef struct numc_mcmc_options {
     const char *const *names; /* density: a name per coordinate; default q[0], q[1], ... */
 } numc_mcmc_options;
 
-/* NULL with an error pending on the context. options may be NULL. The result belongs to the context. A model is traced and
- * compiled here, once; its callback is not called again. A discrete latent site is an error. */
+/* NULL with an error pending on the context. options may be NULL. The result belongs to the context. A model's callback runs
+ * twice here, once to check the data and once to be traced and compiled, and is not called again: the second run must make the
+ * same sites as the first (else NUMC_TRACE). A discrete latent site is an error. A target without latent numbers is allowed: each
+ * transition evaluates it once and all draws are alike. */
 NUMC_API numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *options, size_t size);
 static inline numc_mcmc *numc_mcmc_new(numc_model *model, const numc_mcmc_options *options)
 {
@@ -124,11 +133,15 @@ static inline numc_mcmc *numc_mcmc_new_density(numc_context *context, int32_t di
 {
     return numc_mcmc_new_density_sized(context, dimension, density, user, options, sizeof(numc_mcmc_options));
 }
-NUMC_API void numc_mcmc_free(numc_mcmc *mcmc); /* NULL is accepted; else freed at numc_close */
+/* NULL is accepted; what is not freed is freed at numc_close. From a callback of a run of `mcmc` itself it cancels that run
+ * (unless it is over) and `mcmc` is freed as the run returns. */
+NUMC_API void numc_mcmc_free(numc_mcmc *mcmc);
 
 /* Warms up and draws. Called again it goes on: first with what a cancelled, stopped or failed run left undone, then with
  * `draws` more draws per chain; with the same seed the result is that of one longer run, bit for bit. NUMC_OK; NUMC_STOP and
- * NUMC_CANCELLED leave no error pending; otherwise the first failing chain's error is pending. Draws made so far are kept. */
+ * NUMC_CANCELLED leave no error pending; otherwise the first failing chain's error is pending. Draws made so far are kept.
+ * While a run or step of the same sampler is in progress, from a callback or another thread: NUMC_STATE; the context is not
+ * touched then, no error is pending, a line goes to the log ("already running"), and the first run goes on unharmed. */
 NUMC_API numc_status numc_mcmc_run(numc_mcmc *mcmc, uint64_t seed);
 /* One transition (of the warm-up, while it lasts) of one chain, or of all for chain -1, on the calling thread. */
 NUMC_API numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain);
@@ -162,7 +175,7 @@ NUMC_API numc_status numc_mcmc_site_find(const numc_mcmc *mcmc, const char *name
 
 /* Scalars: all elements of all sites in order, named as in the summary ("mu", "theta[3]", "L[1,0]"). */
 NUMC_API int64_t numc_mcmc_scalar_count(const numc_mcmc *mcmc);
-/* Writes the name, cut off to `size` with its final NUL; returns the whole length without NUL. */
+/* Writes the name, cut off to `size` with its final NUL; returns the whole length without NUL. `name` may be NULL. */
 NUMC_API size_t numc_mcmc_scalar_name(const numc_mcmc *mcmc, int64_t scalar, char *name, size_t size);
 /* One scalar's draws of all chains, as the functions of diagnostics.h take them. */
 NUMC_API numc_status numc_mcmc_scalar_draws(const numc_mcmc *mcmc, int64_t scalar, numc_draws *draws);
@@ -181,6 +194,8 @@ typedef struct numc_mcmc_divergence {
 } numc_mcmc_divergence;
 /* Number of divergent transitions of a chain, or of all for -1, after the warm-up. */
 NUMC_API int64_t numc_mcmc_divergence_count(const numc_mcmc *mcmc, int32_t chain);
+/* Number of kept draws of a chain, or of all for -1, that hold a value that is not finite. */
+NUMC_API int64_t numc_mcmc_not_finite_count(const numc_mcmc *mcmc, int32_t chain);
 /* Divergences kept with positions, warm-up included: the first ones of a chain, as many as fit in about 4 MB, at most 1000. */
 NUMC_API int64_t numc_mcmc_divergence_kept(const numc_mcmc *mcmc, int32_t chain);
 NUMC_API numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chain, int64_t index,
@@ -198,7 +213,8 @@ NUMC_API uint64_t numc_mcmc_seed(const numc_mcmc *mcmc);
 NUMC_API double numc_mcmc_seconds(const numc_mcmc *mcmc, int32_t chain, bool warmup);
 
 /* What adaptation arrived at: the step size; the inverse metric (dimension, or dimension^2 for a dense one; NULL for a unit
- * metric); the current unconstrained position (NULL before the first transition). */
+ * metric); the current unconstrained position (NULL before the first transition). The last two are NULL while chains are at
+ * work. */
 NUMC_API double numc_mcmc_step_size(const numc_mcmc *mcmc, int32_t chain);
 NUMC_API const double *numc_mcmc_inverse_metric(const numc_mcmc *mcmc, int32_t chain);
 NUMC_API const double *numc_mcmc_position(const numc_mcmc *mcmc, int32_t chain);
@@ -206,7 +222,9 @@ NUMC_API const double *numc_mcmc_position(const numc_mcmc *mcmc, int32_t chain);
 /* Rows of the summary for `count` scalars from `first` (rows: count of them); NUMC_STATE before the first draw. */
 NUMC_API numc_status numc_mcmc_summary(const numc_mcmc *mcmc, int64_t first, int64_t count, numc_summary *rows);
 /* A header line, one line per scalar: name mean mcse sd q5 q50 q95 ess_bulk ess_tail rhat; then, after an empty line, chains,
- * draws, divergences, transitions that reached max_tree_depth and the least energy fraction (E-BFMI). */
+ * draws, divergences, transitions that reached max_tree_depth and the least energy fraction (E-BFMI); then, if there are any, the
+ * number of draws that hold values that are not finite, and a chain that ran away to where the density is flat. NUMC_IO when the
+ * file does not take it. */
 NUMC_API numc_status numc_mcmc_print_summary(const numc_mcmc *mcmc, FILE *file);
 
 #ifdef __cplusplus

@@ -31,7 +31,7 @@ typedef struct numc_step_search {
 typedef enum numc_search_state {
     NUMC_SEARCH_GOES_ON,
     NUMC_SEARCH_DONE,
-    NUMC_SEARCH_TOO_LARGE, /* beyond 1e7: the density does not fall off */
+    NUMC_SEARCH_TOO_LARGE, /* beyond 1e7: the density does not fall off, as far as was seen */
     NUMC_SEARCH_TOO_SMALL  /* rounded to 0 */
 } numc_search_state;
 /* False if there is nothing to search from: step is 0, NaN or above 1e7. */

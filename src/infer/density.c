@@ -48,6 +48,15 @@ static void explain(void *user, void *chain, numc_context *lane, const double *p
         numc__text_add(text, ", ...");
 }
 
+static void coordinate(void *user, int32_t index, char *name, size_t size)
+{
+    const density *d = user;
+    if (d->text != NULL)
+        numc__format(name, size, "%s", d->sites[index].name);
+    else
+        numc__format(name, size, "q[%d]", (int)index);
+}
+
 static void destroy(void *user, numc_context *context)
 {
     density *d = user;
@@ -114,6 +123,6 @@ numc_mcmc *numc_mcmc_new_density_sized(numc_context *context, int32_t dimension,
     }
     numc_target target = {.user = d, .dimension = dimension, .stored = dimension, .site_count = d->site_count,
                           .sites = d->sites, .noun = "density", .evaluate = evaluate, .store = store, .explain = explain,
-                          .destroy = destroy};
+                          .coordinate = coordinate, .destroy = destroy};
     return numc__mcmc_new(context, &target, options, size);
 }

@@ -553,6 +553,8 @@ numc_status numc_diagnostic_quantile(numc_context *context, const numc_draws *dr
 double numc_diagnostic_ebfmi(const double *energy, int64_t draws, int64_t stride)
 {
     double mean = 0, steps = 0, squares = 0;
+    if (energy == NULL || draws < 1)
+        return NAN;
     for (int64_t i = 0; i < draws; i++)
         mean += energy[i * stride] / (double)draws;
     for (int64_t i = 0; i < draws; i++) {

@@ -64,7 +64,7 @@ uint64_t numc_mcmc_seed(const numc_mcmc *mcmc)
 
 double numc_mcmc_seconds(const numc_mcmc *mcmc, int32_t chain, bool warmup)
 {
-    return is_chain(mcmc, chain) ? mcmc->chains[chain].seconds[warmup] : 0;
+    return is_chain(mcmc, chain) ? atomic_load(&mcmc->chains[chain].seconds[warmup]) : 0;
 }
 
 /* ---- sites and scalars ---- */
@@ -131,6 +131,8 @@ static const numc_target_site *site_of(const numc_mcmc *mcmc, int64_t scalar)
 
 size_t numc_mcmc_scalar_name(const numc_mcmc *mcmc, int64_t scalar, char *name, size_t size)
 {
+    if (name == NULL)
+        size = 0;
     if (size > 0)
         name[0] = '\0';
     if (mcmc == NULL || scalar < 0 || scalar >= mcmc->target.stored)
@@ -200,7 +202,7 @@ int64_t numc_mcmc_divergence_count(const numc_mcmc *mcmc, int32_t chain)
 
 int64_t numc_mcmc_divergence_kept(const numc_mcmc *mcmc, int32_t chain)
 {
-    return is_chain(mcmc, chain) ? mcmc->chains[chain].divergence_kept : 0;
+    return is_chain(mcmc, chain) ? atomic_load(&mcmc->chains[chain].divergence_kept) : 0;
 }
 
 numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chain, int64_t index, numc_mcmc_divergence *divergence)
@@ -209,8 +211,9 @@ numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chain, int64_
         return NUMC_INVALID_ARGUMENT;
     NUMC_REQUIRE(mcmc->context, is_chain(mcmc, chain), NUMC_INDEX, "mcmc: chain %d of %d", (int)chain, (int)mcmc->chain_count);
     const numc_chain *from = &mcmc->chains[chain];
-    NUMC_REQUIRE(mcmc->context, index >= 0 && index < from->divergence_kept, NUMC_INDEX, "mcmc: divergence %lld of %lld kept",
-                 (long long)index, (long long)from->divergence_kept);
+    int64_t kept = atomic_load(&from->divergence_kept);
+    NUMC_REQUIRE(mcmc->context, index >= 0 && index < kept, NUMC_INDEX, "mcmc: divergence %lld of %lld kept", (long long)index,
+                 (long long)kept);
     size_t dimension = (size_t)mcmc->target.dimension;
     const double *start = from->divergence_positions + (size_t)index * 2 * dimension;
     *divergence = (numc_mcmc_divergence){.transition = from->divergence_transition[index],
@@ -223,19 +226,50 @@ double numc_mcmc_step_size(const numc_mcmc *mcmc, int32_t chain)
 {
     if (!is_chain(mcmc, chain))
         return NAN;
-    return mcmc->ready ? mcmc->chains[chain].nuts.step_size : mcmc->options.step_size;
+    return atomic_load(&mcmc->chains[chain].step_size);
 }
 
 const double *numc_mcmc_inverse_metric(const numc_mcmc *mcmc, int32_t chain)
 {
-    bool any = is_chain(mcmc, chain) && mcmc->ready && mcmc->kernel_metric != NUMC_K_METRIC_UNIT;
+    bool any = is_chain(mcmc, chain) && !atomic_load(&mcmc->moving) && mcmc->ready && mcmc->kernel_metric != NUMC_K_METRIC_UNIT;
     return any ? mcmc->chains[chain].memory + mcmc->chains[chain].nuts.metric_at : NULL;
 }
 
 const double *numc_mcmc_position(const numc_mcmc *mcmc, int32_t chain)
 {
-    bool any = is_chain(mcmc, chain) && mcmc->chains[chain].placed;
+    bool any = is_chain(mcmc, chain) && !atomic_load(&mcmc->moving) && mcmc->chains[chain].placed;
     return any ? mcmc->chains[chain].memory + numc_k_nuts_current(&mcmc->chains[chain].nuts) : NULL;
+}
+
+/* ---- values that are not finite ---- */
+
+/* Number of kept draws with a value that is not finite; the first such site in the order of the sites goes to `first`. */
+static int64_t count_not_finite(const numc_mcmc *mcmc, int32_t chain, int32_t *first)
+{
+    int64_t draws = atomic_load_explicit(&mcmc->chains[chain].stored, memory_order_acquire), count = 0;
+    for (int64_t i = 0; i < draws; i++) {
+        const double *values = mcmc->values + numc__mcmc_row(mcmc, chain, mcmc->warm_rows + i) * (size_t)mcmc->target.stored;
+        int64_t at = 0;
+        while (at < mcmc->target.stored && isfinite(values[at]))
+            at++;
+        if (at == mcmc->target.stored)
+            continue;
+        int32_t site = (int32_t)(site_of(mcmc, at) - mcmc->target.sites);
+        *first = *first < 0 || site < *first ? site : *first;
+        count++;
+    }
+    return count;
+}
+
+int64_t numc_mcmc_not_finite_count(const numc_mcmc *mcmc, int32_t chain)
+{
+    int32_t first = -1;
+    int64_t sum = 0;
+    if (is_chain(mcmc, chain))
+        return count_not_finite(mcmc, chain, &first);
+    for (int32_t c = 0; chain == -1 && mcmc != NULL && c < mcmc->chain_count; c++)
+        sum += count_not_finite(mcmc, c, &first);
+    return sum;
 }
 
 /* ---- summary ---- */
@@ -245,8 +279,7 @@ numc_status numc_mcmc_summary(const numc_mcmc *mcmc, int64_t first, int64_t coun
     if (mcmc == NULL || (rows == NULL && count > 0))
         return NUMC_INVALID_ARGUMENT;
     NUMC_REQUIRE(mcmc->context, first >= 0 && count >= 0 && first <= mcmc->target.stored - count, NUMC_INDEX,
-                 "mcmc: scalars %lld to %lld of %lld", (long long)first, (long long)(first + count),
-                 (long long)mcmc->target.stored);
+                 "mcmc: %lld scalars from %lld on, of %lld", (long long)count, (long long)first, (long long)mcmc->target.stored);
     int64_t draws = numc_mcmc_draw_count(mcmc, -1);
     NUMC_REQUIRE(mcmc->context, draws > 0 || count == 0, NUMC_STATE, "mcmc: there are no draws to summarise");
     if (count == 0)
@@ -284,6 +317,37 @@ static void add_row(numc_text *text, const char *name, int width, const numc_sum
     numc__text_add(text, "\n");
 }
 
+static void add_not_finite(numc_text *text, const numc_mcmc *mcmc)
+{
+    int32_t first = -1;
+    int64_t count = 0;
+    for (int32_t c = 0; c < mcmc->chain_count; c++)
+        count += count_not_finite(mcmc, c, &first);
+    if (count == 0)
+        return;
+    const numc_target_site *site = &mcmc->target.sites[first];
+    numc__text_add(text, "%lld draws hold values that are not finite, at \"%s\"%s\n", (long long)count, site->name,
+                   site->deterministic ? "" : ": the posterior may be improper");
+}
+
+/* Far out (beyond 1e8, unconstrained) and with a gradient of exactly 0 there: nothing pulls the chain back. */
+static void add_runaways(numc_text *text, const numc_mcmc *mcmc)
+{
+    for (int32_t i = 0; i < mcmc->target.dimension; i++)
+        for (int32_t c = 0; c < mcmc->chain_count; c++) {
+            const double *position = numc_mcmc_position(mcmc, c);
+            if (position == NULL || !(fabs(position[i]) > 1e8) ||
+                mcmc->chains[c].memory[numc_k_nuts_current_gradient(&mcmc->chains[c].nuts) + i] != 0)
+                continue;
+            char name[300] = "?";
+            if (mcmc->target.coordinate != NULL)
+                mcmc->target.coordinate(mcmc->target.user, i, name, sizeof name);
+            numc__text_add(text, "chain %d went to %.3g in \"%s\", where the density is flat: the posterior may be improper\n", (int)c,
+                           position[i], name);
+            return;
+        }
+}
+
 static void add_footer(numc_text *text, const numc_mcmc *mcmc)
 {
     int64_t draws = numc_mcmc_draw_count(mcmc, -1), saturated = 0;
@@ -292,13 +356,18 @@ static void add_footer(numc_text *text, const numc_mcmc *mcmc)
         double fraction = numc_diagnostic_ebfmi(&numc_mcmc_statistics(mcmc, c)->energy, draws,
                                                 (int64_t)(sizeof(numc_draw_statistics) / sizeof(double)));
         least = fraction < least ? fraction : least;
-        saturated += mcmc->chains[c].saturated;
+        saturated += atomic_load(&mcmc->chains[c].saturated);
     }
     numc__text_add(text, "\n%d chains, %lld draws each; %lld divergences; ", (int)mcmc->chain_count, (long long)draws,
                    (long long)numc_mcmc_divergence_count(mcmc, -1));
     if (mcmc->options.algorithm == NUMC_ALGORITHM_NUTS)
         numc__text_add(text, "%lld draws at tree depth %d; ", (long long)saturated, (int)mcmc->options.max_tree_depth);
-    numc__text_add(text, "E-BFMI at least %.2f\n", least);
+    if (mcmc->target.dimension > 0)
+        numc__text_add(text, "E-BFMI at least %.2f\n", least);
+    else
+        numc__text_add(text, "the %s has nothing to sample\n", mcmc->target.noun);
+    add_not_finite(text, mcmc);
+    add_runaways(text, mcmc);
 }
 
 numc_status numc_mcmc_print_summary(const numc_mcmc *mcmc, FILE *file)
@@ -335,7 +404,7 @@ numc_status numc_mcmc_print_summary(const numc_mcmc *mcmc, FILE *file)
         add_footer(&text, mcmc);
         if (text.failed)
             status = numc__fail(context, NUMC_MEMORY, "out of memory: the summary of %lld scalars", (long long)count);
-        else if (fwrite(text.data, 1, text.size, file) != text.size)
+        else if (fwrite(text.data, 1, text.size, file) != text.size || fflush(file) != 0 || ferror(file))
             status = numc__fail(context, NUMC_IO, "the summary cannot be written");
         numc__text_end(&text);
     }

@@ -11,6 +11,8 @@
 #define NUMC_DIVERGENCES_KEPT 1000
 #define NUMC_DIVERGENCE_BYTES ((size_t)4 << 20)
 
+enum { NUMC_LIFE_IDLE, NUMC_LIFE_RUNNING, NUMC_LIFE_DOOMED }; /* doomed: freed when the run ends */
+
 /* One chain. Between transitions it is whole: `transition` counts those done, and whatever was cut short is done again
  * with the same random numbers. */
 typedef struct numc_chain {
@@ -34,10 +36,11 @@ typedef struct numc_chain {
     _Atomic int64_t done;                       /* = transition, for watchers */
     _Atomic int64_t warm_stored, stored;        /* rows written */
     _Atomic int64_t divergences, all_divergences; /* after warm-up; in all */
-    double seconds[2];                          /* spent after the warm-up; in it */
-    int64_t saturated;                          /* kept part: trees of full depth */
+    _Atomic double seconds[2];                  /* spent after the warm-up; in it */
+    _Atomic double step_size;                   /* = nuts.step_size, for watchers */
+    _Atomic int64_t saturated;                  /* kept part: trees of full depth */
     int64_t warm_delivered, delivered;          /* rows given to the draw callback */
-    int64_t divergence_kept;
+    _Atomic int64_t divergence_kept;
     int64_t *divergence_transition;
     double *divergence_positions; /* start, end per kept divergence */
 } numc_chain;
@@ -62,6 +65,8 @@ struct numc_mcmc {
     double *values;    /* (chain, capacity, stored) */
     numc_draw_statistics *statistics; /* (chain, capacity) */
 
+    atomic_int life;       /* NUMC_LIFE_...: no run begins inside a run, and a free waits for its end */
+    atomic_bool moving;    /* chains are at work: what only they know is not to be read */
     atomic_bool cancelled; /* set from anywhere */
     atomic_int halt;       /* a status: chains give up at the next gradient */
     pthread_mutex_t serial_lock;

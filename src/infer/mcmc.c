@@ -37,13 +37,17 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
     REFUSE_UNLESS(o->max_tree_depth >= 0 && o->max_tree_depth <= NUMC_K_NUTS_MAX_DEPTH,
                   "max_tree_depth is %d, not in 1..%d", (int)o->max_tree_depth, NUMC_K_NUTS_MAX_DEPTH);
     REFUSE_UNLESS(o->trajectory_steps >= 0, "trajectory_steps is %d", (int)o->trajectory_steps);
-    REFUSE_UNLESS(o->trajectory_length >= 0 && isfinite(o->trajectory_length), "trajectory_length is not a positive number");
-    REFUSE_UNLESS(o->target_accept >= 0 && o->target_accept < 1, "target_accept is not in (0, 1)");
-    REFUSE_UNLESS(o->step_size >= 0 && isfinite(o->step_size), "step_size is not a positive number");
-    REFUSE_UNLESS(o->step_jitter >= 0 && o->step_jitter <= 1, "step_jitter is not in [0, 1]");
-    REFUSE_UNLESS(o->init_radius >= 0 && isfinite(o->init_radius), "init_radius is not a positive number");
+    const struct {
+        const char *name;
+        double value;
+    } positive[] = {{"trajectory_length", o->trajectory_length}, {"step_size", o->step_size}, {"init_radius", o->init_radius},
+                    {"adapt_gamma", o->adapt_gamma}, {"adapt_t0", o->adapt_t0}, {"adapt_kappa", o->adapt_kappa}};
+    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
+        REFUSE_UNLESS(positive[i].value >= 0 && isfinite(positive[i].value), "%s is %g, not a positive number (0: the default)",
+                      positive[i].name, positive[i].value);
+    REFUSE_UNLESS(o->target_accept >= 0 && o->target_accept < 1, "target_accept is %g, not in (0, 1)", o->target_accept);
+    REFUSE_UNLESS(o->step_jitter >= 0 && o->step_jitter <= 1, "step_jitter is %g, not in [0, 1]", o->step_jitter);
     REFUSE_UNLESS(!(o->init_zero && o->init_positions != NULL), "both init_zero and init_positions are given");
-    REFUSE_UNLESS(o->adapt_gamma >= 0 && o->adapt_t0 >= 0 && o->adapt_kappa >= 0, "an adapt_ number is negative");
     o->chains = o->chains == 0 ? 4 : o->chains;
     o->thin = o->thin == 0 ? 1 : o->thin;
     o->interval = o->interval == 0 ? 50 : o->interval;
@@ -65,7 +69,9 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
     o->adapt_window = window;
     REFUSE_UNLESS(mcmc->warmup >= 0 && mcmc->warmup <= 1 << 30, "warmup is %lld", (long long)mcmc->warmup);
     REFUSE_UNLESS(mcmc->draws >= 0 && mcmc->draws <= 1 << 30, "draws is %lld", (long long)mcmc->draws);
-    REFUSE_UNLESS(init >= 0 && term >= 0 && window >= 1, "adapt_init, adapt_term or adapt_window is negative");
+    REFUSE_UNLESS(init >= 0 && init <= 1 << 30, "adapt_init is %lld", (long long)init);
+    REFUSE_UNLESS(term >= 0 && term <= 1 << 30, "adapt_term is %lld", (long long)term);
+    REFUSE_UNLESS(window >= 1 && window <= 1 << 30, "adapt_window is %lld", (long long)window);
     numc__schedule_make(&mcmc->schedule, mcmc->warmup, init, term, window);
     mcmc->kernel_metric = o->metric == NUMC_METRIC_UNIT ? NUMC_K_METRIC_UNIT
                           : o->metric == NUMC_METRIC_DENSE ? NUMC_K_METRIC_DENSE : NUMC_K_METRIC_DIAGONAL;
@@ -136,6 +142,11 @@ void numc_mcmc_free(numc_mcmc *mcmc)
 {
     if (mcmc == NULL)
         return;
+    /* From a callback of a run in progress: the run is ended, and leave() below frees. */
+    int running = NUMC_LIFE_RUNNING;
+    atomic_store(&mcmc->cancelled, true);
+    if (atomic_compare_exchange_strong(&mcmc->life, &running, NUMC_LIFE_DOOMED) || running == NUMC_LIFE_DOOMED)
+        return;
     numc__object_remove(mcmc->context->core, &mcmc->object);
     destroy(&mcmc->object);
 }
@@ -146,6 +157,37 @@ static double *copy_numbers(numc_context *context, const double *from, size_t co
     if (to != NULL)
         memcpy(to, from, count * sizeof *to);
     return to;
+}
+
+/* Each entry finite, the diagonal positive, a dense one symmetric and positive definite. */
+static numc_status check_metric(const numc_mcmc *mcmc)
+{
+    numc_context *context = mcmc->context;
+    const double *w = mcmc->init_metric;
+    size_t dimension = (size_t)mcmc->target.dimension, entries = metric_entries(mcmc);
+    if (mcmc->kernel_metric == NUMC_K_METRIC_DIAGONAL) {
+        for (size_t i = 0; i < dimension; i++)
+            REFUSE_UNLESS(w[i] > 0 && isfinite(w[i]), "init_metric[%zu] is %g: an inverse metric is positive and finite", i, w[i]);
+        return NUMC_OK;
+    }
+    for (size_t i = 0; i < dimension; i++) {
+        for (size_t j = 0; j < dimension; j++) {
+            double entry = w[i * dimension + j];
+            REFUSE_UNLESS(isfinite(entry), "init_metric(%zu, %zu) is %g", i, j, entry);
+            REFUSE_UNLESS(entry == w[j * dimension + i], "init_metric is not symmetric at (%zu, %zu): %g and %g", i, j, entry,
+                          w[j * dimension + i]);
+        }
+        REFUSE_UNLESS(w[i * dimension + i] > 0, "init_metric(%zu, %zu) is %g: the diagonal is positive", i, i,
+                      w[i * dimension + i]);
+    }
+    double *region = numc__allocate(context, 2 * entries * sizeof *region);
+    if (region == NULL)
+        return NUMC_MEMORY;
+    memcpy(region, w, entries * sizeof *region);
+    bool definite = numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, region);
+    numc__free(context, region, 2 * entries * sizeof *region);
+    REFUSE_UNLESS(definite, "init_metric is not positive definite");
+    return NUMC_OK;
 }
 
 static numc_status build(numc_mcmc *mcmc, const numc_mcmc_options *options, size_t size)
@@ -171,13 +213,18 @@ static numc_status build(numc_mcmc *mcmc, const numc_mcmc_options *options, size
         atomic_init(&chain->stored, 0);
         atomic_init(&chain->divergences, 0);
         atomic_init(&chain->all_divergences, 0);
+        atomic_init(&chain->seconds[0], 0);
+        atomic_init(&chain->seconds[1], 0);
+        atomic_init(&chain->step_size, o->step_size);
+        atomic_init(&chain->saturated, 0);
+        atomic_init(&chain->divergence_kept, 0);
     }
     mcmc->progress_done = numc__allocate_zero(context, chains, sizeof(int64_t));
     if (mcmc->progress_done == NULL)
         return NUMC_MEMORY;
     if (o->init_positions != NULL) {
         for (size_t i = 0; i < chains * dimension; i++)
-            REFUSE_UNLESS(isfinite(o->init_positions[i]), "init_positions[%zu] is not finite", i);
+            REFUSE_UNLESS(isfinite(o->init_positions[i]), "init_positions[%zu] is %g", i, o->init_positions[i]);
         mcmc->init_positions = copy_numbers(context, o->init_positions, chains * dimension);
         NUMC_TRY(numc_error_status(context));
     }
@@ -185,10 +232,7 @@ static numc_status build(numc_mcmc *mcmc, const numc_mcmc_options *options, size
         REFUSE_UNLESS(mcmc->kernel_metric != NUMC_K_METRIC_UNIT, "init_metric is given, but the metric is the unit");
         mcmc->init_metric = copy_numbers(context, o->init_metric, metric_entries(mcmc));
         NUMC_TRY(numc_error_status(context));
-        for (size_t i = 0; mcmc->kernel_metric == NUMC_K_METRIC_DENSE && i < dimension; i++)
-            for (size_t j = 0; j < i; j++)
-                REFUSE_UNLESS(mcmc->init_metric[i * dimension + j] == mcmc->init_metric[j * dimension + i],
-                              "init_metric is not symmetric at (%zu, %zu)", i, j);
+        NUMC_TRY(check_metric(mcmc));
     }
     if (pthread_mutex_init(&mcmc->serial_lock, NULL) != 0)
         return numc__fail(context, NUMC_MEMORY, "mcmc: no lock can be made");
@@ -210,6 +254,8 @@ numc_mcmc *numc__mcmc_new(numc_context *context, const numc_target *target, cons
     mcmc->context = context;
     mcmc->target = *target;
     mcmc->object.destroy = destroy;
+    atomic_init(&mcmc->life, NUMC_LIFE_IDLE);
+    atomic_init(&mcmc->moving, false);
     atomic_init(&mcmc->cancelled, false);
     atomic_init(&mcmc->halt, NUMC_OK);
     if (build(mcmc, options, size) != NUMC_OK) {
@@ -266,8 +312,7 @@ static numc_status open_chains(numc_mcmc *mcmc)
             chain->memory[i] = mcmc->init_metric != NULL ? mcmc->init_metric[i]
                                : mcmc->kernel_metric == NUMC_K_METRIC_DIAGONAL || i % (dimension + 1) == 0 ? 1 : 0;
         if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
-            return numc__fail(context, NUMC_VALUE, "mcmc options: init_metric is not positive%s",
-                              mcmc->kernel_metric == NUMC_K_METRIC_DENSE ? " definite" : "");
+            return numc__fail(context, NUMC_INTERNAL, "mcmc: the first metric is not positive"); /* check_metric looked */
         chain->averaging = (numc_dual_averaging){.target = o->target_accept, .gamma = o->adapt_gamma, .t0 = o->adapt_t0,
                                                  .kappa = o->adapt_kappa};
         numc__dual_averaging_restart(&chain->averaging, o->step_size);
@@ -448,7 +493,8 @@ static numc_status search_step(numc_chain *chain)
     NUMC_TRY(status);
     if (state == NUMC_SEARCH_TOO_LARGE)
         return numc__fail(chain->lane, NUMC_INITIALIZATION,
-                          "chain %d: the step size grows without end: the %s does not fall off, it is improper",
+                          "chain %d: the step size grew beyond 1e7 and the %s did not fall off: it may be improper, or far wider "
+                          "than its starting points (then give init_metric or a larger step_size)",
                           (int)chain->index, chain->mcmc->target.noun);
     if (state == NUMC_SEARCH_TOO_SMALL)
         return numc__fail(chain->lane, NUMC_INITIALIZATION,
@@ -465,17 +511,38 @@ static numc_status search_step(numc_chain *chain)
 static void keep_divergence(numc_chain *chain)
 {
     size_t dimension = (size_t)chain->mcmc->target.dimension;
+    size_t kept = (size_t)atomic_load_explicit(&chain->divergence_kept, memory_order_relaxed);
     if (!chain->nuts.divergent)
         return;
     atomic_fetch_add_explicit(&chain->all_divergences, 1, memory_order_relaxed);
     if (chain->transition >= chain->mcmc->warmup)
         atomic_fetch_add_explicit(&chain->divergences, 1, memory_order_relaxed);
-    if ((size_t)chain->divergence_kept >= divergence_capacity(chain->mcmc))
+    if (kept >= divergence_capacity(chain->mcmc))
         return;
-    double *at = chain->divergence_positions + (size_t)chain->divergence_kept * 2 * dimension;
+    double *at = chain->divergence_positions + kept * 2 * dimension;
     memcpy(at, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_start), dimension * sizeof *at);
     memcpy(at + dimension, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_end), dimension * sizeof *at);
-    chain->divergence_transition[chain->divergence_kept++] = chain->transition;
+    chain->divergence_transition[kept] = chain->transition;
+    atomic_store_explicit(&chain->divergence_kept, (int64_t)kept + 1, memory_order_release);
+}
+
+/* A point at infinity that still has a density: that is no proper distribution. */
+static numc_status check_position(numc_chain *chain)
+{
+    const numc_target *target = &chain->mcmc->target;
+    const double *position = chain->memory + numc_k_nuts_current(&chain->nuts);
+    int32_t at = 0;
+    while (at < target->dimension && isfinite(position[at]))
+        at++;
+    if (at == target->dimension)
+        return NUMC_OK;
+    char name[300] = "";
+    if (target->coordinate != NULL)
+        target->coordinate(target->user, at, name, sizeof name);
+    return numc__fail(chain->lane, NUMC_VALUE,
+                      "chain %d, transition %lld: unconstrained coordinate %d%s%s%s ran off to infinity: the %s is improper",
+                      (int)chain->index, (long long)chain->transition, (int)at, *name != '\0' ? " (\"" : "", name,
+                      *name != '\0' ? "\")" : "", target->noun);
 }
 
 /* Writes the transition just made to its row, if it is one to keep. */
@@ -498,8 +565,8 @@ static numc_status store(numc_chain *chain)
                                                    .step_size = nuts->step_used, .energy = nuts->energy,
                                                    .tree_depth = nuts->depth, .n_leapfrog = nuts->n_leapfrog,
                                                    .divergent = nuts->divergent != 0};
-    if (!warm)
-        chain->saturated += mcmc->options.algorithm == NUMC_ALGORITHM_NUTS && nuts->depth >= mcmc->options.max_tree_depth;
+    if (!warm && mcmc->options.algorithm == NUMC_ALGORITHM_NUTS && nuts->depth >= mcmc->options.max_tree_depth)
+        atomic_fetch_add_explicit(&chain->saturated, 1, memory_order_relaxed);
     atomic_store_explicit(warm ? &chain->warm_stored : &chain->stored, at / thin + 1, memory_order_release);
     return NUMC_OK;
 }
@@ -518,8 +585,9 @@ static numc_status adapt(numc_chain *chain)
         numc__metric_estimate_write(&chain->estimate, chain->memory);
         if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
             return numc__fail(chain->lane, NUMC_VALUE,
-                              "chain %d, transition %lld: the variances of the warm-up draws are not finite",
-                              (int)chain->index, (long long)i);
+                              "chain %d, transition %lld: the variances of the warm-up draws are not finite: the %s may be "
+                              "improper, or wider than 1e150",
+                              (int)chain->index, (long long)i, mcmc->target.noun);
         numc__metric_estimate_restart(&chain->estimate);
         chain->window++;
         chain->searches = mcmc->target.dimension > 0;
@@ -546,13 +614,22 @@ static numc_status advance(numc_chain *chain)
                             : !(steps >= 1) ? 1 : steps > 1e6 ? 1000000 : (int)steps;
     }
     NUMC_TRY(drive(chain, numc_k_nuts_begin(&chain->nuts, chain->memory, kind, (numc_k_u64)chain->transition, 0)));
+    NUMC_TRY(check_position(chain));
     keep_divergence(chain);
     NUMC_TRY(store(chain));
     if (chain->transition < mcmc->warmup && !mcmc->options.no_adaptation)
         NUMC_TRY(adapt(chain));
     chain->transition++;
+    atomic_store_explicit(&chain->step_size, chain->nuts.step_size, memory_order_relaxed);
     atomic_store_explicit(&chain->done, chain->transition, memory_order_release);
     return NUMC_OK;
+}
+
+/* A chain's seconds are written by its own thread, or the caller's when it rests. */
+static void spend(numc_chain *chain, bool warm, double seconds)
+{
+    atomic_store_explicit(&chain->seconds[warm], atomic_load_explicit(&chain->seconds[warm], memory_order_relaxed) + seconds,
+                          memory_order_relaxed);
 }
 
 static void end_chain(numc_chain *chain, numc_status status)
@@ -575,7 +652,7 @@ static void run_chain(void *user, int64_t index)
         status = advance(chain);
         if (status != NUMC_OK || chain->transition == mcmc->warmup || chain->transition == mcmc->goal) {
             double now = seconds_now();
-            chain->seconds[warm] += now - since;
+            spend(chain, warm, now - since);
             since = now;
         }
     }
@@ -620,7 +697,10 @@ static numc_status report(numc_mcmc *mcmc, bool finished)
                                    .finished = finished};
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         mcmc->progress_done[c] = atomic_load_explicit(&mcmc->chains[c].done, memory_order_acquire);
-        progress.divergences += atomic_load_explicit(&mcmc->chains[c].all_divergences, memory_order_relaxed);
+        int64_t after = atomic_load_explicit(&mcmc->chains[c].divergences, memory_order_relaxed);
+        int64_t all = atomic_load_explicit(&mcmc->chains[c].all_divergences, memory_order_relaxed);
+        progress.divergences += after;
+        progress.warmup_divergences += all > after ? all - after : 0;
     }
     numc_status answer = mcmc->options.progress(mcmc->options.progress_user, &progress);
     return status != NUMC_OK ? status : answer;
@@ -666,6 +746,7 @@ static numc_status finish(numc_mcmc *mcmc)
         status = answer;
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         numc_chain *chain = &mcmc->chains[c];
+        atomic_store_explicit(&chain->step_size, chain->nuts.step_size, memory_order_relaxed);
         if (chain->failed) {
             if (numc_error_status(context) == NUMC_OK && !chain->placed && chain->tries > 0)
                 explain_start(chain);
@@ -696,10 +777,29 @@ static int64_t most_done(const numc_mcmc *mcmc)
     return most;
 }
 
-numc_status numc_mcmc_run(numc_mcmc *mcmc, uint64_t seed)
+/* One run at a time: a second one, begun from a callback or another thread, is refused and touches nothing of the first, not
+ * even the context, whose error slot is the first one's. */
+static numc_status enter(numc_mcmc *mcmc, const char *function)
 {
-    if (mcmc == NULL)
-        return NUMC_INVALID_ARGUMENT;
+    int idle = NUMC_LIFE_IDLE;
+    if (atomic_compare_exchange_strong(&mcmc->life, &idle, NUMC_LIFE_RUNNING))
+        return NUMC_OK;
+    numc__log(mcmc->context->core, NUMC_LOG_ERROR, "%s: this sampler is already running", function);
+    return NUMC_STATE;
+}
+
+static numc_status leave(numc_mcmc *mcmc, numc_status status)
+{
+    int running = NUMC_LIFE_RUNNING;
+    if (!atomic_compare_exchange_strong(&mcmc->life, &running, NUMC_LIFE_IDLE)) {
+        atomic_store(&mcmc->life, NUMC_LIFE_IDLE);
+        numc_mcmc_free(mcmc);
+    }
+    return status;
+}
+
+static numc_status run(numc_mcmc *mcmc, uint64_t seed)
+{
     NUMC_TRY(numc_error_status(mcmc->context));
     int64_t goal = mcmc->goal, more = mcmc->draws * mcmc->options.thin;
     if (!mcmc->ready || goal == 0)
@@ -709,14 +809,22 @@ numc_status numc_mcmc_run(numc_mcmc *mcmc, uint64_t seed)
     NUMC_TRY(begin(mcmc, seed, goal));
     int32_t threads = mcmc->options.threads > 0 ? mcmc->options.threads : numc__thread_count(mcmc->context->core);
     threads = threads > mcmc->chain_count ? mcmc->chain_count : threads;
+    atomic_store(&mcmc->moving, true);
     numc__threads_run(mcmc->context->core, threads, mcmc->chain_count, run_chain, watch, mcmc->options.interval, mcmc);
+    atomic_store(&mcmc->moving, false);
     return finish(mcmc);
 }
 
-numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
+numc_status numc_mcmc_run(numc_mcmc *mcmc, uint64_t seed)
 {
     if (mcmc == NULL)
         return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(enter(mcmc, "numc_mcmc_run"));
+    return leave(mcmc, run(mcmc, seed));
+}
+
+static numc_status step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
+{
     numc_context *context = mcmc->context;
     NUMC_TRY(numc_error_status(context));
     NUMC_REQUIRE(context, chain >= -1 && chain < mcmc->chain_count, NUMC_INDEX, "mcmc: chain %d of %d", (int)chain,
@@ -732,19 +840,29 @@ numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
             NUMC_TRY(reserve(mcmc, 2 * mcmc->capacity > rows_for(mcmc, goal) ? 2 * mcmc->capacity : rows_for(mcmc, goal)));
     }
     NUMC_TRY(begin(mcmc, seed, goal));
+    atomic_store(&mcmc->moving, true);
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         if (chain >= 0 && chain != c)
             continue;
         bool warm = mcmc->chains[c].transition < mcmc->warmup;
         double since = seconds_now();
         numc_status status = advance(&mcmc->chains[c]);
-        mcmc->chains[c].seconds[warm] += seconds_now() - since;
+        spend(&mcmc->chains[c], warm, seconds_now() - since);
         if (status != NUMC_OK) {
             end_chain(&mcmc->chains[c], status);
             break;
         }
     }
+    atomic_store(&mcmc->moving, false);
     return finish(mcmc);
+}
+
+numc_status numc_mcmc_step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
+{
+    if (mcmc == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(enter(mcmc, "numc_mcmc_step"));
+    return leave(mcmc, step(mcmc, seed, chain));
 }
 
 void numc_mcmc_cancel(numc_mcmc *mcmc)

@@ -31,6 +31,15 @@ typedef struct site {
     int64_t offset, size; /* latents: in q */
 } site;
 
+/* What a run of the callback said: the next run must say the same. */
+typedef struct statement {
+    char *name;
+    numc_site_kind kind;
+    bool observed;
+    int32_t rank;
+    int64_t shape[NUMC_RANK_LIMIT];
+} statement;
+
 typedef struct potential {
     numc_context *context;
     numc_dtype real; /* of q and the density */
@@ -49,6 +58,8 @@ typedef struct potential {
     numc_trace *trace;
     numc_array *jacobian;
     bool checking; /* the run that only looks for bad data */
+    NUMC_LIST(statement) statements; /* of that run */
+    size_t repeated;                 /* how many of them the trace has met again */
 } potential;
 
 /* What a chain runs the programs with. */
@@ -128,10 +139,73 @@ static numc_status trace_latent(potential *p, numc_message *m)
     return numc_error_status(context);
 }
 
+static void forget_statements(potential *p)
+{
+    for (size_t i = 0; i < p->statements.count; i++)
+        numc__string_free(p->context, p->statements.items[i].name);
+    NUMC_LIST_END(p->context->core, &p->statements);
+}
+
+static void describe(const statement *s, char *text, size_t size)
+{
+    static const char *const kinds[] = {[NUMC_SITE_SAMPLE] = "sampled", [NUMC_SITE_DETERMINISTIC] = "deterministic",
+                                        [NUMC_SITE_FACTOR] = "factor", [NUMC_SITE_DATA] = "data"};
+    size_t at = numc__format(text, size, "%s \"%s\" of shape (", s->observed ? "observed" : kinds[s->kind], s->name);
+    for (int32_t i = 0; i < s->rank && at + 24 < size; i++)
+        at += numc__format(text + at, size - at, "%s%lld", i > 0 ? ", " : "", (long long)s->shape[i]);
+    if (at + 2 < size)
+        numc__format(text + at, size - at, ")");
+}
+
+static bool same_statement(const statement *a, const statement *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->observed == b->observed && a->rank == b->rank &&
+           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+}
+
+/* The callback runs twice (check_data, trace_model): the first run's statements are noted, the second's compared with them. */
+static void note_statement(potential *p, const numc_message *m)
+{
+    numc_context *context = p->context;
+    statement s = {.kind = m->kind, .observed = m->observed};
+    if (m->kind == NUMC_SITE_SAMPLE && m->value == NULL) {
+        numc_shape batch = numc_distribution_batch_shape(m->distribution), event = numc_distribution_event_shape(m->distribution);
+        for (int32_t i = 0; i < batch.count && s.rank < NUMC_RANK_LIMIT; i++)
+            s.shape[s.rank++] = batch.values[i];
+        for (int32_t i = 0; i < event.count && s.rank < NUMC_RANK_LIMIT; i++)
+            s.shape[s.rank++] = event.values[i];
+    } else if (m->value != NULL) {
+        s.rank = numc_array_rank(m->value);
+        memcpy(s.shape, numc_array_shape(m->value), (size_t)s.rank * sizeof *s.shape);
+    }
+    if (p->checking) {
+        if (!NUMC_LIST_RESERVE(context->core, &p->statements, 1)) {
+            numc__fail(context, NUMC_MEMORY, "out of memory: the sites of a model");
+            return;
+        }
+        s.name = numc__string_copy(context, m->name);
+        if (s.name != NULL)
+            p->statements.items[p->statements.count++] = s;
+        return;
+    }
+    char was[400] = "nothing", is[400];
+    s.name = (char *)(uintptr_t)m->name;
+    size_t place = p->repeated++;
+    if (place < p->statements.count && same_statement(&p->statements.items[place], &s))
+        return;
+    if (place < p->statements.count)
+        describe(&p->statements.items[place], was, sizeof was);
+    describe(&s, is, sizeof is);
+    numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: statement %zu was %s, then %s", place + 1, was, is);
+}
+
 static void process(numc_run *run, const numc_handler *handler, numc_message *m)
 {
     potential *p = handler->user;
     (void)run;
+    if (numc_error_status(p->context) != NUMC_OK)
+        return;
+    note_statement(p, m);
     if (numc_error_status(p->context) != NUMC_OK)
         return;
     bool data = m->kind == NUMC_SITE_DATA || (m->kind == NUMC_SITE_SAMPLE && m->observed);
@@ -260,6 +334,13 @@ static numc_status trace_model(potential *p, numc_model *model)
     numc_handler free_latents = {.size = sizeof free_latents, .name = "unconstrain", .user = p, .process = process};
     const numc_handler *handlers[] = {&keep, &free_latents};
     numc_status status = numc_model_run(model, handlers, 2);
+    if (status == NUMC_OK && p->repeated < p->statements.count) {
+        char was[400];
+        describe(&p->statements.items[p->repeated], was, sizeof was);
+        status = numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: statement %zu was %s, then missing",
+                            p->repeated + 1, was);
+    }
+    forget_statements(p);
     numc_array **outputs = NULL;
     size_t bytes = 0;
     if (status == NUMC_OK) {
@@ -575,9 +656,20 @@ static void explain(void *user, void *chain, numc_context *lane, const double *p
     numc__free(lane, log_probs, total * sizeof *log_probs);
 }
 
+static void coordinate(void *user, int32_t index, char *name, size_t size)
+{
+    const potential *p = user;
+    for (size_t i = 0; i < p->sites.count; i++) {
+        const site *s = &p->sites.items[i];
+        if (s->kind == NUMC_SITE_SAMPLE && !s->observed && index >= s->offset && index < s->offset + s->size)
+            numc__format(name, size, "%s", s->name);
+    }
+}
+
 static void destroy(void *user, numc_context *context)
 {
     potential *p = user;
+    forget_statements(p);
     for (size_t i = 0; i < p->inputs.count; i++)
         numc_release(p->inputs.items[i].data);
     for (size_t i = 0; i < p->sites.count; i++)
@@ -621,6 +713,7 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
     }
     numc_target target = {.user = p, .dimension = p->dimension, .stored = p->stored, .site_count = p->stored_count,
                           .sites = p->stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close,
-                          .evaluate = evaluate, .store = store, .explain = explain, .destroy = destroy};
+                          .evaluate = evaluate, .store = store, .explain = explain,
+                          .coordinate = coordinate, .destroy = destroy};
     return numc__mcmc_new(context, &target, options, size);
 }

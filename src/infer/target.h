@@ -36,6 +36,8 @@ typedef struct numc_target {
     /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. Called on the thread
      * and with the context of the sampler's caller, no chain being at work. */
     void (*explain)(void *user, void *chain, numc_context *context, const double *position, numc_text *text);
+    /* Optional: what coordinate `index` of the position is part of, cut off to `size`. Any thread. */
+    void (*coordinate)(void *user, int32_t index, char *name, size_t size);
     /* Optional: called once when the sampler is freed. */
     void (*destroy)(void *user, numc_context *context);
 } numc_target;

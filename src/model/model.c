@@ -172,6 +172,14 @@ numc_context *numc_run_context(numc_run *run)
     return run == NULL ? NULL : run->context;
 }
 
+/* The outermost handler of numc_model_log_density: a latent that came this far has no value. */
+static void lacking_process(numc_run *run, const numc_handler *self, numc_message *message)
+{
+    (void)self;
+    if (message->kind == NUMC_SITE_SAMPLE && message->value == NULL && message->key == NULL)
+        numc__fail(run->context, NUMC_SITE, "numc_model_log_density: the values lack it");
+}
+
 numc_array *numc_model_log_density(numc_model *model, const numc_named *values, int32_t count)
 {
     if (model == NULL || model->context->status != NUMC_OK)
@@ -182,9 +190,10 @@ numc_array *numc_model_log_density(numc_model *model, const numc_named *values, 
         return NULL;
     const struct numc_named_list list = {values, count};
     const numc_handler keep = numc_handler_record(record), substitute = numc_handler_substitute(&list);
-    const numc_handler *handlers[2] = {&keep, &substitute};
+    const numc_handler lacking = {.size = sizeof lacking, .name = "lacking", .process = lacking_process};
+    const numc_handler *handlers[3] = {&lacking, &keep, &substitute};
     numc_array *density = NULL;
-    if (numc__run_execute(context, model, handlers, 2, false) == NUMC_OK) {
+    if (numc__run_execute(context, model, handlers, 3, false) == NUMC_OK) {
         for (int32_t k = 0; k < count; k++)
             if (numc_record_find(record, values[k].name) == NULL) {
                 numc__fail(context, NUMC_SITE, "numc_model_log_density: the model has no site \"%s\"", values[k].name);

@@ -335,7 +335,7 @@ static numc_status send(numc_run *run, numc_message *message, const numc_array *
     }
     if (context->status == NUMC_OK && message->kind == NUMC_SITE_SAMPLE && message->value == NULL) {
         if (message->key == NULL)
-            numc__fail(context, NUMC_SITE, "it has no value and no seed to draw one: use numc_handler_seed");
+            numc__fail(context, NUMC_SITE, "it has no value: none was supplied, and there is no seed (numc_handler_seed) to draw one");
         else
             message->value = numc_distribution_sample(message->distribution, message->key, NUMC_SCALAR);
     }

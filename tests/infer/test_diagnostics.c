@@ -178,6 +178,7 @@ static void energy_fraction(void **state)
     (void)state;
     const double energy[] = {1, 0, 2, 0, 4, 0, 3, 0};
     assert_true(fabs(numc_diagnostic_ebfmi(energy, 4, 2) - 1.2) < 1e-15);
+    assert_true(isnan(numc_diagnostic_ebfmi(NULL, 4, 1)) && isnan(numc_diagnostic_ebfmi(energy, 0, 1)));
 }
 
 int main(void)

@@ -378,7 +378,8 @@ static void bad_starts_are_explained(void **state)
 static void options_are_checked(void **state)
 {
     (void)state;
-    const double crooked[] = {1, 0.5, 0.25, 1}, negative[] = {1, -1};
+    const double crooked[] = {1, 0.5, 0.25, 1}, negative[] = {1, -1}, zero[] = {0, 1}, nan[] = {1, NAN, NAN, 1},
+                 infinite[] = {1, INFINITY}, indefinite[] = {1, 2, 2, 1};
     static const char *const twice[] = {"a", "a"};
     const struct {
         numc_mcmc_options options;
@@ -394,6 +395,19 @@ static void options_are_checked(void **state)
         {{.step_jitter = 2}, "step_jitter"},
         {{.metric = NUMC_METRIC_UNIT, .init_metric = negative}, "init_metric"},
         {{.metric = NUMC_METRIC_DENSE, .init_metric = crooked}, "not symmetric"},
+        {{.metric = NUMC_METRIC_DENSE, .init_metric = nan}, "init_metric(0, 1) is nan"},
+        {{.metric = NUMC_METRIC_DENSE, .init_metric = indefinite}, "not positive definite"},
+        {{.init_metric = negative}, "init_metric[1] is -1"},
+        {{.init_metric = zero}, "init_metric[0] is 0"},
+        {{.init_metric = nan}, "init_metric[1] is nan"},
+        {{.init_metric = infinite}, "init_metric[1] is inf"},
+        {{.init_positions = infinite, .chains = 1}, "init_positions[1] is inf"},
+        {{.adapt_gamma = -1}, "adapt_gamma is -1"},
+        {{.adapt_t0 = INFINITY}, "adapt_t0 is inf"},
+        {{.adapt_kappa = NAN}, "adapt_kappa is nan"},
+        {{.adapt_init = -2}, "adapt_init is -2"},
+        {{.adapt_term = INT64_MAX}, "adapt_term is 9223372036854775807"},
+        {{.adapt_window = NUMC_COUNT(0)}, "adapt_window is 0"},
         {{.init_zero = true, .init_positions = crooked}, "init_zero"},
         {{.names = twice}, "both \"a\""},
     };
@@ -404,10 +418,15 @@ static void options_are_checked(void **state)
     }
     assert_null(numc_mcmc_new_density(context, 2, NULL, &s, NULL));
     expect_error(NUMC_INVALID_ARGUMENT, "NULL");
-    numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.init_metric = negative});
-    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_VALUE);
-    expect_error(NUMC_VALUE, "not positive");
+    numc_mcmc *mcmc = make(&s, NULL);
     numc_mcmc_site site;
+    numc_summary row;
+    char name[2] = "?";
+    assert_int_equal(numc_mcmc_summary(mcmc, INT64_MAX, INT64_MAX, &row), NUMC_INDEX);
+    expect_error(NUMC_INDEX, "9223372036854775807 scalars from 9223372036854775807 on, of 2");
+    assert_int_equal(numc_mcmc_scalar_name(mcmc, 0, NULL, 10), 4);
+    assert_int_equal(numc_mcmc_scalar_name(mcmc, 0, name, sizeof name), 4);
+    assert_string_equal(name, "q");
     assert_int_equal(numc_mcmc_site_find(mcmc, "p", &site), NUMC_SITE);
     expect_error(NUMC_SITE, "no site \"p\"");
     numc_mcmc_free(mcmc);
@@ -420,6 +439,196 @@ static void options_are_checked(void **state)
     expect_error(NUMC_INVALID_ARGUMENT, "does not know");
     mcmc = numc_mcmc_new_density_sized(context, 2, call, &s, &(numc_mcmc_options){.chains = 3}, sizeof(int32_t));
     assert_int_equal(numc_mcmc_chain_count(mcmc), 3);
+    numc_mcmc_free(mcmc);
+}
+
+/* ---- calls from inside a run ---- */
+
+typedef struct intruder {
+    numc_mcmc *mcmc;
+    bool frees;
+    _Atomic long calls, refused;
+    int64_t draws, last_draws, finished;
+    density_fn density;
+} intruder;
+
+static void intrude(intruder *t)
+{
+    atomic_fetch_add(&t->calls, 1);
+    if (t->mcmc == NULL)
+        return;
+    if (numc_mcmc_run(t->mcmc, 1) == NUMC_STATE && numc_mcmc_step(t->mcmc, 1, 0) == NUMC_STATE)
+        atomic_fetch_add(&t->refused, 1);
+    if (t->frees)
+        numc_mcmc_free(t->mcmc);
+}
+
+static numc_status intruding_density(void *user, const double *q, double *log_density, double *gradient)
+{
+    intruder *t = user;
+    intrude(t);
+    return density_normal(3, q, log_density, gradient) ? NUMC_OK : NUMC_REJECT;
+}
+
+static numc_status plain_density(void *user, const double *q, double *log_density, double *gradient)
+{
+    (void)user;
+    return density_normal(3, q, log_density, gradient) ? NUMC_OK : NUMC_REJECT;
+}
+
+/* Reads everything that may be read during a run. */
+static numc_status intruding_progress(void *user, const numc_mcmc_progress *progress)
+{
+    intruder *t = user;
+    intrude(t);
+    t->finished += progress->finished;
+    if (t->frees)
+        return NUMC_OK;
+    for (int32_t c = 0; c < progress->chains; c++) {
+        int64_t draws = numc_mcmc_draw_count(t->mcmc, c), kept = numc_mcmc_divergence_kept(t->mcmc, c);
+        numc_mcmc_divergence d;
+        for (int64_t i = 0; i < draws; i++)
+            assert_true(numc_mcmc_statistics(t->mcmc, c)[i].n_leapfrog > 0);
+        for (int64_t i = 0; i < kept; i++)
+            assert_true(numc_mcmc_divergence_at(t->mcmc, c, i, &d) == NUMC_OK && isfinite(d.start[0]));
+        assert_true(numc_mcmc_step_size(t->mcmc, c) > 0 && numc_mcmc_seconds(t->mcmc, c, true) >= 0);
+        assert_true((numc_mcmc_position(t->mcmc, c) == NULL) == !progress->finished);
+        assert_true((numc_mcmc_inverse_metric(t->mcmc, c) == NULL) == !progress->finished);
+    }
+    assert_int_equal(numc_mcmc_not_finite_count(t->mcmc, -1), 0);
+    numc_summary row;
+    if (numc_mcmc_draw_count(t->mcmc, -1) > 0)
+        assert_int_equal(numc_mcmc_summary(t->mcmc, 0, 1, &row), NUMC_OK);
+    return NUMC_OK;
+}
+
+static numc_status intruding_draw(void *user, const numc_mcmc_draw *draw)
+{
+    (void)draw;
+    intrude(user);
+    return NUMC_OK;
+}
+
+/* A run inside a run is refused, from each callback and thread, and the run in progress is none the worse. */
+static void runs_do_not_nest(void **state)
+{
+    (void)state;
+    intruder t = {0};
+    numc_mcmc_options options = {.chains = 3, .warmup = 300, .draws = 300, .threads = 2, .interval = 1};
+    numc_mcmc *plain = numc_mcmc_new_density(context, 3, plain_density, NULL, &options);
+    options.progress = intruding_progress;
+    options.draw = intruding_draw;
+    options.progress_user = options.draw_user = &t;
+    numc_mcmc *mcmc = numc_mcmc_new_density(context, 3, intruding_density, &t, &options);
+    assert_true(plain != NULL && mcmc != NULL);
+    t.mcmc = mcmc;
+    run_ok(plain, 3);
+    run_ok(mcmc, 3);
+    assert_int_equal(numc_error_status(context), NUMC_OK);
+    assert_true(t.calls > 1000 && t.refused == t.calls && t.finished == 1);
+    same_draws(plain, mcmc);
+    run_ok(plain, 3); /* and they go on */
+    run_ok(mcmc, 3);
+    same_draws(plain, mcmc);
+    assert_int_equal(numc_mcmc_step(mcmc, 3, -1), NUMC_OK);
+    assert_true(t.refused == t.calls);
+    numc_mcmc_free(plain);
+    numc_mcmc_free(mcmc);
+}
+
+/* Freed by a callback: the run ends early, or is over, and nothing is used after its end or left behind. */
+static void freed_inside_a_run(void **state)
+{
+    (void)state;
+    for (int from = 0; from < 4; from++) { /* density, progress, draw, a step's density */
+        failing f = failing_at(-1);
+        numc_context *own = numc_open(&(numc_options){.allocate = failing_allocate, .allocate_user = &f});
+        intruder t = {.frees = true};
+        numc_mcmc_options options = {.chains = 2, .warmup = 2000, .draws = 100000, .threads = 2, .interval = 1};
+        options.progress = from == 1 ? intruding_progress : NULL;
+        options.draw = from == 2 ? intruding_draw : NULL;
+        options.progress_user = options.draw_user = &t;
+        numc_mcmc *mcmc = numc_mcmc_new_density(own, 3, from % 3 == 0 ? intruding_density : plain_density, &t, &options);
+        assert_non_null(mcmc);
+        long blocks = f.blocks;
+        t.mcmc = mcmc;
+        assert_int_equal(from == 3 ? numc_mcmc_step(mcmc, 1, -1) : numc_mcmc_run(mcmc, 1), NUMC_CANCELLED);
+        assert_true(t.calls > 0 && t.refused == t.calls);
+        assert_int_equal(numc_error_status(own), NUMC_OK);
+        assert_true(f.blocks < blocks); /* gone before the close */
+        numc_close(own);
+        assert_int_equal(f.blocks, 0);
+        assert_int_equal(f.mistakes, 0);
+    }
+}
+
+static numc_status sum_divergences(void *user, const numc_mcmc_progress *progress)
+{
+    int64_t *sums = user;
+    sums[0] = progress->divergences;
+    sums[1] = progress->warmup_divergences;
+    return NUMC_OK;
+}
+
+static void progress_counts_divergences_apart(void **state)
+{
+    (void)state;
+    int64_t sums[2] = {-1, -1}, warm = 0;
+    subject s = {.density = density_funnel, .dimension = 6};
+    numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.chains = 2, .target_accept = 0.6, .progress = sum_divergences,
+                                                    .progress_user = sums});
+    run_ok(mcmc, 4);
+    for (int32_t c = 0; c < 2; c++)
+        for (int64_t i = 0; i < numc_mcmc_divergence_kept(mcmc, c); i++) {
+            numc_mcmc_divergence d;
+            assert_int_equal(numc_mcmc_divergence_at(mcmc, c, i, &d), NUMC_OK);
+            warm += d.warmup;
+        }
+    assert_true(warm > 0 && sums[0] > 0);
+    assert_int_equal(sums[0], numc_mcmc_divergence_count(mcmc, -1));
+    assert_int_equal(sums[1], warm);
+    numc_mcmc_free(mcmc);
+}
+
+/* ---- what has no end ---- */
+
+/* log density 0 in q[0], standard normal in q[1] */
+static bool half_flat(int n, const double *q, double *log_density, double *g)
+{
+    (void)n;
+    *log_density = -0.5 * q[1] * q[1];
+    g[0] = 0;
+    g[1] = -q[1];
+    return true;
+}
+
+static void read_all(FILE *file, char *text, size_t size)
+{
+    rewind(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+}
+
+static void runaways_are_told(void **state)
+{
+    (void)state;
+    char text[4096];
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    subject s = {.density = half_flat, .dimension = 2};
+    numc_mcmc *mcmc = make(&s, NULL);
+    run_ok(mcmc, 1);
+    assert_int_equal(numc_mcmc_print_summary(mcmc, file), NUMC_OK);
+    read_all(file, text, sizeof text);
+    fclose(file);
+    assert_non_null(strstr(text, " in \"q[0]\", where the density is flat: the posterior may be improper\n"));
+    assert_null(strstr(text, "not finite"));
+    numc_mcmc_free(mcmc);
+    /* Leapfrogs move q[0] by e sqrt(W0) = 1e308 and q[1] by e sqrt(W1) = 0.1: soon q[0] is infinite and has a density still. */
+    const double far[] = {1.7e308, 0}, metric[] = {1e308, 1e-310};
+    mcmc = make(&s, &(numc_mcmc_options){.chains = 1, .init_positions = far, .init_metric = metric, .no_adaptation = true,
+                                         .step_size = 1e154});
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_VALUE);
+    expect_error(NUMC_VALUE, "unconstrained coordinate 0 (\"q[0]\") ran off to infinity: the density is improper");
     numc_mcmc_free(mcmc);
 }
 
@@ -596,6 +805,21 @@ static void prints_a_summary(void **state)
     }
 }
 
+static void a_full_disk_is_an_error(void **state)
+{
+    (void)state;
+    FILE *full = fopen("/dev/full", "w");
+    if (full == NULL)
+        skip();
+    subject s = {.density = density_normal, .dimension = 3};
+    numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.chains = 1, .warmup = 20, .draws = 20});
+    run_ok(mcmc, 2);
+    assert_int_equal(numc_mcmc_print_summary(mcmc, full), NUMC_IO);
+    expect_error(NUMC_IO, "cannot be written");
+    fclose(full);
+    numc_mcmc_free(mcmc);
+}
+
 /* ---- memory ---- */
 
 static void steps_do_not_allocate(void **state)
@@ -655,11 +879,16 @@ int main(void)
         cmocka_unit_test(stops_and_errors_keep_draws),
         cmocka_unit_test(bad_starts_are_explained),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(runs_do_not_nest),
+        cmocka_unit_test(freed_inside_a_run),
+        cmocka_unit_test(progress_counts_divergences_apart),
+        cmocka_unit_test(runaways_are_told),
         cmocka_unit_test(divergences_are_kept),
         cmocka_unit_test(thins_and_saves_the_warmup),
         cmocka_unit_test(callbacks_run_on_the_caller),
         cmocka_unit_test(nothing_to_sample),
         cmocka_unit_test(prints_a_summary),
+        cmocka_unit_test(a_full_disk_is_an_error),
         cmocka_unit_test(steps_do_not_allocate),
         cmocka_unit_test(any_allocation_may_fail),
     };

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,6 +311,90 @@ static void errors(void **state)
     numc_mcmc_free(mcmc);
 }
 
+static void runs_away(numc_run *run, void *user)
+{
+    (void)user;
+    numc_sample(run, "a", numc_improper_uniform(numc_constraint_positive(run), NUMC_SCALAR));
+    numc_sample(run, "b", numc_normal(run, 0, 1));
+}
+
+/* a = exp(q) has the density 1: its logarithm grows without end, and a overflows. */
+static void draws_that_are_not_finite_are_told(void **state)
+{
+    (void)state;
+    numc_mcmc *mcmc = sampler(runs_away, NULL, &(numc_mcmc_options){.chains = 2, .draws = 100});
+    FILE *file = tmpfile();
+    char text[4096] = "";
+    assert_non_null(file);
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_OK);
+    assert_int_equal(numc_mcmc_not_finite_count(mcmc, -1), 200);
+    assert_int_equal(numc_mcmc_not_finite_count(mcmc, 1), 100);
+    assert_int_equal(numc_mcmc_print_summary(mcmc, file), NUMC_OK);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, "\n200 draws hold values that are not finite, at \"a\": the posterior may be improper\n"));
+    numc_mcmc_free(mcmc);
+}
+
+/* A callback that says something else at its second run. */
+typedef struct fickle {
+    int runs, how;
+} fickle;
+
+static void changes(numc_run *run, void *user)
+{
+    fickle *f = user;
+    bool second = f->runs++ > 0;
+    numc_sample(run, second && f->how == 0 ? "z" : "a", numc_normal(run, 0, 1));
+    numc_plate(run, "plate", second && f->how == 1 ? 3 : 2)
+        numc_sample(run, "b", numc_normal(run, 0, 1));
+    if (second ? f->how == 2 : f->how == 3)
+        numc_sample(run, "c", numc_normal(run, 0, 1));
+}
+
+static void models_that_change_are_refused(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "statement 1 was sampled \"a\" of shape (), then sampled \"z\" of shape ()",
+        "statement 2 was sampled \"b\" of shape (2), then sampled \"b\" of shape (3)",
+        "statement 3 was nothing, then sampled \"c\" of shape ()",
+        "statement 3 was sampled \"c\" of shape (), then missing",
+    };
+    for (int how = 0; how < 4; how++) {
+        fickle f = {.how = how};
+        assert_null(numc_mcmc_new(numc_model_new(context, changes, &f), NULL));
+        expect_error(NUMC_TRACE, parts[how]);
+    }
+    fickle f = {.how = 4};
+    numc_mcmc *mcmc = sampler(changes, &f, NULL);
+    assert_int_equal(f.runs, 2);
+    assert_int_equal(numc_mcmc_dimension(mcmc), 3);
+    numc_mcmc_free(mcmc);
+}
+
+static void runs_itself(numc_run *run, void *user)
+{
+    numc_sample(run, "x", numc_normal(run, 0, 1));
+    numc_model_run(*(numc_model **)user, NULL, 0);
+}
+
+static void values_that_lack_are_named(void **state)
+{
+    (void)state;
+    numc_model *itself;
+    itself = numc_model_new(context, runs_itself, &itself);
+    assert_null(numc_mcmc_new(itself, NULL));
+    expect_error(NUMC_SITE, "site x: it has no value: none was supplied");
+    double one = 1;
+    numc_array *a = numc_from_host(context, NUMC_FLOAT64, NUMC_SCALAR, &one);
+    fickle f = {.how = 4};
+    numc_model *model = numc_model_new(context, changes, &f);
+    assert_null(numc_model_log_density(model, &(numc_named){"a", a}, 1));
+    expect_error(NUMC_SITE, "site b: numc_model_log_density: the values lack it");
+}
+
 /* ---- memory ---- */
 
 struct series {
@@ -386,7 +471,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(density_is_that_of_the_model), cmocka_unit_test(samples_eight_schools),
         cmocka_unit_test(supports_and_gradients),       cmocka_unit_test(priors_have_their_means),
-        cmocka_unit_test(errors),                       cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(errors),                       cmocka_unit_test(draws_that_are_not_finite_are_told),
+        cmocka_unit_test(models_that_change_are_refused), cmocka_unit_test(values_that_lack_are_named),
+        cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }
