@@ -2,8 +2,10 @@
  * parameter, cdf, icdf, moments; samplers against the cdf; supports and edges.
  *
  * Limits. log_prob is a sum of a few terms, each within a few units: 16 eps of the sum of the terms' sizes (the table's
- * magnitude). Gradients pass through digamma differences: 1e-12 of 1 + |slope|. cdf: 1e-12 relative in the tails, where the
- * incomplete functions are stated so, and 4 eps absolute where it is one minus a tail. icdf: 1e-11 relative, of loc and of the
+ * magnitude). Gradients pass through digamma differences: 1e-12 of 1 + |slope|. cdf: the argument, or the complement of a
+ * probability, carries up to 4 eps, which F magnifies by its condition. Up to one half that is relative, |x| f/F or the number of
+ * trials, at most 901 in these tables (the normal at -30 scales): 4 (1 + 901) eps < 1e-12. Above one half it is absolute, |x| f, and
+ * the subtraction from one adds a rounding: 4 eps (1 + |x| f). icdf: 1e-11 relative, of loc and of the
  * quantile, so counts are exact. The statistical tests' false-alarm rate is 1e-6 each, about 20 are made (see tests/random). */
 #include "../array/fixture.h"
 #include "numc/dist.h"
@@ -147,7 +149,8 @@ static void test_cdf(void **state)
             double *got = checked_values(context, c->name, numc_distribution_cdf(d, x), c->row_count);
             for (size_t r = 0; r < c->row_count; r++) {
                 const reference_row *row = &c->rows[r];
-                if (!(fabs(got[r] - row->cdf) <= 1e-12 * row->cdf && fabs(got[r] - row->cdf) <= 1e-12))
+                double limit = row->cdf <= 0.5 ? 1e-12 * row->cdf : 4 * 0x1p-52 * (1 + fabs(row->x) * exp(row->log_prob));
+                if (!(fabs(got[r] - row->cdf) <= limit))
                     fail_msg("%s(%g, %g, %g) at %g: cdf %.17g, expected %.17g", c->name, row->parameters[0],
                              row->parameters[1], row->parameters[2], row->x, got[r], row->cdf);
             }
@@ -309,34 +312,60 @@ static void test_outside_and_nan(void **state)
     }
 }
 
-/* A traced parameter outside its domain gives NaN and no error. */
+/* What a parameter may be, in the order of the cases: r any real (nothing to try), + positive, p a probability, n a count of
+ * trials; l and h, the ends of an interval, are tried out of order. */
+static const char *const domains[COUNT(cases)] = {"r+", "+",  "r+", "r+", "+", "+r+", "r+", "r+", "+", "++",
+                                                  "++", "++", "lh", "p",  "r", "np",  "nr", "+",  "r"};
+
+static double log_prob_at(numc_context *context, const dist_case *c, const double *parameters, double x)
+{
+    const numc_array *inputs[4];
+    numc_array *outputs[1] = {NULL};
+    inputs[0] = numc_number(context, NUMC_FLOAT64, x);
+    for (int k = 0; k < c->parameters; k++)
+        inputs[k + 1] = numc_number(context, NUMC_FLOAT64, parameters[k]);
+    numc_function *density = numc_function_trace(context, total_log_prob, (void *)(uintptr_t)c, inputs, 1 + c->parameters, 1);
+    numc_function_call(context, density, inputs, 1 + c->parameters, outputs, 1);
+    double value = numc_item(outputs[0]);
+    numc_function_free(density);
+    return value;
+}
+
+/* A traced parameter outside its domain, each in turn, gives NaN and no error; -inf where the parameter makes the support, which
+ * is then empty. */
 static void test_traced_parameter_outside(void **state)
 {
     numc_context *context = *state;
+    int tried = 0;
     for (size_t i = 0; i < COUNT(cases); i++) {
         const dist_case *c = &cases[i];
-        if (strstr(c->name, "_log") != NULL && strcmp(c->name, "log_normal") != 0) /* its parameters may be any real */
-            continue;
-        numc_scope(context) {
-            const numc_array *inputs[4];
-            numc_array *outputs[1];
-            inputs[0] = numc_number(context, NUMC_FLOAT64, c->rows[0].x);
-            for (int k = 0; k < c->parameters; k++)
-                inputs[k + 1] = numc_number(context, NUMC_FLOAT64, c->rows[0].parameters[k]);
-            int last = c->parameters - 1;
-            if (strcmp(c->name, "uniform") == 0) /* high below low, the value in neither order inside */
-                inputs[1] = numc_number(context, NUMC_FLOAT64, 3);
-            else
-                inputs[c->name[0] == 'g' || c->name[0] == 'i' ? 1 : last + 1] = numc_number(context, NUMC_FLOAT64, -1.5);
-            numc_function *density = numc_function_trace(context, total_log_prob, (void *)(uintptr_t)c, inputs, 1 + c->parameters, 1);
-            numc_function_call(context, density, inputs, 1 + c->parameters, outputs, 1);
-            assert_ok(context);
-            double value = numc_item(outputs[0]);
-            if (strcmp(c->name, "uniform") == 0 ? value != -INFINITY : !isnan(value))
-                fail_msg("%s: %g for a parameter outside its domain", c->name, value);
-            numc_function_free(density);
+        assert_int_equal(strlen(domains[i]), c->parameters);
+        for (int k = 0; k < c->parameters; k++) {
+            const double *good = c->rows[0].parameters;
+            double bad[2] = {-1.5, -INFINITY};
+            bool empties = false;
+            switch (domains[i][k]) {
+            case 'r': continue;
+            case 'p': bad[0] = -0.25, bad[1] = 1.5; break;
+            case 'n': bad[0] = -1, bad[1] = -3.5, empties = true; break;
+            case 'l': bad[0] = good[1] + 1, bad[1] = good[1] + 1e6, empties = true; break;
+            case 'h': bad[0] = good[0] - 1, bad[1] = good[0] - 1e6, empties = true; break;
+            default: break;
+            }
+            for (int b = 0; b < 2; b++) {
+                numc_scope(context) {
+                    double parameters[3] = {good[0], good[1], good[2]};
+                    parameters[k] = bad[b];
+                    double value = log_prob_at(context, c, parameters, c->rows[0].x);
+                    assert_ok(context);
+                    if (empties ? value != -INFINITY : !isnan(value))
+                        fail_msg("%s: %g with parameter %d at %g, outside its domain", c->name, value, k, bad[b]);
+                    tried++;
+                }
+            }
         }
     }
+    assert_int_equal(tried, 2 * 23);
 }
 
 /* ---- draws ------------------------------------------------------------------------------------------------------------------------ */

@@ -131,6 +131,35 @@ static void check_normal(const numc_mcmc *mcmc)
     }
 }
 
+/* After 500 draws of warm-up, of which the last 50 adapt the step alone.
+ *
+ * Those 50: dual averaging keeps the mean m of the statistics since its restart, t draws ago, and sets
+ * log step = log(10 first step) - (0.8 - m) sqrt(t) t / ((t + 10) 0.05). So 0.8 - m = 0.05 (t + 10) / t^1.5 log(10 first / last step) =
+ * 0.0085 log(10 first / last) for t = 50: 0.02 for equal steps, without any error of sampling but that of the last step, which
+ * wanders by a factor of e^0.8. The unit metric never restarts, t = 500: between t = 450 and 500 the mean moves by
+ * 0.05 * 22.8 / 50 = 0.023 for each unit that the log step moves then. Over 240 chains of other seeds the means were 0.776 and, for
+ * the unit metric, 0.797, sd 0.007 to 0.008: 5 of these, about 1e-6 for each of the 24 chains.
+ *
+ * The draws themselves: acceptance falls ever faster with the log step, so the average log step accepts more than 0.8 (Jensen).
+ * Over 480 chains of other seeds the means were 0.84 to 0.92 by configuration, sd 0.025 at most: 0.0125 for the mean of 4 chains;
+ * 5 of these beside 0.84 and 0.92. False alarm: 6e-7 for each of the 6 configurations. */
+static void check_acceptance(const numc_mcmc *mcmc)
+{
+    double mean = 0;
+    for (int32_t c = 0; c < 4; c++) {
+        double last = 0;
+        assert_int_equal(numc_mcmc_warmup_count(mcmc, c), 500);
+        for (int i = 450; i < 500; i++)
+            last += fmin(1, numc_mcmc_warmup_statistics(mcmc, c)[i].accept_stat) / 50;
+        if (!(last > 0.776 - 0.035 && last < 0.797 + 0.04))
+            fail_msg("chain %d: mean acceptance %g at the end of the warm-up", (int)c, last);
+        for (int i = 0; i < 1000; i++)
+            mean += numc_mcmc_statistics(mcmc, c)[i].accept_stat / 4000;
+    }
+    if (!(mean > 0.84 - 5 * 0.0125 && mean < 0.92 + 5 * 0.0125))
+        fail_msg("mean acceptance %g", mean);
+}
+
 static void samples_a_correlated_normal(void **state)
 {
     (void)state;
@@ -140,16 +169,12 @@ static void samples_a_correlated_normal(void **state)
                 subject s = {.density = density_normal, .dimension = 3};
                 numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.algorithm = (numc_mcmc_algorithm)algorithm,
                                                                 .metric = (numc_metric_kind)metric, .warmup = warmup,
-                                                                .trajectory_length = 2, .step_jitter = 0.2});
+                                                                .trajectory_length = 2, .step_jitter = 0.2,
+                                                                .save_warmup = true});
                 run_ok(mcmc, 17);
                 check_normal(mcmc);
-                for (int32_t c = 0; c < 4; c++) {
-                    double mean = 0;
-                    for (int i = 0; i < 1000; i++)
-                        mean += numc_mcmc_statistics(mcmc, c)[i].accept_stat / 1000;
-                    /* adaptation aims at 0.8; after a long warm-up it is known to a few hundredths */
-                    assert_true(warmup < 500 || (mean > 0.68 && mean < 0.95));
-                }
+                if (warmup == 500)
+                    check_acceptance(mcmc);
                 numc_mcmc_free(mcmc);
             }
 }
@@ -161,12 +186,21 @@ static void adapts_the_metric(void **state)
     numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.metric = NUMC_METRIC_DENSE});
     assert_null(numc_mcmc_inverse_metric(mcmc, 0));
     run_ok(mcmc, 3);
-    const double *w = numc_mcmc_inverse_metric(mcmc, 1);
-    double det = 2 * (2.5 * 3 - 0.81) - 0.81 * 3;
-    /* the last window has 500 draws: standard deviations of 6%, and the correlation's sign is beyond doubt */
-    assert_true(fabs(w[0] / ((2.5 * 3 - 0.81) / det) - 1) < 0.4);
-    assert_true(fabs(w[1] / (0.9 * 3 / det) - 1) < 0.7 && w[1] == w[3]);
-    assert_true(numc_mcmc_step_size(mcmc, 1) > 0.3 && numc_mcmc_step_size(mcmc, 1) < 2);
+    double det = 2 * (2.5 * 3 - 0.81) - 0.81 * 3, variance = 0, covariance = 0;
+    for (int32_t c = 0; c < 4; c++) {
+        const double *w = numc_mcmc_inverse_metric(mcmc, c);
+        assert_true(w[1] == w[3]);
+        variance += w[0] / 4;
+        covariance += w[1] / 4;
+        /* 0.82 over 480 chains of other seeds, sd 8% of it: 5 sd either way */
+        assert_true(numc_mcmc_step_size(mcmc, c) > 0.55 && numc_mcmc_step_size(mcmc, c) < 1.22);
+    }
+    /* The last window has 500 draws. A variance estimated from N independent draws has a relative sd of sqrt(2 / N), a covariance
+     * at correlation r one of sqrt((1 + 1 / r^2) / N), r^2 = 2.7^2 / (6.69 * 6) here. Products of NUTS draws are worth about half as
+     * many, so for the mean of 4 chains N = 4 * 250: 4.5% and 8.1% (4.2% and 7.5% over 120 runs of other seeds). 5 of them, and the
+     * estimate's shrinkage of 1%: false alarm 1e-6. */
+    assert_true(fabs(variance / ((2.5 * 3 - 0.81) / det) - 1) < 5 * 0.045 + 0.01);
+    assert_true(fabs(covariance / (0.9 * 3 / det) - 1) < 5 * 0.081 + 0.01);
     numc_mcmc_free(mcmc);
 }
 
