@@ -67,7 +67,7 @@ bool numc__ir_bounded(const numc_ir *ir, int32_t indices, int64_t last);
 void numc__ir_own(numc_ir *ir, numc_ir *other); /* freed with it */
 void numc__ir_own_graph(numc_ir *ir, numc_graph *graph); /* takes the reference, also when it fails */
 
-/* split.c: a scan of scalar code as vector code around a shorter one; outputs: one value for each of the scan's. False: the scan
+/* split.c: a scan as code for all steps at once around a shorter one; outputs: one value for each of the scan's. False: the scan
  * stands as it is, or the ir failed. */
 bool numc__scan_split(numc_ir *ir, const numc_attributes *attributes, const int32_t *inputs, int32_t *outputs);
 

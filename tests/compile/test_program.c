@@ -275,6 +275,82 @@ static numc_array *scanned_ones(numc_context *context, numc_array *const *x)
     return numc_add(numc_add(numc_sum(out[0]), numc_sum(out[1])), numc_sum(out[2]));
 }
 
+/* Vectors and matrices per step: every application that can be made for all steps at once, before and after a recurrence. */
+struct step_data {
+    const numc_array *table, *weights;
+    bool sorts;
+};
+
+static void batched_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                         int32_t output_count, void *user)
+{
+    (void)input_count;
+    (void)output_count;
+    const struct step_data *d = user;
+    const numc_array *before = in[0], *total = in[1], *x = in[2], *m = in[3], *index = in[4];
+    const int64_t picked[3] = {4, 0, 2};
+    numc_array *a = numc_index(x, NUMC_SLICE(1, 4)), *b = numc_flip(a, NUMC_AXES(0));
+    numc_array *t = numc_matrix_transpose(m);
+    const numc_array *parts[3] = {a, d->weights, b};
+    numc_array *joined = numc_take(numc_concat(parts, 3, 0), numc_from_host(context, NUMC_INT64, NUMC_SHAPE(3), picked), NUMC_AXIS(0));
+    numc_array *rows = numc_take(d->table, index, NUMC_AXIS(0)); /* (2, 3) */
+    numc_array *columns = numc_take(d->table, index, NUMC_AXIS(1)); /* (3, 2) */
+    numc_array *spread = numc_add(numc_matmul(m, t), numc_eye(context, NUMC_FLOAT64, 3, 3, 0));
+    numc_array *factor = numc_linalg_cholesky(spread);
+    numc_array *column = numc_reshape(joined, NUMC_SHAPE(3, 1));
+    numc_array *solved = numc_linalg_triangular_solve(factor, column);
+    numc_array *known = numc_sum(t, NUMC_AXES(0)), *largest = numc_max(m, NUMC_AXES(1));
+    numc_array *over_rows = numc_sum(rows, NUMC_AXES(0)), *over_columns = numc_sum(columns, NUMC_AXES(1));
+    known = numc_add(numc_add(known, largest), numc_add(numc_cumulative_sum(b, NUMC_AXIS(0)), numc_reshape(solved, NUMC_SHAPE(3))));
+    known = numc_add(known, numc_add(over_rows, over_columns));
+    known = numc_add(known, numc_matmul(d->table, d->sorts ? numc_sort(a) : a));
+    out[0] = numc_tanh(numc_add(numc_multiply(0.3, numc_matmul(m, before)), numc_multiply(0.1, known)));
+    out[1] = numc_add(total, numc_multiply(numc_exp(out[0]), joined));
+    out[2] = numc_outer(out[0], numc_broadcast_to(numc_reshape(numc_index(x, NUMC_AT(0)), NUMC_SHAPE(1)), NUMC_SHAPE(2)));
+    out[3] = numc_multiply(known, d->weights);
+    out[4] = numc_matmul(numc_matmul(d->table, t), numc_square(before));
+}
+
+static numc_array *batches(numc_array *const *x, bool sorts, bool reverse)
+{
+    const int64_t steps[12] = {2, 0, 1, 1, 0, 2, 2, 1, 0, 0, 1, 2};
+    numc_context *context = numc__lane_of((const numc_array *const *)x, 1, "batches");
+    numc_array *start = numc_index(x[0], NUMC_AT(0), NUMC_SLICE(0, 3));
+    numc_array *table = numc_index(x[0], NUMC_SLICE(0, 3), NUMC_SLICE(1, 4));
+    struct step_data d = {table, numc_index(x[0], NUMC_AT(3), NUMC_SLICE(0, 3)), sorts};
+    numc_array *matrices = numc_multiply(numc_reshape(x[1], NUMC_SHAPE(6, 1, 4)), numc_reshape(x[1], NUMC_SHAPE(6, 4, 1)));
+    matrices = numc_index(matrices, NUMC_ALL, NUMC_SLICE(0, 3), NUMC_SLICE(1, 4));
+    const numc_array *carries[2] = {start, start};
+    const numc_array *sequences[3] = {x[1], matrices, numc_from_host(context, NUMC_INT64, NUMC_SHAPE(6, 2), steps)};
+    numc_array *out[5], *sum = NULL;
+    if (numc_scan(context, batched_step, &d, carries, 2, sequences, 3, out, 3, .reverse = reverse) != NUMC_OK)
+        return NULL;
+    for (int k = 0; k < 5; k++) {
+        numc_array *part = numc_multiply(numc_sum(numc_square(out[k])), 0.2 + 0.1 * k);
+        sum = sum == NULL ? part : numc_add(sum, part);
+    }
+    return sum;
+}
+
+static numc_array *batches_forwards(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return batches(x, false, false);
+}
+
+static numc_array *batches_backwards(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return batches(x, false, true);
+}
+
+/* The order of a vector cannot be found for all steps at once: the scan stands. */
+static numc_array *batches_sorted(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return batches(x, true, false);
+}
+
 static void vector_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
                         int32_t output_count, void *user)
 {
@@ -372,6 +448,9 @@ static void test_forms(void **unused)
     check(context, parts_backwards, (numc_array *[]){v4, v7}, 2, "parts of a reversed scan");
     check(context, parts_short, (numc_array *[]){v4, v7}, 2, "parts of a short scan");
     check(context, scanned_ones, (numc_array *[]){v4, v7}, 2, "scan of one-element arrays");
+    check(context, batches_forwards, (numc_array *[]){square, rows}, 2, "batches of a scan");
+    check(context, batches_backwards, (numc_array *[]){square, rows}, 2, "batches of a reversed scan");
+    check(context, batches_sorted, (numc_array *[]){square, rows}, 2, "scan that sorts");
     check(context, vector_scan, (numc_array *[]){square, v4, rows}, 3, "scan of vectors");
     check(context, branch, (numc_array *[]){v4, v5}, 2, "cond");
     check(context, branch, (numc_array *[]){v4, s}, 2, "cond, other branch");
