@@ -6,6 +6,8 @@
 #ifndef NUMC_CPU_BLOCK_H
 #define NUMC_CPU_BLOCK_H
 
+#include <stdbool.h>
+
 #include "numc/backend.h"
 
 typedef void (*numc_block_fn)(size_t n, void *out, const void *a, const void *b, const void *c, const void *d);
@@ -70,6 +72,15 @@ typedef struct numc_block_memory {
                           int64_t index_step);
 } numc_block_memory;
 
+/* Two float64 operations at once; block_pairs.c. V: an array, S: a single value. FROM: c minus the first's result. */
+typedef enum numc_block_first {
+    NUMC_BLOCK_FIRST_ADD_VV, NUMC_BLOCK_FIRST_ADD_VS, NUMC_BLOCK_FIRST_SUBTRACT_VV, NUMC_BLOCK_FIRST_SUBTRACT_VS,
+    NUMC_BLOCK_FIRST_SUBTRACT_SV, NUMC_BLOCK_FIRST_MULTIPLY_VV, NUMC_BLOCK_FIRST_MULTIPLY_VS, NUMC_BLOCK_FIRST_SQUARE
+} numc_block_first;
+typedef enum numc_block_second {
+    NUMC_BLOCK_SECOND_ADD, NUMC_BLOCK_SECOND_MULTIPLY, NUMC_BLOCK_SECOND_SUBTRACT, NUMC_BLOCK_SECOND_FROM
+} numc_block_second;
+
 /* c (+)= a b: a is rows x inner, b inner x columns; strides in elements. */
 typedef struct numc_block_product {
     const void *a, *b;
@@ -107,6 +118,7 @@ typedef struct numc_blocks {
     const numc_block_memory *(*memory)(uint32_t size);
     void (*iota)(size_t n, int64_t *out, int64_t first);
     const numc_block_matrix *(*matrix)(uint32_t dtype);
+    numc_block_fn (*pair)(numc_block_first first, numc_block_second second, bool single);
 } numc_blocks;
 
 const numc_blocks *numc_cpu_blocks_plain(void);
@@ -127,6 +139,7 @@ const numc_block_argument *NUMC_BLOCK(argument)(uint32_t reduction, uint32_t dty
 const numc_block_memory *NUMC_BLOCK(memory)(uint32_t size);
 void NUMC_BLOCK(iota)(size_t n, int64_t *out, int64_t first);
 const numc_block_matrix *NUMC_BLOCK(matrix)(uint32_t dtype);
+numc_block_fn NUMC_BLOCK(pair)(numc_block_first first, numc_block_second second, bool single);
 
 /* Before a loop whose iterations touch only their own elements. */
 #if defined(__clang__)

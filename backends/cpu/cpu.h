@@ -36,6 +36,8 @@ typedef struct numc_cpu_node {
     int32_t depth;   /* number of loops around it */
     int32_t store;   /* SCALAR: a STORE of its result in the same loop body that may take its place, or -1 */
     int32_t joined;  /* MULTIPLY of float64: the ADD or SUBTRACT in the same loop body that alone uses it, or -1 */
+    int32_t paired;  /* SCALAR: the operation in the same loop body that alone uses it and, in blocks, computes it too, or -1 */
+    int32_t pairs;   /* SCALAR: the operation it computes in blocks beside its own, or -1 */
     int32_t dying;   /* first register last used here; then numc_kernel.next_dying */
     uint8_t arity;
     bool leaf;       /* loops: no loop inside */

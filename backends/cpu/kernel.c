@@ -199,6 +199,7 @@ static int32_t examine(numc_device *device, numc_kernel *kernel, const numc_kern
         fact->depth = depth;
         fact->store = -1;
         fact->joined = -1;
+        fact->paired = fact->pairs = -1;
         fact->dying = -1;
         if (node->kind < NUMC_NODE_SCALAR && node->kind != NUMC_NODE_END) {
             const bool endless = node->kind == NUMC_NODE_WHILE;
@@ -307,9 +308,18 @@ static void drop_conversions(numc_kernel *kernel)
         other[r] = -1;
 }
 
-/* Products that one sum or difference alone uses: single values do both in one step (rounded one after the other). Uses
+/* Is the node a float64 operation out of ADD, SUBTRACT, MULTIPLY (and SQUARE)? */
+static bool is_simple(const numc_kernel_node *node, bool square)
+{
+    return node->kind == NUMC_NODE_SCALAR && node->dtype == NUMC_FLOAT64 &&
+           (node->operation == NUMC_SCALAR_ADD || node->operation == NUMC_SCALAR_SUBTRACT ||
+            node->operation == NUMC_SCALAR_MULTIPLY || (square && node->operation == NUMC_SCALAR_SQUARE));
+}
+
+/* Operations that one other alone uses, in the same loop body: both are done in one step (and rounded one after the other).
+ * Single values join a product to the sum or difference that uses it; blocks pair any two simple operations. Uses
  * next_dying as scratch, for the number of uses. */
-static void join_products(numc_kernel *kernel)
+static void join_operations(numc_kernel *kernel)
 {
     int32_t *const uses = kernel->next_dying;
     for (uint32_t r = 0; r < kernel->register_count; ++r)
@@ -324,18 +334,24 @@ static void join_products(numc_kernel *kernel)
     }
     for (uint32_t i = 0; i < kernel->node_count; ++i) {
         const numc_kernel_node *node = &kernel->nodes[i];
-        if (node->kind != NUMC_NODE_SCALAR || node->dtype != NUMC_FLOAT64 ||
-            (node->operation != NUMC_SCALAR_ADD && node->operation != NUMC_SCALAR_SUBTRACT))
+        numc_cpu_node *fact = &kernel->facts[i];
+        if (!is_simple(node, false))
             continue;
+        bool joined = false;
         for (int k = 1; k >= 0; --k) {
             const int32_t definition = kernel->definition[node->operands[k]];
-            if (definition < 0 || uses[node->operands[k]] != 1 ||
-                kernel->facts[definition].parent != kernel->facts[i].parent ||
-                kernel->nodes[definition].kind != NUMC_NODE_SCALAR ||
-                kernel->nodes[definition].operation != NUMC_SCALAR_MULTIPLY)
+            if (definition < 0 || uses[node->operands[k]] != 1 || kernel->facts[definition].parent != fact->parent ||
+                !is_simple(&kernel->nodes[definition], true))
                 continue;
-            kernel->facts[definition].joined = (int32_t)i;
-            break;
+            if (!joined && node->operation != NUMC_SCALAR_MULTIPLY &&
+                kernel->nodes[definition].operation == NUMC_SCALAR_MULTIPLY) {
+                kernel->facts[definition].joined = (int32_t)i;
+                joined = true;
+            }
+            if (fact->pairs < 0 && kernel->facts[definition].pairs < 0) {
+                kernel->facts[definition].paired = (int32_t)i;
+                fact->pairs = definition;
+            }
         }
     }
     for (uint32_t r = 0; r < kernel->register_count; ++r)
@@ -369,7 +385,7 @@ static void trace_uses(numc_kernel *kernel)
         switch (node->kind) {
         case NUMC_NODE_SCALAR:
             for (uint32_t k = 0; k < kernel->facts[i].arity; ++k)
-                use(kernel, node->operands[k], at);
+                use(kernel, node->operands[k], kernel->facts[i].paired >= 0 ? kernel->facts[i].paired : at);
             break;
         case NUMC_NODE_LOAD: use(kernel, node->operands[0], at); break;
         case NUMC_NODE_STORE:
@@ -491,7 +507,7 @@ int32_t numc_cpu_kernel_build(numc_device *device, const numc_kernel_source *sou
         if (made->nodes[i].kind == NUMC_NODE_LOAD || made->nodes[i].kind == NUMC_NODE_STORE)
             made->memory_count++;
     drop_conversions(made);
-    join_products(made);
+    join_operations(made);
     trace_uses(made);
     *kernel = made;
     return NUMC_OK;

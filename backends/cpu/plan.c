@@ -440,10 +440,60 @@ static bool may_store(const builder *b, int32_t store)
     return store >= 0 && !b->meets_store[store] && !b->meets_load[store] && stride_of(b, store, b->vector_depth) == 1;
 }
 
+/* The operand of a block step: a block, or a single value as it is. */
+static void *pair_operand(const builder *b, int32_t reg)
+{
+    return b->bindings[reg].varying ? (void *)b->bindings[reg].slot : (void *)&b->value_slots[reg];
+}
+
+/* Writes an operation together with the varying one that it alone uses. */
+static void write_pair(builder *b, int32_t i)
+{
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *node = &kernel->nodes[i], *inner = &kernel->nodes[kernel->facts[i].pairs];
+    int32_t left = inner->operands[0], right = inner->operands[inner->operation == NUMC_SCALAR_SQUARE ? 0 : 1];
+    if (!b->bindings[left].varying && inner->operation != NUMC_SCALAR_SUBTRACT) {
+        const int32_t swap = left;
+        left = right;
+        right = swap;
+    }
+    const bool right_single = !b->bindings[right].varying;
+    const numc_block_first first =
+        inner->operation == NUMC_SCALAR_SQUARE       ? NUMC_BLOCK_FIRST_SQUARE
+        : inner->operation == NUMC_SCALAR_ADD        ? (right_single ? NUMC_BLOCK_FIRST_ADD_VS : NUMC_BLOCK_FIRST_ADD_VV)
+        : inner->operation == NUMC_SCALAR_MULTIPLY   ? (right_single ? NUMC_BLOCK_FIRST_MULTIPLY_VS : NUMC_BLOCK_FIRST_MULTIPLY_VV)
+        : right_single                               ? NUMC_BLOCK_FIRST_SUBTRACT_VS
+        : !b->bindings[left].varying                 ? NUMC_BLOCK_FIRST_SUBTRACT_SV
+                                                     : NUMC_BLOCK_FIRST_SUBTRACT_VV;
+    const bool is_left = node->operands[0] == inner->result;
+    const int32_t other = node->operands[is_left ? 1 : 0];
+    const numc_block_second second = node->operation == NUMC_SCALAR_ADD        ? NUMC_BLOCK_SECOND_ADD
+                                     : node->operation == NUMC_SCALAR_MULTIPLY ? NUMC_BLOCK_SECOND_MULTIPLY
+                                     : is_left                                 ? NUMC_BLOCK_SECOND_SUBTRACT
+                                                                               : NUMC_BLOCK_SECOND_FROM;
+    numc_cpu_step *step = emit(b, STEP_BLOCK);
+    step->fn.block = b->device->blocks->pair(first, second, !b->bindings[other].varying);
+    step->a = pair_operand(b, left);
+    step->b = pair_operand(b, right);
+    step->c = step->d = pair_operand(b, other);
+    bury(b, i);
+    if (may_store(b, kernel->facts[i].store))
+        b->bindings[node->result].slot = (void **)&b->cursors[kernel->facts[i].store];
+    else
+        (void)own_block(b, node->result);
+    step->r = b->bindings[node->result].slot;
+}
+
 static void write_block(builder *b, int32_t i)
 {
     const numc_kernel_node *node = &b->kernel->nodes[i];
     const numc_cpu_node *fact = &b->kernel->facts[i];
+    if (fact->paired >= 0)
+        return; /* the one that uses it computes it */
+    if (fact->pairs >= 0 && b->bindings[b->kernel->nodes[fact->pairs].result].varying) {
+        write_pair(b, i);
+        return;
+    }
     const int variant = variant_for(fact, b, node);
     void *operands[4] = {NULL, NULL, NULL, NULL};
     for (uint32_t k = 0; k < fact->arity; ++k) {

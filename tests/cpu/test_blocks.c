@@ -104,6 +104,43 @@ static void operations_give_the_same_bits(void **state)
     }
 }
 
+/* Both against the two operations one after the other. */
+static void pairs_are_two_operations(void **state)
+{
+    (void)state;
+    for (int o = 0; o < 3; o++)
+        fill(inputs[o], NUMC_FLOAT64, N);
+    for (int first = NUMC_BLOCK_FIRST_ADD_VV; first <= NUMC_BLOCK_FIRST_SQUARE; first++)
+        for (int second = NUMC_BLOCK_SECOND_ADD; second <= NUMC_BLOCK_SECOND_FROM; second++)
+            for (int single = 0; single < 2; single++)
+                for (size_t n = 0; n <= N; n++) {
+                    const double *a = (const double *)(const void *)inputs[0], *b = (const double *)(const void *)inputs[1];
+                    const double *c = (const double *)(const void *)inputs[2];
+                    double expected[N];
+                    for (size_t i = 0; i < n; i++) {
+                        const double z = single ? c[0] : c[i];
+                        double x = 0;
+                        switch (first) {
+                        case NUMC_BLOCK_FIRST_ADD_VV: x = a[i] + b[i]; break;
+                        case NUMC_BLOCK_FIRST_ADD_VS: x = a[i] + b[0]; break;
+                        case NUMC_BLOCK_FIRST_SUBTRACT_VV: x = a[i] - b[i]; break;
+                        case NUMC_BLOCK_FIRST_SUBTRACT_VS: x = a[i] - b[0]; break;
+                        case NUMC_BLOCK_FIRST_SUBTRACT_SV: x = a[0] - b[i]; break;
+                        case NUMC_BLOCK_FIRST_MULTIPLY_VV: x = a[i] * b[i]; break;
+                        case NUMC_BLOCK_FIRST_MULTIPLY_VS: x = a[i] * b[0]; break;
+                        default: x = a[i] * a[i]; break;
+                        }
+                        expected[i] = second == NUMC_BLOCK_SECOND_ADD        ? x + z
+                                      : second == NUMC_BLOCK_SECOND_MULTIPLY ? x * z
+                                      : second == NUMC_BLOCK_SECOND_SUBTRACT ? x - z
+                                                                             : z - x;
+                    }
+                    plain->pair((numc_block_first)first, (numc_block_second)second, single != 0)(n, one, a, b, c, NULL);
+                    avx2->pair((numc_block_first)first, (numc_block_second)second, single != 0)(n, two, a, b, c, NULL);
+                    assert_true(same(NUMC_FLOAT64, expected, one, n) && same(NUMC_FLOAT64, expected, two, n));
+                }
+}
+
 static void position_does_not_matter(void **state)
 {
     (void)state;
@@ -217,6 +254,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_give_the_same_bits),
+        cmocka_unit_test(pairs_are_two_operations),
         cmocka_unit_test(position_does_not_matter),
         cmocka_unit_test(reductions_give_the_same_bits),
         cmocka_unit_test(matrices_give_the_same_bits),
