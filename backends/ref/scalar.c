@@ -266,7 +266,8 @@ static double remainder_real(double a, double b)
     X(GAMMAINC, gammainc, numc_k_gammainc(x, y))                                                   \
     X(GAMMAINCC, gammaincc, numc_k_gammaincc(x, y))                                                \
     X(GAMMAINC_DA, gammainc_da, numc_k_gammainc_da(x, y))                                          \
-    X(GAMMAINCINV, gammaincinv, numc_k_gammaincinv(x, y))
+    X(GAMMAINCINV, gammaincinv, numc_k_gammaincinv(x, y))                                          \
+    X(GAMMAINCCINV, gammainccinv, numc_k_gammainccinv(x, y))
 #define REAL_TERNARY(X)                                                                            \
     X(BETAINC, betainc, numc_k_betainc(x, y, z))                                                   \
     X(BETAINC_DA, betainc_da, numc_k_betainc_da(x, y, z))                                          \

@@ -114,11 +114,12 @@ extern "C" {
     X(142, POLYGAMMA, polygamma, 2, FLOAT, SAME)                                                   \
     /* log |B(a, b)| */                                                                            \
     X(143, BETALN, betaln, 2, FLOAT, SAME)                                                         \
-    /* regularised incomplete gamma P(a, x), Q(a, x); dP/da; inverse of P in x */                  \
+    /* regularised incomplete gamma P(a, x), Q(a, x); dP/da; inverses of P and of Q in x */        \
     X(144, GAMMAINC, gammainc, 2, FLOAT, SAME)                                                     \
     X(145, GAMMAINCC, gammaincc, 2, FLOAT, SAME)                                                   \
     X(146, GAMMAINC_DA, gammainc_da, 2, FLOAT, SAME)                                               \
     X(147, GAMMAINCINV, gammaincinv, 2, FLOAT, SAME)                                               \
+    X(148, GAMMAINCCINV, gammainccinv, 2, FLOAT, SAME)                                             \
     /* condition bool, then two operands of the node's dtype */                                    \
     X(200, WHERE, where, 3, SELECT, SAME)                                                          \
     /* a b + c rounded once */                                                                     \

@@ -33,6 +33,7 @@ NUMC_API numc_array *numc_special_betaln_(numc_operand a, numc_operand b);   /* 
 NUMC_API numc_array *numc_special_gammainc_(numc_operand a, numc_operand x);  /* P(a, x); DLMF 8.2.4 */
 NUMC_API numc_array *numc_special_gammaincc_(numc_operand a, numc_operand x); /* Q(a, x) */
 NUMC_API numc_array *numc_special_gammaincinv_(numc_operand a, numc_operand p); /* x with P(a, x) = p */
+NUMC_API numc_array *numc_special_gammainccinv_(numc_operand a, numc_operand q); /* x with Q(a, x) = q */
 NUMC_API numc_array *numc_special_betainc_(numc_operand a, numc_operand b, numc_operand x);    /* I_x(a, b); DLMF 8.17.2 */
 NUMC_API numc_array *numc_special_betaincinv_(numc_operand a, numc_operand b, numc_operand p); /* x with I_x(a, b) = p */
 NUMC_API numc_array *numc_special_multigammaln(const numc_array *a, int64_t d); /* DLMF 35.3.4 */
@@ -45,6 +46,7 @@ NUMC_API numc_array *numc_special_log_softmax(const numc_array *x, int64_t axis)
 #define numc_special_gammainc(a, x) NUMC_BINARY(numc_special_gammainc_, a, x)
 #define numc_special_gammaincc(a, x) NUMC_BINARY(numc_special_gammaincc_, a, x)
 #define numc_special_gammaincinv(a, p) NUMC_BINARY(numc_special_gammaincinv_, a, p)
+#define numc_special_gammainccinv(a, q) NUMC_BINARY(numc_special_gammainccinv_, a, q)
 /* of three operands at least one must be an array: a missing context is an error of the call */
 #define numc_special_betainc(a, b, x) numc_special_betainc_(NUMC_OPERAND(a), NUMC_OPERAND(b), NUMC_OPERAND(x))
 #define numc_special_betaincinv(a, b, p) numc_special_betaincinv_(NUMC_OPERAND(a), NUMC_OPERAND(b), NUMC_OPERAND(p))

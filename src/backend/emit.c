@@ -115,6 +115,7 @@ static const operation_text operations[NUMC_SCALAR_LIMIT] = {
     [NUMC_SCALAR_GAMMAINCC] = {.wide = "numc_k_gammaincc($0, $1)"},
     [NUMC_SCALAR_GAMMAINC_DA] = {.wide = "numc_k_gammainc_da($0, $1)"},
     [NUMC_SCALAR_GAMMAINCINV] = {.wide = "numc_k_gammaincinv($0, $1)"},
+    [NUMC_SCALAR_GAMMAINCCINV] = {.wide = "numc_k_gammainccinv($0, $1)"},
     [NUMC_SCALAR_FMA] = {.exact = "NUMC_E_FMA($0, $1, $2)"},
     [NUMC_SCALAR_BETAINC] = {.wide = "numc_k_betainc($0, $1, $2)"},
     [NUMC_SCALAR_BETAINC_DA] = {.wide = "numc_k_betainc_da($0, $1, $2)"},

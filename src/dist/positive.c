@@ -83,8 +83,8 @@ static numc_array *inverse_gamma_log_prob(const numc_distribution *d, const numc
 }
 
 ELEMENTWISE(inverse_gamma_cdf, x, numc_special_gammaincc(FIRST, numc_divide(SECOND, above_zero(x))))
-/* b / y with P(a, y) = 1 - p: near p = 0 no better than 1 - p is. */
-ELEMENTWISE(inverse_gamma_icdf, p, numc_divide(SECOND, numc_special_gammaincinv(FIRST, numc_subtract(1, p))))
+/* b / y with Q(a, y) = p */
+ELEMENTWISE(inverse_gamma_icdf, p, numc_divide(SECOND, numc_special_gammainccinv(FIRST, p)))
 SAMPLER(inverse_gamma_sample,
         numc_multiply(SECOND, numc_exp(numc_negative(numc_random_loggamma(key, FIRST, d->dtype, shape)))))
 

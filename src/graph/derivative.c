@@ -198,6 +198,10 @@ PARTIAL(gammaincinv,
     if (k == 1)
         return numc_divide(d, density);
     return MINUS(numc_divide(numc_multiply(d, special_2(NUMC_SCALAR_GAMMAINC_DA, A(x), y)), density));)
+/* Q(a, y) = q: dy = -(dq + dP/da da) / density */
+PARTIAL(gammainccinv,
+    numc_array *density = gamma_density(x, y);
+    return MINUS(numc_divide(k == 1 ? SAME(d) : numc_multiply(d, special_2(NUMC_SCALAR_GAMMAINC_DA, A(x), y)), density));)
 PARTIAL(where, return k == 1 ? numc_where(x, d, 0.0) : numc_where(x, 0.0, d);)
 PARTIAL(fma, return k == 2 ? SAME(d) : numc_multiply(d, k == 0 ? x1 : x);)
 PARTIAL(betainc,
@@ -293,7 +297,8 @@ static const numc_rule rules[NUMC_PRIMITIVE_LIMIT] = {
     [NUMC_SCALAR_POLYGAMMA] = {.partial = d_polygamma, .missing_operands = 1, .missing = "the order is a whole number"},
     ELEMENTWISE(BETALN, betaln), ELEMENTWISE(GAMMAINC, gammainc), ELEMENTWISE(GAMMAINCC, gammaincc),
     [NUMC_SCALAR_GAMMAINC_DA] = {.partial = d_gammainc_da, .missing_operands = 1, .missing = SHAPE_TWICE},
-    ELEMENTWISE(GAMMAINCINV, gammaincinv), ELEMENTWISE(WHERE, where), ELEMENTWISE(FMA, fma),
+    ELEMENTWISE(GAMMAINCINV, gammaincinv), ELEMENTWISE(GAMMAINCCINV, gammainccinv),
+    ELEMENTWISE(WHERE, where), ELEMENTWISE(FMA, fma),
     ELEMENTWISE(BETAINC, betainc),
     [NUMC_SCALAR_BETAINC_DA] = {.partial = d_betainc_da, .missing_operands = 3, .missing = SHAPE_TWICE},
     [NUMC_SCALAR_BETAINC_DB] = {.partial = d_betainc_db, .missing_operands = 3, .missing = SHAPE_TWICE},

@@ -41,6 +41,7 @@ BINARY(betaln, BETALN)
 BINARY(gammainc, GAMMAINC)
 BINARY(gammaincc, GAMMAINCC)
 BINARY(gammaincinv, GAMMAINCINV)
+BINARY(gammainccinv, GAMMAINCCINV)
 TERNARY(betainc, BETAINC)
 TERNARY(betaincinv, BETAINCINV)
 

@@ -71,6 +71,7 @@ static const scalar_case scalar_cases[] = {
     {NUMC_SCALAR_GAMMAINCC, 2, {{0.75, 1, 2, 3}, {2, 3, 1, 0.5}}, 1, 0},
     {NUMC_SCALAR_GAMMAINC_DA, 2, {{0.75, 1, 2, 3}, {2, 3, 1, 0.5}}, 1, 1},
     {NUMC_SCALAR_GAMMAINCINV, 2, {{0.75, 1, 2, 3}, {0.25, 0.5, 0.625, 0.75}}, 1, 0},
+    {NUMC_SCALAR_GAMMAINCCINV, 2, {{0.75, 1, 2, 3}, {0.25, 0.5, 0.625, 0.75}}, 1, 0},
     {NUMC_SCALAR_FMA, 3, {{-1, 0, 0.5, 2}, {2, 3, -1, 0}, {1, 2, 3, -4}}, 2, 0},
     {NUMC_SCALAR_BETAINC, 3, {{0.75, 1, 2, 3}, {2, 3, 1, 0.75}, {0.25, 0.5, 0.625, 0.75}}, 1, 0},
     {NUMC_SCALAR_BETAINC_DA, 3, {{0.75, 1, 2, 3}, {2, 3, 1, 0.75}, {0.25, 0.5, 0.625, 0.75}}, 1, 3},

@@ -84,12 +84,14 @@ static void test_inverses(void **state)
     numc_array *p = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(6), p_values);
     numc_array *a = numc_reshape(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(4), shapes), NUMC_SHAPE(4, 1));
     numc_array *gamma_error = numc_subtract(numc_divide(numc_special_gammainc(a, numc_special_gammaincinv(a, p)), p), 1);
+    numc_array *upper_error = numc_subtract(numc_divide(numc_special_gammaincc(a, numc_special_gammainccinv(a, p)), p), 1);
     numc_array *x = numc_special_betaincinv(a, 2.5, p);
     numc_array *beta_error = numc_subtract(numc_divide(numc_special_betainc(a, 2.5, x), p), 1);
     assert_shape(gamma_error, 2, (const int64_t[]){4, 6});
     assert_shape(beta_error, 2, (const int64_t[]){4, 6});
     /* d log p / d log x <= max(shape) = 400, so a unit of x is 400 eps of p */
     assert_true(numc_item(numc_max(numc_abs(gamma_error))) < 1000 * 0x1p-52);
+    assert_true(numc_item(numc_max(numc_abs(upper_error))) < 1000 * 0x1p-52);
     assert_true(numc_item(numc_max(numc_abs(beta_error))) < 1000 * 0x1p-52);
 }
 
