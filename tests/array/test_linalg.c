@@ -1,7 +1,7 @@
 /* test_linalg.c - products against loops, factorisations and solves by their residuals, batches, edge cases, errors. */
 #include "fixture.h"
 
-/* Well conditioned: random whole numbers plus n on the diagonal. */
+/* Whole numbers from -4 to 4, plus 4 n on the diagonal: rows and columns are (weakly) diagonally dominant. */
 static numc_array *matrix(numc_context *context, uint64_t *seed, int64_t batch, int64_t n, int64_t m)
 {
     double *values = calloc((size_t)(batch * n * m), sizeof *values);
@@ -63,42 +63,84 @@ static void assert_near(const numc_array *x, const numc_array *y, double toleran
         fail_msg("difference %.3g > %.3g %s", numc_item(worst), tolerance, numc_error_message(numc_array_context(x)));
 }
 
+/* max |x|, max of the rows' sums of |x|, sum of |x|; over a batch the largest, or all. */
+static double largest(const numc_array *x)
+{
+    return numc_item(numc_max(numc_abs(x)));
+}
+
+static double row_norm(const numc_array *x)
+{
+    return numc_item(numc_max(numc_sum(numc_abs(x), NUMC_AXES(-1))));
+}
+
+static double total(const numc_array *x)
+{
+    return numc_item(numc_sum(numc_abs(x)));
+}
+
+/* a x = b where x was found by elimination: |a x - b| <= 8 n^2 u |a| |x|.
+ *
+ * The computed x solves (a + d) x = b with |d| <= 3 n u |L| |U| elementwise (Higham, Accuracy and Stability, theorem 9.4), and the row
+ * sums of |L| |U| are at most 2 n - 1 times those of a diagonally dominant a (theorem 9.9). The product that checks it adds n u |a| |x|:
+ * together less than 6 n^2 u, and a third for terms of second order and for pivoting. */
+static void assert_solves(const numc_array *a, const numc_array *x, const numc_array *b, int64_t n)
+{
+    assert_near(numc_matmul(a, x), b, 8 * (double)(n * n) * 0x1p-53 * row_norm(a) * largest(x));
+}
+
+/* l x = b by substitution: (l + d) x = b with |d| <= n u |l| (theorem 8.5); as much for the product, and twice that. */
+static void assert_substitutes(const numc_array *l, const numc_array *x, const numc_array *b, int64_t n)
+{
+    assert_near(numc_matmul(l, x), b, 4 * (double)n * 0x1p-53 * row_norm(l) * largest(x));
+}
+
 static void solves_leave_small_residuals(void **state)
 {
     numc_context *context = *state;
     uint64_t seed = 5;
+    const double u = 0x1p-53;
     for (int64_t n = 1; n < 12; n++) {
         numc_scope(context)
         {
-            /* backward stable: residual <= c n^2 eps |A| |x|; here |A| <= 8 n, |x| <= about 1, c taken as 20 */
-            double tolerance = 20 * (double)(n * n) * 2.3e-16 * 8 * (double)n;
             numc_array *a = matrix(context, &seed, 3, n, n), *b = matrix(context, &seed, 3, n, 2);
-            assert_near(numc_matmul(a, numc_linalg_solve(a, b)), b, tolerance * 4 * (double)n);
+            assert_solves(a, numc_linalg_solve(a, b), b, n);
             numc_array *one = numc_index(a, NUMC_AT(1)), *vector = numc_index(b, NUMC_AT(0), NUMC_ALL, NUMC_AT(1));
             numc_array *x = numc_linalg_solve(one, vector);
             assert_shape(x, 1, &n);
-            assert_near(numc_matmul(one, x), vector, tolerance * 4 * (double)n);
-            assert_near(numc_matmul(one, numc_linalg_inv(one)), numc_eye(context, NUMC_FLOAT64, n, n, 0), tolerance);
+            assert_solves(one, x, vector, n);
+            assert_solves(one, numc_linalg_inv(one), numc_eye(context, NUMC_FLOAT64, n, n, 0), n);
             /* batches broadcast on either side */
-            assert_near(numc_matmul(one, numc_linalg_solve(one, b)), b, tolerance * 4 * (double)n);
+            assert_solves(one, numc_linalg_solve(one, b), b, n);
+            /* |L L^T - A| <= (n + 1) u |L| |L^T| (theorem 10.3), of which no element exceeds the largest of A's diagonal; the
+             * product adds n u of the same: twice the sum */
             numc_array *spd = numc_matmul(a, numc_matrix_transpose(a)), *l = numc_linalg_cholesky(spd);
-            assert_near(numc_matmul(l, numc_matrix_transpose(l)), spd, tolerance * 8 * (double)(n * n));
+            assert_near(numc_matmul(l, numc_matrix_transpose(l)), spd, 2 * (double)(2 * n + 1) * u * largest(spd));
             assert_near(numc_tril(l, 0), l, 0);
-            /* the inverse is only as good as the condition of A A^T allows: at most about 100 here */
-            assert_near(numc_matmul(spd, numc_linalg_cho_solve(l, b)), b, 100 * tolerance * 8 * (double)(n * n));
-            numc_array *z = numc_linalg_triangular_solve(l, b);
-            assert_near(numc_matmul(l, z), b, tolerance * 8 * (double)n);
-            z = numc_linalg_triangular_solve(numc_matrix_transpose(l), b, .upper = true);
-            assert_near(numc_matmul(numc_matrix_transpose(l), z), b, tolerance * 8 * (double)n);
-            assert_near(numc_linalg_triangular_solve(l, b, .transpose = true), z, tolerance * 8 * (double)n);
-            /* log |A A^T| = 2 log |A| = 2 sum log diag L */
+            /* (A + D) x = b with |D| <= (3 n + 1) u |L| |L^T| (theorem 10.4), row sums at most n times A's largest element; the product
+             * adds n^2 u: twice the sum */
+            numc_array *solved = numc_linalg_cho_solve(l, b);
+            assert_near(numc_matmul(spd, solved), b, 2 * (double)(4 * n * n + n) * u * largest(spd) * largest(solved));
+            numc_array *z = numc_linalg_triangular_solve(l, b), *upper = numc_matrix_transpose(l);
+            assert_substitutes(l, z, b, n);
+            z = numc_linalg_triangular_solve(upper, b, .upper = true);
+            assert_substitutes(upper, z, b, n);
+            assert_substitutes(upper, numc_linalg_triangular_solve(l, b, .transpose = true), b, n);
+            /* log |A A^T| = 2 log |A| = 2 sum log diag L. A factorisation of A + D has log |A + D| = log |A| + trace(A^-1 D), at most
+             * the row sums of |D| times the sum of |A^-1|; D as above, n u in place of 3 n u since nothing is solved. Logs and
+             * their sum add n + 4 roundings of logs that have one sign here. */
             numc_slogdet whole = numc_linalg_slogdet(spd), half = numc_linalg_slogdet(a);
             numc_array *diagonal = numc_multiply(2, numc_sum(numc_log(numc_diagonal(l)), NUMC_AXES(-1)));
-            assert_near(whole.logabsdet, diagonal, 1e-12 * (double)n);
-            assert_near(numc_multiply(2, half.logabsdet), diagonal, 1e-12 * (double)n);
+            double logs = (double)(n + 4) * u * (largest(diagonal) + 1);
+            double of_spd = 2 * (double)(n * n) * u * row_norm(spd) * total(numc_linalg_inv(spd)) + logs;
+            double of_a = 2 * (double)(n * n) * u * row_norm(a) * total(numc_linalg_inv(a)) + logs;
+            assert_near(whole.logabsdet, diagonal, 2 * of_spd);
+            assert_near(numc_multiply(2, half.logabsdet), diagonal, 2 * of_a + of_spd);
             assert_near(whole.sign, numc_ones_like(whole.sign), 0);
+            /* two factorisations, a product of n, an exponential */
             numc_array *det = numc_linalg_det(a);
-            assert_near(numc_divide(det, numc_multiply(half.sign, numc_exp(half.logabsdet))), numc_ones_like(det), 1e-11);
+            assert_near(numc_divide(det, numc_multiply(half.sign, numc_exp(half.logabsdet))), numc_ones_like(det),
+                        2 * of_a + (double)(n + 4) * u);
         }
     }
     assert_ok(context);
