@@ -66,9 +66,9 @@ static numc_status example_progress(void *user, const numc_mcmc_progress *progre
     int64_t done = 0, total = progress->total * progress->chains;
     for (int32_t c = 0; c < progress->chains; c++)
         done += progress->done[c];
-    fprintf(stderr, "\r%3d%%  %lld of %lld transitions, %lld divergent after the warm-up, %.1f s%s", total > 0 ? (int)(100 * done / total) : 100,
-            (long long)done, (long long)total, (long long)progress->divergences, progress->seconds,
-            progress->finished ? "\n" : "");
+    fprintf(stderr, "\r%3d%%  %lld of %lld transitions, %lld divergent after the warm-up, %.1f s%s",
+            total > 0 ? (int)(100 * done / total) : 100, (long long)done, (long long)total, (long long)progress->divergences,
+            progress->seconds, progress->finished ? "\n" : "");
     return NUMC_OK;
 }
 

@@ -342,8 +342,8 @@ static void add_runaways(numc_text *text, const numc_mcmc *mcmc)
             char name[300] = "?";
             if (mcmc->target.coordinate != NULL)
                 mcmc->target.coordinate(mcmc->target.user, i, name, sizeof name);
-            numc__text_add(text, "chain %d went to %.3g in \"%s\", where the density is flat: the posterior may be improper\n", (int)c,
-                           position[i], name);
+            numc__text_add(text, "chain %d went to %.3g in \"%s\", where the density is flat: the posterior is improper, or far "
+                                 "wider than its starting points\n", (int)c, position[i], name);
             return;
         }
 }

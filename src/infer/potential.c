@@ -196,7 +196,8 @@ static void note_statement(potential *p, const numc_message *m)
     if (place < p->statements.count)
         describe(&p->statements.items[place], was, sizeof was);
     describe(&s, is, sizeof is);
-    numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: statement %zu was %s, then %s", place + 1, was, is);
+    numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: statement %zu was %s, then %s", place + 1, was,
+               is);
 }
 
 static void process(numc_run *run, const numc_handler *handler, numc_message *m)
