@@ -176,7 +176,8 @@ static void note_statement(potential *p, const numc_message *m)
             s.shape[s.rank++] = event.values[i];
     } else if (m->value != NULL) {
         s.rank = numc_array_rank(m->value);
-        memcpy(s.shape, numc_array_shape(m->value), (size_t)s.rank * sizeof *s.shape);
+        if (s.rank > 0)
+            memcpy(s.shape, numc_array_shape(m->value), (size_t)s.rank * sizeof *s.shape);
     }
     if (p->checking) {
         if (!NUMC_LIST_RESERVE(context->core, &p->statements, 1)) {
