@@ -151,11 +151,13 @@ typedef union numc_cpu_value {
     X(BLOCK_WHOLE)                                                                                 \
     /* r state, a slot, b loop index */                                                            \
     X(BLOCK_EXTREME)                                                                               \
-    /* r slot of 8 blocks, a identity */                                                           \
+    /* r slot of 9 blocks, a identity, imm lanes where they are few: then only the last block is filled */\
     X(BLOCK_LANES_START)                                                                           \
     /* r slot, a slot, b loop index */                                                             \
     X(BLOCK_LANES_COMBINE)                                                                         \
-    /* r slot, a slot of 8 blocks */                                                               \
+    /* the same, the lane being the identity before */                                             \
+    X(BLOCK_LANES_SET)                                                                             \
+    /* r slot, a slot of 9 blocks, imm lanes where they are few */                                 \
     X(BLOCK_LANES_FINISH)                                                                          \
     /* r slot, a index, b slot of the blocks, imm count */                                         \
     X(BLOCK_LOCAL_LOAD)                                                                            \

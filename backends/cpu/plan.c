@@ -216,6 +216,18 @@ static double cost_vector(builder *b, int32_t v)
     return 6.0 + blocks * cost_between(b, v + 1, b->kernel->nodes[v].match, n / blocks, b->kernel->facts[v].depth);
 }
 
+/* Starting and joining the lanes of a reduction inside a vector loop. */
+static double cost_of_lanes(const builder *b, int32_t loop, double length)
+{
+    const numc_kernel *kernel = b->kernel;
+    const int64_t extent = extent_of(b, &kernel->nodes[loop]);
+    double sum = 0.0;
+    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i)
+        if (kernel->nodes[i].kind == NUMC_NODE_ACCUMULATE && kernel->facts[i].parent == loop)
+            sum += (2.0 + 0.1 * length) * (extent_known(&kernel->nodes[loop]) && extent <= 8 ? (double)extent : 15.0);
+    return sum;
+}
+
 static double cost_loop(builder *b, int32_t loop, bool *as_vector)
 {
     const numc_kernel_node *node = &b->kernel->nodes[loop];
@@ -240,7 +252,8 @@ static double cost_between(builder *b, int32_t from, int32_t to, double length, 
                 sum += cost_loop(b, i, &as_vector);
             else
                 sum += 3.0 + (double)extent_of(b, node) *
-                                 (1.0 + cost_between(b, i + 1, node->match, length, depth));
+                                 (1.0 + cost_between(b, i + 1, node->match, length, depth)) +
+                       cost_of_lanes(b, i, length);
             i = node->match;
             continue;
         }
@@ -681,6 +694,14 @@ static bool accumulates_whole(const builder *b, int32_t i)
            b->arguments->extents[loop->extent] > 0 && b->arguments->extents[loop->extent] <= BLOCK_LEAST;
 }
 
+/* A reduction in blocks whose extent is known to be at most the 8 lanes: each lane takes one value. */
+static int64_t few_lanes(const builder *b, int32_t i)
+{
+    const numc_kernel_node *loop = &b->kernel->nodes[b->kernel->facts[i].parent];
+    const int64_t extent = extent_known(loop) ? b->arguments->extents[loop->extent] : 0;
+    return extent > 0 && extent <= 8 ? extent : 0;
+}
+
 static void *lanes_of(const builder *b, int32_t i)
 {
     return b->lanes + 64 * (ptrdiff_t)b->lane_numbers[i];
@@ -695,12 +716,13 @@ static void start_accumulations(builder *b, int32_t loop)
         if (kernel->facts[i].argument != NULL) {
             emit(b, STEP_EXTREME_START)->r = lanes_of(b, i);
         } else if (accumulates_blocks(b, i)) {
-            b->lane_blocks[i] = take_blocks(b, 8);
+            b->lane_blocks[i] = take_blocks(b, 9); /* the last holds the identity where lanes are few */
             b->lane_slots[i] = block_mark(b->lane_blocks[i]);
             numc_cpu_step *step = emit(b, STEP_BLOCK_LANES_START);
             step->fn.memory = b->device->blocks->memory(kernel->facts[i].reduction->lane_size);
             step->r = &b->lane_slots[i];
             step->a = (void *)(uintptr_t)&kernel->facts[i].reduction->identity;
+            step->imm = few_lanes(b, i);
         } else if (!accumulates_whole(b, i)) {
             numc_cpu_step *step = emit(b, STEP_LANES_START);
             step->r = lanes_of(b, i);
@@ -724,7 +746,7 @@ static void write_accumulate(builder *b, int32_t i)
         step->r = whole ? own_value(b, node->result) : lanes_of(b, i);
         step->a = values;
     } else if (accumulates_blocks(b, i)) {
-        step = emit(b, STEP_BLOCK_LANES_COMBINE);
+        step = emit(b, few_lanes(b, i) > 0 ? STEP_BLOCK_LANES_SET : STEP_BLOCK_LANES_COMBINE);
         step->r = &b->lane_slots[i];
         step->a = b->bindings[reg].slot;
     } else {
@@ -759,7 +781,7 @@ static void finish_accumulations(builder *b, int32_t loop)
             numc_cpu_step *step = emit(b, STEP_BLOCK_LANES_FINISH);
             step->fn.reduction = kernel->facts[i].reduction;
             step->a = &b->lane_slots[i];
-            step->imm = (int64_t)kernel->facts[i].reduction->lane_size;
+            step->imm = few_lanes(b, i);
             step->r = own_block(b, node->result);
         } else {
             numc_cpu_step *step = emit(b, STEP_LANES_FINISH);

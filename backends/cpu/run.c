@@ -10,17 +10,22 @@ static void move_cursors(const numc_cpu_loop *loop, int64_t iterations)
         *loop->updates[u].cursor += loop->updates[u].step * iterations;
 }
 
-/* Joins the lanes held in 8 blocks: ((0+4)+(2+6)) + ((1+5)+(3+7)). */
+/* Joins the lanes held in 8 blocks: ((0+4)+(2+6)) + ((1+5)+(3+7)). Of few lanes, those that hold values: joining the identity
+ * changes nothing, because no lane is -0 after its first sum. */
 static void finish_block_lanes(const numc_cpu_step *step, size_t n, size_t bytes)
 {
-    static const uint8_t tree[6][2] = {{0, 4}, {2, 6}, {0, 2}, {1, 5}, {3, 7}, {1, 3}};
+    static const uint8_t tree[7][2] = {{0, 4}, {2, 6}, {0, 2}, {1, 5}, {3, 7}, {1, 3}, {0, 1}};
     const numc_block_fn combine = step->fn.reduction->combine;
-    char *lanes = *(char **)step->a;
-    for (size_t t = 0; t < 6; ++t) {
-        char *to = lanes + bytes * tree[t][0], *from = lanes + bytes * tree[t][1];
-        combine(n, to, to, from, NULL, NULL);
+    const int64_t lanes = step->imm > 0 ? step->imm : 8;
+    char *const first = *(char **)step->a, *const result = *(char **)step->r;
+    for (size_t t = 0; t < 7; ++t) {
+        if (tree[t][1] >= lanes)
+            continue;
+        char *to = first + bytes * tree[t][0], *from = first + bytes * tree[t][1];
+        combine(n, t == 6 ? result : to, to, from, NULL, NULL);
     }
-    combine(n, *(void **)step->r, lanes, lanes + bytes, NULL, NULL);
+    if (lanes == 1)
+        memcpy(result, first, n * step->fn.reduction->lane_size);
 }
 
 static void host_block(const numc_cpu_step *step, size_t n)
@@ -210,8 +215,11 @@ STEP_LABEL_BLOCK_WHOLE: s->fn.reduction->whole(n, s->r, SLOT(s->a)); NEXT;
 STEP_LABEL_BLOCK_EXTREME: s->fn.argument->accumulate(n, s->r, SLOT(s->a), I64(s->b)); NEXT;
 STEP_LABEL_BLOCK_LANES_START: {
         char *lane = SLOT(s->r);
-        for (int k = 0; k < 8; ++k, lane += block_bytes)
-            s->fn.memory->fill(n, lane, s->a);
+        if (s->imm > 0)
+            s->fn.memory->fill(n, lane + 8 * block_bytes, s->a);
+        else
+            for (int k = 0; k < 8; ++k, lane += block_bytes)
+                s->fn.memory->fill(n, lane, s->a);
         NEXT;
     }
 STEP_LABEL_BLOCK_LANES_COMBINE: {
@@ -219,6 +227,11 @@ STEP_LABEL_BLOCK_LANES_COMBINE: {
         s->fn.reduction->combine(n, lane, lane, SLOT(s->a), NULL, NULL);
         NEXT;
     }
+STEP_LABEL_BLOCK_LANES_SET: {
+    char *const lanes = SLOT(s->r);
+    s->fn.reduction->combine(n, lanes + (size_t)I64(s->b) * block_bytes, lanes + 8 * block_bytes, SLOT(s->a), NULL, NULL);
+    NEXT;
+}
 STEP_LABEL_BLOCK_LANES_FINISH: finish_block_lanes(s, n, block_bytes); NEXT;
 STEP_LABEL_BLOCK_LOCAL_LOAD:
 STEP_LABEL_BLOCK_LOCAL_STORE: {
