@@ -5,7 +5,9 @@
  * but NULL arrays and numbers has no context to report to: it returns NULL and sets no error. Operands of different
  * dtypes are promoted by the standard's table; an integer with a float takes the float's dtype; a C number takes the array's
  * dtype (a fraction with an integer array: the default float; a whole number that does not fit: an error), and so do arrays
- * made from C numbers alone. A bool with a number takes the number's dtype; arithmetic among bools is done in int64. uint64
+ * made from C numbers alone. Where a call names an integer dtype (numc_full, numc_number, numc_arange, numc_index_update), a
+ * C number that is not one of its values (a fraction, NaN, an infinity, out of range) is NUMC_VALUE. A bool with a number
+ * takes the number's dtype; arithmetic among bools is done in int64. uint64
  * with a signed dtype is an error. Shapes broadcast; ranks go to 32. Unless said otherwise a function is
  * defined as in the standard, 2025.12. Complex dtypes are NUMC_UNSUPPORTED so far.
  *
@@ -176,7 +178,8 @@ NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *d
 NUMC_API double numc_item(const numc_array *x);
 NUMC_API int64_t numc_item_integer(const numc_array *x);
 NUMC_API bool numc_item_bool(const numc_array *x);
-/* NumPy-like text, summarised beyond 1000 elements; returns the length needed (without terminator), writes at most size. */
+/* NumPy-like text, summarised beyond 1000 elements; returns the length needed (without terminator), writes at most size.
+ * text may be NULL when size is 0. */
 NUMC_API size_t numc_array_format(const numc_array *x, char *text, size_t size);
 
 /* ---- creation ---------------------------------------------------------------------------------------------------- */
@@ -187,7 +190,8 @@ NUMC_API numc_array *numc_ones_(numc_context *context, numc_dtype dtype, numc_sh
 NUMC_API numc_array *numc_empty_(numc_context *context, numc_dtype dtype, numc_shape shape); /* zeros */
 NUMC_API numc_array *numc_full_(numc_context *context, numc_dtype dtype, numc_shape shape, numc_operand value);
 NUMC_API numc_array *numc_number_(numc_context *context, numc_dtype dtype, numc_operand value); /* 0-d */
-/* start + i step, i = 0 .. ceil((stop - start) / step) - 1, rounded to dtype (default: the default float). */
+/* start + i step, i = 0 .. ceil((stop - start) / step) - 1, rounded to dtype (default: the default float).
+ * An integer dtype must hold start, step and the last element as they are: otherwise a VALUE error. */
 NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, double stop, double step);
 /* (number): start + i (stop - start) / (number - 1), the last one stop exactly; `.open_end`: / number, stop left out. */
 typedef struct numc_linspace_options {
@@ -222,7 +226,8 @@ NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
 #endif
 
 /* ---- dtypes -------------------------------------------------------------------------------------------------------------- */
-/* x converted as C does: towards zero to an integer, nonzero is true to a bool. Default: the default float. */
+/* x converted: float to integer towards zero, saturating at the ends of the dtype, NaN to 0 (as numc_to_host and
+ * numc_item_integer do); integer to integer wraps; nonzero is true to a bool. Default: the default float. */
 NUMC_API numc_array *numc_astype(const numc_array *x, numc_dtype dtype);
 NUMC_API numc_dtype numc_result_dtype(numc_dtype a, numc_dtype b); /* promotion; NUMC_DTYPE_DEFAULT where there is none */
 NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);  /* within integers or within floats, nothing lost; to itself */
@@ -243,9 +248,9 @@ NUMC_UNARY_FUNCTIONS(NUMC_DECLARE_UNARY)
 /* ---- elementwise, two operands of which one may be a number ---------------------------------------------------------------
  * The shape is the broadcast one; the dtype the promoted one for arithmetic, the default float or wider for divide, atan2,
  * hypot, logaddexp, copysign and nextafter, bool for comparisons and logical functions; bitwise functions are for integers
- * and bools. floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around.
- * A shift by the width or more leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where
- * either is NaN. */
+ * and bools. floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around;
+ * their negative powers are truncated (of 1 and -1 their own, of all others 0). A shift by the width or more, or by a
+ * negative count, leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where either is NaN. */
 #define NUMC_BINARY_FUNCTIONS(X)                                                                   \
     X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(atan2) X(hypot) \
     X(logaddexp) X(maximum) X(minimum) X(copysign) X(nextafter) X(equal) X(not_equal) X(less)      \
@@ -283,8 +288,8 @@ NUMC_BINARY_FUNCTIONS(NUMC_DECLARE_BINARY)
 #define numc_bitwise_left_shift(x1, x2) NUMC_BINARY(numc_bitwise_left_shift, x1, x2)
 #define numc_bitwise_right_shift(x1, x2) NUMC_BINARY(numc_bitwise_right_shift, x1, x2)
 #endif
-/* x1 where condition (a bool array) holds, else x2, all broadcast; x1 and x2 are arrays or numbers (two numbers are allowed
- * here: default dtypes). The gradient passes through the side that is taken alone. */
+/* x1 where condition (a bool array; another dtype is an error) holds, else x2, all broadcast; x1 and x2 are arrays or numbers
+ * (two numbers are allowed here: default dtypes). The gradient passes through the side that is taken alone. */
 NUMC_API numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_operand x2);
 /* minimum(maximum(x, min), max), broadcast; a bound is an array or a number. For no bound on a side pass -INFINITY or
  * INFINITY, which is also right for integers. */
@@ -314,7 +319,7 @@ NUMC_API numc_array *numc_stack(const numc_array *const *arrays, int32_t count, 
  * or, with none, of the flattened x. Not a view. */
 NUMC_API numc_array *numc_tile(const numc_array *x, numc_shape repetitions);
 NUMC_API numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis);
-/* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast. */
+/* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast or are no shapes. */
 NUMC_API int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t shape[32]);
 
 /* ---- indexing ---------------------------------------------------------------------------------------------------- */

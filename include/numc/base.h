@@ -120,7 +120,8 @@ typedef void *(*numc_allocate_fn)(void *user, void *pointer, size_t old_size, si
 /* May be called from any thread that uses the context; one line without newline. */
 typedef void (*numc_log_fn)(void *user, numc_log_level level, const char *line);
 
-/* Zero is the default of every field. */
+/* Zero is the default of every field. As all options of the library: a shorter struct of an older header is taken for one with
+ * zeros at its end; bytes beyond those known must be zero, and a size beyond 4096 is an error. */
 typedef struct numc_options {
     const char *backend; /* overrides NUMC_BACKEND: "cpu", "ref", "cuda:0", "opencl:0.1", "/abs/path.so" */
     const char *backend_path; /* overrides NUMC_BACKEND_PATH: colon-separated directories */

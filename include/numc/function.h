@@ -34,7 +34,7 @@ NUMC_API numc_function *numc_function_jvp(numc_context *context, const numc_func
 NUMC_API numc_function *numc_function_vjp(numc_context *context, const numc_function *function);
 /* (x...) -> (y, dy/dx...) for one 0-d float output. */
 NUMC_API numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function);
-/* Readable text of the graph; returns the length needed, writes at most size. */
+/* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
 
 /* ---- control flow (traced or not) ------------------------------------------------------------------------------------------

@@ -6,7 +6,12 @@
  * mathematics in float64: the same bits on every backend with float64. The others apply a backend's log, tan or exp to
  * those and agree to its rounding. `shape` is the shape of the result; parameters broadcast to it. dtype: real;
  * NUMC_DTYPE_DEFAULT is the default float (bits: uint32, randint: int64); another kind is NUMC_DTYPE. Everything here can
- * be traced. */
+ * be traced.
+ *
+ * Parameters outside their domain: uniform's bounds not finite or low > high, a probability outside [0, 1], trials that are
+ * not whole numbers in [0, 2^53), a row of logits that holds NaN or nothing above -inf are NUMC_VALUE where the values are
+ * known. A traced one gives NaN (uniform, binomial), or a draw as of the nearest that makes sense (bernoulli: false of NaN;
+ * uniform with low > high: low; categorical: any class). The other samplers give NaN. */
 #ifndef NUMC_RANDOM_H
 #define NUMC_RANDOM_H
 

@@ -9,9 +9,7 @@ static numc_status checked(numc_context *context, const char *name, numc_shape s
     if (context == NULL)
         return NUMC_INVALID_ARGUMENT;
     NUMC_TRY(context->status);
-    NUMC_REQUIRE(context, shape.count >= 0 && shape.count <= NUMC_RANK_MAXIMUM, NUMC_SHAPE, "%s: rank %d is not in 0..%d",
-                 name, (int)shape.count, NUMC_RANK_MAXIMUM);
-    return NUMC_OK;
+    return numc__shape_check(context, name, shape);
 }
 
 /* A number of a call as an array: the dtype given, or the one the number's kind takes by default. */
@@ -35,11 +33,8 @@ static numc_array *number_array(numc_context *context, const char *name, numc_dt
                                                      : numc_default_float(context);
     if (dtype == NUMC_DTYPE_DEFAULT)
         return NULL;
-    if (!numc__value_fits(dtype, &value)) {
-        numc__fail(context, NUMC_VALUE, "%s: the number %lld does not fit %s", name, (long long)value.value.integer,
-                   numc_dtype_name(dtype));
+    if (numc__number_fits(context, name, dtype, &value) != NUMC_OK)
         return NULL;
-    }
     _Alignas(16) unsigned char bytes[16] = {0};
     numc__value_number(dtype, bytes, &value);
     numc_array *x = numc__array_new_immediate(context, dtype, shape.count, shape.values, bytes);
@@ -148,6 +143,14 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, 
         numc__fail(context, NUMC_VALUE, "numc_arange: start %g, stop %g, step %g make no range", start, stop, step);
         return NULL;
     }
+    if (count > 0) { /* integers: no element is rounded or wraps */
+        const numc_operand first = numc_operand_real(start), last = numc_operand_real(start + (count - 1) * step);
+        const numc_operand by = numc_operand_real(step);
+        if ((floor(step) != step && numc__number_fits(context, "numc_arange", dtype, &by) != NUMC_OK)
+            || numc__number_fits(context, "numc_arange", dtype, &first) != NUMC_OK
+            || numc__number_fits(context, "numc_arange", dtype, &last) != NUMC_OK)
+            return NULL;
+    }
     return ramp(context, "numc_arange", dtype, start, step, count > 0 ? (int64_t)count : 0, false, 0);
 }
 
@@ -166,6 +169,12 @@ numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start
     int64_t steps = known.open_end ? number : number - 1;
     double step = steps > 0 ? (stop - start) / (double)steps : 0;
     return ramp(context, "numc_linspace", dtype, start, step, number, !known.open_end && number > 1, stop);
+}
+
+/* A diagonal as far out as any that meets no element: no sum with it overflows. */
+static int64_t near_diagonal(int64_t rows, int64_t columns, int64_t diagonal)
+{
+    return diagonal < -rows ? -rows : diagonal > columns ? columns : diagonal;
 }
 
 /* bool[..., rows, columns]: column - row <= diagonal (or equal to it). */
@@ -188,9 +197,14 @@ numc_array *numc_eye_(numc_context *context, numc_dtype dtype, int64_t rows, int
     }
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = numc_default_float(context);
+    if (numc__size_multiply(rows, columns) > ((int64_t)1 << 46) / (int64_t)sizeof(int64_t)) { /* positions are int64 */
+        numc__fail(context, NUMC_MEMORY, "numc_eye: %lld rows and %lld columns are too large", (long long)rows,
+                   (long long)columns);
+        return NULL;
+    }
     if (dtype == NUMC_DTYPE_DEFAULT || numc_scope_begin(context) != NUMC_OK)
         return NULL;
-    numc_array *y = numc_astype(band(context, rows, columns, diagonal, true), dtype);
+    numc_array *y = numc_astype(band(context, rows, columns, near_diagonal(rows, columns, diagonal), true), dtype);
     return numc__scope_leave(context, y);
 }
 
@@ -206,7 +220,9 @@ static numc_array *triangle(const char *name, const numc_array *x, int64_t diago
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
     /* the upper triangle from diagonal k is what the lower one up to k - 1 leaves */
-    numc_array *mask = band(context, x->shape[x->rank - 2], x->shape[x->rank - 1], lower ? diagonal : diagonal - 1, false);
+    int64_t rows = x->shape[x->rank - 2], columns = x->shape[x->rank - 1];
+    diagonal = near_diagonal(rows, columns, diagonal);
+    numc_array *mask = band(context, rows, columns, lower ? diagonal : diagonal - 1, false);
     numc_array *zero = numc__full(context, x->dtype, 0, NULL, 0);
     numc_array *y = lower ? numc_where(mask, x, zero) : numc_where(mask, zero, x);
     return numc__scope_leave(context, y);

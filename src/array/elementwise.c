@@ -31,9 +31,15 @@ int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t s
 {
     int64_t result[NUMC_RANK_MAXIMUM] = {0};
     int32_t rank = 0;
+    if (count < 0 || shape == NULL || (shapes == NULL && count > 0))
+        return -1;
     for (int32_t i = 0; i < count; i++) {
-        if (shapes[i].count < 0 || shapes[i].count > NUMC_RANK_MAXIMUM)
+        if (shapes[i].count < 0 || shapes[i].count > NUMC_RANK_MAXIMUM || (shapes[i].values == NULL && shapes[i].count > 0))
             return -1;
+        for (int32_t d = 0; d < shapes[i].count; d++) {
+            if (shapes[i].values[d] < 0)
+                return -1;
+        }
         const int32_t ranks[2] = {rank, shapes[i].count};
         const int64_t *const both[2] = {result, shapes[i].values};
         int64_t next[NUMC_RANK_MAXIMUM];
@@ -133,9 +139,7 @@ static numc_status number_fits(numc_context *context, const char *name, const nu
             return NUMC_OK;
         number = numc_operand_integer(numc__value_integer(x->dtype, x->immediate));
     }
-    NUMC_REQUIRE(context, numc__value_fits(dtype, &number), NUMC_VALUE, "%s: the number %lld does not fit %s", name,
-                 (long long)number.value.integer, numc_dtype_name(dtype));
-    return NUMC_OK;
+    return numc__number_fits(context, name, dtype, &number);
 }
 
 numc_array *numc__operand_array(numc_context *context, numc_operand operand, const numc_array *other)
@@ -483,6 +487,12 @@ BINARY(bitwise_right_shift, BITWISE_RIGHT_SHIFT)
 numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_operand x2)
 {
     const numc_operand operands[3] = {numc_operand_array(condition), x1, x2};
+    numc_context *context = numc_array_context(condition);
+    if (context != NULL && condition->dtype != NUMC_BOOL) {
+        numc__fail(context, NUMC_DTYPE, "numc_where: the condition must be bool, not %s; compare, or numc_astype to bool",
+                   numc_dtype_name(condition->dtype));
+        return NULL;
+    }
     return numc__elementwise("numc_where", NUMC_SCALAR_WHERE, operands, 3, false);
 }
 

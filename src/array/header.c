@@ -344,7 +344,7 @@ numc_array *numc__array_new_buffer(numc_context *context, numc_dtype dtype, int3
     int64_t stride = 1;
     for (int32_t d = rank - 1; d >= 0; d--) {
         x->strides[d] = stride;
-        stride *= shape[d];
+        stride *= x->size == 0 ? 1 : shape[d]; /* beside a zero the others may be any size */
     }
     return x;
 }
@@ -634,12 +634,12 @@ numc_context *numc_array_context(const numc_array *x)
 
 bool numc__array_is_contiguous(const numc_array *x)
 {
-    if (x->content != NUMC_CONTENT_BUFFER)
-        return false;
+    if (x->content != NUMC_CONTENT_BUFFER || x->size == 0)
+        return x->content == NUMC_CONTENT_BUFFER;
     int64_t stride = 1;
     for (int32_t d = x->rank - 1; d >= 0; d--) {
         if (x->shape[d] != 1 && x->strides[d] != stride)
-            return x->size == 0;
+            return false;
         stride *= x->shape[d];
     }
     return true;
@@ -660,6 +660,21 @@ void numc__type_format(char *text, size_t size, numc_dtype dtype, int32_t rank, 
     size_t used = numc__format(text, size, "%s", numc_dtype_name(dtype));
     if (used < size)
         numc__shape_format(text + used, size - used, rank, shape);
+}
+
+numc_status numc__list_check(numc_context *context, const char *name, numc_shape list)
+{
+    NUMC_REQUIRE(context, list.count >= 0 && (list.values != NULL || list.count == 0), NUMC_INVALID_ARGUMENT,
+                 list.count < 0 ? "%s: a list of %d numbers" : "%s: the values of a list of %d numbers are NULL", name,
+                 (int)list.count);
+    return NUMC_OK;
+}
+
+numc_status numc__shape_check(numc_context *context, const char *name, numc_shape shape)
+{
+    NUMC_REQUIRE(context, shape.count >= 0 && shape.count <= NUMC_RANK_MAXIMUM, NUMC_SHAPE, "%s: rank %d is not in 0..%d",
+                 name, (int)shape.count, NUMC_RANK_MAXIMUM);
+    return numc__list_check(context, name, shape);
 }
 
 int32_t numc__axis_normalize(numc_context *context, const char *name, int64_t axis, int32_t rank)

@@ -11,10 +11,8 @@ numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, numc_shape 
         return NULL;
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = numc_default_float(context);
-    if (shape.count < 0 || shape.count > NUMC_RANK_MAXIMUM) {
-        numc__fail(context, NUMC_SHAPE, "numc_from_host: rank %d is not in 0..%d", (int)shape.count, NUMC_RANK_MAXIMUM);
+    if (numc__shape_check(context, "numc_from_host", shape) != NUMC_OK)
         return NULL;
-    }
     int64_t size = 1; /* only 0, 1, or more than 1 matters here; the header counts with care */
     for (int32_t d = 0; d < shape.count; d++)
         size = shape.values[d] <= 0 || size == 0 ? 0 : shape.values[d] > 1 ? 2 : size;
@@ -186,7 +184,7 @@ typedef struct printer {
     char *text;
     size_t size, used; /* used counts what does not fit as well */
     const numc_array *x;
-    const unsigned char *values; /* row-major */
+    const unsigned char *next; /* of the elements shown, row-major */
     size_t width;
     bool summarised;
 } printer;
@@ -217,13 +215,44 @@ static size_t write_value(char text[NUMC_NUMBER_TEXT_SIZE], numc_dtype dtype, co
     }
 }
 
+static bool is_cut(const printer *p, int32_t axis)
+{
+    return p->summarised && p->x->shape[axis] > 2 * EDGE;
+}
+
+/* The elements shown of x, from `axis` on and at `offset`, to *target: the edges of each long axis. Nothing else is read, so a
+ * view may be larger than any memory. */
+static numc_status read_shown(const printer *p, int32_t axis, int64_t offset, unsigned char **target)
+{
+    const numc_array *x = p->x;
+    bool cut = is_cut(p, axis);
+    for (int part = 0; part < (cut ? 2 : 1); part++) {
+        int64_t count = cut ? EDGE : x->shape[axis], first = part == 0 ? 0 : x->shape[axis] - EDGE;
+        int64_t start = offset + first * x->strides[axis];
+        for (int64_t i = 0; i < count && axis + 1 < x->rank; i++)
+            NUMC_TRY(read_shown(p, axis + 1, start + i * x->strides[axis], target));
+        if (axis + 1 < x->rank)
+            continue;
+        numc_array line = {.context = x->context, .content = x->content, .dtype = x->dtype, .rank = 1, .size = count};
+        line.shape = &count;
+        line.strides = x->strides + axis;
+        line.offset = start;
+        line.buffer = x->buffer;
+        memcpy(line.immediate, x->immediate, sizeof line.immediate);
+        NUMC_TRY(numc__read(&line, x->context, x->dtype, *target));
+        *target += (size_t)count * numc_dtype_size(x->dtype);
+    }
+    return NUMC_OK;
+}
+
 /* Elements shown along an axis: all, or the first and last few with "..." between them. */
-static void print_axis(printer *p, int32_t axis, int64_t at, bool measure)
+static void print_axis(printer *p, int32_t axis, bool measure)
 {
     const numc_array *x = p->x;
     if (axis == x->rank) {
         char text[NUMC_NUMBER_TEXT_SIZE];
-        size_t length = write_value(text, x->dtype, p->values + (size_t)at * numc_dtype_size(x->dtype));
+        size_t length = write_value(text, x->dtype, p->next);
+        p->next += numc_dtype_size(x->dtype);
         if (measure) {
             p->width = length > p->width ? length : p->width;
             return;
@@ -233,10 +262,8 @@ static void print_axis(printer *p, int32_t axis, int64_t at, bool measure)
         put(p, text, length);
         return;
     }
-    int64_t n = x->shape[axis], stride = 1;
-    for (int32_t d = axis + 1; d < x->rank; d++)
-        stride *= x->shape[d];
-    bool cut = p->summarised && n > 2 * EDGE;
+    int64_t n = x->shape[axis];
+    bool cut = is_cut(p, axis);
     if (!measure)
         put(p, "[", 1);
     for (int64_t i = 0; i < n; i++) {
@@ -257,7 +284,7 @@ static void print_axis(printer *p, int32_t axis, int64_t at, bool measure)
             i = n - EDGE - 1;
             continue;
         }
-        print_axis(p, axis + 1, at + i * stride, measure);
+        print_axis(p, axis + 1, measure);
     }
     if (!measure)
         put(p, "]", 1);
@@ -266,6 +293,11 @@ static void print_axis(printer *p, int32_t axis, int64_t at, bool measure)
 size_t numc_array_format(const numc_array *x, char *text, size_t size)
 {
     printer p = {.text = text, .size = size, .x = x};
+    if (text == NULL && size > 0) {
+        if (x != NULL && x->live == NUMC_ARRAY_LIVE)
+            numc__fail(x->context, NUMC_INVALID_ARGUMENT, "numc_array_format: text is NULL, its size is %zu", size);
+        return 0;
+    }
     if (x == NULL || x->live != NUMC_ARRAY_LIVE) {
         const char *what = x == NULL ? "(no array)" : "(dead array)";
         put(&p, what, strlen(what));
@@ -276,14 +308,18 @@ size_t numc_array_format(const numc_array *x, char *text, size_t size)
         put(&p, type, strlen(type));
         put(&p, ")", 1);
     } else {
-        size_t bytes = (size_t)x->size * numc_dtype_size(x->dtype);
-        unsigned char *values = numc__allocate(x->context, bytes);
-        if (values != NULL && numc__read(x, x->context, x->dtype, values) == NUMC_OK) {
-            p.values = values;
-            p.summarised = x->size > SUMMARY;
+        p.summarised = x->size > SUMMARY;
+        size_t bytes = x->size == 0 ? 0 : numc_dtype_size(x->dtype); /* at most 6 along each axis: no overflow, sizes are below 2^46 */
+        for (int32_t d = 0; d < x->rank; d++)
+            bytes *= (size_t)(is_cut(&p, d) ? 2 * EDGE : x->size == 0 ? 1 : x->shape[d]);
+        unsigned char *values = numc__allocate(x->context, bytes), *target = values;
+        if (values != NULL
+            && (p.summarised ? read_shown(&p, 0, x->offset, &target) : numc__read(x, x->context, x->dtype, values)) == NUMC_OK) {
             if (x->size > 0) {
-                print_axis(&p, 0, 0, true);
-                print_axis(&p, 0, 0, false);
+                p.next = values;
+                print_axis(&p, 0, true);
+                p.next = values;
+                print_axis(&p, 0, false);
             } else {
                 char type[256];
                 put(&p, "[] ", 3);

@@ -41,6 +41,12 @@ static numc_context *lane_of(const char *name, const numc_array *x, const numc_i
     const numc_array *operands[NUMC_RANK_LIMIT + 2];
     int32_t used = 0;
     operands[used++] = x;
+    if (terms == NULL && count > 0) {
+        numc_context *context = numc__lane_of(operands, used, name);
+        if (context != NULL)
+            numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: %d terms are given, but no list of them", name, (int)count);
+        return NULL;
+    }
     for (int32_t i = 0; i < count && used <= NUMC_RANK_LIMIT; i++) {
         if (terms[i].kind == NUMC_INDEX_ARRAY)
             operands[used++] = terms[i].array;
@@ -57,6 +63,8 @@ static numc_status parse(parsed *p, numc_context *context, const char *name, con
     NUMC_REQUIRE(context, count >= 0 && count <= NUMC_RANK_LIMIT, NUMC_INDEX, "%s: %d terms", name, (int)count);
     int32_t axes = 0, ellipses = 0, added = 0;
     for (int32_t i = 0; i < count; i++) {
+        NUMC_REQUIRE(context, (uint32_t)terms[i].kind <= NUMC_INDEX_ARRAY, NUMC_INVALID_ARGUMENT,
+                     "%s: term %d is of no known kind (%d)", name, (int)i + 1, (int)terms[i].kind);
         ellipses += terms[i].kind == NUMC_INDEX_ELLIPSIS;
         added += terms[i].kind == NUMC_INDEX_NEW;
         axes += terms[i].kind != NUMC_INDEX_ELLIPSIS && terms[i].kind != NUMC_INDEX_NEW;
@@ -226,7 +234,8 @@ static numc_status find_picking(const parsed *p, const numc_array *y, picking *k
             if (indices[k->count] == NULL)
                 return context->status;
             k->axes[k->count++] = axis;
-            k->flat_size *= n;
+            k->flat_size = numc__size_multiply(k->flat_size, n);
+            NUMC_REQUIRE(context, k->flat_size < INT64_MAX, NUMC_SHAPE, "%s: the axes picked from are too large", p->name);
             first = first < 0 ? i : first;
             last = i;
         }
@@ -370,7 +379,7 @@ static numc_array *fit_value(numc_context *context, const char *name, const numc
     if (value.kind == NUMC_OPERAND_ARRAY) {
         v = numc__convert(context, value.value.array, x->dtype);
     } else {
-        v = numc_number_(context, x->dtype, value);
+        v = numc__number_fits(context, name, x->dtype, &value) == NUMC_OK ? numc_number_(context, x->dtype, value) : NULL;
     }
     if (v == NULL)
         return NULL;
@@ -557,9 +566,9 @@ static bool is_alone(numc_context *context, const numc_array *x)
 numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count)
 {
     const char *name = "numc_index_assign";
+    numc_context *context = lane_of(name, x == NULL ? NULL : *x, terms, count, &value);
     if (x == NULL || *x == NULL)
         return NUMC_INVALID_ARGUMENT;
-    numc_context *context = lane_of(name, *x, terms, count, &value);
     if (context == NULL)
         return numc_error_status((*x)->context) != NUMC_OK ? numc_error_status((*x)->context) : NUMC_STATE;
     NUMC_TRY(numc_scope_begin(context));
@@ -642,18 +651,19 @@ numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices,
     numc_array *flat = NULL;
     const numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
     at = numc__broadcast_to(context, numc__convert(context, at, NUMC_INT64), rank, to);
+    const numc_array *wide = numc__broadcast_to(context, x, rank, from);
     int64_t stride = 1;
-    for (int32_t k = rank - 1; k >= 0 && at != NULL; k--) {
+    for (int32_t k = rank - 1; k >= 0 && at != NULL && wide != NULL; k--) {
         if (from[k] != 1) {
             const numc_array *line = k == d ? at : numc__iota(context, NUMC_INT64, rank, to, k);
             numc_array *step = stride == 1 ? (numc_array *)line : numc_multiply(line, stride);
             flat = flat == NULL ? step : numc_add(flat, step);
         }
-        stride *= from[k];
+        stride = wide->size == 0 ? 0 : stride * from[k];
     }
-    if (flat == NULL && at != NULL) /* one element to take from */
+    if (flat == NULL && at != NULL && wide != NULL) /* one element to take from */
         flat = numc__full(context, NUMC_INT64, rank, to, 0);
-    numc_array *line = flat == NULL ? NULL : numc__reshape(context, numc__broadcast_to(context, x, rank, from), 1, &stride);
+    numc_array *line = flat == NULL ? NULL : numc__reshape(context, wide, 1, &stride);
     return numc__scope_leave(context, numc__gather(context, line, flat, 0));
 }
 

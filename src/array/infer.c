@@ -268,6 +268,7 @@ static numc_status rule_concat(inference *f)
         for (int32_t d = 0; d < x->rank; d++)
             NEED(d == axis || x[i].shape[d] == x->shape[d], NUMC_SHAPE, "sizes differ on axis %d, not only on axis %lld",
                  (int)d, (long long)axis);
+        NEED(shape[axis] <= INT64_MAX - x[i].shape[axis], NUMC_SHAPE, "axis %lld is too large", (long long)axis);
         shape[axis] += x[i].shape[axis];
     }
     return output(f, x->dtype, x->rank, shape);

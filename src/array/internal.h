@@ -107,13 +107,17 @@ void numc__type_format(char *text, size_t size, numc_dtype dtype, int32_t rank, 
 /* The device, found without a lock once the lane has used it. NULL with the error set. */
 numc_backend_device *numc__array_device(numc_context *context);
 
-/* Conversions of one host value between dtypes, exact where representable (float to integer truncates). */
+/* Conversions of one host value between dtypes, as backend.h tells them: floats to integers truncate and saturate, NaN gives 0. */
 void numc__value_convert(numc_dtype to, void *target, numc_dtype from, const void *source);
 
 /* Promotion as array.h tells it; NUMC_DTYPE_DEFAULT where there is none. */
 numc_dtype numc__promote(numc_dtype a, numc_dtype b);
 /* Python-like text of a shape: "[3, 4]". Returns text. */
 const char *numc__shape_format(char *text, size_t size, int32_t rank, const int64_t *shape);
+/* A list of a call: its count is not negative and its values are there; INVALID_ARGUMENT naming the function otherwise. */
+numc_status numc__list_check(numc_context *context, const char *name, numc_shape list);
+/* The same of a shape, and at most NUMC_RANK_MAXIMUM axes. */
+numc_status numc__shape_check(numc_context *context, const char *name, numc_shape shape);
 /* An axis in [-rank, rank) made non-negative; -1 with an INDEX error naming the function. */
 int32_t numc__axis_normalize(numc_context *context, const char *name, int64_t axis, int32_t rank);
 

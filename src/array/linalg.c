@@ -29,6 +29,15 @@ static numc_array *as_float(numc_context *context, const numc_array *x)
     return is_float ? (numc_array *)x : numc__convert(context, x, numc_default_float(context));
 }
 
+/* The last two axes of x are a square matrix. */
+static numc_status is_square(numc_context *context, const char *name, const numc_array *x)
+{
+    char text[256];
+    NUMC_REQUIRE(context, x->rank >= 2 && x->shape[x->rank - 1] == x->shape[x->rank - 2], NUMC_SHAPE,
+                 "%s: shape %s does not end in a square matrix", name, numc__shape_format(text, sizeof text, x->rank, x->shape));
+    return NUMC_OK;
+}
+
 /* x with the batch axes `batch` before its own last `own` axes. */
 static numc_array *with_batch(numc_context *context, const numc_array *x, int32_t own, int32_t batch_rank, const int64_t *batch)
 {
@@ -95,7 +104,9 @@ static numc_array *product(numc_context *context, const numc_array *x1, const nu
         return NULL;
     }
     numc_dtype dtype = common(context, name, x1, x2, false);
-    if (dtype == NUMC_DTYPE_DEFAULT)
+    if (dtype == NUMC_BOOL)
+        numc__fail(context, NUMC_DTYPE, "%s: not defined for two arrays of bool", name);
+    if (dtype == NUMC_DTYPE_DEFAULT || dtype == NUMC_BOOL)
         return NULL;
     const numc_array *a = numc__convert(context, x1, dtype), *b = numc__convert(context, x2, dtype);
     if (x1->rank == 1)
@@ -163,6 +174,9 @@ static numc_array *diagonal(numc_context *context, const numc_array *x)
         strides[batch] = x->strides[batch] + x->strides[batch + 1];
         return numc__array_new_view(context, x, batch + 1, shape, strides, x->offset);
     }
+    shape[batch] = count;
+    if (x->size == 0)
+        return numc__full(context, x->dtype, batch + 1, shape, 0);
     shape[batch] = rows * columns;
     numc_array *flat = numc__reshape(context, x, batch + 1, shape);
     int64_t start[NUMC_RANK_LIMIT] = {0}, step[NUMC_RANK_LIMIT];
@@ -209,7 +223,7 @@ numc_array *numc_linalg_cholesky(const numc_array *x)
     numc_context *context = enter("numc_linalg_cholesky", x, x);
     if (context == NULL)
         return NULL;
-    const numc_array *a = as_float(context, x);
+    const numc_array *a = is_square(context, "numc_linalg_cholesky", x) == NUMC_OK ? as_float(context, x) : NULL;
     return numc__scope_leave(context, a == NULL ? NULL : numc__bind1(context, NUMC_PRIMITIVE_CHOLESKY, &a, 1, NULL));
 }
 
@@ -325,22 +339,19 @@ numc_array *numc_linalg_inv(const numc_array *x)
     numc_context *context = enter(name, x, x);
     if (context == NULL)
         return NULL;
-    const numc_array *a = as_float(context, x);
+    const numc_array *a = is_square(context, name, x) == NUMC_OK ? as_float(context, x) : NULL;
     numc_array *y = NULL;
-    if (a != NULL && a->rank >= 2 && a->shape[a->rank - 1] == a->shape[a->rank - 2]) {
+    if (a != NULL) {
         numc_array *identity = numc_eye(context, a->dtype, a->shape[a->rank - 1], a->shape[a->rank - 1], 0);
         y = identity == NULL ? NULL : general(context, name, a, identity);
-    } else if (a != NULL) {
-        char text[256];
-        numc__fail(context, NUMC_SHAPE, "%s: shape %s does not end in a square matrix", name,
-                   numc__shape_format(text, sizeof text, a->rank, a->shape));
     }
     return numc__scope_leave(context, y);
 }
 
 /* The diagonal of U and the sign of the permutation. */
-static numc_status pivots(numc_context *context, const numc_array *x, numc_array **u, numc_array **sign)
+static numc_status pivots(numc_context *context, const char *name, const numc_array *x, numc_array **u, numc_array **sign)
 {
+    NUMC_TRY(is_square(context, name, x));
     const numc_array *a = as_float(context, x);
     numc_array *factors[3];
     if (a == NULL)
@@ -357,7 +368,7 @@ numc_array *numc_linalg_det(const numc_array *x)
     if (context == NULL)
         return NULL;
     numc_array *u = NULL, *sign = NULL, *y = NULL;
-    if (pivots(context, x, &u, &sign) == NUMC_OK)
+    if (pivots(context, "numc_linalg_det", x, &u, &sign) == NUMC_OK)
         y = numc_multiply(sign, numc_prod(u, NUMC_AXES(-1)));
     return numc__scope_leave(context, y);
 }
@@ -369,7 +380,7 @@ numc_slogdet numc_linalg_slogdet(const numc_array *x)
     if (context == NULL)
         return result;
     numc_array *u = NULL, *sign = NULL;
-    if (pivots(context, x, &u, &sign) == NUMC_OK) {
+    if (pivots(context, "numc_linalg_slogdet", x, &u, &sign) == NUMC_OK) {
         result.sign = numc_multiply(sign, numc_prod(numc_sign(u), NUMC_AXES(-1)));
         result.logabsdet = numc_sum(numc_log(numc_abs(u)), NUMC_AXES(-1));
     }

@@ -19,6 +19,7 @@ static numc_status reduce_axes(reduction *r, numc_axes axes)
 {
     bool flags[NUMC_RANK_LIMIT] = {false};
     const numc_array *x = r->x;
+    NUMC_TRY(numc__list_check(r->context, r->name, axes));
     for (int32_t i = 0; i < axes.count; i++) {
         int32_t axis = numc__axis_normalize(r->context, r->name, axes.values[i], x->rank);
         if (axis < 0)
@@ -32,7 +33,7 @@ static numc_status reduce_axes(reduction *r, numc_axes axes)
         r->kept[d] = x->shape[d];
         if (flags[d] || (axes.count == 0 && !axes.given)) {
             r->axes[r->axis_count++] = d;
-            r->count *= x->shape[d];
+            r->count = numc__size_multiply(r->count, x->shape[d]);
             r->kept[d] = 1;
         }
     }
@@ -100,6 +101,10 @@ static numc_array *accumulate(const char *name, int32_t primitive, const numc_ar
     if (!reduce_begin(&r, name, x, options))
         return NULL;
     numc_dtype dtype = r.options.dtype != NUMC_DTYPE_DEFAULT ? r.options.dtype : accumulator(x->dtype);
+    if ((numc_dtype_kind(dtype) & (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED | NUMC_KIND_REAL)) == 0) {
+        numc__fail(r.context, NUMC_DTYPE, "%s: nothing accumulates in dtype %s", name, numc_dtype_name(dtype));
+        return reduce_end(&r, NULL);
+    }
     return reduce_end(&r, shaped(&r, apply(&r, primitive, numc__convert(r.context, x, dtype))));
 }
 

@@ -116,7 +116,7 @@ static numc_context *lane_of(const numc_array *x, const char *name)
 
 static numc_status rank_fits(numc_context *context, const char *name, int64_t rank)
 {
-    NUMC_REQUIRE(context, rank >= 0 && rank <= NUMC_RANK_MAXIMUM, NUMC_SHAPE, "%s: rank %lld is beyond %d", name,
+    NUMC_REQUIRE(context, rank <= NUMC_RANK_MAXIMUM, NUMC_SHAPE, "%s: rank %lld is beyond %d", name,
                  (long long)rank, NUMC_RANK_MAXIMUM);
     return NUMC_OK;
 }
@@ -124,7 +124,7 @@ static numc_status rank_fits(numc_context *context, const char *name, int64_t ra
 numc_array *numc_reshape(const numc_array *x, numc_shape shape)
 {
     numc_context *context = lane_of(x, "numc_reshape");
-    if (context == NULL || rank_fits(context, "numc_reshape", shape.count) != NUMC_OK)
+    if (context == NULL || numc__shape_check(context, "numc_reshape", shape) != NUMC_OK)
         return NULL;
     int64_t sizes[NUMC_RANK_MAXIMUM], known = 1;
     int32_t open = -1;
@@ -163,7 +163,7 @@ numc_array *numc_reshape(const numc_array *x, numc_shape shape)
 numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape)
 {
     numc_context *context = lane_of(x, "numc_broadcast_to");
-    if (context == NULL || rank_fits(context, "numc_broadcast_to", shape.count) != NUMC_OK)
+    if (context == NULL || numc__shape_check(context, "numc_broadcast_to", shape) != NUMC_OK)
         return NULL;
     int64_t result[NUMC_RANK_MAXIMUM];
     int32_t rank = 0;
@@ -184,6 +184,7 @@ numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape)
 static numc_status axes_flags(numc_context *context, const char *name, numc_axes axes, int32_t rank, bool *flags)
 {
     memset(flags, 0, NUMC_RANK_LIMIT * sizeof *flags);
+    NUMC_TRY(numc__list_check(context, name, axes));
     for (int32_t i = 0; i < axes.count; i++) {
         int32_t axis = numc__axis_normalize(context, name, axes.values[i], rank);
         if (axis < 0)
@@ -198,7 +199,7 @@ numc_array *numc_permute_dims(const numc_array *x, numc_axes axes)
 {
     numc_context *context = lane_of(x, "numc_permute_dims");
     bool seen[NUMC_RANK_LIMIT];
-    if (context == NULL)
+    if (context == NULL || numc__list_check(context, "numc_permute_dims", axes) != NUMC_OK)
         return NULL;
     if (axes.count != x->rank) {
         numc__fail(context, NUMC_SHAPE, "numc_permute_dims: %d axes for an array of rank %d", (int)axes.count, (int)x->rank);
@@ -254,7 +255,8 @@ numc_array *numc_expand_dims(const numc_array *x, numc_axes axes)
 {
     numc_context *context = lane_of(x, "numc_expand_dims");
     bool added[NUMC_RANK_LIMIT];
-    if (context == NULL || rank_fits(context, "numc_expand_dims", (int64_t)x->rank + axes.count) != NUMC_OK)
+    if (context == NULL || numc__list_check(context, "numc_expand_dims", axes) != NUMC_OK
+        || rank_fits(context, "numc_expand_dims", (int64_t)x->rank + axes.count) != NUMC_OK)
         return NULL;
     int32_t rank = x->rank + axes.count;
     if (axes_flags(context, "numc_expand_dims", axes, rank, added) != NUMC_OK)
@@ -315,11 +317,26 @@ numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis)
     int32_t d = context == NULL ? -1 : numc__axis_normalize(context, "numc_roll", axis, x->rank);
     if (d < 0)
         return NULL;
-    int64_t n = x->shape[d], split = n == 0 ? 0 : ((-shift % n) + n) % n;
+    int64_t n = x->shape[d], turn = n == 0 ? 0 : shift % n, split = turn > 0 ? n - turn : -turn;
     if (split == 0)
         return numc__array_alias(context, x);
     const numc_array *parts[2] = {part(context, x, d, split, n - split), part(context, x, d, 0, split)};
     return numc_concat(parts, 2, d);
+}
+
+/* All but one axis agree. */
+static numc_status concat_fits(numc_context *context, const numc_array *const *arrays, int32_t count, int32_t axis)
+{
+    for (int32_t i = 1; i < count; i++) {
+        bool fits = arrays[i]->rank == arrays[0]->rank;
+        for (int32_t d = 0; d < arrays[0]->rank && fits; d++)
+            fits = d == axis || arrays[i]->shape[d] == arrays[0]->shape[d];
+        char a[256], b[256];
+        NUMC_REQUIRE(context, fits, NUMC_SHAPE, "numc_concat: the shapes %s and %s differ not only on axis %d",
+                     numc__shape_format(a, sizeof a, arrays[0]->rank, arrays[0]->shape),
+                     numc__shape_format(b, sizeof b, arrays[i]->rank, arrays[i]->shape), (int)axis);
+    }
+    return NUMC_OK;
 }
 
 numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis)
@@ -328,7 +345,7 @@ numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t 
     if (context == NULL)
         return NULL;
     int32_t d = numc__axis_normalize(context, "numc_concat", axis, arrays[0]->rank);
-    if (d < 0)
+    if (d < 0 || concat_fits(context, arrays, count, d) != NUMC_OK)
         return NULL;
     numc_dtype dtype = NUMC_DTYPE_DEFAULT;
     bool weak = true;
@@ -402,12 +419,18 @@ numc_array *numc_stack(const numc_array *const *arrays, int32_t count, int64_t a
 
 /* x of shape (.., n, ..) seen as (.., front, n, back, ..) with the new axes broadcast, then folded: front copies of the
  * whole, back copies of each element. */
-static numc_array *multiply_axes(numc_context *context, const numc_array *x, const int64_t *front, const int64_t *back)
+static numc_array *multiply_axes(numc_context *context, const char *name, const numc_array *x, const int64_t *front,
+                                 const int64_t *back)
 {
     int64_t thin[3 * NUMC_RANK_LIMIT], wide[3 * NUMC_RANK_LIMIT], folded[NUMC_RANK_LIMIT];
     int32_t rank = 0;
     for (int32_t d = 0; d < x->rank; d++) {
-        folded[d] = x->shape[d] * front[d] * back[d];
+        folded[d] = numc__size_multiply(numc__size_multiply(x->shape[d], front[d]), back[d]);
+        if (folded[d] == INT64_MAX) {
+            numc__fail(context, NUMC_MEMORY, "%s: %lld copies of axis %d of size %lld are too many", name,
+                       (long long)numc__size_multiply(front[d], back[d]), (int)d, (long long)x->shape[d]);
+            return NULL;
+        }
         if (front[d] != 1) {
             thin[rank] = 1;
             wide[rank++] = front[d];
@@ -427,7 +450,7 @@ static numc_array *multiply_axes(numc_context *context, const numc_array *x, con
 numc_array *numc_tile(const numc_array *x, numc_shape repetitions)
 {
     numc_context *context = lane_of(x, "numc_tile");
-    if (context == NULL || rank_fits(context, "numc_tile", repetitions.count) != NUMC_OK)
+    if (context == NULL || numc__shape_check(context, "numc_tile", repetitions) != NUMC_OK)
         return NULL;
     int32_t rank = x->rank > repetitions.count ? x->rank : repetitions.count;
     int64_t shape[NUMC_RANK_LIMIT], front[NUMC_RANK_LIMIT], back[NUMC_RANK_LIMIT];
@@ -442,7 +465,7 @@ numc_array *numc_tile(const numc_array *x, numc_shape repetitions)
         }
     }
     numc_array *y = numc__reshape(context, x, rank, shape);
-    return y == NULL ? NULL : own(context, x, multiply_axes(context, y, front, back));
+    return y == NULL ? NULL : own(context, x, multiply_axes(context, "numc_tile", y, front, back));
 }
 
 numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis)
@@ -462,7 +485,7 @@ numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis)
     for (int32_t k = 0; k < y->rank; k++)
         front[k] = back[k] = 1;
     back[d] = repeats;
-    return own(context, x, multiply_axes(context, y, front, back));
+    return own(context, x, multiply_axes(context, "numc_repeat", y, front, back));
 }
 
 numc_array *numc_stop_gradient(const numc_array *x)

@@ -94,7 +94,10 @@ numc_array *numc__scope_leave(numc_context *context, numc_array *y);
 void numc__array_retire(numc_array *x);
 
 /* value.c: host values. */
-bool numc__value_fits(numc_dtype dtype, const numc_operand *number); /* an integer or bool number in an integer dtype */
+/* A number in an integer dtype: whole and in its range. Every number fits a float or bool. */
+bool numc__value_fits(numc_dtype dtype, const numc_operand *number);
+/* The same, or VALUE naming the function and the number. */
+numc_status numc__number_fits(numc_context *context, const char *name, numc_dtype dtype, const numc_operand *number);
 void numc__value_number(numc_dtype dtype, void *target, const numc_operand *number);
 double numc__value_real(numc_dtype dtype, const void *source);
 int64_t numc__value_integer(numc_dtype dtype, const void *source);
@@ -104,6 +107,11 @@ void numc__convert_many(numc_dtype to, void *target, numc_dtype from, const void
 numc_array *numc__convert(numc_context *context, const numc_array *x, numc_dtype dtype); /* alias when equal */
 /* A constant of x's shape or any other. */
 numc_array *numc__full(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape, double value);
+/* a b of two sizes, INT64_MAX beyond it. */
+static inline int64_t numc__size_multiply(int64_t a, int64_t b)
+{
+    return a != 0 && b > INT64_MAX / a ? INT64_MAX : a * b;
+}
 /* The shape several shapes broadcast to; false when they do not. */
 bool numc__broadcast(int32_t count, const int32_t *ranks, const int64_t *const *shapes, int32_t *rank, int64_t *shape);
 

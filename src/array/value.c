@@ -9,19 +9,22 @@
     X(INT8, int8_t) X(INT16, int16_t) X(INT32, int32_t) X(INT64, int64_t) X(UINT8, uint8_t)        \
     X(UINT16, uint16_t) X(UINT32, uint32_t) X(UINT64, uint64_t)
 
-/* Float to integer truncates; what does not fit saturates, NaN is 0: defined, where C leaves it open. */
-static int64_t real_to_signed(double value)
+/* Float to integer truncates; what does not fit saturates at the ends of `bits` bits, NaN is 0: what backend.h asks of a
+ * backend's conversions, where C leaves it open. */
+static int64_t real_to_signed(double value, int bits)
 {
-    if (!(value > -9223372036854775808.0))
-        return value != value ? 0 : INT64_MIN;
-    return value < 9223372036854775808.0 ? (int64_t)value : INT64_MAX;
+    double limit = ldexp(1.0, bits - 1);
+    uint64_t top = UINT64_C(1) << (bits - 1);
+    if (!(value > -limit))
+        return value != value ? 0 : -(int64_t)(top - 1) - 1;
+    return value < limit ? (int64_t)value : (int64_t)(top - 1);
 }
 
-static uint64_t real_to_unsigned(double value)
+static uint64_t real_to_unsigned(double value, int bits)
 {
-    if (!(value > -1.0)) /* also NaN; negative numbers wrap as their signed value does */
-        return (uint64_t)real_to_signed(value);
-    return value < 18446744073709551616.0 ? (uint64_t)value : UINT64_MAX;
+    if (!(value > 0))
+        return 0;
+    return value < ldexp(1.0, bits) ? (uint64_t)value : UINT64_MAX >> (64 - bits);
 }
 
 static void convert(numc_dtype to, unsigned char *target, numc_dtype from, const unsigned char *source)
@@ -64,9 +67,10 @@ static void convert(numc_dtype to, unsigned char *target, numc_dtype from, const
         break;
 #define NUMC_X(NAME, type)                                                                         \
     case NUMC_##NAME: {                                                                            \
-        type value = (type)(!is_real                                  ? whole                      \
-                            : NUMC_##NAME == NUMC_UINT64 ? (int64_t)real_to_unsigned(real)         \
-                                                         : real_to_signed(real));                  \
+        int bits = 8 * (int)sizeof(type);                                                          \
+        type value = (type)(!is_real          ? whole                                              \
+                            : (type)-1 > (type)0 ? (int64_t)real_to_unsigned(real, bits)           \
+                                                 : real_to_signed(real, bits));                    \
         memcpy(target, &value, sizeof value);                                                      \
         break;                                                                                     \
     }
@@ -125,13 +129,27 @@ bool numc__value_fits(numc_dtype dtype, const numc_operand *number)
     numc_kind kind = numc_dtype_kind(dtype);
     if (kind != NUMC_KIND_SIGNED && kind != NUMC_KIND_UNSIGNED)
         return true;
-    if (number->kind == NUMC_OPERAND_REAL)
-        return true;
-    int64_t value = number->value.integer;
     unsigned bits = (unsigned)numc_dtype_size(dtype) * 8;
+    if (number->kind == NUMC_OPERAND_REAL) {
+        double real = number->value.real;
+        double low = kind == NUMC_KIND_UNSIGNED ? 0 : -ldexp(1.0, (int)bits - 1);
+        return real >= low && real < ldexp(1.0, (int)bits - (kind == NUMC_KIND_SIGNED)) && floor(real) == real;
+    }
+    int64_t value = number->value.integer;
     if (kind == NUMC_KIND_UNSIGNED)
         return value >= 0 && (bits == 64 || value >> bits == 0);
     return bits == 64 || (value >= -((int64_t)1 << (bits - 1)) && value < (int64_t)1 << (bits - 1));
+}
+
+numc_status numc__number_fits(numc_context *context, const char *name, numc_dtype dtype, const numc_operand *number)
+{
+    if (numc__value_fits(dtype, number))
+        return NUMC_OK;
+    if (number->kind == NUMC_OPERAND_REAL)
+        return numc__fail(context, NUMC_VALUE, "%s: the number %g does not fit %s", name, number->value.real,
+                          numc_dtype_name(dtype));
+    return numc__fail(context, NUMC_VALUE, "%s: the number %lld does not fit %s", name, (long long)number->value.integer,
+                      numc_dtype_name(dtype));
 }
 
 void numc__value_number(numc_dtype dtype, void *target, const numc_operand *number)

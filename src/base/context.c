@@ -256,6 +256,8 @@ numc_status numc__options_copy(numc_context *context, void *target, size_t full,
     if (source == NULL)
         return NUMC_OK;
     const unsigned char *bytes = source;
+    NUMC_REQUIRE(context, size <= NUMC_OPTIONS_LIMIT, NUMC_INVALID_ARGUMENT,
+                 "%s: options of %zu bytes: a size beyond %d is not one", what, size, NUMC_OPTIONS_LIMIT);
     for (size_t i = full; i < size; i++) {
         NUMC_REQUIRE(context, bytes[i] == 0, NUMC_INVALID_ARGUMENT,
                      "%s sets an option at byte %zu that this library (version %s, %zu bytes of options) does not know",

@@ -120,7 +120,9 @@ void numc__object_add(numc_context *lane, numc_object *object);
 void numc__object_remove(numc_core *core, numc_object *object);
 
 /* Options growth: copies min(size, full) bytes over zeroed `target`; fails with INVALID_ARGUMENT if the tail beyond
- * `full` holds a non-zero byte (an option this library does not know). */
+ * `full` holds a non-zero byte (an option this library does not know), or if `size` is beyond the limit: no options grow so
+ * far, so it is not a size and nothing is read by it. */
+#define NUMC_OPTIONS_LIMIT 4096
 numc_status numc__options_copy(numc_context *context, void *target, size_t full, const void *source,
                                size_t size, const char *what);
 

@@ -26,12 +26,14 @@ static numc_program *program_of(numc_context *context, numc_function *function)
 numc_status numc_function_call(numc_context *context, numc_function *function, const numc_array *const *inputs,
                                int32_t input_count, numc_array **outputs, int32_t output_count)
 {
-    for (int32_t k = 0; k < output_count; k++)
+    for (int32_t k = 0; outputs != NULL && k < output_count; k++)
         outputs[k] = NULL;
     if (context == NULL)
         return NUMC_INVALID_ARGUMENT;
     NUMC_TRY(context->status);
     NUMC_REQUIRE(context, function != NULL, NUMC_INVALID_ARGUMENT, "numc_function_call: the function is NULL");
+    NUMC_REQUIRE(context, outputs != NULL || output_count == 0, NUMC_INVALID_ARGUMENT,
+                 "numc_function_call: the list of outputs is NULL");
     NUMC_TRY(numc__graph_check_inputs(context, function->graph, inputs, input_count));
     NUMC_REQUIRE(context, output_count == function->graph->output_count, NUMC_INVALID_ARGUMENT,
                  "the function gives %d outputs, not %d", function->graph->output_count, output_count);

@@ -5,8 +5,8 @@
 
 #include "dist/internal.h"
 #include "numc/function.h"
-#include "numc/random.h"
 #include "numc/special.h"
+#include "random/internal.h"
 
 #define FIRST numc__parameter(d, 0)
 #define SECOND numc__parameter(d, 1)
@@ -102,8 +102,8 @@ MOMENT(bernoulli_mean, FIRST)
 MOMENT(bernoulli_variance, numc_multiply(FIRST, numc_subtract(1, FIRST)))
 MOMENT(bernoulli_logits_mean, numc_special_expit(FIRST))
 MOMENT(bernoulli_logits_variance, numc_multiply(numc_special_expit(FIRST), numc_special_expit(numc_negative(FIRST))))
-SAMPLER(bernoulli_sample, numc_random_bernoulli(key, FIRST, shape))
-SAMPLER(bernoulli_logits_sample, numc_random_bernoulli(key, numc_special_expit(FIRST), shape))
+SAMPLER(bernoulli_sample, numc__random_bernoulli(key, numc_operand_array(FIRST), shape))
+SAMPLER(bernoulli_logits_sample, numc__random_bernoulli(key, numc_operand_array(numc_special_expit(FIRST)), shape))
 
 /* ---- the inverse of a distribution function of counts ------------------------------------------------------------------------------
  * The smallest k with F(k) >= p, by halving [low, high] with F(high) >= p. Bernstein's inequality bounds both tails: beyond
@@ -215,8 +215,10 @@ static numc_array *binomial_logits_icdf(const numc_distribution *d, const numc_a
     return searched(d, p, binomial_logits_mean(d), binomial_logits_variance(d), FIRST, binomial_logits_cdf);
 }
 
-SAMPLER(binomial_sample, numc_random_binomial(key, FIRST, SECOND, FIRST->dtype, shape))
-SAMPLER(binomial_logits_sample, numc_random_binomial(key, FIRST, numc_special_expit(SECOND), FIRST->dtype, shape))
+SAMPLER(binomial_sample,
+        numc__random_binomial(key, numc_operand_array(FIRST), numc_operand_array(SECOND), FIRST->dtype, shape))
+SAMPLER(binomial_logits_sample,
+        numc__random_binomial(key, numc_operand_array(FIRST), numc_operand_array(numc_special_expit(SECOND)), FIRST->dtype, shape))
 
 /* ---- Poisson: k log r - r - log k! -------------------------------------------------------------------------------------------------- */
 
@@ -369,8 +371,8 @@ static numc_array *softmax_of(const numc_distribution *d)
 CATEGORICAL(categorical, FIRST)
 CATEGORICAL(categorical_logits, softmax_of(d))
 
-SAMPLER(categorical_sample, numc_random_categorical(key, numc_log(FIRST), shape))
-SAMPLER(categorical_logits_sample, numc_random_categorical(key, FIRST, shape))
+SAMPLER(categorical_sample, numc__random_categorical(key, numc_log(FIRST), shape))
+SAMPLER(categorical_logits_sample, numc__random_categorical(key, FIRST, shape))
 
 #define CLASS(name_, support_, mean_, variance_, icdf_)                                            \
     static const numc_distribution_class class_##name_ = {                                         \

@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "dist/internal.h"
-#include "numc/random.h"
 #include "numc/special.h"
+#include "random/internal.h"
 
 #define FIRST numc__parameter(d, 0)
 #define SECOND numc__parameter(d, 1)
@@ -139,7 +139,7 @@ ELEMENTWISE(uniform_cdf, x, numc_clip(numc_divide(numc_subtract(x, FIRST), width
 ELEMENTWISE(uniform_icdf, p, numc_add(FIRST, numc_multiply(width(d), p)))
 MOMENT(uniform_mean, numc_multiply(numc_add(FIRST, SECOND), 0.5))
 MOMENT(uniform_variance, numc_divide(numc_square(width(d)), 12))
-SAMPLER(uniform_sample, numc_random_uniform(key, d->dtype, shape, FIRST, SECOND))
+SAMPLER(uniform_sample, numc__random_uniform(key, d->dtype, shape, numc_operand_array(FIRST), numc_operand_array(SECOND)))
 
 #define CLASS(name_, support_)                                                                     \
     static const numc_distribution_class class_##name_ = {                                         \

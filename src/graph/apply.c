@@ -79,6 +79,7 @@ numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *gr
     NUMC_TRY(context->status);
     NUMC_REQUIRE(context, input_count == graph->input_count, NUMC_INVALID_ARGUMENT,
                  "the function takes %d inputs, not %d", graph->input_count, input_count);
+    NUMC_REQUIRE(context, inputs != NULL || input_count == 0, NUMC_INVALID_ARGUMENT, "the list of inputs is NULL");
     for (int32_t i = 0; i < input_count; i++) {
         NUMC_REQUIRE(context, inputs[i] != NULL, NUMC_INVALID_ARGUMENT, "input %d is NULL", i);
         if (inputs[i]->live != NUMC_ARRAY_LIVE) {

@@ -258,15 +258,28 @@ static numc_status record_cond(numc_context *context, const numc_array *predicat
     return status;
 }
 
+static bool listed(const void *list, int32_t count)
+{
+    return count >= 0 && (list != NULL || count == 0);
+}
+
 numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc_trace_fn false_body, void *user,
                       const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count)
 {
-    for (int32_t i = 0; i < output_count; i++)
+    for (int32_t i = 0; outputs != NULL && i < output_count; i++)
         outputs[i] = NULL;
-    size_t size = ((size_t)input_count + 1) * sizeof(numc_type);
     numc_context *context = numc__lane_of(&predicate, 1, "numc_cond");
+    for (int32_t i = 0; predicate == NULL && inputs != NULL && i < input_count; i++) {
+        if (numc_array_context(inputs[i]) != NULL)
+            return numc__fail(inputs[i]->context, NUMC_INVALID_ARGUMENT, "numc_cond: the predicate is NULL");
+    }
     if (context == NULL)
         return predicate != NULL && predicate->live == NUMC_ARRAY_LIVE ? predicate->context->status : NUMC_INVALID_ARGUMENT;
+    NUMC_REQUIRE(context, true_body != NULL && false_body != NULL, NUMC_INVALID_ARGUMENT, "numc_cond: a body is NULL");
+    NUMC_REQUIRE(context, listed(inputs, input_count) && listed(outputs, output_count), NUMC_INVALID_ARGUMENT,
+                 "numc_cond: a list of %d inputs or %d outputs is NULL or of negative length", (int)input_count,
+                 (int)output_count);
+    size_t size = ((size_t)input_count + 1) * sizeof(numc_type);
     if (input_count > 0) {
         numc_context *deeper = numc__lane_of(inputs, input_count, "numc_cond");
         if (deeper == NULL)
@@ -365,9 +378,18 @@ numc_status numc_scan_(numc_context *context, numc_trace_fn callback, void *user
 {
     if (context == NULL)
         return NUMC_INVALID_ARGUMENT;
-    for (int32_t k = 0; k < carry_count + stacked_count; k++)
+    bool given = carry_count >= 0 && stacked_count >= 0 && carry_count <= INT32_MAX - stacked_count
+                 && listed(outputs, carry_count + stacked_count);
+    for (int32_t k = 0; given && k < carry_count + stacked_count; k++)
         outputs[k] = NULL;
     NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, callback != NULL, NUMC_INVALID_ARGUMENT, "numc_scan: the body is NULL");
+    NUMC_REQUIRE(context,
+                 given && listed(carries, carry_count) && listed(sequences, sequence_count)
+                     && carry_count <= INT32_MAX - sequence_count,
+                 NUMC_INVALID_ARGUMENT,
+                 "numc_scan: a list of %d carries, %d sequences or %d + %d outputs is NULL or of a length that is not one",
+                 (int)carry_count, (int)sequence_count, (int)carry_count, (int)stacked_count);
     numc_scan_options chosen = {0};
     if (options != NULL)
         NUMC_TRY(numc__options_copy(context, &chosen, sizeof chosen, options, options->size, "numc_scan_options"));

@@ -56,8 +56,8 @@ numc_function *numc_function_trace(numc_context *context, numc_trace_fn callback
 {
     if (context == NULL || context->status != NUMC_OK)
         return NULL;
-    if (callback == NULL || input_count < 0 || output_count < 0) {
-        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_function_trace: no callback, or a negative count");
+    if (callback == NULL || input_count < 0 || output_count < 0 || (examples == NULL && input_count > 0)) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_function_trace: no callback, no examples, or a negative count");
         return NULL;
     }
     size_t count = (size_t)input_count + (size_t)output_count;
@@ -117,6 +117,8 @@ numc_function *numc_function_value_and_gradient(numc_context *context, const num
 
 size_t numc_function_format(const numc_function *function, char *text, size_t size)
 {
+    if (text == NULL)
+        size = 0;
     if (size > 0)
         text[0] = '\0';
     if (function == NULL)

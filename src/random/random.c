@@ -2,9 +2,11 @@
  * of one element are a function of the key, the element's row-major index and its parameters. */
 #include "numc/random.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
-#include "array/internal.h"
+#include "random/internal.h"
 #include "numc/special.h"
 
 #define PI 3.141592653589793
@@ -12,6 +14,7 @@
 /* One draw being made: the lane, the key packed as uint64 (first word high), the result's dtype and shape. */
 typedef struct draw {
     numc_context *context;
+    const char *name;
     numc_array *key; /* 0-d */
     numc_dtype dtype;
     numc_shape shape;
@@ -57,7 +60,8 @@ static bool draw_begin(draw *d, const char *name, const numc_array *key, numc_dt
                        unsigned kinds, numc_shape shape)
 {
     d->context = numc__lane_of(&key, 1, name);
-    if (d->context == NULL)
+    d->name = name;
+    if (d->context == NULL || numc__shape_check(d->context, name, shape) != NUMC_OK)
         return false;
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = otherwise != NUMC_DTYPE_DEFAULT ? otherwise : numc_default_float(d->context);
@@ -91,7 +95,64 @@ static numc_array *parameter(const draw *d, numc_operand operand)
     numc_array *x = operand.kind == NUMC_OPERAND_ARRAY
                         ? numc_astype(operand.value.array, d->dtype)
                         : numc_number_(d->context, d->dtype, operand);
+    if (x == NULL)
+        return NULL;
+    bool fits = x->rank <= d->shape.count;
+    for (int32_t i = 0; i < x->rank && fits; i++)
+        fits = x->shape[i] == 1 || x->shape[i] == d->shape.values[d->shape.count - x->rank + i];
+    if (!fits) {
+        char from[256], to[256];
+        numc__fail(d->context, NUMC_SHAPE, "%s: a parameter of shape %s does not broadcast to %s", d->name,
+                   numc__shape_format(from, sizeof from, x->rank, x->shape),
+                   numc__shape_format(to, sizeof to, d->shape.count, d->shape.values));
+        return NULL;
+    }
     return numc_broadcast_to(x, d->shape);
+}
+
+/* ---- parameters whose values are known: what a trace only meets later gives NaN, or the nearest that makes sense ---------- */
+
+static bool is_known(numc_operand operand)
+{
+    return operand.kind != NUMC_OPERAND_ARRAY || !numc_array_is_traced(operand.value.array);
+}
+
+/* Whether every element of a bool array, made in a scope that ends here, is true; `what` is the complaint if not. */
+static bool holds(const draw *d, const numc_array *truth, const char *what)
+{
+    bool all = numc_item_bool(numc_all(truth));
+    numc_scope_end(d->context);
+    if (d->context->status == NUMC_OK && !all)
+        numc__fail(d->context, NUMC_VALUE, "%s: %s", d->name, what);
+    return d->context->status == NUMC_OK;
+}
+
+/* low <= x <= high, and a whole number where asked; NaN is not. */
+static bool within(const draw *d, numc_operand operand, double low, double high, bool whole, const char *what)
+{
+    if (d->context->status != NUMC_OK || !is_known(operand))
+        return d->context->status == NUMC_OK;
+    if (operand.kind != NUMC_OPERAND_ARRAY) {
+        double x = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
+        if (x >= low && x <= high && (!whole || floor(x) == x))
+            return true;
+        numc__fail(d->context, NUMC_VALUE, "%s: %s, not %g", d->name, what, x);
+        return false;
+    }
+    if (numc_scope_begin(d->context) != NUMC_OK)
+        return false;
+    const numc_array *x = operand.value.array;
+    if (numc_array_dtype(x) == NUMC_FLOAT32) { /* a bound becomes float32 and must not become infinite */
+        low = low < -FLT_MAX ? -FLT_MAX : low;
+        high = high > FLT_MAX ? FLT_MAX : high;
+    }
+    numc_array *truth = numc_logical_and(numc_greater_equal(x, low), numc_less_equal(x, high));
+    return holds(d, whole ? numc_logical_and(truth, numc_equal(x, numc_floor(x))) : truth, what);
+}
+
+static bool is_probability(const draw *d, numc_operand operand)
+{
+    return within(d, operand, 0, 1, false, "the probability must be in [0, 1]");
 }
 
 /* One scalar sampler: key and counter per element, then the parameters. */
@@ -155,17 +216,17 @@ numc_array *numc_random_split(const numc_array *key, int64_t count)
 {
     draw d;
     const numc_shape shape = {&count, 1, true}; /* alive as long as d */
-    if (!draw_begin(&d, "random_split", key, NUMC_UINT64, NUMC_UINT64, NUMC_KIND_UNSIGNED, shape))
+    if (!draw_begin(&d, "numc_random_split", key, NUMC_UINT64, NUMC_UINT64, NUMC_KIND_UNSIGNED, shape))
         return NULL;
     return unpacked(bits64(&d));
 }
 
 numc_array *numc_random_fold_in(const numc_array *key, uint32_t data)
 {
-    numc_context *context = numc__lane_of(&key, 1, "random_fold_in");
+    numc_context *context = numc__lane_of(&key, 1, "numc_random_fold_in");
     if (context == NULL)
         return NULL;
-    const numc_array *inputs[2] = {packed_key(context, key, "random_fold_in"),
+    const numc_array *inputs[2] = {packed_key(context, key, "numc_random_fold_in"),
                                    numc_number_(context, NUMC_UINT64, numc_operand_integer((int64_t)data))};
     if (inputs[0] == NULL || inputs[1] == NULL)
         return NULL;
@@ -176,7 +237,7 @@ numc_array *numc_random_fold_in(const numc_array *key, uint32_t data)
 numc_array *numc_random_bits(const numc_array *key, numc_dtype dtype, numc_shape shape)
 {
     draw d;
-    if (!draw_begin(&d, "random_bits", key, dtype, NUMC_UINT32, NUMC_KIND_UNSIGNED, shape))
+    if (!draw_begin(&d, "numc_random_bits", key, dtype, NUMC_UINT32, NUMC_KIND_UNSIGNED, shape))
         return NULL;
     if (d.dtype == NUMC_UINT64)
         return bits64(&d);
@@ -187,11 +248,9 @@ numc_array *numc_random_bits(const numc_array *key, numc_dtype dtype, numc_shape
 /* ---- continuous draws -------------------------------------------------------------------------------------------- */
 
 /* max(low, u (high - low) + low) */
-numc_array *numc_random_uniform_(const numc_array *key, numc_dtype dtype, numc_shape shape, numc_operand low, numc_operand high)
+static numc_array *uniform(const draw *begun, numc_operand low, numc_operand high)
 {
-    draw d;
-    if (!draw_begin(&d, "random_uniform", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
-        return NULL;
+    const draw d = *begun;
     bool zero = low.kind != NUMC_OPERAND_ARRAY && (low.kind == NUMC_OPERAND_REAL ? low.value.real == 0 : low.value.integer == 0);
     bool one = high.kind != NUMC_OPERAND_ARRAY && (high.kind == NUMC_OPERAND_REAL ? high.value.real == 1 : high.value.integer == 1);
     if (zero && one)
@@ -199,6 +258,36 @@ numc_array *numc_random_uniform_(const numc_array *key, numc_dtype dtype, numc_s
     numc_array *least = parameter(&d, low);
     numc_array *span = numc_subtract(parameter(&d, high), least);
     return numc_maximum(least, numc_add(numc_multiply(unit(&d), span), least));
+}
+
+numc_array *numc__random_uniform(const numc_array *key, numc_dtype dtype, numc_shape shape, numc_operand low, numc_operand high)
+{
+    draw d;
+    if (!draw_begin(&d, "numc_random_uniform", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
+        return NULL;
+    return uniform(&d, low, high);
+}
+
+static bool is_ordered(const draw *d, numc_operand low, numc_operand high)
+{
+    static const char what[] = "low must not exceed high";
+    if (!is_known(low) || !is_known(high))
+        return true;
+    if (low.kind != NUMC_OPERAND_ARRAY && high.kind != NUMC_OPERAND_ARRAY) {
+        double most = high.kind == NUMC_OPERAND_REAL ? high.value.real : (double)high.value.integer;
+        return within(d, low, -DBL_MAX, most, false, what);
+    }
+    return numc_scope_begin(d->context) == NUMC_OK && holds(d, (numc_less_equal)(low, high), what);
+}
+
+numc_array *numc_random_uniform_(const numc_array *key, numc_dtype dtype, numc_shape shape, numc_operand low, numc_operand high)
+{
+    draw d;
+    if (!draw_begin(&d, "numc_random_uniform", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)
+        || !within(&d, low, -DBL_MAX, DBL_MAX, false, "low must be finite")
+        || !within(&d, high, -DBL_MAX, DBL_MAX, false, "high must be finite") || !is_ordered(&d, low, high))
+        return NULL;
+    return uniform(&d, low, high);
 }
 
 /* X(name, formula over `d`): draws without parameters. */
@@ -222,7 +311,7 @@ static numc_array *laplace(const draw *d)
     numc_array *numc_random_##name(const numc_array *key, numc_dtype dtype, numc_shape shape)      \
     {                                                                                              \
         draw d;                                                                                    \
-        if (!draw_begin(&d, "random_" #name, key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)) \
+        if (!draw_begin(&d, "numc_random_" #name, key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)) \
             return NULL;                                                                           \
         return formula;                                                                            \
     }
@@ -234,24 +323,43 @@ STANDARD_DRAWS(DEFINE_DRAW)
     numc_array *numc_random_##name##_(const numc_array *key, numc_operand a, numc_dtype dtype, numc_shape shape) \
     {                                                                                              \
         draw d;                                                                                    \
-        if (!draw_begin(&d, "random_" #name, key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)) \
+        if (!draw_begin(&d, "numc_random_" #name, key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)) \
             return NULL;                                                                           \
         return apply(&d, NUMC_SCALAR_##operation, parameter(&d, a), NULL, 1);                      \
     }
 PARAMETER_DRAWS(DEFINE_PARAMETER_DRAW)
 
+static numc_array *binomial(const numc_array *key, numc_operand trials, numc_operand probability, numc_dtype dtype,
+                            numc_shape shape, bool checked)
+{
+    draw d;
+    if (!draw_begin(&d, "numc_random_binomial", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
+        return NULL;
+    if (checked
+        && (!within(&d, trials, 0, 0x1p53 - 1, true, "the trials must be whole numbers in [0, 2^53)")
+            || !is_probability(&d, probability)))
+        return NULL;
+    return apply(&d, NUMC_SCALAR_RANDOM_BINOMIAL, parameter(&d, trials), parameter(&d, probability), 2);
+}
+
 numc_array *numc_random_binomial_(const numc_array *key, numc_operand trials, numc_operand probability, numc_dtype dtype,
                                   numc_shape shape)
 {
-    draw d;
-    if (!draw_begin(&d, "random_binomial", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
-        return NULL;
-    return apply(&d, NUMC_SCALAR_RANDOM_BINOMIAL, parameter(&d, trials), parameter(&d, probability), 2);
+    return binomial(key, trials, probability, dtype, shape, true);
+}
+
+numc_array *numc__random_binomial(const numc_array *key, numc_operand trials, numc_operand probability, numc_dtype dtype,
+                                  numc_shape shape)
+{
+    return binomial(key, trials, probability, dtype, shape, false);
 }
 
 /* expit(log G(a) - log G(b)): right also where both gammas underflow. */
 numc_array *numc_random_beta_(const numc_array *key, numc_operand a, numc_operand b, numc_dtype dtype, numc_shape shape)
 {
+    draw d;
+    if (!draw_begin(&d, "numc_random_beta", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
+        return NULL;
     numc_array *keys = numc_random_split(key, 2);
     numc_array *first = numc_random_loggamma_(numc_index(keys, NUMC_AT(0)), a, dtype, shape);
     numc_array *second = numc_random_loggamma_(numc_index(keys, NUMC_AT(1)), b, dtype, shape);
@@ -262,7 +370,7 @@ numc_array *numc_random_beta_(const numc_array *key, numc_operand a, numc_operan
 numc_array *numc_random_student_t_(const numc_array *key, numc_operand degrees, numc_dtype dtype, numc_shape shape)
 {
     draw d;
-    if (!draw_begin(&d, "random_student_t", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
+    if (!draw_begin(&d, "numc_random_student_t", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
         return NULL;
     numc_array *keys = numc_random_split(key, 2);
     numc_array *half = numc_multiply(parameter(&d, degrees), 0.5);
@@ -275,8 +383,14 @@ numc_array *numc_random_student_t_(const numc_array *key, numc_operand degrees, 
 static bool extend_shape(numc_context *context, const char *name, const numc_array *x, numc_shape shape,
                          int64_t extended[NUMC_RANK_LIMIT], numc_shape *result)
 {
-    if (x->rank < 1 || shape.count < 0 || shape.count >= NUMC_RANK_LIMIT) {
-        numc__fail(context, NUMC_SHAPE, x->rank < 1 ? "%s: the parameter has no last axis" : "%s: too many axes", name);
+    if (numc__shape_check(context, name, shape) != NUMC_OK)
+        return false;
+    if (x->rank < 1) {
+        numc__fail(context, NUMC_SHAPE, "%s: the parameter has no last axis", name);
+        return false;
+    }
+    if (x->shape[x->rank - 1] == 0) {
+        numc__fail(context, NUMC_VALUE, "%s: the last axis of the parameter is empty", name);
         return false;
     }
     if (shape.count > 0)
@@ -290,40 +404,84 @@ static bool extend_shape(numc_context *context, const char *name, const numc_arr
 numc_array *numc_random_dirichlet(const numc_array *key, const numc_array *concentration, numc_dtype dtype, numc_shape shape)
 {
     const numc_array *operands[2] = {key, concentration};
-    numc_context *context = numc__lane_of(operands, 2, "random_dirichlet");
+    numc_context *context = numc__lane_of(operands, 2, "numc_random_dirichlet");
     int64_t extended[NUMC_RANK_LIMIT];
     numc_shape full;
-    if (context == NULL || !extend_shape(context, "random_dirichlet", concentration, shape, extended, &full))
+    if (context == NULL || !extend_shape(context, "numc_random_dirichlet", concentration, shape, extended, &full))
         return NULL;
-    return numc_special_softmax(numc_random_loggamma_(key, numc_operand_array(concentration), dtype, full), -1);
+    draw d;
+    if (!draw_begin(&d, "numc_random_dirichlet", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, full))
+        return NULL;
+    return numc_special_softmax(apply(&d, NUMC_SCALAR_RANDOM_LOGGAMMA, parameter(&d, numc_operand_array(concentration)), NULL, 1),
+                                -1);
 }
 
 /* ---- discrete draws ---------------------------------------------------------------------------------------------- */
 
 /* u < p */
-numc_array *numc_random_bernoulli_(const numc_array *key, numc_operand probability, numc_shape shape)
+static numc_array *bernoulli(const numc_array *key, numc_operand probability, numc_shape shape, bool checked)
 {
     numc_dtype dtype = NUMC_DTYPE_DEFAULT;
     if (probability.kind == NUMC_OPERAND_ARRAY && numc_dtype_kind(numc_array_dtype(probability.value.array)) == NUMC_KIND_REAL)
         dtype = numc_array_dtype(probability.value.array);
     draw d;
-    if (!draw_begin(&d, "random_bernoulli", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
+    if (!draw_begin(&d, "numc_random_bernoulli", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
+        return NULL;
+    if (checked && !is_probability(&d, probability))
         return NULL;
     return numc_less(unit(&d), parameter(&d, probability));
 }
 
+numc_array *numc_random_bernoulli_(const numc_array *key, numc_operand probability, numc_shape shape)
+{
+    return bernoulli(key, probability, shape, true);
+}
+
+numc_array *numc__random_bernoulli(const numc_array *key, numc_operand probability, numc_shape shape)
+{
+    return bernoulli(key, probability, shape, false);
+}
+
+/* No logit is NaN, and one of each row is above -inf. */
+static bool has_a_class(const draw *d, const numc_array *logits)
+{
+    if (numc_array_is_traced(logits))
+        return true;
+    if (numc_scope_begin(d->context) != NUMC_OK)
+        return false;
+    const numc_array *x = numc_astype(logits, d->dtype);
+    numc_array *possible = numc_any(numc_greater(x, -(double)INFINITY), NUMC_AXES(-1), .keepdims = true);
+    return holds(d, numc_logical_and(possible, numc_logical_not(numc_isnan(x))),
+                 "of each row of logits one must be above -inf, and none NaN");
+}
+
 /* The argmax of logits + gumbel noise. */
-numc_array *numc_random_categorical(const numc_array *key, const numc_array *logits, numc_shape shape)
+static numc_array *categorical(const numc_array *key, const numc_array *logits, numc_shape shape, bool checked)
 {
     const numc_array *operands[2] = {key, logits};
-    numc_context *context = numc__lane_of(operands, 2, "random_categorical");
+    numc_context *context = numc__lane_of(operands, 2, "numc_random_categorical");
     int64_t extended[NUMC_RANK_LIMIT];
     numc_shape full;
-    if (context == NULL || !extend_shape(context, "random_categorical", logits, shape, extended, &full))
+    if (context == NULL || !extend_shape(context, "numc_random_categorical", logits, shape, extended, &full))
         return NULL;
     numc_dtype dtype = numc_dtype_kind(logits->dtype) == NUMC_KIND_REAL ? logits->dtype : NUMC_DTYPE_DEFAULT;
-    numc_array *noise = numc_random_gumbel(key, dtype, full);
-    return numc_argmax(numc_add(numc_broadcast_to(logits, full), noise), NUMC_AXIS(-1));
+    draw d;
+    if (!draw_begin(&d, "numc_random_categorical", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, full))
+        return NULL;
+    if (checked && !has_a_class(&d, logits))
+        return NULL;
+    numc_array *noise = numc_random_gumbel(key, d.dtype, full);
+    return numc_argmax(numc_add(parameter(&d, numc_operand_array(logits)), noise), NUMC_AXIS(-1));
+}
+
+numc_array *numc_random_categorical(const numc_array *key, const numc_array *logits, numc_shape shape)
+{
+    return categorical(key, logits, shape, true);
+}
+
+numc_array *numc__random_categorical(const numc_array *key, const numc_array *logits, numc_shape shape)
+{
+    return categorical(key, logits, shape, false);
 }
 
 /* Two words of n bits from split(key, 2), reduced together: low + (high 2^n + low) mod span, n the width of the dtype. */
@@ -331,14 +489,14 @@ numc_array *numc_random_randint(const numc_array *key, numc_dtype dtype, numc_sh
 {
     static const numc_dtype words[] = {[1] = NUMC_UINT8, [2] = NUMC_UINT16, [4] = NUMC_UINT32, [8] = NUMC_UINT64};
     draw d;
-    if (!draw_begin(&d, "random_randint", key, dtype, NUMC_INT64, NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED, shape))
+    if (!draw_begin(&d, "numc_random_randint", key, dtype, NUMC_INT64, NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED, shape))
         return NULL;
     bool is_signed = numc_dtype_kind(d.dtype) == NUMC_KIND_SIGNED;
     int width = 8 * (int)numc_dtype_size(d.dtype);
     int64_t most = width == 64 ? INT64_MAX : is_signed ? ((int64_t)1 << (width - 1)) - 1 : ((int64_t)1 << width) - 1;
     int64_t least = is_signed ? -most - 1 : 0;
     if (low >= high || low < least || high - 1 > most) {
-        numc__fail(d.context, NUMC_VALUE, "random_randint: [%lld, %lld) is not a range of %s", (long long)low,
+        numc__fail(d.context, NUMC_VALUE, "numc_random_randint: [%lld, %lld) is not a range of %s", (long long)low,
                    (long long)high, numc_dtype_name(d.dtype));
         return NULL;
     }

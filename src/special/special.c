@@ -7,19 +7,19 @@
     numc_array *numc_special_##name(const numc_array *x)                                           \
     {                                                                                              \
         numc_operand operands[1] = {numc_operand_array(x)};                                        \
-        return numc__elementwise("special_" #name, NUMC_SCALAR_##operation, operands, 1, true);    \
+        return numc__elementwise("numc_special_" #name, NUMC_SCALAR_##operation, operands, 1, true);    \
     }
 #define BINARY(name, operation)                                                                    \
     numc_array *numc_special_##name##_(numc_operand x, numc_operand y)                             \
     {                                                                                              \
         numc_operand operands[2] = {x, y};                                                         \
-        return numc__elementwise("special_" #name, NUMC_SCALAR_##operation, operands, 2, true);    \
+        return numc__elementwise("numc_special_" #name, NUMC_SCALAR_##operation, operands, 2, true);    \
     }
 #define TERNARY(name, operation)                                                                   \
     numc_array *numc_special_##name##_(numc_operand a, numc_operand b, numc_operand x)             \
     {                                                                                              \
         numc_operand operands[3] = {a, b, x};                                                      \
-        return numc__elementwise("special_" #name, NUMC_SCALAR_##operation, operands, 3, true);    \
+        return numc__elementwise("numc_special_" #name, NUMC_SCALAR_##operation, operands, 3, true);    \
     }
 
 UNARY(gammaln, LGAMMA)
@@ -49,18 +49,18 @@ TERNARY(betaincinv, BETAINCINV)
 numc_array *numc_special_log_expit(const numc_array *x)
 {
     numc_operand operands[1] = {numc_operand_array(x)};
-    operands[0].value.array = numc__elementwise("special_log_expit", NUMC_SCALAR_NEGATIVE, operands, 1, true);
-    operands[0].value.array = numc__elementwise("special_log_expit", NUMC_SCALAR_SOFTPLUS, operands, 1, true);
+    operands[0].value.array = numc__elementwise("numc_special_log_expit", NUMC_SCALAR_NEGATIVE, operands, 1, true);
+    operands[0].value.array = numc__elementwise("numc_special_log_expit", NUMC_SCALAR_SOFTPLUS, operands, 1, true);
     return numc_negative(operands[0].value.array);
 }
 
 numc_array *numc_special_polygamma(int64_t n, const numc_array *x)
 {
-    numc_context *context = numc__lane_of(&x, 1, "special_polygamma");
+    numc_context *context = numc__lane_of(&x, 1, "numc_special_polygamma");
     if (context == NULL)
         return NULL;
     if (n < 0 || n > 100) {
-        numc__fail(context, NUMC_VALUE, "special_polygamma: the order %lld is not in 0..100", (long long)n);
+        numc__fail(context, NUMC_VALUE, "numc_special_polygamma: the order %lld is not in 0..100", (long long)n);
         return NULL;
     }
     if (n == 0)
@@ -68,23 +68,25 @@ numc_array *numc_special_polygamma(int64_t n, const numc_array *x)
     if (n == 1)
         return numc_special_trigamma(x);
     numc_operand operands[2] = {numc_operand_real((double)n), numc_operand_array(x)};
-    return numc__elementwise("special_polygamma", NUMC_SCALAR_POLYGAMMA, operands, 2, true);
+    return numc__elementwise("numc_special_polygamma", NUMC_SCALAR_POLYGAMMA, operands, 2, true);
 }
 
+#define MOST_DIMENSIONS (1 << 24)
 /* log Gamma_d(a) = d (d-1)/4 log pi + sum_{j < d} log Gamma(a - j/2), a > (d-1)/2 */
 numc_array *numc_special_multigammaln(const numc_array *a, int64_t d)
 {
     const double log_pi = 1.1447298858494002;
-    numc_context *context = numc__lane_of(&a, 1, "special_multigammaln");
+    numc_context *context = numc__lane_of(&a, 1, "numc_special_multigammaln");
     if (context == NULL)
         return NULL;
-    if (d < 1) {
-        numc__fail(context, NUMC_VALUE, "special_multigammaln: the dimension %lld is not positive", (long long)d);
+    if (d < 1 || d > MOST_DIMENSIONS) {
+        numc__fail(context, NUMC_VALUE, "numc_special_multigammaln: the dimension %lld is not in 1..%d", (long long)d,
+                   MOST_DIMENSIONS);
         return NULL;
     }
     numc_operand operand = numc_operand_array(a);
     const numc_array *real;
-    if (numc__prepare_elementwise(context, "special_multigammaln", &operand, 1, true, &real) != NUMC_OK)
+    if (numc__prepare_elementwise(context, "numc_special_multigammaln", &operand, 1, true, &real) != NUMC_OK)
         return NULL;
     numc_array *halves = numc_multiply(numc_arange(context, numc_array_dtype(real), 0, (double)d, 1), 0.5);
     numc_array *terms = numc_special_gammaln(numc_subtract(numc_expand_dims(real, NUMC_AXES(-1)), halves));
@@ -98,26 +100,36 @@ static numc_array *shifted(const numc_array *x, int64_t axis)
     return numc_subtract(x, numc_where(numc_isfinite(most), most, 0.0));
 }
 
-static const numc_array *as_real(const numc_array *x, const char *name)
+/* x as float, where it has the axis and something to normalise along it. */
+static const numc_array *as_real(const numc_array *x, int64_t axis, const char *name)
 {
     numc_context *context = numc__lane_of(&x, 1, name);
     numc_operand operand = numc_operand_array(x);
     const numc_array *real = NULL;
-    if (context == NULL || numc__prepare_elementwise(context, name, &operand, 1, true, &real) != NUMC_OK)
+    int32_t d = context == NULL ? -1 : numc__axis_normalize(context, name, axis, x->rank);
+    if (d < 0)
+        return NULL;
+    if (x->shape[d] == 0) {
+        char type[256];
+        numc__type_format(type, sizeof type, x->dtype, x->rank, x->shape);
+        numc__fail(context, NUMC_VALUE, "%s: axis %d of %s is empty", name, (int)d, type);
+        return NULL;
+    }
+    if (numc__prepare_elementwise(context, name, &operand, 1, true, &real) != NUMC_OK)
         return NULL;
     return real;
 }
 
 numc_array *numc_special_softmax(const numc_array *x, int64_t axis)
 {
-    const numc_array *real = as_real(x, "special_softmax");
+    const numc_array *real = as_real(x, axis, "numc_special_softmax");
     numc_array *powers = numc_exp(shifted(real, axis));
     return numc_divide(powers, numc_sum(powers, NUMC_AXES(axis), .keepdims = true));
 }
 
 numc_array *numc_special_log_softmax(const numc_array *x, int64_t axis)
 {
-    const numc_array *real = as_real(x, "special_log_softmax");
+    const numc_array *real = as_real(x, axis, "numc_special_log_softmax");
     numc_array *rest = shifted(real, axis);
     return numc_subtract(rest, numc_log(numc_sum(numc_exp(rest), NUMC_AXES(axis), .keepdims = true)));
 }

@@ -95,7 +95,7 @@ static void errors_tell_shapes(void **state)
     assert_null(numc_permute_dims(x, NUMC_AXES(0, 0)));
     assert_error(context, NUMC_INVALID_ARGUMENT, "axis 0 is given twice");
     assert_null(numc_concat((const numc_array *[]){x, numc_matrix_transpose(x)}, 2, 0));
-    assert_error(context, NUMC_SHAPE, "concat(float64[2, 3], float64[3, 2])");
+    assert_error(context, NUMC_SHAPE, "numc_concat: the shapes [2, 3] and [3, 2] differ");
 }
 
 static void rank_thirty_two(void **state)

@@ -324,6 +324,91 @@ static void inactive_scans_are_not_differentiated(void **state)
     numc_close(context);
 }
 
+static void copy_step(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                      int32_t output_count, void *user)
+{
+    (void)context;
+    (void)user;
+    for (int32_t i = 0; i < output_count; i++)
+        outputs[i] = (numc_array *)(uintptr_t)inputs[i < input_count ? i : 0];
+}
+
+/* Lists that are NULL or of negative length are errors, never read. */
+static void lists_that_are_missing(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    numc_array *x = reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3)), *yes = numc_number(context, NUMC_BOOL, (bool)true);
+    numc_array *out[2] = {NULL, NULL};
+    const numc_array *const in[1] = {x};
+#define MISSING(text, call)                                                                        \
+    do {                                                                                           \
+        assert_int_equal(call, NUMC_INVALID_ARGUMENT);                                             \
+        assert_int_equal(numc_error_status(context), NUMC_INVALID_ARGUMENT);                       \
+        assert_non_null(strstr(numc_error_message(context), text));                                \
+        numc_error_clear(context);                                                                 \
+    } while (0)
+    MISSING("numc_scan", numc_scan(context, NULL, NULL, in, 1, in, 1, out, 0));
+    MISSING("numc_scan", numc_scan(context, copy_step, NULL, in, 1, in, 1, NULL, 0));
+    MISSING("numc_scan", numc_scan(context, copy_step, NULL, NULL, 1, in, 1, out, 0));
+    MISSING("numc_scan", numc_scan(context, copy_step, NULL, in, 1, NULL, 1, out, 0));
+    MISSING("numc_scan", numc_scan(context, copy_step, NULL, in, -1, in, 1, out, 1));
+    MISSING("numc_scan", numc_scan(context, copy_step, NULL, in, 1, in, -1, out, 1));
+    MISSING("numc_scan", numc_scan(context, copy_step, NULL, in, 1, in, 1, out, INT32_MAX));
+    MISSING("numc_cond", numc_cond(yes, copy_step, copy_step, NULL, in, 1, NULL, 1));
+    MISSING("numc_cond", numc_cond(yes, copy_step, copy_step, NULL, NULL, 1, out, 1));
+    MISSING("numc_cond", numc_cond(yes, NULL, copy_step, NULL, in, 1, out, 1));
+    MISSING("numc_cond", numc_cond(yes, copy_step, NULL, NULL, in, 1, out, 1));
+    MISSING("numc_cond", numc_cond(yes, copy_step, copy_step, NULL, in, -1, out, 1));
+    MISSING("numc_cond", numc_cond(yes, copy_step, copy_step, NULL, in, 1, out, -1));
+    MISSING("numc_cond: the predicate is NULL", numc_cond(NULL, copy_step, copy_step, NULL, in, 1, out, 1));
+    assert_null(numc_function_trace(context, copy_step, NULL, NULL, 1, 1));
+    assert_int_equal(numc_error_status(context), NUMC_INVALID_ARGUMENT);
+    numc_error_clear(context);
+    numc_function *copy = numc_function_trace(context, copy_step, NULL, in, 1, 1);
+    ASSERT_FINE(context);
+    MISSING("numc_function_call", numc_function_call(context, copy, in, 1, NULL, 1));
+    MISSING("inputs is NULL", numc_function_call(context, copy, NULL, 1, out, 1));
+    MISSING("numc_function_call", numc_function_call(context, NULL, in, 1, out, 1));
+    MISSING("gives 1 outputs, not 0", numc_function_call(context, copy, in, 1, out, 0));
+    size_t length = numc_function_format(copy, NULL, 0);
+    assert_true(length > 0);
+    assert_int_equal(numc_function_format(copy, NULL, 10), length);
+    assert_int_equal(numc_function_format(NULL, NULL, 10), 0);
+    ASSERT_FINE(context);
+    numc_close(context);
+}
+
+/* An index that is known is looked at though what it picks from is not. */
+static void take_ninth(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                       int32_t output_count, void *user)
+{
+    (void)input_count;
+    (void)output_count;
+    numc_array *index = numc_full(context, NUMC_INT64, NUMC_SHAPE(2), 9);
+    switch (*(int *)user) {
+    case 0: outputs[0] = numc_take(inputs[0], index, NUMC_AXIS(0)); break;
+    case 1: outputs[0] = numc_index(inputs[0], NUMC_PICK(index)); break;
+    case 2: outputs[0] = numc_take_along_axis(inputs[0], index, 0); break;
+    case 3: outputs[0] = numc_index_update(inputs[0], 1.0, NUMC_PICK(index)); break;
+    default: outputs[0] = numc_scatter_add(inputs[0], index, numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2)), 0); break;
+    }
+}
+
+static void known_indices_are_checked_in_a_trace(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    const numc_array *const in[1] = {reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3))};
+    for (int way = 0; way < 5; way++) {
+        assert_null(numc_function_trace(context, take_ninth, &way, in, 1, 1));
+        assert_int_equal(numc_error_status(context), NUMC_INDEX);
+        assert_non_null(strstr(numc_error_message(context), "index 9 is out of bounds for axis 0 of size 3"));
+        numc_error_clear(context);
+    }
+    numc_close(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +420,8 @@ int main(void)
         cmocka_unit_test(scan_directions_and_edges),
         cmocka_unit_test(mistakes_with_scan_are_named),
         cmocka_unit_test(inactive_scans_are_not_differentiated),
+        cmocka_unit_test(lists_that_are_missing),
+        cmocka_unit_test(known_indices_are_checked_in_a_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

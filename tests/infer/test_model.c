@@ -287,6 +287,19 @@ static void broken(numc_run *run, void *user)
     numc_sample(run, "x", numc_normal(run, 0, 1));
 }
 
+struct groups {
+    numc_array *group, *y;
+};
+
+/* Groups counted from one, where indices count from zero. */
+static void counted_from_one(numc_run *run, void *user)
+{
+    const struct groups *data = user;
+    numc_array *level = numc_sample(run, "level", numc_expanded(numc_normal(run, 0, 1), NUMC_SHAPE(2)));
+    numc_array *mean = numc_take(level, numc_data(run, "group", data->group), NUMC_AXIS(0));
+    numc_observe(run, "y", numc_normal(run, mean, 1), data->y);
+}
+
 static void errors(void **state)
 {
     (void)state;
@@ -299,6 +312,12 @@ static void errors(void **state)
     assert_non_null(strstr(numc_error_message(context), "x = "));
     expect_error(NUMC_INITIALIZATION, "site \"wall\"");
     numc_mcmc_free(mcmc);
+    const int64_t group[] = {1, 1, 2, 2};
+    const double heights[] = {1, 1, 9, 9};
+    struct groups grouped = {numc_from_host(context, NUMC_INT64, NUMC_SHAPE(4), group),
+                             numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(4), heights)};
+    assert_null(numc_mcmc_new(numc_model_new(context, counted_from_one, &grouped), NULL));
+    expect_error(NUMC_INDEX, "numc_take: index 2 is out of bounds for axis 0 of size 2");
     const char *names[] = {"a"};
     assert_null(numc_mcmc_new(numc_model_new(context, impossible, NULL), &(numc_mcmc_options){.names = names}));
     expect_error(NUMC_INVALID_ARGUMENT, "names");

@@ -306,6 +306,79 @@ static void test_traced(void **state)
     numc_function_free(function);
 }
 
+/* Parameters whose values are known are held to their domain; a traced one gives NaN. */
+static void bad_draws(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                      int32_t output_count, void *user)
+{
+    (void)input_count;
+    (void)output_count;
+    (void)user;
+    numc_array *key = numc_random_key(context, 1);
+    outputs[0] = numc_random_binomial(key, 10, inputs[0], NUMC_FLOAT64, NUMC_SHAPE(2));
+    outputs[1] = numc_random_bernoulli(key, inputs[0], NUMC_SHAPE(2));
+    outputs[2] = numc_random_uniform(key, NUMC_FLOAT64, NUMC_SHAPE(2), inputs[0], 1);
+    outputs[3] = numc_random_categorical(key, numc_multiply(numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(3)), inputs[0]), NUMC_SHAPE(2));
+}
+
+static void test_bad_parameters(void **state)
+{
+    numc_context *context = *state;
+    numc_array *key = numc_random_key(context, 1), *s = numc_number(context, NUMC_FLOAT64, 2.5);
+    const double some[] = {0.25, (double)NAN, 0.5, 2, 0, 1};
+    numc_array *with_nan = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), some);
+    numc_array *beyond = numc_astype(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), some + 2), NUMC_FLOAT32);
+    numc_array *good = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), some + 4);
+    const numc_shape two = NUMC_SHAPE(2);
+#define REFUSED(status, text, call)                                                                \
+    do {                                                                                           \
+        assert_null(call);                                                                         \
+        assert_error(context, status, text);                                                       \
+    } while (0)
+    REFUSED(NUMC_VALUE, "numc_random_bernoulli: the probability must be in [0, 1], not 2", numc_random_bernoulli(key, 2.0, two));
+    REFUSED(NUMC_VALUE, "numc_random_bernoulli", numc_random_bernoulli(key, (double)NAN, two));
+    REFUSED(NUMC_VALUE, "numc_random_bernoulli", numc_random_bernoulli(key, with_nan, two));
+    REFUSED(NUMC_VALUE, "numc_random_bernoulli", numc_random_bernoulli(key, beyond, two));
+    REFUSED(NUMC_VALUE, "numc_random_uniform: low must not exceed high", numc_random_uniform(key, 0, two, 2, 1));
+    REFUSED(NUMC_VALUE, "numc_random_uniform: low must not exceed high", numc_random_uniform(key, 0, two, good, 0.5));
+    REFUSED(NUMC_VALUE, "numc_random_uniform: low must be finite", numc_random_uniform(key, 0, two, (double)NAN, 1));
+    REFUSED(NUMC_VALUE, "numc_random_uniform: high must be finite", numc_random_uniform(key, 0, two, 0, (double)INFINITY));
+    REFUSED(NUMC_VALUE, "numc_random_uniform: high must be finite",
+            numc_random_uniform(key, 0, two, 0, numc_divide(beyond, 0)));
+    REFUSED(NUMC_VALUE, "numc_random_binomial: the trials", numc_random_binomial(key, -1, 0.5, 0, two));
+    REFUSED(NUMC_VALUE, "numc_random_binomial: the trials", numc_random_binomial(key, 2.5, 0.5, 0, two));
+    REFUSED(NUMC_VALUE, "numc_random_binomial: the trials", numc_random_binomial(key, 1e18, 0.5, 0, two));
+    REFUSED(NUMC_VALUE, "numc_random_binomial: the trials", numc_random_binomial(key, s, 0.5, 0, two));
+    REFUSED(NUMC_VALUE, "numc_random_binomial: the probability", numc_random_binomial(key, 10, 1.5, 0, two));
+    const double infinity = (double)INFINITY;
+    REFUSED(NUMC_VALUE, "numc_random_categorical", numc_random_categorical(key, numc_full(context, 0, NUMC_SHAPE(3), -infinity), two));
+    REFUSED(NUMC_VALUE, "numc_random_categorical", numc_random_categorical(key, numc_full(context, 0, NUMC_SHAPE(3), (double)NAN), two));
+    REFUSED(NUMC_VALUE, "numc_random_categorical", numc_random_categorical(key, numc_zeros(context, 0, NUMC_SHAPE(0)), two));
+    REFUSED(NUMC_VALUE, "numc_random_dirichlet", numc_random_dirichlet(key, numc_zeros(context, 0, NUMC_SHAPE(0)), 0, two));
+    REFUSED(NUMC_SHAPE, "numc_random_uniform: a parameter of shape [3]",
+            numc_random_uniform(key, 0, two, numc_zeros(context, 0, NUMC_SHAPE(3)), 1));
+    REFUSED(NUMC_INVALID_ARGUMENT, "numc_random_normal", numc_random_normal(key, 0, ((numc_shape){NULL, 2, true})));
+    REFUSED(NUMC_INVALID_ARGUMENT, "numc_random_dirichlet", numc_random_dirichlet(key, good, 0, ((numc_shape){NULL, 2, true})));
+    REFUSED(NUMC_INVALID_ARGUMENT, "numc_random_split: a key is uint32[2]", numc_random_split(s, 2));
+    REFUSED(NUMC_SHAPE, "numc_random_split", numc_random_split(key, -1));
+    REFUSED(NUMC_INVALID_ARGUMENT, "numc_random_beta", numc_random_beta(s, 1, 1, 0, two));
+    /* the ends belong to the domains */
+    assert_values(numc_random_bernoulli(key, good, two), 0, 1);
+    assert_values(numc_random_uniform(key, NUMC_FLOAT64, two, 3, 3), 3, 3);
+    assert_values(numc_random_binomial(key, 7, good, NUMC_FLOAT64, two), 0, 7);
+    const double one_way[] = {-infinity, 0, -infinity};
+    assert_values(numc_random_categorical(key, numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), one_way), two), 1, 1);
+    assert_ok(context);
+
+    const numc_array *const in[1] = {numc_number(context, NUMC_FLOAT64, (double)NAN)};
+    numc_function *function = numc_function_trace(context, bad_draws, NULL, in, 1, 4);
+    numc_array *out[4] = {NULL};
+    assert_int_equal(numc_function_call(context, function, in, 1, out, 4), NUMC_OK);
+    assert_true(numc_item_bool(numc_all(numc_isnan(out[0]))));
+    assert_values(out[1], 0, 0);
+    assert_true(numc_item_bool(numc_all(numc_isnan(out[2]))));
+    numc_function_free(function);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +392,7 @@ int main(void)
         TEST(test_randint_ranges),
         TEST(test_parameters_broadcast),
         TEST(test_traced),
+        TEST(test_bad_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,24 @@ static void test_broadcasting_and_errors(void **state)
     assert_int_equal(numc_error_status(context), NUMC_OK); /* no lane to tell it to */
 }
 
+static void test_names_in_errors(void **state)
+{
+    numc_context *context = *state;
+    numc_array *x = numc_number(context, NUMC_FLOAT64, 2.5), *empty = numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(0));
+#define SAYS(status, text, call)                                                                   \
+    do {                                                                                           \
+        assert_null(call);                                                                         \
+        assert_error(context, status, text);                                                       \
+    } while (0)
+    SAYS(NUMC_VALUE, "numc_special_polygamma: the order 200", numc_special_polygamma(200, x));
+    SAYS(NUMC_VALUE, "numc_special_multigammaln: the dimension 0", numc_special_multigammaln(x, 0));
+    SAYS(NUMC_VALUE, "numc_special_multigammaln: the dimension", numc_special_multigammaln(x, INT64_MAX));
+    SAYS(NUMC_INDEX, "numc_special_softmax: axis 0", numc_special_softmax(x, 0));
+    SAYS(NUMC_INDEX, "numc_special_log_softmax: axis 3", numc_special_log_softmax(empty, 3));
+    SAYS(NUMC_VALUE, "numc_special_softmax: axis 0 of float64[0] is empty", numc_special_softmax(empty, 0));
+    SAYS(NUMC_SHAPE, "numc_special_betaln", numc_special_betaln(numc_zeros(context, 0, NUMC_SHAPE(2)), numc_zeros(context, 0, NUMC_SHAPE(3))));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +202,7 @@ int main(void)
         TEST(test_softmax),
         TEST(test_float32_and_integers),
         TEST(test_broadcasting_and_errors),
+        TEST(test_names_in_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
