@@ -19,23 +19,26 @@ typedef struct numc_constraint numc_constraint;
 typedef struct numc_bijector numc_bijector;
 typedef struct numc_distribution numc_distribution;
 
-/* ---- constraints: a region of space; event_rank says how many trailing axes one point has ------------------------------- */
-NUMC_API numc_constraint *numc_constraint_real_(numc_context *context);
-NUMC_API numc_constraint *numc_constraint_positive_(numc_context *context);            /* x > 0 */
-NUMC_API numc_constraint *numc_constraint_nonnegative_(numc_context *context);
-NUMC_API numc_constraint *numc_constraint_unit_interval_(numc_context *context);       /* 0 <= x <= 1 */
-NUMC_API numc_constraint *numc_constraint_greater_than_(numc_context *context, numc_operand lower);
-NUMC_API numc_constraint *numc_constraint_less_than_(numc_context *context, numc_operand upper);
+/* ---- constraints: a region of space; event_rank says how many trailing axes one point has -------------------------------
+ * The last two columns: what numc_bijector_to gives, and NaN is in none of them. Bounds are arrays or numbers and broadcast with the
+ * value; constant bounds of an interval must be in order (VALUE). "-": no bijector, numc_bijector_to is UNSUPPORTED. */
+NUMC_API numc_constraint *numc_constraint_real_(numc_context *context);          /* finite x; identity */
+NUMC_API numc_constraint *numc_constraint_positive_(numc_context *context);      /* x > 0; exp */
+NUMC_API numc_constraint *numc_constraint_nonnegative_(numc_context *context);   /* x >= 0; exp */
+NUMC_API numc_constraint *numc_constraint_unit_interval_(numc_context *context); /* 0 <= x <= 1; sigmoid */
+NUMC_API numc_constraint *numc_constraint_greater_than_(numc_context *context, numc_operand lower); /* x > lower; lower + exp(u) */
+NUMC_API numc_constraint *numc_constraint_less_than_(numc_context *context, numc_operand upper);    /* x < upper; upper - exp(u) */
+/* lower <= x <= upper; lower + (upper - lower) sigmoid(u) */
 NUMC_API numc_constraint *numc_constraint_interval_(numc_context *context, numc_operand lower, numc_operand upper);
-NUMC_API numc_constraint *numc_constraint_simplex_(numc_context *context);             /* x >= 0, sum 1 */
-NUMC_API numc_constraint *numc_constraint_ordered_(numc_context *context);             /* x_1 < x_2 < ... */
-NUMC_API numc_constraint *numc_constraint_positive_ordered_(numc_context *context);
-NUMC_API numc_constraint *numc_constraint_lower_cholesky_(numc_context *context);      /* lower triangular, positive diagonal */
-NUMC_API numc_constraint *numc_constraint_positive_definite_(numc_context *context);   /* check only: symmetric */
-NUMC_API numc_constraint *numc_constraint_boolean_(numc_context *context);             /* 0 or 1 */
-NUMC_API numc_constraint *numc_constraint_integer_interval_(numc_context *context, numc_operand lower, numc_operand upper);
-NUMC_API numc_constraint *numc_constraint_nonnegative_integer_(numc_context *context);
-/* Moves batch axes to the event. */
+NUMC_API numc_constraint *numc_constraint_simplex_(numc_context *context);          /* x_k >= 0, |sum - 1| <= 1e-6; stick breaking */
+NUMC_API numc_constraint *numc_constraint_ordered_(numc_context *context);          /* x_1 < x_2 < ...; x_1 = u_1, steps exp(u_k) */
+NUMC_API numc_constraint *numc_constraint_positive_ordered_(numc_context *context); /* 0 < x_1 < x_2 < ...; steps exp(u_k) */
+NUMC_API numc_constraint *numc_constraint_lower_cholesky_(numc_context *context);   /* lower triangular, diagonal > 0; rows, exp on it */
+NUMC_API numc_constraint *numc_constraint_positive_definite_(numc_context *context); /* symmetric to 1e-6 of its largest entry; - */
+NUMC_API numc_constraint *numc_constraint_boolean_(numc_context *context);          /* 0 or 1; - */
+NUMC_API numc_constraint *numc_constraint_integer_interval_(numc_context *context, numc_operand lower, numc_operand upper); /* - */
+NUMC_API numc_constraint *numc_constraint_nonnegative_integer_(numc_context *context); /* 0, 1, 2, ...; - */
+/* Every entry of the last axes is in `base`; the base's bijector, entry by entry. */
 NUMC_API numc_constraint *numc_constraint_independent(numc_constraint *base, int32_t event_rank);
 NUMC_API int32_t numc_constraint_event_rank(const numc_constraint *constraint);
 NUMC_API bool numc_constraint_is_discrete(const numc_constraint *constraint);
@@ -43,14 +46,23 @@ NUMC_API const char *numc_constraint_name(const numc_constraint *constraint); /*
 /* bool, event axes reduced. */
 NUMC_API numc_array *numc_constraint_check(const numc_constraint *constraint, const numc_array *value);
 
-/* ---- bijectors: y = f(x), smooth and invertible ------------------------------------------------------------------ */
+/* ---- bijectors: y = f(x), smooth and invertible; beside each f: log |det df/dx| and the direction ------------------------
+ * Those of vectors come from numc_bijector_to and have direction NONE. u, x: (..., n), s the sigmoid:
+ *   simplex           z_k = s(x_k - log(K-k)), y_k = z_k prod_{j<k} (1 - z_j), k < K = n+1, y_K the rest;
+ *                     sum_k log z_k (1 - z_k) prod_{j<k} (1 - z_j). x = 0 gives 1/K each.
+ *   ordered           y_1 = x_1, y_k = y_{k-1} + exp(x_k); sum_{k>1} x_k
+ *   positive_ordered  y_k = y_{k-1} + exp(x_k), y_0 = 0; sum x_k
+ *   lower_cholesky    the lower triangle of y row by row from n = K(K+1)/2 numbers, exp on the diagonal; the sum of those there */
 NUMC_API numc_bijector *numc_bijector_to(const numc_constraint *constraint); /* from the real line; NULL: constraint has none */
-NUMC_API numc_bijector *numc_bijector_identity_(numc_context *context);
-NUMC_API numc_bijector *numc_bijector_exp_(numc_context *context);
-NUMC_API numc_bijector *numc_bijector_sigmoid_(numc_context *context);
-NUMC_API numc_bijector *numc_bijector_softplus_(numc_context *context);
-NUMC_API numc_bijector *numc_bijector_affine_(numc_context *context, numc_operand loc, numc_operand scale); /* loc + scale x */
-NUMC_API numc_bijector *numc_bijector_compose(const numc_bijector *const *parts, int32_t count); /* applied first to last */
+NUMC_API numc_bijector *numc_bijector_identity_(numc_context *context); /* x; 0; increasing */
+NUMC_API numc_bijector *numc_bijector_exp_(numc_context *context);      /* exp(x); x; increasing */
+NUMC_API numc_bijector *numc_bijector_sigmoid_(numc_context *context);  /* s(x) = 1/(1 + exp(-x)); log s(x) s(-x); increasing */
+NUMC_API numc_bijector *numc_bijector_softplus_(numc_context *context); /* log(1 + exp(x)); log s(x); increasing */
+/* loc + scale x; log |scale|; the sign of scale, which may not be 0 where it is constant (VALUE) */
+NUMC_API numc_bijector *numc_bijector_affine_(numc_context *context, numc_operand loc, numc_operand scale);
+/* Applied first to last; the terms add up. NULL for NULL among the parts. */
+NUMC_API numc_bijector *numc_bijector_compose(const numc_bijector *const *parts, int32_t count);
+/* x = f^-1(y); minus the log |det|; the same direction */
 NUMC_API numc_bijector *numc_bijector_inverse(const numc_bijector *bijector);
 /* How a map of the line goes. NONE: it is not one (of vectors), or not monotone. EITHER: each element has its direction, that of
  * the sign of an affine map's scale, which has both or is traced. */
@@ -79,50 +91,84 @@ NUMC_API numc_array *numc_distribution_sample(const numc_distribution *d, const 
 NUMC_API numc_array *numc_distribution_log_prob_(const numc_distribution *d, numc_operand value);
 NUMC_API numc_array *numc_distribution_mean(const numc_distribution *d);
 NUMC_API numc_array *numc_distribution_variance(const numc_distribution *d);
-NUMC_API numc_array *numc_distribution_cdf_(const numc_distribution *d, numc_operand value);
-NUMC_API numc_array *numc_distribution_icdf_(const numc_distribution *d, numc_operand probability); /* NaN outside [0, 1] */
+NUMC_API numc_array *numc_distribution_cdf_(const numc_distribution *d, numc_operand value); /* P(X <= value) */
+/* The smallest x with cdf(x) >= probability, the ends of the support for 0 and 1; NaN outside [0, 1]. Of counts and classes it is a
+ * float array of whole numbers, and constant: its gradient is 0. */
+NUMC_API numc_array *numc_distribution_icdf_(const numc_distribution *d, numc_operand probability);
 /* For authors: compares a distribution's functions with each other. Density integrates (sums) to one over the support, gradient of
  * log_prob against differences, draws inside the support and following the density, mean, variance, cdf and icdf against it,
  * the support's bijector round trip. Scalar events get all checks, others those that apply. Parameters must be concrete. OK, or
  * VALUE naming the first check that fails. A density with mass closer to an end than float64 resolves fails it. Slow. */
 NUMC_API numc_status numc_distribution_check(const numc_distribution *d, uint64_t seed);
 
-/* ---- distributions. Parameters are arrays or numbers. ------------------------------------------------------------ */
-/* X(name, parameters...) with one scalar event. Densities: as the usual parametrisation named here. */
+/* ---- distributions. Parameters are arrays or numbers, and broadcast. ------------------------------------------------------
+ * Above each: its density p(x) (of counts: probability) where it is not 0, the domains of its parameters where they are not all
+ * finite reals, its mean. z = (x - loc)/scale; "scale" is positive everywhere. All have sample, mean, variance, cdf and icdf, but
+ * for what is named as lacking: asking for that is UNSUPPORTED. */
+/* exp(-z^2/2) / (scale sqrt(2 pi)); mean loc */
 NUMC_API numc_distribution *numc_normal_(numc_context *context, numc_operand loc, numc_operand scale);
+/* sqrt(2/pi)/scale exp(-(x/scale)^2/2), x >= 0; mean scale sqrt(2/pi) */
 NUMC_API numc_distribution *numc_half_normal_(numc_context *context, numc_operand scale);
+/* exp(-z^2/2) / (x scale sqrt(2 pi)), z = (log x - loc)/scale, x > 0; mean exp(loc + scale^2/2) */
 NUMC_API numc_distribution *numc_log_normal_(numc_context *context, numc_operand loc, numc_operand scale);
+/* 1 / (pi scale (1 + z^2)); mean and variance are NaN: there are none */
 NUMC_API numc_distribution *numc_cauchy_(numc_context *context, numc_operand loc, numc_operand scale);
+/* 2 / (pi scale (1 + (x/scale)^2)), x >= 0; mean infinite */
 NUMC_API numc_distribution *numc_half_cauchy_(numc_context *context, numc_operand scale);
+/* (1 + z^2/v)^(-(v+1)/2) / (scale sqrt(v) B(v/2, 1/2)), v = degrees > 0, infinity gives the normal; mean loc, NaN for v <= 1;
+ * variance infinite for 1 < v <= 2 */
 NUMC_API numc_distribution *numc_student_t_(numc_context *context, numc_operand degrees, numc_operand loc, numc_operand scale);
+/* exp(-|z|) / (2 scale); mean loc */
 NUMC_API numc_distribution *numc_laplace_(numc_context *context, numc_operand loc, numc_operand scale);
+/* exp(-z) / (scale (1 + exp(-z))^2); mean loc */
 NUMC_API numc_distribution *numc_logistic_(numc_context *context, numc_operand loc, numc_operand scale);
+/* rate exp(-rate x), x >= 0, rate > 0; mean 1/rate */
 NUMC_API numc_distribution *numc_exponential_(numc_context *context, numc_operand rate);
+/* b^a x^(a-1) exp(-b x) / Gamma(a), x > 0, a = concentration > 0, b = rate > 0; mean a/b */
 NUMC_API numc_distribution *numc_gamma_(numc_context *context, numc_operand concentration, numc_operand rate);
+/* b^a x^(-a-1) exp(-b/x) / Gamma(a), x > 0, a = concentration > 0, b = scale; mean b/(a-1), infinite for a <= 1 */
 NUMC_API numc_distribution *numc_inverse_gamma_(numc_context *context, numc_operand concentration, numc_operand scale);
+/* x^(a-1) (1-x)^(b-1) / B(a, b), 0 <= x <= 1, a > 0, b > 0; mean a/(a+b) */
 NUMC_API numc_distribution *numc_beta_(numc_context *context, numc_operand a, numc_operand b);
+/* 1/(high - low), low <= x <= high, low < high; mean (low + high)/2 */
 NUMC_API numc_distribution *numc_uniform_(numc_context *context, numc_operand low, numc_operand high);
+/* p at 1, 1-p at 0, 0 <= p = probability <= 1; mean p */
 NUMC_API numc_distribution *numc_bernoulli_(numc_context *context, numc_operand probability);
-NUMC_API numc_distribution *numc_bernoulli_logits_(numc_context *context, numc_operand logits);
+NUMC_API numc_distribution *numc_bernoulli_logits_(numc_context *context, numc_operand logits); /* p = s(logits) */
+/* C(n, k) p^k (1-p)^(n-k), k = 0..n, n = trials a whole number >= 0, 0 <= p = probability <= 1; mean n p. icdf searches: it costs
+ * about 40 cdf */
 NUMC_API numc_distribution *numc_binomial_(numc_context *context, numc_operand trials, numc_operand probability);
-NUMC_API numc_distribution *numc_binomial_logits_(numc_context *context, numc_operand trials, numc_operand logits);
+NUMC_API numc_distribution *numc_binomial_logits_(numc_context *context, numc_operand trials, numc_operand logits); /* p = s(logits) */
+/* r^k exp(-r) / k!, k = 0, 1, ..., r = rate >= 0; mean r. icdf searches: it costs about 40 cdf */
 NUMC_API numc_distribution *numc_poisson_(numc_context *context, numc_operand rate);
-NUMC_API numc_distribution *numc_poisson_log_(numc_context *context, numc_operand log_rate); /* rate = exp(log_rate) */
-NUMC_API numc_distribution *numc_categorical(const numc_array *probabilities); /* (..., K) */
-NUMC_API numc_distribution *numc_categorical_logits(const numc_array *logits);
-NUMC_API numc_distribution *numc_dirichlet(const numc_array *concentration);   /* (..., K) */
-/* loc (..., D); exactly one matrix (..., D, D). */
+NUMC_API numc_distribution *numc_poisson_log_(numc_context *context, numc_operand log_rate); /* r = exp(log_rate) */
+/* p_k at k = 0..K-1, p (..., K) on the simplex; mean, variance, cdf and icdf are those of the number k: mean sum k p_k */
+NUMC_API numc_distribution *numc_categorical(const numc_array *probabilities);
+NUMC_API numc_distribution *numc_categorical_logits(const numc_array *logits); /* p = softmax(logits) */
+/* Gamma(sum a) prod x_k^(a_k - 1) / Gamma(a_k), x on the simplex, a (..., K) = concentration > 0; mean a / sum a. No cdf, icdf */
+NUMC_API numc_distribution *numc_dirichlet(const numc_array *concentration);
+/* exp(-(x-m)' inv(S) (x-m) / 2) / sqrt(det(2 pi S)), m (..., D) = loc; S (..., D, D) positive definite; mean m, variance the diagonal
+ * of S. S is given as itself, as its inverse, or as L with S = L L', lower triangular with a positive diagonal. No cdf, icdf */
 NUMC_API numc_distribution *numc_multivariate_normal_covariance(const numc_array *loc, const numc_array *covariance);
 NUMC_API numc_distribution *numc_multivariate_normal_precision(const numc_array *loc, const numc_array *precision);
 NUMC_API numc_distribution *numc_multivariate_normal_cholesky(const numc_array *loc, const numc_array *scale_tril);
+/* All mass at `value`, whose last event_rank axes are the event: log_prob 0 there, -inf elsewhere; mean value. No icdf; cdf for
+ * scalar events */
 NUMC_API numc_distribution *numc_delta_(numc_context *context, numc_operand value, int32_t event_rank);
-/* Density 1 over a constraint, no sampler. shape: batch shape then event shape (the constraint's event rank is its tail). */
+/* Density 1 over a constraint. shape: batch shape then event shape (the constraint's event rank is its tail). Only log_prob and
+ * support */
 NUMC_API numc_distribution *numc_improper_uniform(const numc_constraint *support, numc_shape shape);
 
-/* Wrappers. */
-NUMC_API numc_distribution *numc_independent(const numc_distribution *base, int32_t axes); /* last batch axes join the event */
+/* Wrappers; each has what its base has, but for what is named. */
+/* The last `axes` batch axes join the event: p = prod p_i; mean and variance of the entries. No cdf, icdf */
+NUMC_API numc_distribution *numc_independent(const numc_distribution *base, int32_t axes);
+/* Independent copies along new batch axes and those of extent 1. */
 NUMC_API numc_distribution *numc_expanded(const numc_distribution *base, numc_shape batch_shape);
-NUMC_API numc_distribution *numc_masked(const numc_distribution *base, const numc_array *mask); /* log_prob 0 where false */
+/* log_prob is 0 where mask (bool, broadcasts with the batch) is false; all else is the base's. */
+NUMC_API numc_distribution *numc_masked(const numc_distribution *base, const numc_array *mask);
+/* y = f(x), x of the base, which is not discrete: p(f^-1(y)) / |det df/dx|. cdf and icdf of scalar events through a map with a direction
+ * (F(f^-1(y)), or 1 - F for a decreasing one; then a delta has none), mean and variance through affine maps, their inverses and
+ * compositions. */
 NUMC_API numc_distribution *numc_transformed(const numc_distribution *base, const numc_bijector *bijector);
 
 /* ---- your own ---------------------------------------------------------------------------------------------------- */

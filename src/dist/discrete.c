@@ -126,7 +126,7 @@ static void halve(numc_context *context, const numc_array *const *inputs, int32_
     (void)context, (void)input_count, (void)output_count;
     const numc_array *low = inputs[0], *high = inputs[1]; /* F(high) >= p, F(low - 1) < p */
     numc_array *middle = numc_floor(numc_multiply(numc_add(low, high), 0.5));
-    numc_array *enough = numc_greater_equal(s->cdf(s->d, middle), s->p);
+    numc_array *enough = middle == NULL ? NULL : numc_greater_equal(s->cdf(s->d, middle), s->p);
     outputs[0] = numc_where(enough, low, numc_minimum(numc_add(middle, 1), high));
     outputs[1] = numc_where(enough, middle, high);
 }

@@ -349,6 +349,10 @@ static numc_array *delta_variance(const numc_distribution *d)
 
 static numc_array *delta_cdf(const numc_distribution *d, const numc_array *x)
 {
+    if (d->event_rank > 0) {
+        numc__fail(d->object.context, NUMC_UNSUPPORTED, "distribution delta has no cdf of vectors");
+        return NULL;
+    }
     return numc_where(numc_greater_equal(x, d->parameters[0]), 1.0, 0.0);
 }
 

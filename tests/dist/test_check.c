@@ -23,6 +23,7 @@ static void test_accepts_scalar_events(void **state)
     ACCEPT(numc_cauchy(context, 4, two));
     ACCEPT(numc_half_cauchy(context, two));
     ACCEPT(numc_student_t(context, 3.5, two, 2));
+    ACCEPT(numc_student_t(context, (double)INFINITY, two, 2));
     ACCEPT(numc_laplace(context, two, 0.2));
     ACCEPT(numc_logistic(context, -7, two));
     ACCEPT(numc_exponential(context, two));

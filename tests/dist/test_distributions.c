@@ -467,7 +467,8 @@ static void test_parameter_errors(void **state)
     numc_array *lows = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), ((double[]){0, 4}));
     assert_null(numc_uniform(context, lows, 3));
     assert_error(context, NUMC_VALUE, "uniform: high = 3 is not above low[1] = 4");
-    assert_null(numc_uniform(context, numc_reshape(lows, NUMC_SHAPE(2, 1)), numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), ((double[]){5, 6, 2}))));
+    numc_array *highs = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), ((double[]){5, 6, 2}));
+    assert_null(numc_uniform(context, numc_reshape(lows, NUMC_SHAPE(2, 1)), highs));
     assert_error(context, NUMC_VALUE, "uniform: high[2] = 2 is not above low[1, 0] = 4");
     assert_null(numc_constraint_interval(context, 3, 2));
     assert_error(context, NUMC_VALUE, "the lower bound 3 is not below the upper bound 2");

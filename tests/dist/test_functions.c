@@ -117,7 +117,8 @@ static void test_transformed_functions(void **state)
     assert_same(context, numc_distribution_cdf(d, 4.5), numc_distribution_cdf(numc_gamma(context, 2, 1), 6), 4 * EPS, "chain cdf");
     /* logit of a beta; and back again through a region with two ends */
     d = numc_transformed(numc_beta(context, 2, 3), numc_bijector_inverse(numc_bijector_sigmoid(context)));
-    assert_same(context, numc_distribution_cdf(d, -0.4), numc_distribution_cdf(numc_beta(context, 2, 3), 1 / (1 + exp(0.4))), 4 * EPS, "logit");
+    assert_same(context, numc_distribution_cdf(d, -0.4), numc_distribution_cdf(numc_beta(context, 2, 3), 1 / (1 + exp(0.4))),
+                4 * EPS, "logit");
     d = numc_transformed(numc_logistic(context, 0, 1), numc_bijector_to(numc_constraint_interval(context, -1, 3)));
     assert_values_within(numc_distribution_cdf(d, vector(context, 6, ((double[]){-2, -1, 0, 2, 3, 4}))),
                          (const double[]){0, 0, 0.25, 0.75, 1, 1}, 6, 4 * EPS, "uniform again");
@@ -194,7 +195,8 @@ static void test_wrapped_functions(void **state)
     for (int i = 0; i < 2; i++) {
         numc_shape shape = numc_distribution_batch_shape(all[i]);
         assert_same(context, numc_distribution_mean(all[i]), numc_broadcast_to(numc_distribution_mean(base), shape), 0, "mean");
-        assert_same(context, numc_distribution_variance(all[i]), numc_broadcast_to(numc_distribution_variance(base), shape), 0, "variance");
+        assert_same(context, numc_distribution_variance(all[i]), numc_broadcast_to(numc_distribution_variance(base), shape), 0,
+                    "variance");
         assert_same(context, numc_distribution_cdf(all[i], 1.5), numc_broadcast_to(numc_distribution_cdf(base, 1.5), shape), 0, "cdf");
         assert_same(context, numc_distribution_icdf(all[i], 0.3), numc_broadcast_to(numc_distribution_icdf(base, 0.3), shape), 0, "icdf");
     }

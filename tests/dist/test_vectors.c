@@ -285,6 +285,8 @@ static void test_delta_and_improper(void **state)
     assert_values(numc_distribution_sample(d, numc_random_key(context, 1), NUMC_SCALAR), 0, 1, 2, 3, 4, 5);
     assert_values(numc_distribution_variance(d), 0, 0, 0, 0, 0, 0);
     assert_values(numc_distribution_cdf(numc_delta(context, 1.5, 0), vector(context, 2, ((double[]){1, 1.5}))), 0, 1);
+    assert_null(numc_distribution_cdf(d, vector(context, 3, ((double[]){3, 4, 5}))));
+    assert_error(context, NUMC_UNSUPPORTED, "delta has no cdf of vectors");
     numc_distribution *flat = numc_improper_uniform(numc_constraint_simplex(context), NUMC_SHAPE(2, 3));
     assert_shapes(flat, 1, 1, (const int64_t[]){2, 3});
     numc_array *points = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3), ((double[]){0.5, 0.25, 0.25, 1, 1, 1}));
@@ -308,6 +310,17 @@ static bool use_distributions(failing *allocator)
         numc_bijector *b = numc_bijector_to(numc_distribution_support(d));
         numc_array *u = numc_bijector_backward(b, numc_distribution_sample(d, numc_random_key(context, 1), NUMC_SCALAR));
         done = numc_distribution_log_prob(d, numc_bijector_forward(b, u)) != NULL;
+        numc_bijector *falling = numc_bijector_compose(
+            (const numc_bijector *[]){numc_bijector_affine(context, 1, -2), numc_bijector_exp(context)}, 2);
+        numc_distribution *transformed = numc_transformed(numc_normal(context, 0, 1), falling);
+        done = numc_distribution_cdf(transformed, 0.5) != NULL && numc_distribution_icdf(transformed, 0.5) != NULL && done;
+        done = numc_distribution_icdf(numc_poisson(context, 3.5), 0.4) != NULL && done;
+        /* a refusal is VALUE, or MEMORY where its message cannot be made */
+        numc_array *matrix = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 2), ((double[]){1, 0.5, 0.25, 1}));
+        numc_distribution *refused = numc_multivariate_normal_covariance(numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2)), matrix);
+        done = refused == NULL && numc_error_status(context) == NUMC_VALUE && done;
+        if (done)
+            numc_error_clear(context);
     }
     if (!done && context != NULL)
         assert_int_equal(numc_error_status(context), NUMC_MEMORY);
