@@ -1,290 +1,15 @@
-/* plan.c - turns a kernel and its arguments into steps: chooses the vector loops, splits registers into uniform and varying ones,
- * gives blocks to the varying ones, and writes the steps with every address resolved. */
+/* plan.c - turns a kernel and its arguments into steps: gives every register a place, single values one each, varying ones a block
+ * for as long as they live, and writes the steps with every address resolved. */
 #include <string.h>
 
-#include "cpu.h"
+#include "plan.h"
 
 enum {
     BLOCK_BUDGET = 24 * 1024, /* bytes of all blocks together: they stay in the first-level cache */
     BLOCK_MOST = 512,         /* elements */
     BLOCK_LEAST = 8,          /* a multiple of the 8 lanes */
-    GUESSED_EXTENT = 16,      /* for extents held in registers */
     ALIGNMENT = 64
 };
-
-typedef struct binding {
-    void *value;   /* where the single value is; NULL: not yet assigned */
-    void **slot;   /* varying: where the pointer to the block is */
-    int32_t block; /* the block it owns, -1: none */
-    bool varying;  /* within the vector loop */
-    bool early;    /* inside the vector loop: known before its first block */
-} binding;
-
-typedef struct builder {
-    numc_device *device;
-    const numc_kernel *kernel;
-    const numc_kernel_arguments *arguments;
-    numc_cpu_plan *plan;
-    int64_t part, parts;
-
-    binding *bindings;
-    numc_cpu_loop *loops; /* by loop number */
-    int32_t *loop_numbers; /* by node */
-    numc_cpu_cursor *updates;
-    size_t update_count;
-    numc_cpu_value *values;   /* per register */
-    void **value_slots;       /* per register: points to its value */
-    void **block_slots;       /* per register */
-    void **spread_slots;      /* per register: a uniform value spread over a block */
-    int32_t *spread_blocks;
-    char **cursors;           /* per node: the address a load or store touches */
-    void **addresses;         /* per node: the same, moved by a uniform index */
-    void **lane_slots;        /* per node: 8 blocks of an accumulation */
-    int32_t *lane_blocks;
-    void **local_slots;       /* per local: one block per element */
-    int32_t *local_blocks;    /* -1: not in blocks */
-    char *lanes;              /* per accumulation 64 bytes */
-    int32_t *lane_numbers;    /* by node */
-    char **local_memory;
-    bool *meets_store, *meets_load; /* per load or store of the vector loop: may touch what another one touches */
-    int32_t *free_blocks;
-    int32_t free_count, block_count;
-
-    numc_cpu_step *steps;
-    int32_t count;
-    int32_t vector;  /* node of the vector loop around, or -1 */
-    int32_t vector_depth;
-    bool early_pass;
-} builder;
-
-/* ---- facts that need arguments ------------------------------------------------------------------------------------------- */
-
-static int64_t stride_of(const builder *b, int32_t node, int32_t depth)
-{
-    const size_t row = (size_t)b->kernel->depth + 1;
-    return b->arguments->strides[(size_t)b->kernel->nodes[node].extent * row + (size_t)depth];
-}
-
-static int64_t element_size(const builder *b, int32_t node)
-{
-    return b->kernel->facts[node].memory->size;
-}
-
-static int32_t index_register(const numc_kernel_node *node)
-{
-    return node->operands[node->kind == NUMC_NODE_LOAD ? 0 : 1];
-}
-
-static bool extent_known(const numc_kernel_node *loop)
-{
-    return loop->kind != NUMC_NODE_WHILE && loop->operands[0] < 0;
-}
-
-static int64_t extent_of(const builder *b, const numc_kernel_node *loop)
-{
-    return extent_known(loop) ? b->arguments->extents[loop->extent] : GUESSED_EXTENT;
-}
-
-static bool inside(const builder *b, int32_t node, int32_t loop)
-{
-    return node > loop && node < b->kernel->nodes[loop].match;
-}
-
-/* Which registers vary inside loop `v`, by repetition because of carried registers. */
-static void mark_varying(builder *b, int32_t v)
-{
-    const numc_kernel *kernel = b->kernel;
-    const int32_t end = kernel->nodes[v].match, depth = kernel->facts[v].depth;
-    for (uint32_t r = 0; r < kernel->register_count; ++r)
-        b->bindings[r].varying = false;
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (int32_t i = v + 1; i < end; ++i) {
-            const numc_kernel_node *node = &kernel->nodes[i];
-            bool varying = false;
-            switch (node->kind) {
-            case NUMC_NODE_SCALAR:
-                for (uint32_t k = 0; k < kernel->facts[i].arity; ++k)
-                    varying = varying || b->bindings[node->operands[k]].varying;
-                break;
-            case NUMC_NODE_INDEX: varying = node->extent == depth; break;
-            case NUMC_NODE_LOAD:
-                varying = stride_of(b, i, depth) != 0 ||
-                          (node->operands[0] >= 0 && b->bindings[node->operands[0]].varying);
-                break;
-            case NUMC_NODE_ACCUMULATE:
-                varying = kernel->facts[i].parent != v && b->bindings[node->operands[0]].varying;
-                break;
-            case NUMC_NODE_CARRY:
-            case NUMC_NODE_UPDATE: varying = b->bindings[node->operands[0]].varying; break;
-            case NUMC_NODE_LOCAL_LOAD:
-                varying = b->bindings[node->operands[0]].varying || b->local_blocks[node->extent] >= 0;
-                break;
-            default: continue;
-            }
-            if (varying && node->result >= 0 && !b->bindings[node->result].varying) {
-                b->bindings[node->result].varying = true;
-                changed = true;
-            }
-        }
-    }
-}
-
-/* Local arrays inside loop v: written at uniform indices only, they are private to each iteration and become blocks
- * (local_blocks 0 or more); written at varying indices only, or never, they stay shared. Anything else: not a vector loop. */
-static bool locals_allow(builder *b, int32_t v)
-{
-    const numc_kernel *kernel = b->kernel;
-    const int32_t end = kernel->nodes[v].match;
-    for (uint32_t l = 0; l < kernel->local_count; ++l)
-        b->local_blocks[l] = -1;
-    if (kernel->local_count == 0)
-        return true;
-    /* first the indices as if all locals were shared, then again with the private ones */
-    mark_varying(b, v);
-    for (uint32_t l = 0; l < kernel->local_count; ++l) {
-        bool uniform_store = false, varying_store = false, varying_load = false, outside = false;
-        for (int32_t i = 0; i < (int32_t)kernel->node_count; ++i) {
-            const numc_kernel_node *node = &kernel->nodes[i];
-            if ((node->kind != NUMC_NODE_LOCAL_LOAD && node->kind != NUMC_NODE_LOCAL_STORE) ||
-                node->extent != (int32_t)l)
-                continue;
-            if (i < v || i > end) {
-                outside = true;
-                continue;
-            }
-            const bool varying = b->bindings[node->operands[0]].varying;
-            if (node->kind == NUMC_NODE_LOCAL_STORE) {
-                varying_store = varying_store || varying;
-                uniform_store = uniform_store || !varying;
-            } else {
-                varying_load = varying_load || varying;
-            }
-        }
-        if (!uniform_store)
-            continue;
-        if (varying_store || varying_load || outside)
-            return false;
-        b->local_blocks[l] = 0;
-    }
-    mark_varying(b, v);
-    for (int32_t i = v + 1; i < end; ++i) {
-        const numc_kernel_node *node = &kernel->nodes[i];
-        if ((node->kind == NUMC_NODE_LOCAL_LOAD || node->kind == NUMC_NODE_LOCAL_STORE) &&
-            b->local_blocks[node->extent] >= 0 && b->bindings[node->operands[0]].varying)
-            return false;
-    }
-    return true;
-}
-
-/* Marks varying registers; false where the loop cannot be a vector loop. */
-static bool vector_allowed(builder *b, int32_t v)
-{
-    const numc_kernel *kernel = b->kernel;
-    const int32_t end = kernel->nodes[v].match;
-    if (kernel->nodes[v].kind != NUMC_NODE_PARALLEL && kernel->nodes[v].kind != NUMC_NODE_REDUCE)
-        return false;
-    if (!locals_allow(b, v))
-        return false;
-    mark_varying(b, v);
-    for (int32_t i = v + 1; i < end; ++i) {
-        const numc_kernel_node *node = &kernel->nodes[i];
-        if (node->kind == NUMC_NODE_WHILE)
-            return false;
-        if (numc_cpu_is_loop(node->kind) && node->operands[0] >= 0 && b->bindings[node->operands[0]].varying)
-            return false;
-        if (node->kind == NUMC_NODE_ACCUMULATE && kernel->facts[i].argument != NULL &&
-            kernel->facts[i].parent != v && b->bindings[node->operands[0]].varying)
-            return false;
-    }
-    return true;
-}
-
-/* ---- what it would cost, in ns ------------------------------------------------------------------------------------------- */
-
-static double cost_between(builder *b, int32_t from, int32_t to, double length, int32_t depth);
-
-/* As the vector loop; negative where it cannot be. */
-static double cost_vector(builder *b, int32_t v)
-{
-    if (!vector_allowed(b, v))
-        return -1.0;
-    const double n = (double)extent_of(b, &b->kernel->nodes[v]);
-    if (n <= 0.0)
-        return 2.0;
-    const double blocks = n <= 256.0 ? 1.0 : n / 256.0;
-    return 6.0 + blocks * cost_between(b, v + 1, b->kernel->nodes[v].match, n / blocks, b->kernel->facts[v].depth);
-}
-
-/* Starting and joining the lanes of a reduction inside a vector loop. */
-static double cost_of_lanes(const builder *b, int32_t loop, double length)
-{
-    const numc_kernel *kernel = b->kernel;
-    const int64_t extent = extent_of(b, &kernel->nodes[loop]);
-    double sum = 0.0;
-    for (int32_t i = loop + 1; i < kernel->nodes[loop].match; ++i)
-        if (kernel->nodes[i].kind == NUMC_NODE_ACCUMULATE && kernel->facts[i].parent == loop)
-            sum += (2.0 + 0.1 * length) * (extent_known(&kernel->nodes[loop]) && extent <= 8 ? (double)extent : 15.0);
-    return sum;
-}
-
-static double cost_loop(builder *b, int32_t loop, bool *as_vector)
-{
-    const numc_kernel_node *node = &b->kernel->nodes[loop];
-    const double n = node->kind == NUMC_NODE_WHILE ? 16.0 : (double)extent_of(b, node);
-    double best = 3.0 + n * (1.0 + cost_between(b, loop + 1, node->match, 0.0, -1));
-    const double vector = cost_vector(b, loop);
-    *as_vector = vector >= 0.0 && vector < best;
-    return *as_vector ? vector : best;
-}
-
-/* length 0: single values, inner loops choose for themselves. Else inside a vector loop at `depth`, `length` per block. */
-static double cost_between(builder *b, int32_t from, int32_t to, double length, int32_t depth)
-{
-    const numc_kernel *kernel = b->kernel;
-    double sum = 0.0;
-    for (int32_t i = from; i < to; ++i) {
-        const numc_kernel_node *node = &kernel->nodes[i];
-        const numc_cpu_node *fact = &kernel->facts[i];
-        if (numc_cpu_is_loop(node->kind)) {
-            bool as_vector;
-            if (length == 0.0)
-                sum += cost_loop(b, i, &as_vector);
-            else
-                sum += 3.0 + (double)extent_of(b, node) *
-                                 (1.0 + cost_between(b, i + 1, node->match, length, depth)) +
-                       cost_of_lanes(b, i, length);
-            i = node->match;
-            continue;
-        }
-        double each = 0.0;
-        bool varying = node->result >= 0 && b->bindings[node->result].varying;
-        switch (node->kind) {
-        case NUMC_NODE_SCALAR: each = (double)fact->weight; break;
-        case NUMC_NODE_LOAD:
-            if (length > 0.0 && node->operands[0] < 0 && stride_of(b, i, depth) == 1)
-                continue;
-            each = 0.7;
-            break;
-        case NUMC_NODE_STORE:
-            varying = true;
-            each = length > 0.0 && node->operands[1] < 0 && stride_of(b, i, depth) == 1 ? 0.1 : 0.7;
-            break;
-        case NUMC_NODE_LOCAL_STORE: varying = true; each = 0.3; break;
-        case NUMC_NODE_ACCUMULATE: varying = true; each = 0.2; break;
-        case NUMC_NODE_UPDATE: each = 0.2; break;
-        case NUMC_NODE_CONSTANT:
-        case NUMC_CPU_NODE_NOTHING:
-        case NUMC_NODE_END: continue;
-        default: each = 0.2; break;
-        }
-        if (length > 0.0 && varying)
-            sum += 3.5 + length * each;
-        else
-            sum += 1.3 + (each > 1.0 ? 4.0 * each : 0.0);
-    }
-    return sum;
-}
 
 /* ---- writing steps ------------------------------------------------------------------------------------------------------- */
 
@@ -983,93 +708,13 @@ static void write_plain_loop(builder *b, int32_t loop)
     finish_accumulations(b, loop);
 }
 
-/* Adds to [low, high] what a loop does to an address, in bytes; false where that is not known. */
-static bool extend_range(const builder *b, int32_t node, int32_t loop, int64_t *low, int64_t *high)
-{
-    const int64_t step = stride_of(b, node, b->kernel->facts[loop].depth) * element_size(b, node);
-    if (step == 0)
-        return true;
-    if (!extent_known(&b->kernel->nodes[loop]))
-        return false;
-    const int64_t extent = b->arguments->extents[b->kernel->nodes[loop].extent];
-    *(step < 0 ? low : high) += step * (extent > 0 ? extent - 1 : 0);
-    return true;
-}
-
-/* May a load or store touch, during one run of the vector loop v, an element that another one touches? Both are inside v and
- * go to one buffer. Loops around v move both addresses alike where the strides agree. */
-static bool may_meet(const builder *b, int32_t v, int32_t one, int32_t other)
-{
-    const numc_kernel *kernel = b->kernel;
-    const int32_t pair[2] = {one, other};
-    int64_t low[2], high[2];
-    for (int k = 0; k < 2; ++k) {
-        const numc_kernel_node *node = &kernel->nodes[pair[k]];
-        if (index_register(node) >= 0)
-            return true;
-        low[k] = b->arguments->offsets[node->extent] * element_size(b, pair[k]);
-        high[k] = low[k] + element_size(b, pair[k]) - 1;
-        for (int32_t loop = kernel->facts[pair[k]].parent; loop >= v; loop = kernel->facts[loop].parent)
-            if (!extend_range(b, pair[k], loop, &low[k], &high[k]))
-                return true;
-    }
-    for (int32_t loop = kernel->facts[v].parent; loop >= 0; loop = kernel->facts[loop].parent) {
-        const int32_t depth = kernel->facts[loop].depth;
-        if (stride_of(b, one, depth) * element_size(b, one) == stride_of(b, other, depth) * element_size(b, other))
-            continue;
-        for (int k = 0; k < 2; ++k)
-            if (!extend_range(b, pair[k], loop, &low[k], &high[k]))
-                return true;
-    }
-    return low[0] <= high[1] && low[1] <= high[0];
-}
-
-/* A load and a store of the same element in each iteration, where the value loaded is used for the last time by the operation
- * whose result is stored, or before: x = f(x) in place. */
-static bool in_place(const builder *b, int32_t load, int32_t store)
-{
-    const numc_kernel *kernel = b->kernel;
-    const numc_kernel_node *from = &kernel->nodes[load], *to = &kernel->nodes[store];
-    if (from->kind != NUMC_NODE_LOAD || from->operands[0] >= 0 || to->operands[1] >= 0 ||
-        kernel->facts[load].parent != kernel->facts[store].parent ||
-        kernel->last_use[from->result] > kernel->definition[to->operands[0]] || element_size(b, load) != element_size(b, store) ||
-        b->arguments->offsets[from->extent] != b->arguments->offsets[to->extent])
-        return false;
-    for (int32_t d = 0; d < kernel->facts[load].depth; ++d)
-        if (stride_of(b, load, d) != stride_of(b, store, d))
-            return false;
-    return true;
-}
-
-static void find_meetings(builder *b, int32_t loop)
-{
-    const numc_kernel *kernel = b->kernel;
-    const int32_t end = kernel->nodes[loop].match;
-    for (int32_t i = loop + 1; i < end; ++i)
-        b->meets_store[i] = b->meets_load[i] = false;
-    for (int32_t i = loop + 1; i < end; ++i) {
-        const numc_kernel_node *store = &kernel->nodes[i];
-        if (store->kind != NUMC_NODE_STORE)
-            continue;
-        for (int32_t k = loop + 1; k < end; ++k) {
-            const numc_kernel_node *other = &kernel->nodes[k];
-            if (k == i || (other->kind != NUMC_NODE_LOAD && other->kind != NUMC_NODE_STORE) ||
-                kernel->accesses[other->extent].buffer != kernel->accesses[store->extent].buffer || in_place(b, k, i) ||
-                !may_meet(b, loop, i, k))
-                continue;
-            b->meets_store[k] = true;
-            *(other->kind == NUMC_NODE_LOAD ? &b->meets_load[i] : &b->meets_store[i]) = true;
-        }
-    }
-}
-
 static void write_vector_loop(builder *b, int32_t loop)
 {
     const numc_kernel *kernel = b->kernel;
     const numc_kernel_node *node = &kernel->nodes[loop];
-    (void)vector_allowed(b, loop); /* marks the varying registers and the locals of this loop */
+    (void)numc_cpu_vector_allowed(b, loop); /* marks the varying registers and the locals of this loop */
     numc_cpu_loop *state = prepare_loop(b, loop);
-    find_meetings(b, loop);
+    numc_cpu_find_meetings(b, loop);
     b->vector = loop;
     b->vector_depth = kernel->facts[loop].depth;
     b->free_count = 0;
@@ -1122,7 +767,7 @@ static void write_loop(builder *b, int32_t loop)
 {
     bool as_vector = false;
     if (b->vector < 0)
-        (void)cost_loop(b, loop, &as_vector);
+        (void)numc_cpu_cost_loop(b, loop, &as_vector);
     if (as_vector)
         write_vector_loop(b, loop);
     else
@@ -1356,7 +1001,7 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
         local += (kernel->locals[l].count * (size_t)numc_cpu_size(kernel->locals[l].dtype) + 15) & ~(size_t)15;
     }
     place_cursors(&b);
-    made->cost = kernel->depth > 0 ? cost_between(&b, 0, (int32_t)nodes, 0.0, -1) : 0.0;
+    made->cost = kernel->depth > 0 ? numc_cpu_cost(&b, 0, (int32_t)nodes) : 0.0;
     write_between(&b, 0, (int32_t)nodes);
     emit(&b, STEP_HALT);
 

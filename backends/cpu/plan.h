@@ -1,0 +1,98 @@
+/* plan.h - internal to the cpu backend: what the two halves of making a plan share. choose.c decides which loops are vector loops
+ * and which memory accesses may disturb each other; plan.c writes the steps. */
+#ifndef NUMC_CPU_PLAN_H
+#define NUMC_CPU_PLAN_H
+
+#include "cpu.h"
+
+enum { NUMC_CPU_GUESSED_EXTENT = 16 }; /* for extents held in registers */
+
+typedef struct binding {
+    void *value;   /* where the single value is; NULL: not yet assigned */
+    void **slot;   /* varying: where the pointer to the block is */
+    int32_t block; /* the block it owns, -1: none */
+    bool varying;  /* within the vector loop */
+    bool early;    /* inside the vector loop: known before its first block */
+} binding;
+
+typedef struct builder {
+    numc_device *device;
+    const numc_kernel *kernel;
+    const numc_kernel_arguments *arguments;
+    numc_cpu_plan *plan;
+    int64_t part, parts;
+
+    binding *bindings;
+    numc_cpu_loop *loops; /* by loop number */
+    int32_t *loop_numbers; /* by node */
+    numc_cpu_cursor *updates;
+    size_t update_count;
+    numc_cpu_value *values;   /* per register */
+    void **value_slots;       /* per register: points to its value */
+    void **block_slots;       /* per register */
+    void **spread_slots;      /* per register: a uniform value spread over a block */
+    int32_t *spread_blocks;
+    char **cursors;           /* per node: the address a load or store touches */
+    void **addresses;         /* per node: the same, moved by a uniform index */
+    void **lane_slots;        /* per node: 8 blocks of an accumulation */
+    int32_t *lane_blocks;
+    void **local_slots;       /* per local: one block per element */
+    int32_t *local_blocks;    /* -1: not in blocks */
+    char *lanes;              /* per accumulation 64 bytes */
+    int32_t *lane_numbers;    /* by node */
+    char **local_memory;
+    bool *meets_store, *meets_load; /* per load or store of the vector loop: may touch what another one touches */
+    int32_t *free_blocks;
+    int32_t free_count, block_count;
+
+    numc_cpu_step *steps;
+    int32_t count;
+    int32_t vector;  /* node of the vector loop around, or -1 */
+    int32_t vector_depth;
+    bool early_pass;
+} builder;
+
+/* ---- facts that need arguments ------------------------------------------------------------------------------------------- */
+
+static inline int64_t stride_of(const builder *b, int32_t node, int32_t depth)
+{
+    const size_t row = (size_t)b->kernel->depth + 1;
+    return b->arguments->strides[(size_t)b->kernel->nodes[node].extent * row + (size_t)depth];
+}
+
+static inline int64_t element_size(const builder *b, int32_t node)
+{
+    return b->kernel->facts[node].memory->size;
+}
+
+static inline int32_t index_register(const numc_kernel_node *node)
+{
+    return node->operands[node->kind == NUMC_NODE_LOAD ? 0 : 1];
+}
+
+static inline bool extent_known(const numc_kernel_node *loop)
+{
+    return loop->kind != NUMC_NODE_WHILE && loop->operands[0] < 0;
+}
+
+static inline int64_t extent_of(const builder *b, const numc_kernel_node *loop)
+{
+    return extent_known(loop) ? b->arguments->extents[loop->extent] : NUMC_CPU_GUESSED_EXTENT;
+}
+
+static inline bool inside(const builder *b, int32_t node, int32_t loop)
+{
+    return node > loop && node < b->kernel->nodes[loop].match;
+}
+
+/* ---- choose.c ------------------------------------------------------------------------------------------------------------ */
+
+/* Marks the registers that vary in a loop; false where it cannot be a vector loop. */
+bool numc_cpu_vector_allowed(builder *b, int32_t loop);
+/* Estimated ns of nodes [from, to) with every loop as it would be chosen; of one loop, and whether it is a vector loop. */
+double numc_cpu_cost(builder *b, int32_t from, int32_t to);
+double numc_cpu_cost_loop(builder *b, int32_t loop, bool *as_vector);
+/* Fills meets_store and meets_load for a vector loop. */
+void numc_cpu_find_meetings(builder *b, int32_t loop);
+
+#endif
