@@ -74,7 +74,7 @@ typedef struct numc_mcmc_draw {
  * pointers to draws and statistics hold until the run ends. numc_mcmc_inverse_metric and numc_mcmc_position are NULL while chains
  * are at work. numc_mcmc_run and numc_mcmc_step answer NUMC_STATE. numc_mcmc_free ends the run and frees when it returns. A
  * density, which may run on any thread, may call numc_mcmc_cancel, numc_mcmc_free and the functions that count (but
- * not_finite_count). numc_close may not be called from any of them. */
+ * not_finite_count). numc_close of the context does nothing but log an error while a sampler of it runs. */
 typedef numc_status (*numc_mcmc_progress_fn)(void *user, const numc_mcmc_progress *progress);
 typedef numc_status (*numc_mcmc_draw_fn)(void *user, const numc_mcmc_draw *draw);
 

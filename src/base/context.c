@@ -219,8 +219,12 @@ void numc_close(numc_context *context)
     if (context == NULL)
         return;
     numc_core *core = context->core;
-    if (atomic_load(&core->running) > 0) {
-        numc__fail(context, NUMC_STATE, "numc_close: a model callback or a sampler is at work; close when it has returned");
+    if (context->running > 0) {
+        numc__fail(context, NUMC_STATE, "numc_close: a model callback is at work; close when it has returned");
+        return;
+    }
+    if (context == core->first_lane && atomic_load(&core->running) > 0) { /* by a thread that may not touch the error slot */
+        numc__log(core, NUMC_LOG_ERROR, "numc_close: a sampler is at work; close when it has returned");
         return;
     }
     if (context != core->first_lane) {

@@ -60,7 +60,7 @@ struct numc_core {
     numc_context *first_lane; /* the lane numc_open returned */
     numc_context *lanes;      /* all others, linked by next_lane */
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
-    _Atomic int64_t running; /* model callbacks and samplers at work: the context cannot be closed */
+    _Atomic int64_t running; /* model callbacks and samplers at work: the first lane cannot be closed */
     _Atomic uint64_t kernels_built, kernels_run, fallbacks, bytes_downloaded, bytes_uploaded;
 };
 
@@ -68,6 +68,7 @@ struct numc_context {
     numc_core *core;
     numc_context *parent, *next_lane;
     int32_t depth; /* 0 for the first lane */
+    int32_t running; /* model callbacks at work on it: it cannot be closed */
     numc_status status;
     char message[NUMC_ERROR_MESSAGE_SIZE];
     const char *site; /* name of the model site being made; numc__fail puts it before a message; NULL outside */

@@ -782,8 +782,10 @@ static int64_t most_done(const numc_mcmc *mcmc)
 static numc_status enter(numc_mcmc *mcmc, const char *function)
 {
     int idle = NUMC_LIFE_IDLE;
-    if (atomic_compare_exchange_strong(&mcmc->life, &idle, NUMC_LIFE_RUNNING))
+    if (atomic_compare_exchange_strong(&mcmc->life, &idle, NUMC_LIFE_RUNNING)) {
+        atomic_fetch_add(&mcmc->context->core->running, 1);
         return NUMC_OK;
+    }
     numc__log(mcmc->context->core, NUMC_LOG_ERROR, "%s: this sampler is already running", function);
     return NUMC_STATE;
 }
@@ -791,6 +793,7 @@ static numc_status enter(numc_mcmc *mcmc, const char *function)
 static numc_status leave(numc_mcmc *mcmc, numc_status status)
 {
     int running = NUMC_LIFE_RUNNING;
+    atomic_fetch_sub(&mcmc->context->core->running, 1);
     if (!atomic_compare_exchange_strong(&mcmc->life, &running, NUMC_LIFE_IDLE)) {
         atomic_store(&mcmc->life, NUMC_LIFE_IDLE);
         numc_mcmc_free(mcmc);

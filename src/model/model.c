@@ -144,7 +144,9 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
         ready = numc_handler_push(&run, handlers[k]);
     if (ready) {
         atomic_fetch_add(&context->core->running, 1);
+        context->running++;
         model->callback(&run, model->user);
+        context->running--;
         atomic_fetch_sub(&context->core->running, 1);
         if (run.plates.count > 0)
             numc__fail(context, NUMC_SITE, "plate %s left open: its body was left by break, goto or return",

@@ -596,6 +596,25 @@ static void freed_inside_a_run(void **state)
     }
 }
 
+static numc_status closing_progress(void *user, const numc_mcmc_progress *progress)
+{
+    (void)progress;
+    numc_close(user); /* is left undone: the run goes on with the context it has */
+    return NUMC_OK;
+}
+
+static void context_closed_inside_a_run(void **state)
+{
+    (void)state;
+    numc_context *own = numc_open(NULL);
+    numc_mcmc_options options = {.chains = 2, .warmup = 50, .draws = 50, .interval = 1, .progress = closing_progress, .progress_user = own};
+    numc_mcmc *mcmc = numc_mcmc_new_density(own, 3, plain_density, NULL, &options);
+    assert_non_null(mcmc);
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_OK);
+    assert_int_equal(numc_mcmc_draw_count(mcmc, -1), 50);
+    numc_close(own);
+}
+
 static numc_status sum_divergences(void *user, const numc_mcmc_progress *progress)
 {
     int64_t *sums = user;
@@ -915,6 +934,7 @@ int main(void)
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(runs_do_not_nest),
         cmocka_unit_test(freed_inside_a_run),
+        cmocka_unit_test(context_closed_inside_a_run),
         cmocka_unit_test(progress_counts_divergences_apart),
         cmocka_unit_test(runaways_are_told),
         cmocka_unit_test(divergences_are_kept),
