@@ -9,7 +9,13 @@ static numc_status checked(numc_context *context, const char *name, numc_shape s
     if (context == NULL)
         return NUMC_INVALID_ARGUMENT;
     NUMC_TRY(context->status);
-    return numc__shape_check(context, name, shape);
+    NUMC_TRY(numc__shape_check(context, name, shape));
+    for (int32_t d = 0; d < shape.count; d++) {
+        char text[256];
+        NUMC_REQUIRE(context, shape.values[d] >= 0, NUMC_SHAPE, "%s: shape %s has a negative size", name,
+                     numc__shape_format(text, sizeof text, shape.count, shape.values));
+    }
+    return NUMC_OK;
 }
 
 /* A number of a call as an array: the dtype given, or the one the number's kind takes by default. */

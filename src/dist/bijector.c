@@ -800,6 +800,12 @@ numc_array *numc_bijector_log_det(const numc_bijector *bijector, const numc_arra
 static int32_t map_shape(const numc_bijector *b, numc_shape shape, int64_t out[32], int32_t rank_needed,
                          int32_t (*map)(const numc_bijector *b, int64_t *shape, int32_t rank), const char *name)
 {
+    if (numc__shape_check(b->object.context, name, shape) != NUMC_OK)
+        return -1;
+    if (out == NULL) {
+        numc__fail(b->object.context, NUMC_INVALID_ARGUMENT, "%s: there is no room for the result", name);
+        return -1;
+    }
     if (shape.count > NUMC_DIST_RANK || shape.count < rank_needed) {
         numc__fail(b->object.context, NUMC_SHAPE, "%s: %s does not take %d axes", name, b->kind->name, (int)shape.count);
         return -1;

@@ -305,9 +305,11 @@ numc_array *numc_distribution_sample(const numc_distribution *d, const numc_arra
     numc_context *context = d->object.context;
     if (d->kind->sample == NULL)
         return unsupported(d, "sample");
+    if (numc__shape_check(context, "distribution_sample", sample_shape) != NUMC_OK)
+        return NULL;
     int32_t rank = sample_shape.count + d->batch_rank;
     int64_t shape[2 * NUMC_DIST_RANK];
-    if (sample_shape.count < 0 || rank + d->event_rank > NUMC_DIST_RANK) {
+    if (rank + d->event_rank > NUMC_DIST_RANK) {
         numc__fail(context, NUMC_SHAPE, "%s: a draw would have more than %d axes", d->kind->name, NUMC_DIST_RANK);
         return NULL;
     }

@@ -114,7 +114,7 @@ static const numc_distribution_class class_expanded = {
 
 numc_distribution *numc_expanded(const numc_distribution *base, numc_shape batch_shape)
 {
-    if (base == NULL)
+    if (base == NULL || numc__shape_check(base->object.context, "expanded", batch_shape) != NUMC_OK)
         return NULL;
     numc_shape shapes[2] = {{base->shape, base->batch_rank, true}, batch_shape};
     int64_t shape[2 * NUMC_DIST_RANK];
@@ -399,6 +399,8 @@ numc_distribution *numc_improper_uniform(const numc_constraint *support, numc_sh
     if (support == NULL)
         return NULL;
     numc_context *context = support->object.context;
+    if (numc__shape_check(context, "improper_uniform", shape) != NUMC_OK)
+        return NULL;
     bool valid = shape.count >= support->event_rank && shape.count <= NUMC_DIST_RANK;
     for (int32_t i = 0; valid && i < shape.count; i++)
         valid = shape.values[i] >= 0;

@@ -245,6 +245,7 @@ static void names_that_users_know(void **state)
     SAYS(NUMC_DTYPE, "numc_where", numc_where(numc_number(context, 0, 1), x, x));
     SAYS(NUMC_DTYPE, "numc_sum", numc_sum(x, .dtype = (numc_dtype)55));
     SAYS(NUMC_DTYPE, "numc_sum", numc_sum(x, .dtype = NUMC_BOOL));
+    SAYS(NUMC_SHAPE, "numc_zeros: shape [2, -1] has a negative size", numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, -1)));
     SAYS(NUMC_DTYPE, "numc_matmul", numc_matmul(b, b));
     SAYS(NUMC_SHAPE, "numc_linalg_cholesky", numc_linalg_cholesky(x));
     SAYS(NUMC_SHAPE, "numc_linalg_det", numc_linalg_det(x));

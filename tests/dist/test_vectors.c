@@ -210,6 +210,30 @@ static void test_independent_and_expanded(void **state)
     assert_error(context, NUMC_SHAPE, "float64[3] of normal does not expand to float64[2]");
 }
 
+/* A shape without its numbers is an error, never read. */
+static void test_missing_shapes(void **state)
+{
+    numc_context *context = *state;
+    const numc_shape none = {NULL, 2, true};
+    int64_t out[32];
+    numc_distribution *base = numc_normal(context, 0, 1);
+    assert_null(numc_expanded(base, none));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "expanded");
+    assert_null(numc_expanded(base, NUMC_SHAPE(-1)));
+    assert_error(context, NUMC_SHAPE, "expanded");
+    assert_null(numc_improper_uniform(numc_constraint_real(context), none));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "improper_uniform");
+    assert_null(numc_distribution_sample(base, numc_random_key(context, 1), none));
+    assert_error(context, NUMC_INVALID_ARGUMENT, "distribution_sample");
+    assert_null(numc_distribution_sample(base, numc_random_key(context, 1), ((numc_shape){NULL, INT32_MAX, true})));
+    assert_error(context, NUMC_SHAPE, "distribution_sample");
+    const numc_bijector *exponential = numc_bijector_exp(context);
+    assert_int_equal(numc_bijector_forward_shape(exponential, none, out), -1);
+    assert_error(context, NUMC_INVALID_ARGUMENT, "bijector_forward_shape");
+    assert_int_equal(numc_bijector_backward_shape(exponential, NUMC_SHAPE(2), NULL), -1);
+    assert_error(context, NUMC_INVALID_ARGUMENT, "bijector_backward_shape");
+}
+
 static void masked_total(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
                          int32_t output_count, void *user)
 {
@@ -366,6 +390,7 @@ int main(void)
         TEST(test_multivariate_normal),
         TEST(test_multivariate_normal_gradient),
         TEST(test_independent_and_expanded),
+        TEST(test_missing_shapes),
         TEST(test_masked),
         TEST(test_transformed),
         TEST(test_delta_and_improper),
