@@ -1,8 +1,9 @@
 /* cpu.h - internal to the cpu backend: the device, and how a kernel becomes a plan.
  *
  * kernel.c checks a loop tree and looks up its functions once. plan.c turns it, when buffers, strides and extents are known,
- * into a list of steps whose operands are addresses; choose.c decides how loops run. run.c walks the steps. A loop chosen as the *vector loop* runs in
- * blocks: inside it a register is either uniform (one value) or varying (a block of values, one per iteration). */
+ * into a list of steps whose operands are addresses; choose.c decides how loops run. run.c walks the steps. A loop chosen as
+ * the *vector loop* runs in blocks: inside it a register is either uniform (one value) or varying (a block of values, one
+ * per iteration). */
 #ifndef NUMC_CPU_CPU_H
 #define NUMC_CPU_CPU_H
 
