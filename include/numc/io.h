@@ -20,8 +20,8 @@ extern "C" {
 typedef struct numc_json numc_json;
 
 /* Reads a file, or a text of `size` bytes. *out is freed by the caller with numc_json_free, before the context is closed,
- * and is NULL on failure: NUMC_IO (cannot be opened or read), NUMC_PARSE (the message says line and column, or the path of
- * the value), NUMC_MEMORY. Refuses to start while the context has a pending error. */
+ * and is NULL on failure: NUMC_IO (cannot be opened or read, or is longer than 4 GiB), NUMC_PARSE (the message says line and
+ * column, or the path of the value), NUMC_MEMORY. Refuses to start while the context has a pending error. */
 NUMC_API NUMC_MUST_CHECK numc_status numc_json_read_file(numc_context *context, const char *path, numc_json **out);
 NUMC_API NUMC_MUST_CHECK numc_status numc_json_read_text(numc_context *context, const char *text, size_t size,
                                                          numc_json **out);

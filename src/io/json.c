@@ -359,6 +359,8 @@ numc_status numc_json_read_text(numc_context *context, const char *text, size_t 
 }
 
 /* The whole file; *text is freed by the caller whatever is returned. */
+#define NUMC_JSON_BYTES ((size_t)1 << 32)
+
 static numc_status read_whole(numc_json *json, FILE *file, char **text, size_t *size)
 {
     size_t capacity = 0;
@@ -372,7 +374,13 @@ static numc_status read_whole(numc_json *json, FILE *file, char **text, size_t *
         }
         errno = 0;
         size_t got = fread(*text + *size, 1, capacity - *size, file);
+        const char *zero = memchr(*text + *size, '\0', got); /* never in JSON: a device or another kind of file, perhaps endless */
+        if (zero != NULL)
+            return numc_error_set(json->context, NUMC_PARSE, "%s: byte %zu is zero: this is not a text", json->source,
+                                  (size_t)(zero - *text));
         *size += got;
+        if (*size > NUMC_JSON_BYTES)
+            return numc_error_set(json->context, NUMC_IO, "%s: longer than %zu bytes", json->source, (size_t)NUMC_JSON_BYTES);
         if (got == 0 && ferror(file))
             return numc_error_set(json->context, NUMC_IO, "%s: cannot be read: %s", json->source, strerror(errno));
         if (got == 0)

@@ -341,6 +341,9 @@ static void reads_files(void **state)
     numc_error_clear(context);
     assert_int_equal(numc_json_read_file(context, NULL, &json), NUMC_INVALID_ARGUMENT);
     numc_error_clear(context);
+    assert_int_equal(numc_json_read_file(context, "/dev/zero", &json), NUMC_PARSE); /* endless, but no text */
+    assert_non_null(strstr(numc_error_message(context), "byte 0 is zero"));
+    numc_error_clear(context);
     numc_json_free(NULL);
 }
 
