@@ -233,6 +233,25 @@ NUMC_API numc_dtype numc_result_dtype(numc_dtype a, numc_dtype b); /* promotion;
 NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);  /* within integers or within floats, nothing lost; to itself */
 NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest real the device has */
 
+/* Whether a dtype is of one of these kinds: numc_isdtype(dtype, NUMC_KIND_BOOL | NUMC_KINDS_INTEGRAL). False for no dtype. */
+#define NUMC_KINDS_INTEGRAL (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED)
+#define NUMC_KINDS_NUMERIC (NUMC_KINDS_INTEGRAL | NUMC_KIND_REAL | NUMC_KIND_COMPLEX)
+NUMC_API bool numc_isdtype(numc_dtype dtype, int32_t kinds);
+/* What a float dtype holds, of a complex one its parts; what an integer dtype holds. All zeros for another dtype. */
+typedef struct numc_float_limits {
+    int32_t bits;
+    double eps, max, min, smallest_normal; /* eps: from 1 to the next number */
+    numc_dtype dtype;                      /* the real dtype they are of */
+} numc_float_limits;
+typedef struct numc_integer_limits {
+    int32_t bits;
+    uint64_t max;
+    int64_t min;
+    numc_dtype dtype;
+} numc_integer_limits;
+NUMC_API numc_float_limits numc_finfo(numc_dtype dtype);
+NUMC_API numc_integer_limits numc_iinfo(numc_dtype dtype);
+
 /* ---- elementwise, one array ---------------------------------------------------------------------------------------------
  * The result has x's shape, and x's dtype for negative, abs, sign, positive, square, floor, ceil, trunc and round (half to
  * even); isnan, isinf, isfinite, signbit and logical_not give bool; bitwise_invert is for integers and bools. The others
@@ -321,6 +340,34 @@ NUMC_API numc_array *numc_tile(const numc_array *x, numc_shape repetitions);
 NUMC_API numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis);
 /* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast or are no shapes. */
 NUMC_API int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t shape[32]);
+
+/* The standard's functions that give several arrays write them to `results`, `count` of them: all, or after an error all NULL.
+ * x[.., i, ..] for each i of axis, without that axis; count must be its size. */
+NUMC_API numc_status numc_unstack(const numc_array *x, int64_t axis, numc_array **results, int32_t count);
+/* Each array broadcast to the common shape, with its own dtype. */
+NUMC_API numc_status numc_broadcast_arrays(const numc_array *const *arrays, int32_t count, numc_array **results);
+/* 1-d arrays of sizes n1, n2, n3.. as coordinates of a grid of shape (n2, n1, n3, ..), `.matrix`: (n1, n2, n3, ..). */
+typedef struct numc_meshgrid_options {
+    size_t size;
+    bool matrix; /* the standard's indexing "ij"; default "xy" */
+} numc_meshgrid_options;
+NUMC_API numc_status numc_meshgrid_(const numc_array *const *arrays, int32_t count, numc_array **results,
+                                    const numc_meshgrid_options *options);
+/* x[i + 1] - x[i] along an axis, n times over: numc_diff(x, NUMC_AXIS(0), .n = 2). Numbers; of bools: not_equal. prepend and
+ * append have x's rank and its sizes but along the axis, and are promoted with x. */
+typedef struct numc_diff_options {
+    size_t size;
+    numc_axis axis; /* default: -1 */
+    int64_t n;      /* default: 1; a negative one is NUMC_VALUE */
+    const numc_array *prepend, *append; /* put before and after x first */
+} numc_diff_options;
+NUMC_API numc_array *numc_diff(const numc_array *x, const numc_diff_options *options);
+#ifndef __cplusplus
+#define NUMC_MESHGRID_(arrays, count, results, ...) numc_meshgrid_(arrays, count, results, \
+    &(numc_meshgrid_options){.size = sizeof(numc_meshgrid_options), __VA_ARGS__})
+#define numc_meshgrid(...) NUMC_MESHGRID_(__VA_ARGS__, )
+#define numc_diff(...) NUMC_OPTIONS_1_(numc_diff, numc_diff_options, __VA_ARGS__, )
+#endif
 
 /* ---- indexing ---------------------------------------------------------------------------------------------------- */
 /* x[term, ...]: integers, slices, new axes, one ellipsis; a mask alone, or integer arrays (one per axis, broadcast
@@ -434,6 +481,32 @@ NUMC_API numc_array *numc_searchsorted_(const numc_array *sorted, const numc_arr
 #define numc_searchsorted(...) NUMC_SEARCHSORTED_(__VA_ARGS__, )
 #endif
 
+/* ---- sets ----------------------------------------------------------------------------------------------------------
+ * Equality is that of numc_equal: each NaN is a value of its own, -0 and 0 are one. Sizes that depend on values are
+ * NUMC_TRACE inside a trace; numc_isin works there. */
+
+/* The int64 positions (1-d) along each axis where x is not zero, row-major; count must be x's rank, which 0 is NUMC_SHAPE. */
+NUMC_API numc_status numc_nonzero(const numc_array *x, numc_array **results, int32_t count);
+/* The distinct values of x, increasing (1-d, x's dtype); where each is first met in the flattened x; which of them each
+ * element is (x's shape); how often each is met. The last three are int64. What is not asked for, and all after an error: NULL. */
+typedef struct numc_unique {
+    numc_array *values, *indices, *inverse_indices, *counts;
+} numc_unique;
+NUMC_API numc_unique numc_unique_all(const numc_array *x);
+NUMC_API numc_unique numc_unique_counts(const numc_array *x);  /* values, counts */
+NUMC_API numc_unique numc_unique_inverse(const numc_array *x); /* values, inverse_indices */
+NUMC_API numc_array *numc_unique_values(const numc_array *x);
+/* Whether each element of x1 is one of x2, both promoted: bool, of x1's shape. */
+typedef struct numc_isin_options {
+    size_t size;
+    bool invert; /* the opposite */
+} numc_isin_options;
+NUMC_API numc_array *numc_isin_(const numc_array *x1, const numc_array *x2, const numc_isin_options *options);
+#ifndef __cplusplus
+#define NUMC_ISIN_(x1, x2, ...) numc_isin_(x1, x2, &(numc_isin_options){.size = sizeof(numc_isin_options), __VA_ARGS__})
+#define numc_isin(...) NUMC_ISIN_(__VA_ARGS__, )
+#endif
+
 /* ---- linear algebra (batched over leading axes) --------------------------------------------------------------------------
  * A matrix is the last two axes, the others broadcast. What divides or takes roots takes integers as the default float. */
 
@@ -469,6 +542,47 @@ typedef struct numc_slogdet {
     numc_array *sign, *logabsdet;
 } numc_slogdet;
 NUMC_API numc_slogdet numc_linalg_slogdet(const numc_array *x);
+
+/* Sum of x1 x2 over pairs of axes of one size: the last `count` of x1 with the first of x2; axes1[i] with axes2[i]. The other
+ * axes of x1, then those of x2, remain. Numbers only, as numc_matmul. */
+NUMC_API numc_array *numc_tensordot(const numc_array *x1, const numc_array *x2, int32_t count);
+NUMC_API numc_array *numc_tensordot_axes(const numc_array *x1, const numc_array *x2, numc_axes axes1, numc_axes axes2);
+/* (..., M, N) to the elements with column - row = offset, (..., K); K is 0 where there are none. Their sum, as numc_sum. */
+NUMC_API numc_array *numc_linalg_diagonal(const numc_array *x, int64_t offset);
+NUMC_API numc_array *numc_linalg_trace(const numc_array *x, int64_t offset);
+/* x1 x x2 of vectors along an axis, of size 3 in both (NUMC_SHAPE otherwise); the other axes broadcast. */
+NUMC_API numc_array *numc_linalg_cross(const numc_array *x1, const numc_array *x2, int64_t axis);
+/* x^n, (..., N, N); n = 0 gives the identity, a negative n powers of the inverse. Integers stay integers for n >= 0. */
+NUMC_API numc_array *numc_linalg_matrix_power(const numc_array *x, int64_t n);
+/* (sum |x|^p)^(1/p) over the axes as one vector; p = INFINITY: the largest |x|, -INFINITY: the smallest, 0: how many are not 0.
+ * numc_linalg_vector_norm(x, NUMC_AXES(0), .order = NUMC_ORDER(1)). Integers are taken as the default float. */
+typedef struct numc_norm_order {
+    double value;
+    bool given;
+} numc_norm_order;
+typedef struct numc_vector_norm_options {
+    size_t size;
+    numc_axes axes; /* default: every axis */
+    bool keepdims;
+    numc_norm_order order; /* default: 2 */
+} numc_vector_norm_options;
+NUMC_API numc_array *numc_linalg_vector_norm(const numc_array *x, const numc_vector_norm_options *options);
+/* Norms of (..., M, N): the root of the sum of squares; the largest or smallest sum of |x| of a column, or of a row. Those of
+ * singular values are not here so far. */
+typedef enum numc_matrix_order {
+    NUMC_ORDER_FROBENIUS, NUMC_ORDER_COLUMN, NUMC_ORDER_COLUMN_LEAST, NUMC_ORDER_ROW, NUMC_ORDER_ROW_LEAST
+} numc_matrix_order;
+typedef struct numc_matrix_norm_options {
+    size_t size;
+    numc_matrix_order order; /* the standard's "fro", 1, -1, inf, -inf */
+    bool keepdims;
+} numc_matrix_norm_options;
+NUMC_API numc_array *numc_linalg_matrix_norm(const numc_array *x, const numc_matrix_norm_options *options);
+#ifndef __cplusplus
+#define NUMC_ORDER(p) ((numc_norm_order){(p), true})
+#define numc_linalg_vector_norm(...) NUMC_OPTIONS_1_(numc_linalg_vector_norm, numc_vector_norm_options, __VA_ARGS__, )
+#define numc_linalg_matrix_norm(...) NUMC_OPTIONS_1_(numc_linalg_matrix_norm, numc_matrix_norm_options, __VA_ARGS__, )
+#endif
 
 /* x, as a constant to every derivative. */
 NUMC_API numc_array *numc_stop_gradient(const numc_array *x);

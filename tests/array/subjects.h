@@ -82,7 +82,22 @@ static numc_array *picks(const numc_array *x)
     X(solve, numc_linalg_solve(square_part(x), x))                                                 \
     X(inverse, numc_linalg_inv(square_part(x)))                                                    \
     X(determinant, numc_linalg_det(square_part(x)))                                                \
-    X(log_determinant, numc_linalg_slogdet(square_part(x)).logabsdet)
+    X(log_determinant, numc_linalg_slogdet(square_part(x)).logabsdet)                              \
+    X(differences, numc_diff(numc_square(x), NUMC_AXIS(1), .n = 2))                                \
+    X(differences_joined, numc_diff(x, NUMC_AXIS(0), .prepend = numc_square(x), .append = x))      \
+    X(tensor_product, numc_tensordot(x, numc_matrix_transpose(x), 1))                              \
+    X(tensor_axes, numc_tensordot_axes(x, numc_expand_dims(numc_square(x), NUMC_AXES(1)), NUMC_AXES(1), NUMC_AXES(2))) \
+    X(off_diagonal, numc_linalg_diagonal(x, 1))                                                    \
+    X(trace_below, numc_linalg_trace(numc_square(x), -1))                                          \
+    X(cross, numc_linalg_cross(x, numc_square(numc_index(x, NUMC_ALL, NUMC_SLICE(1, 2))), 0))      \
+    X(matrix_cubed, numc_linalg_matrix_power(square_part(x), 3))                                   \
+    X(matrix_inverse_squared, numc_linalg_matrix_power(square_part(x), -2))                        \
+    X(norm, numc_linalg_vector_norm(x, NUMC_AXES(1)))                                              \
+    X(norm_three, numc_linalg_vector_norm(x, NUMC_AXES(0), true, NUMC_ORDER(3)))                   \
+    X(norm_largest, numc_linalg_vector_norm(x, .order = NUMC_ORDER(INFINITY)))                     \
+    X(norm_matrix, numc_linalg_matrix_norm(numc_square(x)))                                        \
+    X(norm_row, numc_linalg_matrix_norm(x, NUMC_ORDER_ROW))                                        \
+    X(members, numc_where(numc_isin(x, numc_sort(x)), numc_square(x), x))
 
 #define DEFINE(name, expression)                                                                   \
     static numc_array *subject_##name(const numc_array *x)                                         \
