@@ -1,5 +1,5 @@
-/* numc.h - for users: every header of libnumc but backend.h, which is for authors of backends, and io.h, which is for
- * libnumc_io. */
+/* numc.h - for users: every header of libnumc but backend.h, which is for authors of backends, dlpack.h, which declares names of
+ * its own, and io.h, which is for libnumc_io. */
 #ifndef NUMC_NUMC_H
 #define NUMC_NUMC_H
 

@@ -122,10 +122,38 @@ static void pool_add(numc_array_core *shared, numc_buffer *buffer)
     shared->pool_bytes += buffer->bytes;
 }
 
+numc_buffer *numc__buffer_foreign(numc_context *context, void *memory, bool shared, void (*release)(void *user), void *user)
+{
+    numc_backend_device *device = numc__array_device(context);
+    numc_buffer *buffer = device == NULL ? NULL : numc__allocate(context, sizeof *buffer);
+    if (buffer == NULL)
+        return NULL;
+    numc_array_lane *lane = context->slots[NUMC_SLOT_ARRAYS];
+    *buffer = (numc_buffer){.core = context->core, .memory = memory, .pool = lane->shared, .shared = shared,
+                            .foreign_release = release, .foreign_user = user};
+    atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
+    return buffer;
+}
+
+/* Work that was queued may still read the memory. */
+static void foreign_end(numc_buffer *buffer)
+{
+    numc_backend_device *device = atomic_load_explicit(&buffer->pool->device, memory_order_acquire);
+    (void)device->table.synchronize(device->device); /* a device that failed reads no more */
+    void (*release)(void *user) = buffer->foreign_release;
+    void *user = buffer->foreign_user;
+    numc__core_free(buffer->core, buffer, sizeof *buffer);
+    release(user);
+}
+
 void numc__buffer_release(numc_buffer *buffer)
 {
     if (buffer == NULL || !last_reference(buffer))
         return;
+    if (buffer->foreign_release != NULL) {
+        foreign_end(buffer);
+        return;
+    }
     numc_array_core *shared = buffer->pool;
     pthread_mutex_lock(&shared->lock);
     pool_add(shared, buffer);
@@ -136,6 +164,10 @@ void numc__buffer_release_lane(numc_array_lane *lane, numc_buffer *buffer)
 {
     if (!last_reference(buffer))
         return;
+    if (buffer->foreign_release != NULL) {
+        foreign_end(buffer);
+        return;
+    }
     uint32_t class = buffer->size_class;
     if (class < NUMC_MAGAZINE_CLASSES && lane->magazine_count[class] < NUMC_MAGAZINE_COUNT) {
         buffer->next = lane->magazine[class];

@@ -126,7 +126,8 @@ static void lane_destroy(numc_context *context, void *slot)
     numc__core_free(context->core, lane, sizeof *lane);
 }
 
-static void core_destroy(numc_core *core, void *slot)
+/* Arrays and kernels end with the context; memory that is exported, and so the pool, may outlive it. */
+static void core_close(numc_core *core, void *slot)
 {
     numc_array_core *shared = slot;
     while (shared->kept != NULL) {
@@ -135,12 +136,17 @@ static void core_destroy(numc_core *core, void *slot)
         bury(core, NULL, x, NUMC_DEATH_RELEASE);
     }
     numc__kernel_core_end(shared);
-    numc__buffer_core_end(shared);
     while (shared->blocks != NULL) {
         numc_header_block *block = shared->blocks;
         shared->blocks = block->next;
         numc__core_free(core, block, sizeof *block);
     }
+}
+
+static void core_destroy(numc_core *core, void *slot)
+{
+    numc_array_core *shared = slot;
+    numc__buffer_core_end(shared);
     pthread_mutex_destroy(&shared->lock);
     numc__core_free(core, shared, sizeof *shared);
 }
@@ -161,6 +167,7 @@ static numc_array_core *shared_of(numc_context *context)
             }
         }
         if (shared != NULL) {
+            core->slot_close[NUMC_SLOT_ARRAYS] = core_close;
             core->slot_destroy[NUMC_SLOT_ARRAYS] = core_destroy;
             core->slots[NUMC_SLOT_ARRAYS] = shared;
         }

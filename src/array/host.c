@@ -40,7 +40,7 @@ numc_array *numc_from_host_(numc_context *context, numc_dtype dtype, numc_shape 
 }
 
 /* Row-major copy of a strided host block: memory is unified, or was brought over. */
-static void copy_strided(const numc_array *x, const unsigned char *memory, numc_dtype dtype, unsigned char *target)
+void numc__copy_strided(const numc_array *x, const unsigned char *memory, numc_dtype dtype, unsigned char *target)
 {
     int64_t index[NUMC_RANK_LIMIT] = {0}, at = x->offset;
     size_t from = numc_dtype_size(x->dtype), to = numc_dtype_size(dtype);
@@ -79,7 +79,7 @@ numc_status numc__read(const numc_array *x, numc_context *errors, numc_dtype dty
     bool contiguous = numc__array_is_contiguous(x);
     if (device->info.unified && !(contiguous && dtype == x->dtype)) {
         NUMC_TRY(numc__device_check(errors, device->table.synchronize(device->device), "reading an array"));
-        copy_strided(x, x->buffer->memory, dtype, data);
+        numc__copy_strided(x, x->buffer->memory, dtype, data);
         return NUMC_OK;
     }
     if (contiguous && dtype == x->dtype)
@@ -106,7 +106,7 @@ numc_status numc__read(const numc_array *x, numc_context *errors, numc_dtype dty
         numc_array shifted = {.offset = x->offset - low, .dtype = x->dtype, .rank = x->rank, .size = x->size};
         shifted.shape = x->shape;
         shifted.strides = x->strides;
-        copy_strided(&shifted, stretch, dtype, data);
+        numc__copy_strided(&shifted, stretch, dtype, data);
     }
     numc__free(errors, stretch, bytes);
     return status;

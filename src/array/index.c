@@ -560,7 +560,8 @@ static bool is_alone(numc_context *context, const numc_array *x)
 {
     return x->content == NUMC_CONTENT_BUFFER && x->context == context && x->frame != NULL
            && atomic_load_explicit(&x->references, memory_order_acquire) == 1
-           && atomic_load_explicit(&x->buffer->references, memory_order_acquire) == 1 && numc__array_is_contiguous(x);
+           && atomic_load_explicit(&x->buffer->references, memory_order_acquire) == 1 && !x->buffer->shared
+           && numc__array_is_contiguous(x);
 }
 
 numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count)

@@ -15,6 +15,9 @@ typedef struct numc_buffer {
     uint32_t size_class;      /* of the pool (buffer.c) */
     struct numc_array_core *pool;
     struct numc_buffer *next; /* in the pool */
+    void (*foreign_release)(void *user); /* not NULL: memory of another owner, given back by this once, never pooled */
+    void *foreign_user;
+    bool shared; /* others may read the memory, or it may not be written: never written in place */
 } numc_buffer;
 
 typedef enum numc_content {
@@ -101,6 +104,9 @@ numc_array *numc__array_contiguous(numc_context *context, const numc_array *x);
 /* Buffers from the core's caching pool; `bytes` 0 is allowed. Release may be called from any thread. */
 numc_buffer *numc__buffer_new(numc_context *context, uint64_t bytes);
 void numc__buffer_release(numc_buffer *buffer);
+/* Memory of another owner on a unified device, one reference; `release` is called once, by whichever thread drops the last,
+ * with no lock held. NULL with MEMORY set: `release` was not called. */
+numc_buffer *numc__buffer_foreign(numc_context *context, void *memory, bool shared, void (*release)(void *user), void *user);
 /* "float64[3, 4]" */
 void numc__type_format(char *text, size_t size, numc_dtype dtype, int32_t rank, const int64_t *shape);
 

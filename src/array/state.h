@@ -131,5 +131,7 @@ numc_array *numc__indices_wrap(numc_context *context, const char *name, const nu
 
 /* host.c: x converted to dtype into host memory of x's size; no header is made, so another lane's array may be read. */
 numc_status numc__read(const numc_array *x, numc_context *errors, numc_dtype dtype, void *data);
+/* Row-major copy, converted to dtype, of x's elements in host memory of which x->offset counts; x may be a bare description. */
+void numc__copy_strided(const numc_array *x, const unsigned char *memory, numc_dtype dtype, unsigned char *target);
 
 #endif

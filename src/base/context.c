@@ -113,6 +113,7 @@ numc_context *numc_open_sized(const numc_options *options, size_t size)
     core->log_user = given.log_user;
     core->log_level = given.log_level == NUMC_LOG_NONE ? NUMC_LOG_WARNING : given.log_level;
     core->threads = 1;
+    atomic_init(&core->holds, 1);
     if (pthread_mutex_init(&core->lock, NULL) != 0) {
         allocate(given.allocate_user, both, sizeof *both, 0);
         return NULL;
@@ -214,6 +215,32 @@ static void objects_end(numc_core *core, const numc_context *lane)
     }
 }
 
+static void slot_end(numc_core *core, int slot)
+{
+    void *state = core->slots[slot];
+    core->slots[slot] = NULL;
+    if (state != NULL && core->slot_destroy[slot] != NULL)
+        core->slot_destroy[slot](core, state);
+}
+
+void numc__core_hold(numc_core *core)
+{
+    atomic_fetch_add_explicit(&core->holds, 1, memory_order_relaxed);
+}
+
+void numc__core_let_go(numc_core *core)
+{
+    if (atomic_fetch_sub_explicit(&core->holds, 1, memory_order_acq_rel) != 1)
+        return;
+    slot_end(core, NUMC_SLOT_ARRAYS);
+    slot_end(core, NUMC_SLOT_DEVICE);
+    numc__string_free(core->first_lane, core->backend_name);
+    numc__string_free(core->first_lane, core->backend_path);
+    pthread_mutex_destroy(&core->base_lock);
+    pthread_mutex_destroy(&core->lock);
+    core->allocate(core->allocate_user, (opening *)(void *)core, sizeof(opening), 0);
+}
+
 void numc_close(numc_context *context)
 {
     if (context == NULL)
@@ -241,16 +268,12 @@ void numc_close(numc_context *context)
     core->closing = true;
     pthread_mutex_unlock(&core->base_lock);
     for (int slot = NUMC_SLOT_COUNT - 1; slot >= 0; slot--) {
-        void *state = core->slots[slot];
-        core->slots[slot] = NULL;
-        if (state != NULL && core->slot_destroy[slot] != NULL)
-            core->slot_destroy[slot](core, state);
+        if (core->slots[slot] != NULL && core->slot_close[slot] != NULL)
+            core->slot_close[slot](core, core->slots[slot]);
+        if (slot != NUMC_SLOT_ARRAYS && slot != NUMC_SLOT_DEVICE)
+            slot_end(core, slot);
     }
-    numc__string_free(context, core->backend_name);
-    numc__string_free(context, core->backend_path);
-    pthread_mutex_destroy(&core->base_lock);
-    pthread_mutex_destroy(&core->lock);
-    core->allocate(core->allocate_user, (opening *)(void *)core, sizeof(opening), 0);
+    numc__core_let_go(core);
 }
 
 numc_status numc__options_copy(numc_context *context, void *target, size_t full, const void *source,

@@ -24,7 +24,7 @@ typedef enum numc_slot {
     NUMC_SLOT_TRACE,   /* src/graph: current recorder (lane) */
     NUMC_SLOT_OBJECTS, /* models, samplers, programs to free at close (core) */
     NUMC_SLOT_COUNT
-} numc_slot;
+} numc_slot; /* DEVICE and ARRAYS are destroyed when nothing holds the core any more, the others at close */
 
 /* Anything else that lives as long as a scope (distributions, constraints): destroyed newest first, before the arrays. */
 typedef struct numc_scoped {
@@ -57,9 +57,11 @@ struct numc_core {
     bool closing;                      /* set by numc_close: no new pool is made */
     void *slots[NUMC_SLOT_COUNT];
     void (*slot_destroy[NUMC_SLOT_COUNT])(numc_core *core, void *slot);
+    void (*slot_close[NUMC_SLOT_COUNT])(numc_core *core, void *slot); /* or NULL: at numc_close, before slot_destroy */
     numc_context *first_lane; /* the lane numc_open returned */
     numc_context *lanes;      /* all others, linked by next_lane */
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
+    _Atomic int64_t holds;   /* 1 while open, and 1 for each export (array/dlpack.c): device memory lives until it is 0 */
     _Atomic int64_t running; /* model callbacks and samplers at work: the first lane cannot be closed */
     _Atomic uint64_t kernels_built, kernels_run, fallbacks, bytes_downloaded, bytes_uploaded;
 };
@@ -119,6 +121,11 @@ struct numc_object {
 };
 void numc__object_add(numc_context *lane, numc_object *object);
 void numc__object_remove(numc_core *core, numc_object *object);
+
+/* What outlives numc_close keeps the core, its allocator and device memory; no lane. The last one to let go ends them. From
+ * any thread; hold only while the context is open or another hold is there. */
+void numc__core_hold(numc_core *core);
+void numc__core_let_go(numc_core *core);
 
 /* Options growth: copies min(size, full) bytes over zeroed `target`; fails with INVALID_ARGUMENT if the tail beyond
  * `full` holds a non-zero byte (an option this library does not know), or if `size` is beyond the limit: no options grow so
