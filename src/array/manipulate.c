@@ -4,11 +4,12 @@
 
 #include "array/state.h"
 
-/* Where x gives no lane: the status of the lane that was told of it, if any was. */
+/* Where x gives no lane: the status of the lane that was told of it. A dead header still names its lane. */
 static numc_status no_lane(const numc_array *x)
 {
-    const numc_context *context = numc_array_context(x);
-    return context == NULL || context->status == NUMC_OK ? NUMC_INVALID_ARGUMENT : context->status;
+    if (x == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    return x->context->status != NUMC_OK ? x->context->status : NUMC_STATE;
 }
 
 static void forget(numc_array **results, int32_t count)

@@ -27,10 +27,10 @@ numc_status numc_nonzero(const numc_array *x, numc_array **results, int32_t coun
     for (int32_t i = 0; results != NULL && i < count; i++)
         results[i] = NULL;
     numc_context *context = numc__lane_of(&x, 1, name);
-    if (context == NULL) {
-        context = numc_array_context(x);
-        return context == NULL || context->status == NUMC_OK ? NUMC_INVALID_ARGUMENT : context->status;
-    }
+    if (x == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    if (context == NULL) /* a dead header still names its lane */
+        return x->context->status != NUMC_OK ? x->context->status : NUMC_STATE;
     NUMC_TRY(is_known(context, name, x, "numc_where"));
     NUMC_REQUIRE(context, x->rank > 0, NUMC_SHAPE, "%s: the array has rank 0", name);
     NUMC_REQUIRE(context, count == x->rank, NUMC_SHAPE, "%s: %d results for an array of rank %d", name, (int)count, (int)x->rank);

@@ -397,6 +397,27 @@ static void traces_are_told_what_to_use(void **state)
     assert_error(context, NUMC_TRACE, "numc_where");
 }
 
+static void the_dead_are_named(void **state)
+{
+    numc_context *context = *state;
+    const numc_array *gone = NULL;
+    numc_array *results[2] = {NULL, NULL};
+    numc_scope(context) gone = counting(context, NUMC_FLOAT64, NUMC_SHAPE(2));
+    const numc_array *list[2] = {numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2)), gone};
+    assert_int_equal(numc_unstack(gone, 0, results, 2), NUMC_DEAD_ARRAY);
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_unstack");
+    assert_int_equal(numc_broadcast_arrays(list, 2, results), NUMC_DEAD_ARRAY);
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_broadcast_arrays");
+    assert_int_equal(numc_meshgrid(list, 2, results), NUMC_DEAD_ARRAY);
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_meshgrid");
+    assert_int_equal(numc_nonzero(gone, results, 1), NUMC_DEAD_ARRAY);
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_nonzero");
+    assert_null(numc_unique_all(gone).values);
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_unique_all");
+    assert_null(numc_tensordot(list[0], gone, 1));
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_tensordot");
+}
+
 static double several(numc_context *context, void *user)
 {
     (void)user;
@@ -430,7 +451,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tensordot_sums_over_pairs), TEST(differences_along_an_axis), TEST(several_results), TEST(dtypes_described),
         TEST(where_not_zero), TEST(distinct_values), TEST(membership), TEST(traces_and_crosses), TEST(powers_and_norms),
-        TEST(traces_are_told_what_to_use), cmocka_unit_test(allocations_may_fail),
+        TEST(traces_are_told_what_to_use), TEST(the_dead_are_named),
+        cmocka_unit_test(allocations_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
