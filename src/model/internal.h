@@ -33,6 +33,7 @@ struct numc_model {
     void *user;
     numc_named *bindings; /* names owned, arrays kept */
     int32_t binding_count;
+    _Atomic int64_t running; /* runs of the callback at work: it cannot be freed */
     numc_program_cache *cache; /* shared with the models bound from this one */
 };
 

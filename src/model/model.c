@@ -52,6 +52,10 @@ void numc_model_free(numc_model *model)
 {
     if (model == NULL)
         return;
+    if (atomic_load(&model->running) > 0) {
+        numc__fail(model->context, NUMC_STATE, "numc_model_free: the model's callback is at work; free it when it has returned");
+        return;
+    }
     numc__object_remove(model->core, &model->object);
     model_destroy(&model->object);
 }
@@ -135,6 +139,8 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
                               int32_t handler_count, bool keep_scope)
 {
     NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, handler_count >= 0 && (handlers != NULL || handler_count == 0), NUMC_INVALID_ARGUMENT,
+                 "numc_model_run: a list of %d handlers at %s", handler_count, handlers == NULL ? "NULL" : "an address");
     numc_run run = {.context = context, .model = model};
     numc__map_begin(&run.names, context->core);
     if (!keep_scope && numc_scope_begin(context) != NUMC_OK)
@@ -144,9 +150,12 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
         ready = numc_handler_push(&run, handlers[k]);
     if (ready) {
         atomic_fetch_add(&context->core->running, 1);
+        _Atomic int64_t *running = &((numc_model *)(uintptr_t)model)->running;
+        atomic_fetch_add(running, 1);
         context->running++;
         model->callback(&run, model->user);
         context->running--;
+        atomic_fetch_sub(running, 1);
         atomic_fetch_sub(&context->core->running, 1);
         if (run.plates.count > 0)
             numc__fail(context, NUMC_SITE, "plate %s left open: its body was left by break, goto or return",
@@ -187,6 +196,11 @@ numc_array *numc_model_log_density(numc_model *model, const numc_named *values, 
     if (model == NULL || model->context->status != NUMC_OK)
         return NULL;
     numc_context *context = model->context;
+    if (count < 0 || (values == NULL && count > 0)) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_model_log_density: a list of %d values at %s", count,
+                   values == NULL ? "NULL" : "an address");
+        return NULL;
+    }
     numc_record *record = numc_record_new(context);
     if (record == NULL)
         return NULL;

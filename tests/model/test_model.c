@@ -487,6 +487,12 @@ static void closes(numc_run *r, void *user)
     numc_close(numc_run_context(r));
 }
 
+static void frees_itself(numc_run *r, void *user)
+{
+    (void)r;
+    numc_model_free(*(numc_model **)user);
+}
+
 /* Misuse of contexts is refused: closing one at work, and arrays of another. */
 static void test_contexts(void **unused)
 {
@@ -494,6 +500,15 @@ static void test_contexts(void **unused)
     numc_context *context = open_context(), *other = open_context();
     assert_int_equal(run(context, closes, NULL, NULL, 0), NUMC_STATE);
     assert_non_null(strstr(numc_error_message(context), "at work"));
+    numc_error_clear(context);
+    numc_model *self = numc_model_new(context, frees_itself, &self);
+    assert_int_equal(numc_model_run(self, NULL, 0), NUMC_STATE);
+    assert_non_null(strstr(numc_error_message(context), "at work"));
+    numc_error_clear(context);
+    assert_int_equal(numc_model_run(self, NULL, 3), NUMC_INVALID_ARGUMENT);
+    numc_error_clear(context);
+    assert_null(numc_model_log_density(self, NULL, 3));
+    assert_int_equal(numc_error_status(context), NUMC_INVALID_ARGUMENT);
     numc_error_clear(context);
     numc_array *foreign[2] = {numc_number(other, NUMC_FLOAT64, 1.0), numc_number(other, NUMC_FLOAT64, 1.0)};
     assert_int_equal(run(context, with_data, foreign, NULL, 0), NUMC_STATE);
