@@ -125,7 +125,13 @@ int main(int argc, char **argv)
     for (int k = 0; k < bench_model_count; k++)
         known = known || strcmp(options.model, bench_models[k].name) == 0;
     for (size_t k = 0; known && k < sizeof commands / sizeof commands[0]; k++)
-        if (strcmp(argv[1], commands[k].name) == 0)
-            return commands[k].run(&options);
+        if (strcmp(argv[1], commands[k].name) == 0) {
+            int status = commands[k].run(&options);
+            if (fflush(stdout) != 0 || ferror(stdout)) {
+                fprintf(stderr, "numc-bench: the figures could not be written\n");
+                return 1;
+            }
+            return status;
+        }
     return usage(stderr, 2);
 }

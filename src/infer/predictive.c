@@ -38,6 +38,7 @@ struct numc_predictive {
     double *values; /* (chain, draw, stored) */
     numc_trace *trace;
     numc_array *key;
+    bool checking; /* the run that only looks for bad data */
     numc_binding *binding;
     numc_k_key seed_key;
     struct worker *workers;
@@ -75,7 +76,7 @@ static numc_array *add_input(numc_predictive *p, const char *name, const numc_ty
 
 static numc_array *data_input(numc_predictive *p, const numc_message *m)
 {
-    if (m->value == NULL || traced(m->value))
+    if (m->value == NULL || traced(m->value) || p->checking)
         return m->value;
     numc_type type = {numc_array_dtype(m->value), numc_array_rank(m->value), numc_array_shape(m->value)};
     return add_input(p, m->name, &type, m->value, NULL);
@@ -122,7 +123,7 @@ static void process(numc_run *run, const numc_handler *handler, numc_message *m)
     } else if (m->kind == NUMC_SITE_SAMPLE && m->observed) {
         if (p->log_likelihood) {
             m->value = data_input(p, m);
-            m->wants_log_prob = true;
+            m->wants_log_prob = !p->checking;
         } else {
             m->value = NULL; /* drawn with the key once the handlers have answered */
             m->key = site_key(p, m->name);
@@ -166,6 +167,26 @@ static numc_status describe_outputs(numc_predictive *p)
         p->stored += o->size;
     }
     return NUMC_OK;
+}
+
+/* As for samplers: one run with the data as they are, so that an index or a parameter among them is refused by name. */
+static numc_status check_data(numc_predictive *p, numc_model *model)
+{
+    numc_type key_type = {NUMC_UINT32, 1, (const int64_t[]){2}};
+    p->trace = numc__trace_begin(p->context);
+    if (p->trace == NULL)
+        return numc_error_status(p->context);
+    p->key = numc__trace_input(p->trace, &key_type, "key");
+    const numc_handler handler = {.size = sizeof handler, .name = "predict", .user = p, .process = process};
+    const numc_handler *handlers[] = {&handler};
+    p->checking = true;
+    numc_status status = p->key == NULL ? numc_error_status(p->context) : numc_model_run(model, handlers, 1);
+    p->checking = false;
+    numc__trace_abandon(p->trace);
+    p->trace = NULL;
+    p->key = NULL;
+    p->inputs.count = 0; /* latents only: no array is kept */
+    return status;
 }
 
 static numc_status trace_model(numc_predictive *p, numc_model *model)
@@ -340,6 +361,7 @@ static numc_status build(numc_predictive *p, numc_model *model, const numc_predi
     p->draws = p->posterior != NULL ? numc_mcmc_draw_count(p->posterior, -1) : options->draws > 0 ? options->draws : 1000;
     *threads = options->threads > 0 ? options->threads : numc__thread_count(context->core);
     *threads = *threads > p->chains ? (int32_t)p->chains : *threads;
+    NUMC_TRY(check_data(p, model));
     NUMC_TRY(trace_model(p, model));
     double wanted = (double)p->chains * (double)p->draws * (double)p->stored * sizeof(double);
     NUMC_REQUIRE(context, wanted < (double)(PTRDIFF_MAX / 2), NUMC_MEMORY, "out of memory: %lld draws of %lld numbers",

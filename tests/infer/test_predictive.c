@@ -209,6 +209,16 @@ static void another_shape(numc_run *run, void *user)
         numc_sample(run, "a", numc_normal(run, 0, 1));
 }
 
+static void indexed(numc_run *run, void *user)
+{
+    numc_array *a = NULL;
+    numc_plate(run, "group", 2) {
+        a = numc_sample(run, "a", numc_normal(run, 0, 1));
+    }
+    numc_array *group = numc_data(run, "group_of", user);
+    numc_deterministic(run, "level", numc_take(a, group, NUMC_AXIS(0)));
+}
+
 static void errors(void **state)
 {
     (void)state;
@@ -227,6 +237,11 @@ static void errors(void **state)
     assert_non_null(strstr(numc_error_message(context), "site a"));
     numc_error_clear(context);
     numc_mcmc_free(mcmc);
+    const int64_t group[] = {1, 2}; /* one past the end: data are looked at before they become inputs */
+    numc_array *beyond = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(2), group);
+    assert_null(numc_predictive_new(numc_model_new(context, indexed, beyond), NULL, 1, NULL));
+    assert_int_equal(numc_error_status(context), NUMC_INDEX);
+    numc_error_clear(context);
 }
 
 static void any_allocation_may_fail(void **state)
