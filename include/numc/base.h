@@ -134,7 +134,8 @@ typedef struct numc_options {
     bool forbid_fallback;     /* as NUMC_FALLBACK=error: a host fallback is an error instead */
 } numc_options;
 
-/* Opens a context. Never NULL except when not even the context could be allocated; when something else failed, the context
+/* Opens a context. The backend is loaded at the first operation, and one that cannot be loaded is the error of that operation.
+ * Never NULL except when not even the context could be allocated; when something else failed, the context
  * carries the error (numc_error_status) and can only be asked about it and closed. options may be NULL. */
 NUMC_API numc_context *numc_open_sized(const numc_options *options, size_t size);
 static inline numc_context *numc_open(const numc_options *options)
