@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../base/failing.h"
 #include "backend/build.h"
 #include "backend/device.h"
 
@@ -306,26 +307,6 @@ static void a_kernel_runs_in_several_threads(void **state)
 
 /* ---- every allocation may fail ----------------------------------------------------------------------------------- */
 
-typedef struct failing {
-    size_t calls, fail_at, live;
-} failing;
-
-static void *failing_allocate(void *user, void *pointer, size_t old_size, size_t size)
-{
-    failing *f = user;
-    (void)old_size;
-    if (size == 0) {
-        f->live -= pointer != NULL;
-        free(pointer);
-        return NULL;
-    }
-    if (++f->calls == f->fail_at)
-        return NULL;
-    void *result = realloc(pointer, size);
-    f->live += pointer == NULL && result != NULL;
-    return result;
-}
-
 /* A kernel with more registers than fit the stack of a run, as run and launch, then a sort, then the text of the kernel. */
 static int32_t work(numc_backend_device *d)
 {
@@ -380,25 +361,25 @@ static void the_nth_allocation_may_fail(void **state)
     (void)state;
     static const char *const backends[] = {"ref", "good", "refuses"};
     for (size_t k = 0; k < sizeof backends / sizeof *backends; k++)
-        for (size_t n = 1;; n++) {
-            failing f = {0};
+        for (long n = 0;; n++) {
+            failing f = failing_at(-1);
             numc_context *context = numc_open(&(numc_options){.backend = backends[k],
                                                               .backend_path = getenv("NUMC_STUBS"),
                                                               .allocate = failing_allocate,
                                                               .allocate_user = &f});
             numc_backend_device *d = numc__device(context);
             assert_non_null(d);
-            f.calls = 0;
-            f.fail_at = n;
+            f.fail_at = f.requests + n;
             int32_t status = work(d);
-            bool failed = f.calls >= n;
+            bool failed = f.failed;
             assert_int_equal(status, failed ? NUMC_MEMORY : NUMC_OK);
             if (failed) {
                 assert_int_equal(numc__device_check(context, status, "work"), NUMC_MEMORY);
                 assert_non_null(strstr(numc_error_message(context), "memory"));
             }
             numc_close(context);
-            assert_int_equal(f.live, 0);
+            assert_int_equal(f.blocks, 0);
+            assert_int_equal(f.mistakes, 0);
             if (!failed)
                 break;
             assert_true(n < 500);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../base/failing.h"
 #include "backend/device.h"
 #include "backend/plugin.h"
 #include "numc_build.h"
@@ -236,33 +237,13 @@ static void the_report_lists_usable_and_refused(void **state)
 
 /* ---- every allocation may fail ----------------------------------------------------------------------------------- */
 
-typedef struct failing {
-    size_t calls, fail_at, live;
-} failing;
-
-static void *failing_allocate(void *user, void *pointer, size_t old_size, size_t size)
-{
-    failing *f = user;
-    (void)old_size;
-    if (size == 0) {
-        f->live -= pointer != NULL;
-        free(pointer);
-        return NULL;
-    }
-    if (++f->calls == f->fail_at)
-        return NULL;
-    void *result = realloc(pointer, size);
-    f->live += pointer == NULL && result != NULL;
-    return result;
-}
-
 static void the_nth_allocation_may_fail(void **state)
 {
     (void)state;
     static const char *const backends[] = {"ref", "good", "wrongabi", "goood", "failopen"};
     for (size_t k = 0; k < sizeof backends / sizeof *backends; k++)
-        for (size_t n = 1;; n++) {
-            failing f = {.fail_at = n};
+        for (long n = 0;; n++) {
+            failing f = failing_at(n);
             numc_context *context = numc_open(
                 &(numc_options){.backend = backends[k], .allocate = failing_allocate, .allocate_user = &f});
             if (context != NULL) {
@@ -275,8 +256,9 @@ static void the_nth_allocation_may_fail(void **state)
                     numc__backend_list_free(context, reports, count);
                 numc_close(context);
             }
-            assert_int_equal(f.live, 0);
-            if (f.calls < n)
+            assert_int_equal(f.blocks, 0);
+            assert_int_equal(f.mistakes, 0);
+            if (!f.failed)
                 break;
             assert_true(n < 2000);
         }
