@@ -8,6 +8,7 @@
 #include "numc/diagnostics.h"
 #include "numc/dist.h"
 #include "numc/function.h"
+#include "numc/linalg.h"
 #include "numc/mcmc.h"
 #include "numc/model.h"
 #include "numc/predictive.h"

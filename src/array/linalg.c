@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "array/state.h"
+#include "numc/linalg.h"
 
 /* Every function works in a scope of its own and hands its result out with numc__scope_leave. */
 static numc_context *enter(const char *name, const numc_array *a, const numc_array *b)
@@ -155,6 +156,25 @@ numc_array *numc_outer(const numc_array *x1, const numc_array *x2)
         numc__fail(context, NUMC_SHAPE, "numc_outer: the operands have ranks %d and %d, not 1", (int)x1->rank, (int)x2->rank);
     else
         y = numc_multiply(lift(context, x1, 1), x2);
+    return numc__scope_leave(context, y);
+}
+
+numc_array *numc_matrix_transpose(const numc_array *x)
+{
+    numc_context *context = enter("numc_matrix_transpose", x, x);
+    if (context == NULL)
+        return NULL;
+    int32_t order[NUMC_RANK_LIMIT];
+    numc_array *y = NULL;
+    if (x->rank < 2) {
+        numc__fail(context, NUMC_SHAPE, "numc_matrix_transpose: the array has rank %d, not 2 at least", (int)x->rank);
+    } else {
+        for (int32_t d = 0; d < x->rank; d++)
+            order[d] = d;
+        order[x->rank - 1] = x->rank - 2;
+        order[x->rank - 2] = x->rank - 1;
+        y = numc__permute(context, x, order);
+    }
     return numc__scope_leave(context, y);
 }
 

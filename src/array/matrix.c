@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "array/state.h"
+#include "numc/linalg.h"
 
 /* Every function works in a scope of its own and hands its result out with numc__scope_leave. */
 static numc_context *enter(const char *name, const numc_array *a, const numc_array *b)

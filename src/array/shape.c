@@ -213,23 +213,6 @@ numc_array *numc_permute_dims(const numc_array *x, numc_axes axes)
     return own(context, x, numc__permute(context, x, order));
 }
 
-numc_array *numc_matrix_transpose(const numc_array *x)
-{
-    numc_context *context = lane_of(x, "numc_matrix_transpose");
-    if (context == NULL)
-        return NULL;
-    if (x->rank < 2) {
-        numc__fail(context, NUMC_SHAPE, "numc_matrix_transpose: the array has rank %d, not 2 at least", (int)x->rank);
-        return NULL;
-    }
-    int32_t order[NUMC_RANK_LIMIT];
-    for (int32_t d = 0; d < x->rank; d++)
-        order[d] = d;
-    order[x->rank - 1] = x->rank - 2;
-    order[x->rank - 2] = x->rank - 1;
-    return own(context, x, numc__permute(context, x, order));
-}
-
 numc_array *numc_moveaxis(const numc_array *x, int64_t source, int64_t destination)
 {
     numc_context *context = lane_of(x, "numc_moveaxis");

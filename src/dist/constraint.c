@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dist/internal.h"
+#include "numc/linalg.h"
 
 #define TOLERANCE 1e-6 /* of the sum of a simplex and of symmetry: room for data printed in single precision */
 

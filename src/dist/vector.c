@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dist/internal.h"
+#include "numc/linalg.h"
 #include "numc/random.h"
 #include "numc/special.h"
 

@@ -1,5 +1,6 @@
 /* rules_linalg.c - derivative rules of the product and the factorisations of matrices, batched over leading axes. */
 #include "graph/derivative.h"
+#include "numc/linalg.h"
 
 #define DONE(a) return (a)->context->status
 #define T(x) numc_matrix_transpose(x)

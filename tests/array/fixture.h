@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "numc/array.h"
+#include "numc/linalg.h"
 
 /* The suite runs on ref, and again on each backend that NUMC_BACKEND names. */
 static inline const char *test_backend(void)

@@ -10,6 +10,7 @@
 #include "../base/sweep.h"
 #include "compile/program.h"
 #include "numc/function.h"
+#include "numc/linalg.h"
 
 typedef numc_array *body_fn(numc_context *context, numc_array *const *x);
 

@@ -11,6 +11,7 @@
 
 #include "compile/program.h"
 #include "numc/function.h"
+#include "numc/linalg.h"
 
 typedef numc_array *(*body_fn)(numc_context *context, numc_array *const *x);
 

@@ -14,6 +14,7 @@
 #include "densities.h"
 #include "infer/driver.h"
 #include "numc/function.h"
+#include "numc/linalg.h"
 #include "numc/model.h"
 
 static numc_context *context;
