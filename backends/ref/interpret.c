@@ -255,7 +255,7 @@ static bool decode_memory(const numc_kernel_source *source, const numc_kernel_no
         source->accesses[node->extent].buffer >= source->buffer_count)
         return false;
     out->index = node->extent;
-    out->size = numc_ref_size(source->accesses[node->extent].dtype);
+    out->size = numc_ref_register_size(source->accesses[node->extent].dtype);
     out->operands[1] = gathered;
     out->operands[0] = value;
     if (is_load)
@@ -319,7 +319,7 @@ static int32_t decode(const numc_host *host, numc_kernel *kernel, const numc_ker
     }
 
     for (uint32_t l = 0; l < source->local_count; l++) {
-        uint32_t size = numc_ref_size(source->locals[l].dtype);
+        uint32_t size = numc_ref_register_size(source->locals[l].dtype);
         kernel->locals[l] = (local_array){size, source->locals[l].count, kernel->local_bytes};
         kernel->local_bytes += ((size_t)size * source->locals[l].count + 7) & ~(size_t)7;
         if (size == 0)
@@ -387,7 +387,7 @@ static int32_t decode(const numc_host *host, numc_kernel *kernel, const numc_ker
             accumulator *target = &kernel->accumulators[number];
             ok = register_ok(source, node->result) && register_ok(source, node->operands[0]) &&
                  node->operation >= NUMC_REDUCTION_SUM && node->operation <= NUMC_REDUCTION_ARGMIN &&
-                 numc_ref_size(node->dtype) > 0;
+                 numc_ref_register_size(node->dtype) > 0;
             if (!ok)
                 break;
             *target = (accumulator){.result = node->result, .reduction = node->operation, .dtype = node->dtype};

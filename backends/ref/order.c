@@ -198,7 +198,7 @@ static sort_item *merge_sort(sort_item *items, sort_item *other, int64_t n)
 int32_t numc_ref_sort(numc_device *device, const numc_view *x, int32_t axis, uint32_t descending,
                       const numc_view *values, const numc_view *indices)
 {
-    if (axis < 0 || axis >= x->rank || numc_ref_size(x->dtype) == 0 ||
+    if (axis < 0 || axis >= x->rank || numc_ref_register_size(x->dtype) == 0 ||
         (values != NULL && (values->rank != x->rank || values->dtype != x->dtype)) ||
         (indices != NULL && (indices->rank != x->rank || indices->dtype != NUMC_INT64)))
         return numc_ref_fail(device->host, NUMC_INVALID_ARGUMENT, "sort: views do not fit");
@@ -236,7 +236,7 @@ int32_t numc_ref_search(numc_device *device, const numc_view *sorted, const numc
                         uint32_t right, const numc_view *indices)
 {
     if (sorted->rank != 1 || sorted->dtype != values->dtype || indices->dtype != NUMC_INT64 ||
-        indices->rank != values->rank || numc_ref_size(values->dtype) == 0)
+        indices->rank != values->rank || numc_ref_register_size(values->dtype) == 0)
         return numc_ref_fail(device->host, NUMC_INVALID_ARGUMENT, "search: views do not fit");
     int64_t count = numc_ref_count(values, values->rank);
     for (int64_t v = 0; v < count; v++) {

@@ -29,15 +29,26 @@ typedef void (*numc_ref_scalar)(void *result, const void *const *operands);
 /* scalar.c: one scalar operation at one dtype; for CONVERT the dtype is (from << 8 | to). NULL: not admitted. */
 numc_ref_scalar numc__ref_scalar_function(uint32_t operation, uint32_t dtype);
 
-/* Bytes per element of the dtypes ref knows; 0 for others. */
+/* Bytes per element; 0 for what is no dtype. */
 static inline uint32_t numc_ref_size(uint32_t dtype)
 {
     static const uint8_t sizes[NUMC_DTYPE_COUNT] = {
         [NUMC_BOOL] = 1, [NUMC_INT8] = 1, [NUMC_INT16] = 2, [NUMC_INT32] = 4, [NUMC_INT64] = 8,
         [NUMC_UINT8] = 1, [NUMC_UINT16] = 2, [NUMC_UINT32] = 4, [NUMC_UINT64] = 8,
-        [NUMC_FLOAT32] = 4, [NUMC_FLOAT64] = 8,
+        [NUMC_FLOAT32] = 4, [NUMC_FLOAT64] = 8, [NUMC_COMPLEX64] = 8, [NUMC_COMPLEX128] = 16,
     };
     return dtype < NUMC_DTYPE_COUNT ? sizes[dtype] : 0;
+}
+
+static inline bool numc_ref_is_complex(uint32_t dtype)
+{
+    return dtype == NUMC_COMPLEX64 || dtype == NUMC_COMPLEX128;
+}
+
+/* Bytes of a register; 0 for complex dtypes, which kernels do not hold. */
+static inline uint32_t numc_ref_register_size(uint32_t dtype)
+{
+    return numc_ref_is_complex(dtype) ? 0 : numc_ref_size(dtype);
 }
 
 static inline void *numc_ref_allocate(const numc_host *host, size_t size)
@@ -146,6 +157,12 @@ int32_t numc_ref_triangular_solve(numc_device *device, const numc_view *t, const
                                   const numc_view *x, uint32_t upper, uint32_t transpose, uint32_t unit);
 int32_t numc_ref_lu(numc_device *device, const numc_view *a, const numc_view *lu,
                     const numc_view *permutation, const numc_view *sign);
+
+/* factor.c */
+int32_t numc_ref_qr(numc_device *device, const numc_view *a, const numc_view *q, const numc_view *r);
+int32_t numc_ref_eigh(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+int32_t numc_ref_eig(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+int32_t numc_ref_svd(numc_device *device, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh);
 
 /* order.c */
 int32_t numc_ref_gather(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis,

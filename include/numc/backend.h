@@ -362,9 +362,20 @@ typedef struct numc_backend {
     /* P A = L U packed; permutation int32: row i of PA is row permutation[i] of A; sign: +1 or -1 (float, per matrix) */
     int32_t (*lu)(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
                   const numc_view *sign);
+    /* The next four: a float or complex dtype; "values" and s have the dtype of a's real parts. An infinity or NaN in what is
+     * read of a matrix, or no convergence: the status is OK and all outputs of that matrix are NaN. Vectors are not unique:
+     * any with a small residual will do.
+     * qr: a (M, N); q (M, K) and r (K, N) with K = min(M, N), or the complete q (M, M), r (M, N). By reflections as LAPACK's: the
+     * diagonal of r is real and may be negative, below it are zeros. */
     int32_t (*qr)(numc_device *device, const numc_view *a, const numc_view *q, const numc_view *r);
+    /* eigh: a Hermitian, its lower triangle is read, and of its diagonal the real parts. values ascend; column i of vectors, which
+     * are orthonormal, belongs to value i. vectors NULL: values only. */
     int32_t (*eigh)(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+    /* eig: values and vectors complex whatever a is, in no order; columns of length 1, the largest element of each real. vectors
+     * NULL: values only. */
     int32_t (*eig)(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+    /* svd: a = u diag(s) vh; u (M, K) and vh (K, N), or the full u (M, M), vh (N, N): all orthonormal also where a is singular. s
+     * descends. u and vh both NULL: values only. */
     int32_t (*svd)(numc_device *device, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh);
 
     /* Indexing and order: optional. Axis is non-negative. gather: y has the axes of `indices` (any integer dtype) in place of the

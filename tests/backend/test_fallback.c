@@ -1,4 +1,5 @@
 /* test_fallback.c - what the host does for a minimal plugin: results as ref's, counted, logged once, refused when forbidden. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,6 +77,42 @@ static void optional_slots_run_on_the_host(void **state)
     d->table.memory_release(d->device, mx, sizeof x);
     d->table.memory_release(d->device, mv, sizeof sorted);
     d->table.memory_release(d->device, mi, sizeof order);
+    numc_close(context);
+}
+
+/* [2 1; 1 2]: eigenvalues 1 and 3. Outputs that are not wanted are left out on the host too. */
+static void factorisations_run_on_the_host(void **state)
+{
+    (void)state;
+    numc_backend_device *d;
+    numc_context *context = open_stub("good", false, &d);
+    int64_t shape[2] = {2, 2}, strides[2] = {2, 1}, two[1] = {2}, one[1] = {1};
+    const double a[4] = {2, 1, 1, 2}, nothing[8] = {0};
+    void *ma = upload(d, a, sizeof a), *mq = upload(d, nothing, sizeof nothing), *mr = upload(d, nothing, sizeof nothing);
+    void *ms = upload(d, nothing, sizeof nothing);
+    numc_view va = {ma, 0, NUMC_FLOAT64, 2, shape, strides}, vq = {mq, 0, NUMC_FLOAT64, 2, shape, strides};
+    numc_view vr = {mr, 0, NUMC_FLOAT64, 2, shape, strides}, vs = {ms, 0, NUMC_FLOAT64, 1, two, one};
+    numc_view complex_values = {ms, 0, NUMC_COMPLEX128, 1, two, one}, complex_vectors = {mq, 0, NUMC_COMPLEX128, 2, shape, strides};
+    double values[4], r[4];
+    assert_int_equal(d->table.eigh(d->device, &va, &vs, NULL), NUMC_OK);
+    assert_int_equal(d->table.memory_download(d->device, ms, 0, values, sizeof values), NUMC_OK);
+    assert_true(fabs(values[0] - 1.0) < 1e-14 && fabs(values[1] - 3.0) < 1e-14); /* 20 eps of a norm of 3 */
+    assert_int_equal(d->table.eigh(d->device, &va, &vs, &vq), NUMC_OK);
+    assert_int_equal(d->table.svd(d->device, &va, NULL, &vs, NULL), NUMC_OK);
+    assert_int_equal(d->table.svd(d->device, &va, &vq, &vs, &vr), NUMC_OK);
+    assert_int_equal(d->table.memory_download(d->device, ms, 0, values, sizeof values), NUMC_OK);
+    assert_true(fabs(values[0] - 3.0) < 1e-14 && fabs(values[1] - 1.0) < 1e-14);
+    assert_int_equal(d->table.qr(d->device, &va, &vq, &vr), NUMC_OK);
+    assert_int_equal(d->table.memory_download(d->device, mr, 0, r, sizeof r), NUMC_OK);
+    assert_true(fabs(r[0] + sqrt(5.0)) < 1e-14 && r[2] == 0.0);
+    assert_int_equal(d->table.eig(d->device, &va, &complex_values, &complex_vectors), NUMC_OK);
+    assert_int_equal(d->table.memory_download(d->device, ms, 0, values, sizeof values), NUMC_OK);
+    assert_true(fabs(values[0] + values[2] - 4.0) < 1e-14);
+    assert_int_equal(fallbacks(context), 6);
+    d->table.memory_release(d->device, ma, sizeof a);
+    d->table.memory_release(d->device, mq, sizeof nothing);
+    d->table.memory_release(d->device, mr, sizeof nothing);
+    d->table.memory_release(d->device, ms, sizeof nothing);
     numc_close(context);
 }
 
@@ -390,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(optional_slots_run_on_the_host),
+        cmocka_unit_test(factorisations_run_on_the_host),
         cmocka_unit_test(a_slot_that_answers_unsupported_runs_on_the_host),
         cmocka_unit_test(a_plugin_without_launches_gets_them),
         cmocka_unit_test(refused_kernels_run_on_the_host),
