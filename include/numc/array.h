@@ -77,6 +77,15 @@ typedef struct numc_shape {
 } numc_shape;
 typedef numc_shape numc_axes;
 
+/* The standard's constants; newaxis is NUMC_NEW. */
+#define NUMC_E 2.718281828459045
+#define NUMC_PI 3.141592653589793
+#define NUMC_INF __builtin_inf()
+#define NUMC_NAN __builtin_nan("")
+
+/* In place of an axis: of the flattened arrays (numc_concat, numc_roll). */
+#define NUMC_FLATTEN INT64_MIN
+
 /* One axis; absent unless made by NUMC_AXIS: a bare number in its place is an error at run time, but for 0, which only
  * -Wmissing-braces sees. */
 typedef struct numc_axis {
@@ -191,22 +200,33 @@ NUMC_API numc_array *numc_ones_(numc_context *context, numc_dtype dtype, numc_sh
 NUMC_API numc_array *numc_empty_(numc_context *context, numc_dtype dtype, numc_shape shape); /* zeros */
 NUMC_API numc_array *numc_full_(numc_context *context, numc_dtype dtype, numc_shape shape, numc_operand value);
 NUMC_API numc_array *numc_number_(numc_context *context, numc_dtype dtype, numc_operand value); /* 0-d */
-/* start + i step, i = 0 .. ceil((stop - start) / step) - 1, rounded to dtype (default: the default float).
- * An integer dtype must hold start, step and the last element as they are: otherwise a VALUE error. */
-NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, double stop, double step);
-/* (number): start + i (stop - start) / (number - 1), the last one stop exactly; `.open_end`: / number, stop left out. */
+/* An array or a number as an array of dtype (default: its own, or what the number's kind takes as in full). Lists of numbers are
+ * numc_from_host's. */
+NUMC_API numc_array *numc_asarray_(numc_context *context, numc_dtype dtype, numc_operand value);
+/* start + i step, i = 0 .. ceil((stop - start) / step) - 1, from numbers: whole ones without rounding, then converted to dtype
+ * (default: int64 if all three are whole numbers by type, else the default float). An integer dtype must hold the elements as
+ * they are: otherwise a VALUE error. */
+NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop,
+                                  numc_operand step);
+/* (number): start + i (stop - start) / (number - 1), the last one stop exactly; `.open_end`: / number, stop left out. dtype:
+ * default the default float; an integer dtype takes the values as numc_astype. start and stop are numbers. */
 typedef struct numc_linspace_options {
     size_t size;
     bool open_end;
 } numc_linspace_options;
-NUMC_API numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number,
-                                    const numc_linspace_options *options);
+NUMC_API numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop,
+                                    int64_t number, const numc_linspace_options *options);
 /* (rows, columns): one where column - row = diagonal, else zero. */
 NUMC_API numc_array *numc_eye_(numc_context *context, numc_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal);
-/* x's shape and dtype. */
-NUMC_API numc_array *numc_zeros_like(const numc_array *x);
-NUMC_API numc_array *numc_ones_like(const numc_array *x);
-NUMC_API numc_array *numc_full_like_(const numc_array *x, numc_operand value);
+/* x's shape: numc_zeros_like(x), numc_zeros_like(x, NUMC_INT32), numc_full_like(x, 3, .dtype = NUMC_INT32). */
+typedef struct numc_like_options {
+    size_t size;
+    numc_dtype dtype; /* default: x's */
+} numc_like_options;
+NUMC_API numc_array *numc_zeros_like(const numc_array *x, const numc_like_options *options);
+NUMC_API numc_array *numc_ones_like(const numc_array *x, const numc_like_options *options);
+NUMC_API numc_array *numc_empty_like(const numc_array *x, const numc_like_options *options); /* zeros */
+NUMC_API numc_array *numc_full_like_(const numc_array *x, numc_operand value, const numc_like_options *options);
 /* x (..., M, N) with zero where column - row > diagonal (tril) or < diagonal (triu). */
 NUMC_API numc_array *numc_tril(const numc_array *x, int64_t diagonal);
 NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
@@ -217,13 +237,20 @@ NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
 #define numc_empty(where, dtype, shape) numc_empty_(NUMC_CONTEXT(where), dtype, shape)
 #define numc_full(where, dtype, shape, value) numc_full_(NUMC_CONTEXT(where), dtype, shape, NUMC_OPERAND(value))
 #define numc_number(where, dtype, value) numc_number_(NUMC_CONTEXT(where), dtype, NUMC_OPERAND(value))
-#define numc_arange(where, dtype, start, stop, step) numc_arange_(NUMC_CONTEXT(where), dtype, start, stop, step)
+#define numc_asarray(where, dtype, value) numc_asarray_(NUMC_CONTEXT(where), dtype, NUMC_OPERAND(value))
+#define numc_arange(where, dtype, start, stop, step)                                               \
+    numc_arange_(NUMC_CONTEXT(where), dtype, NUMC_OPERAND(start), NUMC_OPERAND(stop), NUMC_OPERAND(step))
 #define NUMC_LINSPACE_(where, dtype, start, stop, number, ...)                                     \
-    numc_linspace_(NUMC_CONTEXT(where), dtype, start, stop, number,                                \
+    numc_linspace_(NUMC_CONTEXT(where), dtype, NUMC_OPERAND(start), NUMC_OPERAND(stop), number,    \
                    &(numc_linspace_options){.size = sizeof(numc_linspace_options), __VA_ARGS__})
 #define numc_linspace(where, dtype, start, stop, ...) NUMC_LINSPACE_(where, dtype, start, stop, __VA_ARGS__, )
 #define numc_eye(where, dtype, rows, columns, diagonal) numc_eye_(NUMC_CONTEXT(where), dtype, rows, columns, diagonal)
-#define numc_full_like(x, value) numc_full_like_(x, NUMC_OPERAND(value))
+#define numc_zeros_like(...) NUMC_OPTIONS_1_(numc_zeros_like, numc_like_options, __VA_ARGS__, )
+#define numc_ones_like(...) NUMC_OPTIONS_1_(numc_ones_like, numc_like_options, __VA_ARGS__, )
+#define numc_empty_like(...) NUMC_OPTIONS_1_(numc_empty_like, numc_like_options, __VA_ARGS__, )
+#define NUMC_FULL_LIKE_(x, value, ...)                                                             \
+    numc_full_like_(x, NUMC_OPERAND(value), &(numc_like_options){.size = sizeof(numc_like_options), __VA_ARGS__})
+#define numc_full_like(x, ...) NUMC_FULL_LIKE_(x, __VA_ARGS__, )
 #endif
 
 /* ---- dtypes -------------------------------------------------------------------------------------------------------------- */
@@ -231,6 +258,10 @@ NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
  * numc_item_integer do); integer to integer wraps; nonzero is true to a bool. Default: the default float. */
 NUMC_API numc_array *numc_astype(const numc_array *x, numc_dtype dtype);
 NUMC_API numc_dtype numc_result_dtype(numc_dtype a, numc_dtype b); /* promotion; NUMC_DTYPE_DEFAULT where there is none */
+/* The dtype that these dtypes, arrays and numbers have in common, as an elementwise function would find it. One dtype or array at
+ * least, else INVALID_ARGUMENT; NUMC_DTYPE where there is none. NUMC_DTYPE_DEFAULT after an error. */
+NUMC_API numc_dtype numc_result_type(numc_context *context, const numc_dtype *dtypes, int32_t dtype_count,
+                                     const numc_operand *operands, int32_t operand_count);
 NUMC_API bool numc_can_cast(numc_dtype from, numc_dtype to);  /* within integers or within floats, nothing lost; to itself */
 NUMC_API numc_dtype numc_default_float(numc_context *context); /* the widest real the device has */
 
@@ -252,6 +283,28 @@ typedef struct numc_integer_limits {
 } numc_integer_limits;
 NUMC_API numc_float_limits numc_finfo(numc_dtype dtype);
 NUMC_API numc_integer_limits numc_iinfo(numc_dtype dtype);
+
+/* The standard's inspection calls. A context has one device: devices gives that one. */
+typedef struct numc_capabilities {
+    bool boolean_indexing, data_dependent_shapes;
+    int32_t max_dimensions;
+} numc_capabilities;
+typedef struct numc_default_dtypes {
+    numc_dtype real_floating, complex_floating, integral, indexing;
+} numc_default_dtypes;
+NUMC_API numc_capabilities numc_info_capabilities(void);
+NUMC_API const char *numc_info_default_device(numc_context *context); /* "cpu:0", valid until the context closes; NULL after an error */
+NUMC_API numc_default_dtypes numc_info_default_dtypes(numc_context *context);
+/* Up to `capacity` names (valid as above) into names; returns how many there are, 0 after an error. */
+NUMC_API int32_t numc_info_devices(numc_context *context, const char **names, int32_t capacity);
+/* The dtypes of these kinds (0: every kind) that the device computes in, into dtypes[13]; returns how many. */
+NUMC_API int32_t numc_info_dtypes(numc_context *context, int32_t kinds, numc_dtype *dtypes);
+NUMC_API const char *numc_array_device(const numc_array *x); /* its context's device; NULL for NULL or dead */
+/* x in the current scope of another context: a copy of its values, or, where it is the same core's, x itself. */
+NUMC_API numc_array *numc_to_device_(const numc_array *x, numc_context *context);
+#ifndef __cplusplus
+#define numc_to_device(x, where) numc_to_device_(x, NUMC_CONTEXT(where))
+#endif
 
 /* ---- elementwise, one array ---------------------------------------------------------------------------------------------
  * The result has x's shape, and x's dtype for negative, abs, sign, positive, square, floor, ceil, trunc and round (half to
@@ -323,21 +376,36 @@ NUMC_API numc_array *numc_clip_(const numc_array *x, numc_operand min, numc_oper
 NUMC_API numc_array *numc_reshape(const numc_array *x, numc_shape shape);      /* row-major; one -1 allowed */
 NUMC_API numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape); /* axes of size 1 and missing ones repeat */
 NUMC_API numc_array *numc_permute_dims(const numc_array *x, numc_axes axes);   /* axis i is x's axes[i]; one per axis */
-/* x with axis `source` at place `destination`, the others in order. */
+/* x with axis `source` at place `destination`, the others in order; with lists, numc_moveaxis(x, NUMC_AXES(0, 1),
+ * NUMC_AXES(-1, 0)), source[i] at destination[i]. */
 NUMC_API numc_array *numc_moveaxis(const numc_array *x, int64_t source, int64_t destination);
+NUMC_API numc_array *numc_moveaxis_axes(const numc_array *x, numc_axes source, numc_axes destination);
 /* Axes of size 1 put in, at these places of the result; taken out. */
 NUMC_API numc_array *numc_expand_dims(const numc_array *x, numc_axes axes);
 NUMC_API numc_array *numc_squeeze(const numc_array *x, numc_axes axes);           /* none given: every axis of size 1 */
 NUMC_API numc_array *numc_flip(const numc_array *x, numc_axes axes);              /* reversed; none given: along every axis */
-NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis); /* y[(i + shift) mod n] = x[i] */
-/* `count` arrays end to end along an existing axis (other sizes equal), or along a new one (shapes equal), promoted to one
- * dtype. count must be positive. */
+/* y[(i + shift) mod n] = x[i] along an axis, or along the flattened x (NUMC_FLATTEN), in x's shape. With lists, numc_roll(x,
+ * NUMC_SHAPE(1, 2), NUMC_AXES(0, 1)): shifts[i] along axes[i]; a list of one shift serves every axis. */
+NUMC_API numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis);
+NUMC_API numc_array *numc_roll_axes(const numc_array *x, numc_shape shifts, numc_axes axes);
+/* `count` arrays end to end along an existing axis (other sizes equal), each flattened first with NUMC_FLATTEN, or along a new
+ * one (shapes equal), promoted to one dtype. count must be positive. */
 NUMC_API numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis);
 NUMC_API numc_array *numc_stack(const numc_array *const *arrays, int32_t count, int64_t axis);
 /* x as a whole repetitions[i] times along axis i, both counted from the right; each element `repeats` times, along an axis
  * or, with none, of the flattened x. Not a view. */
 NUMC_API numc_array *numc_tile(const numc_array *x, numc_shape repetitions);
 NUMC_API numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis);
+/* The same with a number of its own for each element: repeats are integers, as many as the axis is long, or one. */
+NUMC_API numc_array *numc_repeat_array(const numc_array *x, const numc_array *repeats, numc_axis axis);
+#ifndef __cplusplus
+#define numc_moveaxis(x, source, destination)                                                      \
+    _Generic((source), numc_shape: numc_moveaxis_axes, default: (numc_moveaxis))(x, source, destination)
+#define numc_roll(x, shift, axis) _Generic((shift), numc_shape: numc_roll_axes, default: (numc_roll))(x, shift, axis)
+#define numc_repeat(x, repeats, axis)                                                              \
+    _Generic((repeats), numc_array *: numc_repeat_array, const numc_array *: numc_repeat_array,    \
+             default: (numc_repeat))(x, repeats, axis)
+#endif
 /* The common shape, into shape[32]; returns the rank, or -1 when they do not broadcast or are no shapes. */
 NUMC_API int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t shape[32]);
 
@@ -379,6 +447,28 @@ NUMC_API numc_array *numc_index_update_(const numc_array *x, numc_operand value,
 /* *x = updated array, in the current scope; writes in place when nothing else refers to *x or its memory, else copies. No
  * other array sees the write: another pointer to the old *x is then a dead array. */
 NUMC_API numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_index_term *terms, int32_t count);
+/* *x = *x + value and so on: dtype and shape stay (NUMC_DTYPE, NUMC_SHAPE otherwise); as numc_index_assign, in place when nothing
+ * else refers to *x or its memory, and no other array sees the write. */
+#define NUMC_IN_PLACE_FUNCTIONS(X)                                                                 \
+    X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(bitwise_and)    \
+    X(bitwise_or) X(bitwise_xor) X(bitwise_left_shift) X(bitwise_right_shift)
+#define NUMC_DECLARE_IN_PLACE(name) NUMC_API numc_status numc_##name##_assign_(numc_array **x, numc_operand value);
+NUMC_IN_PLACE_FUNCTIONS(NUMC_DECLARE_IN_PLACE)
+NUMC_API numc_status numc_matmul_assign(numc_array **x, const numc_array *value);
+#ifndef __cplusplus
+#define numc_add_assign(x, value) numc_add_assign_(x, NUMC_OPERAND(value))
+#define numc_subtract_assign(x, value) numc_subtract_assign_(x, NUMC_OPERAND(value))
+#define numc_multiply_assign(x, value) numc_multiply_assign_(x, NUMC_OPERAND(value))
+#define numc_divide_assign(x, value) numc_divide_assign_(x, NUMC_OPERAND(value))
+#define numc_floor_divide_assign(x, value) numc_floor_divide_assign_(x, NUMC_OPERAND(value))
+#define numc_remainder_assign(x, value) numc_remainder_assign_(x, NUMC_OPERAND(value))
+#define numc_pow_assign(x, value) numc_pow_assign_(x, NUMC_OPERAND(value))
+#define numc_bitwise_and_assign(x, value) numc_bitwise_and_assign_(x, NUMC_OPERAND(value))
+#define numc_bitwise_or_assign(x, value) numc_bitwise_or_assign_(x, NUMC_OPERAND(value))
+#define numc_bitwise_xor_assign(x, value) numc_bitwise_xor_assign_(x, NUMC_OPERAND(value))
+#define numc_bitwise_left_shift_assign(x, value) numc_bitwise_left_shift_assign_(x, NUMC_OPERAND(value))
+#define numc_bitwise_right_shift_assign(x, value) numc_bitwise_right_shift_assign_(x, NUMC_OPERAND(value))
+#endif
 /* x with `axis` (needed unless x is 1-d) replaced by the axes of indices: y[.., j, ..] = x[.., indices[j], ..]. */
 NUMC_API numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis axis);
 /* y[.., i, ..] = x[.., indices[.., i, ..], ..]: ranks equal, other axes broadcast. Undoes argsort's order. */
@@ -406,8 +496,8 @@ typedef struct numc_reduce_options {
     size_t size;
     numc_axes axes; /* default: every axis */
     bool keepdims;  /* reduced axes stay, with size 1 */
-    numc_dtype dtype;  /* sum, prod: accumulate in this dtype */
-    double correction; /* var, std: divisor is count - correction */
+    numc_dtype dtype;  /* sum, prod, mean, var, std: x is converted to this dtype first; others refuse it */
+    double correction; /* var, std: divisor is count - correction, NaN unless positive; others refuse it */
 } numc_reduce_options;
 #define NUMC_REDUCTION_FUNCTIONS(X)                                                                \
     X(sum) X(prod) X(max) X(min) X(mean) X(var) X(std) X(all) X(any) X(logsumexp) X(count_nonzero)
@@ -461,13 +551,13 @@ NUMC_API numc_array *numc_sort(const numc_array *x, const numc_sort_options *opt
 NUMC_API numc_array *numc_argsort(const numc_array *x, const numc_sort_options *options);
 
 /* The first i with values <= sorted[i], `.right`: values < sorted[i]; the size of `sorted` (1-d) where there is none.
- * int64, of the shape of values. */
+ * int64, of the shape of values, an array or a number. */
 typedef struct numc_searchsorted_options {
     size_t size;
     bool right;
     const numc_array *sorter; /* integers, of the shape of `sorted`, which is put in this order first (argsort's result) */
 } numc_searchsorted_options;
-NUMC_API numc_array *numc_searchsorted_(const numc_array *sorted, const numc_array *values,
+NUMC_API numc_array *numc_searchsorted_(const numc_array *sorted, numc_operand values,
                                         const numc_searchsorted_options *options);
 #ifndef __cplusplus
 #define numc_argmax(...) NUMC_OPTIONS_1_(numc_argmax, numc_argmax_options, __VA_ARGS__, )
@@ -476,7 +566,7 @@ NUMC_API numc_array *numc_searchsorted_(const numc_array *sorted, const numc_arr
 #define numc_cumulative_prod(...) NUMC_OPTIONS_1_(numc_cumulative_prod, numc_cumulative_options, __VA_ARGS__, )
 #define numc_sort(...) NUMC_OPTIONS_1_(numc_sort, numc_sort_options, __VA_ARGS__, )
 #define numc_argsort(...) NUMC_OPTIONS_1_(numc_argsort, numc_sort_options, __VA_ARGS__, )
-#define NUMC_SEARCHSORTED_(sorted, values, ...) numc_searchsorted_(sorted, values, \
+#define NUMC_SEARCHSORTED_(sorted, values, ...) numc_searchsorted_(sorted, NUMC_OPERAND(values), \
     &(numc_searchsorted_options){.size = sizeof(numc_searchsorted_options), __VA_ARGS__})
 #define numc_searchsorted(...) NUMC_SEARCHSORTED_(__VA_ARGS__, )
 #endif
@@ -496,14 +586,15 @@ NUMC_API numc_unique numc_unique_all(const numc_array *x);
 NUMC_API numc_unique numc_unique_counts(const numc_array *x);  /* values, counts */
 NUMC_API numc_unique numc_unique_inverse(const numc_array *x); /* values, inverse_indices */
 NUMC_API numc_array *numc_unique_values(const numc_array *x);
-/* Whether each element of x1 is one of x2, both promoted: bool, of x1's shape. */
+/* Whether each element of x1 is one of x2, both promoted, one of them an array and the other perhaps a number: bool, of x1's
+ * shape. */
 typedef struct numc_isin_options {
     size_t size;
     bool invert; /* the opposite */
 } numc_isin_options;
-NUMC_API numc_array *numc_isin_(const numc_array *x1, const numc_array *x2, const numc_isin_options *options);
+NUMC_API numc_array *numc_isin_(numc_operand x1, numc_operand x2, const numc_isin_options *options);
 #ifndef __cplusplus
-#define NUMC_ISIN_(x1, x2, ...) numc_isin_(x1, x2, &(numc_isin_options){.size = sizeof(numc_isin_options), __VA_ARGS__})
+#define NUMC_ISIN_(x1, x2, ...) numc_isin_(NUMC_OPERAND(x1), NUMC_OPERAND(x2), &(numc_isin_options){.size = sizeof(numc_isin_options), __VA_ARGS__})
 #define numc_isin(...) NUMC_ISIN_(__VA_ARGS__, )
 #endif
 

@@ -283,10 +283,17 @@ public:
     }
     array &assign(::std::initializer_list<index> terms, const operand &value) { return *this = update(terms, value); }
 
+    /* A new value for this handle; its dtype and shape may change. */
     array &operator+=(const operand &x) { return *this = adopt(numc_add(numc_operand_array(handle_), x)); }
     array &operator-=(const operand &x) { return *this = adopt(numc_subtract(numc_operand_array(handle_), x)); }
     array &operator*=(const operand &x) { return *this = adopt(numc_multiply(numc_operand_array(handle_), x)); }
     array &operator/=(const operand &x) { return *this = adopt(numc_divide(numc_operand_array(handle_), x)); }
+    array &operator%=(const operand &x) { return *this = adopt(numc_remainder(numc_operand_array(handle_), x)); }
+    array &operator&=(const operand &x) { return *this = adopt(numc_bitwise_and(numc_operand_array(handle_), x)); }
+    array &operator|=(const operand &x) { return *this = adopt(numc_bitwise_or(numc_operand_array(handle_), x)); }
+    array &operator^=(const operand &x) { return *this = adopt(numc_bitwise_xor(numc_operand_array(handle_), x)); }
+    array &operator<<=(const operand &x) { return *this = adopt(numc_bitwise_left_shift(numc_operand_array(handle_), x)); }
+    array &operator>>=(const operand &x) { return *this = adopt(numc_bitwise_right_shift(numc_operand_array(handle_), x)); }
 
 private:
     static ::std::vector<numc_index_term> terms_of(::std::initializer_list<index> terms)
@@ -320,11 +327,20 @@ inline array number(place where, const operand &value, numc_dtype dtype = NUMC_D
 {
     return array::adopt(numc_number_(where, dtype, value));
 }
-inline array arange(place where, double start, double stop, double step = 1, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+inline array asarray(place where, const operand &value, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_asarray_(where, dtype, value));
+}
+inline array empty(place where, const shape &of, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_empty_(where, dtype, of));
+}
+inline array arange(place where, const operand &start, const operand &stop, const operand &step = 1,
+                    numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
     return array::adopt(numc_arange_(where, dtype, start, stop, step));
 }
-inline array linspace(place where, double start, double stop, int64_t count, bool open_end = false,
+inline array linspace(place where, const operand &start, const operand &stop, int64_t count, bool open_end = false,
                       numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
     const numc_linspace_options options = {sizeof options, open_end};
@@ -362,8 +378,6 @@ array from_vector(place where, const ::std::vector<T> &values, const shape &of =
         return array::adopt(numc_##name(x.get()));                                                 \
     }
 NUMC_UNARY_FUNCTIONS(NUMC_CPP_UNARY)
-NUMC_CPP_UNARY(zeros_like)
-NUMC_CPP_UNARY(ones_like)
 NUMC_CPP_UNARY(matrix_transpose)
 NUMC_CPP_UNARY(diagonal)
 NUMC_CPP_UNARY(diag)
@@ -466,9 +480,25 @@ inline array astype(const array &x, numc_dtype dtype)
 {
     return array::adopt(numc_astype(x.get(), dtype));
 }
-inline array full_like(const array &x, const operand &value)
+inline array zeros_like(const array &x, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
 {
-    return array::adopt(numc_full_like_(x.get(), value));
+    const numc_like_options options = {sizeof options, dtype};
+    return array::adopt(numc_zeros_like(x.get(), &options));
+}
+inline array ones_like(const array &x, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    const numc_like_options options = {sizeof options, dtype};
+    return array::adopt(numc_ones_like(x.get(), &options));
+}
+inline array empty_like(const array &x, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    const numc_like_options options = {sizeof options, dtype};
+    return array::adopt(numc_empty_like(x.get(), &options));
+}
+inline array full_like(const array &x, const operand &value, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    const numc_like_options options = {sizeof options, dtype};
+    return array::adopt(numc_full_like_(x.get(), value, &options));
 }
 inline array tril(const array &x, int64_t diagonal_ = 0)
 {
@@ -494,6 +524,10 @@ inline array moveaxis(const array &x, int64_t source, int64_t destination)
 {
     return array::adopt(numc_moveaxis(x.get(), source, destination));
 }
+inline array moveaxis(const array &x, const axes &source, const axes &destination)
+{
+    return array::adopt(numc_moveaxis_axes(x.get(), source, destination));
+}
 inline array expand_dims(const array &x, const axes &at)
 {
     return array::adopt(numc_expand_dims(x.get(), at));
@@ -510,6 +544,10 @@ inline array roll(const array &x, int64_t shift, int64_t along)
 {
     return array::adopt(numc_roll(x.get(), shift, along));
 }
+inline array roll(const array &x, const shape &shifts, const axes &over)
+{
+    return array::adopt(numc_roll_axes(x.get(), shifts, over));
+}
 inline array tile(const array &x, const shape &repetitions)
 {
     return array::adopt(numc_tile(x.get(), repetitions));
@@ -517,6 +555,10 @@ inline array tile(const array &x, const shape &repetitions)
 inline array repeat(const array &x, int64_t repeats, numc_axis along = {0, false})
 {
     return array::adopt(numc_repeat(x.get(), repeats, along));
+}
+inline array repeat(const array &x, const array &repeats, numc_axis along = {0, false})
+{
+    return array::adopt(numc_repeat_array(x.get(), repeats.get(), along));
 }
 inline ::std::vector<const numc_array *> pointers(const ::std::vector<array> &arrays)
 {
@@ -577,10 +619,84 @@ inline array argsort(const array &x, numc_axis along = {0, false}, bool descendi
     const numc_sort_options options = {sizeof options, along, descending, unstable};
     return array::adopt(numc_argsort(x.get(), &options));
 }
-inline array searchsorted(const array &sorted, const array &values, bool right = false, const array &sorter = {})
+inline array searchsorted(const array &sorted, const operand &values, bool right = false, const array &sorter = {})
 {
     const numc_searchsorted_options options = {sizeof options, right, sorter.get()};
-    return array::adopt(numc_searchsorted_(sorted.get(), values.get(), &options));
+    return array::adopt(numc_searchsorted_(sorted.get(), values, &options));
+}
+/* One of the two is an array. */
+inline array isin(const operand &x1, const operand &x2, bool invert = false)
+{
+    const numc_isin_options options = {sizeof options, invert};
+    return array::adopt(numc_isin_(x1, x2, &options));
+}
+inline array unique_values(const array &x)
+{
+    return array::adopt(numc_unique_values(x.get()));
+}
+/* What was not asked for is empty. */
+struct unique_result {
+    array values, indices, inverse_indices, counts;
+};
+inline unique_result adopt_unique(const numc_unique &u)
+{
+    return {array::adopt(u.values), array::adopt(u.indices), array::adopt(u.inverse_indices), array::adopt(u.counts)};
+}
+inline unique_result unique_all(const array &x)
+{
+    return adopt_unique(numc_unique_all(x.get()));
+}
+inline unique_result unique_counts(const array &x)
+{
+    return adopt_unique(numc_unique_counts(x.get()));
+}
+inline unique_result unique_inverse(const array &x)
+{
+    return adopt_unique(numc_unique_inverse(x.get()));
+}
+inline array diff(const array &x, numc_axis along = {-1, true}, int64_t n = 1, const array &prepend = {}, const array &append = {})
+{
+    numc_diff_options options = {};
+    options.size = sizeof options;
+    options.axis = along;
+    options.n = n;
+    options.prepend = prepend.get();
+    options.append = append.get();
+    return n == 0 ? x : array::adopt(numc_diff(x.get(), &options));
+}
+/* Functions of several results: none of them after an error. */
+inline ::std::vector<array> adopt_all(numc_status status, const ::std::vector<numc_array *> &results)
+{
+    ::std::vector<array> list;
+    for (numc_array *x : results) {
+        if (status == NUMC_OK)
+            list.push_back(array::adopt(x));
+    }
+    return list;
+}
+inline ::std::vector<array> nonzero(const array &x)
+{
+    ::std::vector<numc_array *> results(static_cast<::std::size_t>(x.rank() > 0 ? x.rank() : 0));
+    return adopt_all(numc_nonzero(x.get(), results.data(), static_cast<int32_t>(results.size())), results);
+}
+inline ::std::vector<array> unstack(const array &x, int64_t along = 0)
+{
+    const ::std::vector<int64_t> sizes = x.shape();
+    const int64_t rank = static_cast<int64_t>(sizes.size()), d = along < 0 ? along + rank : along;
+    const int64_t count = d >= 0 && d < rank ? sizes[static_cast<::std::size_t>(d)] : 0;
+    ::std::vector<numc_array *> results(static_cast<::std::size_t>(count));
+    return adopt_all(numc_unstack(x.get(), along, results.data(), static_cast<int32_t>(count)), results);
+}
+inline ::std::vector<array> broadcast_arrays(const ::std::vector<array> &arrays)
+{
+    ::std::vector<numc_array *> results(arrays.size());
+    return adopt_all(numc_broadcast_arrays(pointers(arrays).data(), static_cast<int32_t>(arrays.size()), results.data()), results);
+}
+inline ::std::vector<array> meshgrid(const ::std::vector<array> &arrays, bool matrix = false)
+{
+    const numc_meshgrid_options options = {sizeof options, matrix};
+    ::std::vector<numc_array *> results(arrays.size());
+    return adopt_all(numc_meshgrid_(pointers(arrays).data(), static_cast<int32_t>(arrays.size()), results.data(), &options), results);
 }
 inline array matmul(const array &x1, const array &x2)
 {

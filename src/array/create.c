@@ -91,36 +91,59 @@ numc_array *numc_number_(numc_context *context, numc_dtype dtype, numc_operand v
     return number_array(context, "numc_number", dtype, (numc_shape){NULL, 0, true}, value, true);
 }
 
-static numc_array *like(const char *name, const numc_array *x, numc_operand value)
+static numc_array *like(const char *name, const numc_array *x, numc_operand value, const numc_like_options *options)
 {
     numc_context *context = numc__lane_of(&x, 1, name);
-    return context == NULL ? NULL : number_array(context, name, x->dtype, (numc_shape){x->shape, x->rank, true}, value, false);
+    numc_like_options known;
+    if (context == NULL
+        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
+        return NULL;
+    numc_dtype dtype = known.dtype == NUMC_DTYPE_DEFAULT ? x->dtype : known.dtype;
+    return number_array(context, name, dtype, (numc_shape){x->shape, x->rank, true}, value, false);
 }
 
-numc_array *numc_zeros_like(const numc_array *x)
+numc_array *(numc_zeros_like)(const numc_array *x, const numc_like_options *options)
 {
-    return like("numc_zeros_like", x, numc_operand_integer(0));
+    return like("numc_zeros_like", x, numc_operand_integer(0), options);
 }
 
-numc_array *numc_ones_like(const numc_array *x)
+numc_array *(numc_ones_like)(const numc_array *x, const numc_like_options *options)
 {
-    return like("numc_ones_like", x, numc_operand_integer(1));
+    return like("numc_ones_like", x, numc_operand_integer(1), options);
 }
 
-numc_array *numc_full_like_(const numc_array *x, numc_operand value)
+numc_array *(numc_empty_like)(const numc_array *x, const numc_like_options *options)
 {
-    return like("numc_full_like", x, value);
+    return like("numc_empty_like", x, numc_operand_integer(0), options);
 }
 
-/* Values made on the host in double (exact to 2^53) or int64, then copied: start + i step, the last one `last` when `closed`. */
-static numc_array *ramp(numc_context *context, const char *name, numc_dtype dtype, double start, double step, int64_t count,
-                        bool closed, double last)
+numc_array *numc_full_like_(const numc_array *x, numc_operand value, const numc_like_options *options)
 {
-    if (dtype == NUMC_DTYPE_DEFAULT)
-        dtype = numc_default_float(context);
+    return like("numc_full_like", x, value, options);
+}
+
+numc_array *numc_asarray_(numc_context *context, numc_dtype dtype, numc_operand value)
+{
+    if (value.kind != NUMC_OPERAND_ARRAY)
+        return number_array(context, "numc_asarray", dtype, (numc_shape){NULL, 0, true}, value, true);
+    const numc_array *x = value.value.array;
+    numc_context *lane = numc__lane_of(&x, 1, "numc_asarray");
+    return lane == NULL ? NULL : numc_astype(x, dtype == NUMC_DTYPE_DEFAULT ? x->dtype : dtype);
+}
+
+/* Values made on the host, then copied: start + i step in double, the last one `last` when `closed`; or, `whole`, first +
+ * i by in int64, exactly. */
+typedef struct ramp {
+    bool whole, closed;
+    double start, step, last;
+    int64_t first, by;
+} ramp;
+
+static numc_array *run_ramp(numc_context *context, const char *name, numc_dtype dtype, const ramp *r, int64_t count)
+{
     size_t item = numc_dtype_size(dtype);
-    if (item == 0 || numc_dtype_kind(dtype) == NUMC_KIND_COMPLEX || dtype == NUMC_BOOL) {
-        numc__fail(context, NUMC_DTYPE, "%s: not for dtype %s", name, numc_dtype_name(dtype));
+    if (item == 0) {
+        numc__fail(context, NUMC_DTYPE, "%s: no dtype (%d)", name, (int)dtype);
         return NULL;
     }
     if (count > ((int64_t)1 << 46) / (int64_t)item) {
@@ -132,49 +155,95 @@ static numc_array *ramp(numc_context *context, const char *name, numc_dtype dtyp
     if (values == NULL)
         return NULL;
     for (int64_t i = 0; i < count; i++) {
-        double value = closed && i == count - 1 ? last : start + (double)i * step;
-        numc__value_convert(dtype, values + (size_t)i * item, NUMC_FLOAT64, &value);
+        if (r->whole) {
+            int64_t value = (int64_t)((uint64_t)r->first + (uint64_t)i * (uint64_t)r->by);
+            numc__value_convert(dtype, values + (size_t)i * item, NUMC_INT64, &value);
+        } else {
+            double value = r->closed && i == count - 1 ? r->last : r->start + (double)i * r->step;
+            numc__value_convert(dtype, values + (size_t)i * item, NUMC_FLOAT64, &value);
+        }
     }
     numc_array *x = numc_from_host_(context, dtype, (numc_shape){&count, 1, true}, values);
     numc__free(context, values, bytes);
     return x;
 }
 
-numc_array *numc_arange_(numc_context *context, numc_dtype dtype, double start, double stop, double step)
+/* A number of a call that takes no arrays there. */
+static numc_status number_of(numc_context *context, const char *name, numc_operand operand, double *real)
 {
-    if (context == NULL || context->status != NUMC_OK)
-        return NULL;
-    double count = ceil((stop - start) / step);
-    if (!isfinite(start) || !isfinite(stop) || !isfinite(step) || step == 0 || !(count < 4e18)) {
-        numc__fail(context, NUMC_VALUE, "numc_arange: start %g, stop %g, step %g make no range", start, stop, step);
-        return NULL;
-    }
-    if (count > 0) { /* integers: no element is rounded or wraps */
-        const numc_operand first = numc_operand_real(start), last = numc_operand_real(start + (count - 1) * step);
-        const numc_operand by = numc_operand_real(step);
-        if ((floor(step) != step && numc__number_fits(context, "numc_arange", dtype, &by) != NUMC_OK)
-            || numc__number_fits(context, "numc_arange", dtype, &first) != NUMC_OK
-            || numc__number_fits(context, "numc_arange", dtype, &last) != NUMC_OK)
-            return NULL;
-    }
-    return ramp(context, "numc_arange", dtype, start, step, count > 0 ? (int64_t)count : 0, false, 0);
+    NUMC_REQUIRE(context, operand.kind != NUMC_OPERAND_ARRAY, NUMC_INVALID_ARGUMENT, "%s: an array where a number belongs", name);
+    *real = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
+    return NUMC_OK;
 }
 
-numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, double start, double stop, int64_t number,
+static numc_status step_fits(numc_context *context, const char *name, double start, double stop, double step, double count)
+{
+    NUMC_REQUIRE(context, isfinite(start) && isfinite(stop) && isfinite(step) && step != 0 && count < 4e18, NUMC_VALUE,
+                 "%s: start %g, stop %g, step %g make no range", name, start, stop, step);
+    return NUMC_OK;
+}
+
+numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop, numc_operand step)
+{
+    const char *name = "numc_arange";
+    ramp r = {.whole = start.kind != NUMC_OPERAND_REAL && stop.kind != NUMC_OPERAND_REAL && step.kind != NUMC_OPERAND_REAL};
+    double end = 0;
+    if (context == NULL || context->status != NUMC_OK || number_of(context, name, start, &r.start) != NUMC_OK
+        || number_of(context, name, stop, &end) != NUMC_OK || number_of(context, name, step, &r.step) != NUMC_OK)
+        return NULL;
+    if (dtype == NUMC_DTYPE_DEFAULT)
+        dtype = r.whole ? NUMC_INT64 : numc_default_float(context);
+    int64_t count = 0;
+    numc_operand first = start, last = start;
+    if (r.whole) {
+        if (step_fits(context, name, r.start, end, r.step, 0) != NUMC_OK)
+            return NULL;
+        r.first = start.value.integer;
+        r.by = step.value.integer;
+        bool up = r.by > 0, some = up ? r.first < stop.value.integer : r.first > stop.value.integer;
+        uint64_t a = (uint64_t)r.first, b = (uint64_t)stop.value.integer; /* their distance is below 2^64 */
+        uint64_t size = up ? (uint64_t)r.by : 0 - (uint64_t)r.by, steps = some ? ((up ? b - a : a - b) - 1) / size : 0;
+        count = !some ? 0 : steps >= INT64_MAX ? INT64_MAX : (int64_t)steps + 1;
+        first = numc_operand_integer(r.first);
+        last = numc_operand_integer((int64_t)(a + steps * (uint64_t)r.by));
+    } else {
+        double number = ceil((end - r.start) / r.step);
+        if (step_fits(context, name, r.start, end, r.step, number) != NUMC_OK)
+            return NULL;
+        count = number > 0 ? (int64_t)number : 0;
+        first = numc_operand_real(r.start);
+        last = numc_operand_real(r.start + (double)(count - 1) * r.step);
+    }
+    const numc_operand by = numc_operand_real(r.step); /* integers: no element is rounded or wraps */
+    if (count > 0
+        && ((!r.whole && floor(r.step) != r.step && numc__number_fits(context, name, dtype, &by) != NUMC_OK)
+            || numc__number_fits(context, name, dtype, &first) != NUMC_OK
+            || numc__number_fits(context, name, dtype, &last) != NUMC_OK))
+        return NULL;
+    return run_ramp(context, name, dtype, &r, count);
+}
+
+numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop, int64_t number,
                            const numc_linspace_options *options)
 {
-    if (context == NULL || context->status != NUMC_OK)
+    const char *name = "numc_linspace";
+    ramp r = {.whole = false};
+    if (context == NULL || context->status != NUMC_OK || number_of(context, name, start, &r.start) != NUMC_OK
+        || number_of(context, name, stop, &r.last) != NUMC_OK)
         return NULL;
     if (number < 0) {
-        numc__fail(context, NUMC_VALUE, "numc_linspace: %lld points", (long long)number);
+        numc__fail(context, NUMC_VALUE, "%s: %lld points", name, (long long)number);
         return NULL;
     }
     numc_linspace_options known;
-    if (numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, "numc_linspace") != NUMC_OK)
+    if (numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
         return NULL;
+    if (dtype == NUMC_DTYPE_DEFAULT)
+        dtype = numc_default_float(context);
     int64_t steps = known.open_end ? number : number - 1;
-    double step = steps > 0 ? (stop - start) / (double)steps : 0;
-    return ramp(context, "numc_linspace", dtype, start, step, number, !known.open_end && number > 1, stop);
+    r.step = steps > 0 ? (r.last - r.start) / (double)steps : 0;
+    r.closed = !known.open_end && number > 1;
+    return run_ramp(context, name, dtype, &r, number);
 }
 
 /* A diagonal as far out as any that meets no element: no sum with it overflows. */

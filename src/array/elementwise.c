@@ -4,6 +4,7 @@
 
 #include "array/eager.h"
 #include "base/text.h"
+#include "numc/linalg.h"
 
 #define OPERANDS 4
 
@@ -279,7 +280,8 @@ static numc_array *run_traced(const plan *p, int32_t primitive)
     return numc__bind1(p->context, primitive, arrays, p->count, NULL);
 }
 
-static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dtype, numc_dtype result)
+/* target: NULL, or an array of the result's shape and dtype whose memory takes it; then nothing is returned but target. */
+static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dtype, numc_dtype result, numc_array *target)
 {
     numc_kernel_operand operands[OPERANDS] = {{.immediate = false}};
     _Alignas(16) unsigned char values[OPERANDS][16];
@@ -318,11 +320,21 @@ static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dt
             operands[i].strides = strides[i];
         }
     }
-    numc_array *y = numc__eager_scalar(p->context, operation, dtype, result, p->rank, p->shape, operands, p->count);
-    return converted ? numc__scope_leave(p->context, y) : y;
+    numc_array *y = target;
+    if (target == NULL) {
+        y = numc__eager_scalar(p->context, operation, dtype, result, p->rank, p->shape, operands, p->count);
+    } else {
+        const numc_kernel_operand into = numc__kernel_operand_of(target);
+        if (numc__kernel_elementwise(p->context, operation, dtype, p->rank, p->shape, operands, p->count, &into) != NUMC_OK)
+            y = NULL;
+    }
+    if (converted && target != NULL)
+        numc_scope_end(p->context);
+    return converted && target == NULL ? numc__scope_leave(p->context, y) : y;
 }
 
-numc_array *numc__elementwise(const char *name, int32_t primitive, const numc_operand *operands, int32_t count, bool to_float)
+static numc_array *elementwise(const char *name, int32_t primitive, const numc_operand *operands, int32_t count, bool to_float,
+                               numc_array *target)
 {
     plan p;
     if (plan_begin(&p, NULL, name, operands, count) != NUMC_OK)
@@ -352,10 +364,19 @@ numc_array *numc__elementwise(const char *name, int32_t primitive, const numc_op
     p.weak = true; /* of where, the condition says nothing about the dtype of the choice */
     for (int32_t i = first; i < count; i++)
         p.weak = p.weak && (operands[i].kind != NUMC_OPERAND_ARRAY || operands[i].value.array->weak);
-    numc_array *y = p.traced ? run_traced(&p, primitive) : run_concrete(&p, (uint32_t)primitive, dtype, result);
-    if (y != NULL)
+    if (target != NULL
+        && (p.traced || result != target->dtype || p.rank != target->rank
+            || memcmp(p.shape, target->shape, (size_t)p.rank * sizeof *p.shape) != 0))
+        target = NULL;
+    numc_array *y = p.traced ? run_traced(&p, primitive) : run_concrete(&p, (uint32_t)primitive, dtype, result, target);
+    if (y != NULL && y != target)
         y->weak = p.weak;
     return y;
+}
+
+numc_array *numc__elementwise(const char *name, int32_t primitive, const numc_operand *operands, int32_t count, bool to_float)
+{
+    return elementwise(name, primitive, operands, count, to_float, NULL);
 }
 
 /* ---- the standard's functions ------------------------------------------------------------------------------------ */
@@ -484,6 +505,79 @@ BINARY(bitwise_xor, BITWISE_XOR)
 BINARY(bitwise_left_shift, BITWISE_LEFT_SHIFT)
 BINARY(bitwise_right_shift, BITWISE_RIGHT_SHIFT)
 
+/* ---- in place ------------------------------------------------------------------------------------------------------ */
+
+/* The new value in place of *x: dtype and shape are kept. An array that was written in place gets a new header. */
+static numc_status assign(numc_context *context, const char *name, numc_array **x, numc_array *y)
+{
+    numc_array *old = *x;
+    if (y != NULL && y != old && (y->dtype != old->dtype || y->rank != old->rank
+                                  || (y->rank > 0 && memcmp(y->shape, old->shape, (size_t)y->rank * sizeof *y->shape) != 0))) {
+        char from[256], to[256];
+        numc__type_format(from, sizeof from, old->dtype, old->rank, old->shape);
+        numc__type_format(to, sizeof to, y->dtype, y->rank, y->shape);
+        numc__fail(context, y->dtype != old->dtype ? NUMC_DTYPE : NUMC_SHAPE, "%s: %s would become %s", name, from, to);
+        y = NULL;
+    }
+    if (y == old) {
+        y = numc__array_alias(context, old);
+        if (y != NULL)
+            numc__array_retire(old);
+    }
+    y = numc__scope_leave(context, y);
+    if (y != NULL && context->status == NUMC_OK)
+        *x = y;
+    return context->status;
+}
+
+static numc_status assign_begin(numc_array **x, numc_operand value, const char *name, numc_context **context)
+{
+    if (x == NULL || *x == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    const numc_array *both[2] = {*x, value.kind == NUMC_OPERAND_ARRAY ? value.value.array : *x};
+    *context = numc__lane_of(both, 2, name);
+    if (*context == NULL)
+        return numc_error_status((*x)->context) != NUMC_OK ? numc_error_status((*x)->context) : NUMC_STATE;
+    return numc_scope_begin(*context);
+}
+
+static numc_status in_place(const char *name, int32_t primitive, numc_array **x, numc_operand value)
+{
+    numc_context *context = NULL;
+    NUMC_TRY(assign_begin(x, value, name, &context));
+    const numc_operand operands[2] = {numc_operand_array(*x), value};
+    numc_array *target = numc__array_is_alone(context, *x) ? *x : NULL;
+    return assign(context, name, x, elementwise(name, primitive, operands, 2, false, target));
+}
+
+#define IN_PLACE(name, NAME)                                                                       \
+    numc_status numc_##name##_assign_(numc_array **x, numc_operand value)                          \
+    {                                                                                              \
+        return in_place("numc_" #name "_assign", NUMC_SCALAR_##NAME, x, value);                    \
+    }
+IN_PLACE(add, ADD)
+IN_PLACE(subtract, SUBTRACT)
+IN_PLACE(multiply, MULTIPLY)
+IN_PLACE(divide, DIVIDE)
+IN_PLACE(floor_divide, FLOOR_DIVIDE)
+IN_PLACE(remainder, REMAINDER)
+IN_PLACE(pow, POW)
+IN_PLACE(bitwise_and, BITWISE_AND)
+IN_PLACE(bitwise_or, BITWISE_OR)
+IN_PLACE(bitwise_xor, BITWISE_XOR)
+IN_PLACE(bitwise_left_shift, BITWISE_LEFT_SHIFT)
+IN_PLACE(bitwise_right_shift, BITWISE_RIGHT_SHIFT)
+
+numc_status numc_matmul_assign(numc_array **x, const numc_array *value)
+{
+    const char *name = "numc_matmul_assign";
+    numc_context *context = NULL;
+    if (value == NULL && x != NULL && *x != NULL)
+        return numc_error_set((*x)->context, NUMC_INVALID_ARGUMENT, "%s: operand 2 is NULL", name);
+    NUMC_TRY(assign_begin(x, numc_operand_array(value), name, &context));
+    return assign(context, name, x, numc_matmul(*x, value));
+}
+
 numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_operand x2)
 {
     const numc_operand operands[3] = {numc_operand_array(condition), x1, x2};
@@ -516,6 +610,50 @@ numc_array *numc_clip_(const numc_array *x, numc_operand min, numc_operand max)
         return numc__elementwise("numc_clip", NUMC_SCALAR_MINIMUM, operands, 2, false);
     }
     return y == x ? same("numc_clip", x) : (numc_array *)y;
+}
+
+numc_dtype numc_result_type(numc_context *context, const numc_dtype *dtypes, int32_t dtype_count, const numc_operand *operands,
+                            int32_t operand_count)
+{
+    const char *name = "numc_result_type";
+    numc_dtype none = NUMC_DTYPE_DEFAULT, strong = none;
+    if (context == NULL || context->status != NUMC_OK)
+        return none;
+    if (dtype_count < 0 || operand_count < 0 || (dtypes == NULL && dtype_count > 0) || (operands == NULL && operand_count > 0)) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: %d dtypes, %d operands, and no list of them", name, (int)dtype_count,
+                   (int)operand_count);
+        return none;
+    }
+    int weak = -1;
+    bool found = dtype_count > 0;
+    for (int32_t i = 0; i < dtype_count + operand_count; i++) {
+        numc_dtype next = i < dtype_count ? dtypes[i] : none;
+        if (i >= dtype_count) {
+            const numc_operand *operand = &operands[i - dtype_count];
+            const numc_array *x = operand->kind == NUMC_OPERAND_ARRAY ? operand->value.array : NULL;
+            if (operand->kind == NUMC_OPERAND_ARRAY && numc__array_own(context, x, name) != NUMC_OK)
+                return none;
+            found = found || x != NULL;
+            if (x == NULL || x->weak) {
+                int order = x != NULL ? order_of(x->dtype) : number_order(operand);
+                weak = order > weak ? order : weak;
+                continue;
+            }
+            next = x->dtype;
+        }
+        numc_dtype both = strong == none ? next : numc__promote(strong, next);
+        if (both == none || numc_dtype_size(both) == 0) {
+            numc__fail(context, NUMC_DTYPE, "%s: %s and %s have no common dtype", name, numc_dtype_name(strong),
+                       numc_dtype_name(next));
+            return none;
+        }
+        strong = both;
+    }
+    if (!found) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: one array or dtype at least is needed", name);
+        return none;
+    }
+    return strong != none && order_of(strong) >= weak ? strong : order_dtype(context, weak);
 }
 
 numc_array *numc_astype(const numc_array *x, numc_dtype dtype)

@@ -305,7 +305,7 @@ static numc_status mask_fits(numc_context *context, const char *name, const numc
 {
     bool fits = mask->rank <= x->rank;
     for (int32_t d = 0; d < mask->rank && fits; d++)
-        fits = mask->shape[d] == x->shape[d];
+        fits = mask->shape[d] == x->shape[d] || mask->shape[d] == 0;
     char a[256], b[256];
     NUMC_REQUIRE(context, fits, NUMC_INDEX, "%s: a mask of shape %s does not fit the leading axes of shape %s", name,
                  numc__shape_format(a, sizeof a, mask->rank, mask->shape), numc__shape_format(b, sizeof b, x->rank, x->shape));
@@ -334,12 +334,16 @@ static numc_array *mask_positions(numc_context *context, const char *name, const
     return context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SCATTER, inputs, 3, &attributes);
 }
 
-/* x with the axes of the mask made one. */
+/* x with the axes of the mask made one: all of x's, though an axis of size 0 of the mask selects nothing of it. */
 static numc_array *flatten_masked(numc_context *context, const numc_array *x, const numc_array *mask)
 {
-    int64_t shape[NUMC_RANK_LIMIT] = {mask->size};
-    for (int32_t d = mask->rank; d < x->rank; d++)
-        shape[d - mask->rank + 1] = x->shape[d];
+    int64_t shape[NUMC_RANK_LIMIT] = {1};
+    for (int32_t d = 0; d < x->rank; d++) {
+        if (d < mask->rank)
+            shape[0] *= x->shape[d];
+        else
+            shape[d - mask->rank + 1] = x->shape[d];
+    }
     return numc__reshape(context, x, x->rank - mask->rank + 1, shape);
 }
 
@@ -511,7 +515,10 @@ static numc_array *write_masked(numc_context *context, const char *name, const n
         return NULL;
     const numc_array *v = value.kind == NUMC_OPERAND_ARRAY ? value.value.array : NULL;
     int32_t rest = x->rank - mask->rank;
-    if (v == NULL || v->rank <= rest) { /* the same for every true element: a choice, of fixed shape */
+    bool partial = false; /* axes of size 0 beside axes of x that have elements */
+    for (int32_t d = 0; d < mask->rank; d++)
+        partial = partial || mask->shape[d] != x->shape[d];
+    if (!partial && (v == NULL || v->rank <= rest)) { /* the same for every true element: a choice, of fixed shape */
         int64_t wide[NUMC_RANK_LIMIT];
         for (int32_t d = 0; d < x->rank; d++)
             wide[d] = d < mask->rank ? x->shape[d] : 1;
@@ -555,8 +562,7 @@ numc_array *numc_index_update_(const numc_array *x, numc_operand value, const nu
     return numc__scope_leave(context, update(context, name, x, value, terms, count));
 }
 
-/* Whether nobody else can see a write into x: one header without numc_keep, no view, every element its own. */
-static bool is_alone(numc_context *context, const numc_array *x)
+bool numc__array_is_alone(numc_context *context, const numc_array *x)
 {
     return x->content == NUMC_CONTENT_BUFFER && x->context == context && x->frame != NULL
            && atomic_load_explicit(&x->references, memory_order_acquire) == 1
@@ -577,14 +583,14 @@ numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_in
     bool basic = true, done = false;
     for (int32_t i = 0; i < count; i++)
         basic = basic && terms[i].kind != NUMC_INDEX_ARRAY;
-    if (basic && is_alone(context, old)) {
+    if (basic && numc__array_is_alone(context, old)) {
         parsed p;
         region r;
         numc_array *part = NULL;
         if (parse(&p, context, name, old, terms, count) == NUMC_OK && find_region(&p, true, &r) == NUMC_OK && !r.empty)
             part = region_value(context, old, &r, fit_value(context, name, old, value, r.rank, r.shape));
         /* a value that is a view of x is a second reference */
-        if (part != NULL && part != old && part->content != NUMC_CONTENT_TRACED && is_alone(context, old)) {
+        if (part != NULL && part != old && part->content != NUMC_CONTENT_TRACED && numc__array_is_alone(context, old)) {
             done = true;
             if (write_part(context, old, &r, part) == NUMC_OK) {
                 y = numc__array_alias(context, old);

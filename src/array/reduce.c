@@ -40,8 +40,18 @@ static numc_status reduce_axes(reduction *r, numc_axes axes)
     return NUMC_OK;
 }
 
-/* Opens a scope for the steps of the reduction. */
-static bool reduce_begin(reduction *r, const char *name, const numc_array *x, const numc_reduce_options *options)
+/* Opens a scope for the steps of the reduction. An option that the function does not know is refused, not dropped. */
+enum { TAKES_DTYPE = 1, TAKES_CORRECTION = 2 };
+static numc_status options_apply(const reduction *r, int takes)
+{
+    NUMC_REQUIRE(r->context, (takes & TAKES_DTYPE) != 0 || r->options.dtype == NUMC_DTYPE_DEFAULT, NUMC_INVALID_ARGUMENT,
+                 "%s: no dtype can be chosen here; numc_astype converts", r->name);
+    NUMC_REQUIRE(r->context, (takes & TAKES_CORRECTION) != 0 || r->options.correction == 0, NUMC_INVALID_ARGUMENT,
+                 "%s: a correction is for numc_var and numc_std", r->name);
+    return NUMC_OK;
+}
+
+static bool reduce_begin(reduction *r, const char *name, const numc_array *x, const numc_reduce_options *options, int takes)
 {
     numc_context *context = numc__lane_of(&x, 1, name);
     if (context == NULL)
@@ -51,7 +61,7 @@ static bool reduce_begin(reduction *r, const char *name, const numc_array *x, co
     r->x = x;
     return numc__options_copy(context, &r->options, sizeof r->options, options, options == NULL ? 0 : options->size, name)
                == NUMC_OK
-           && reduce_axes(r, r->options.axes) == NUMC_OK && numc_scope_begin(context) == NUMC_OK;
+           && options_apply(r, takes) == NUMC_OK && reduce_axes(r, r->options.axes) == NUMC_OK && numc_scope_begin(context) == NUMC_OK;
 }
 
 static numc_array *reduce_end(reduction *r, numc_array *y)
@@ -98,7 +108,7 @@ static numc_dtype accumulator(numc_dtype dtype)
 static numc_array *accumulate(const char *name, int32_t primitive, const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, name, x, options))
+    if (!reduce_begin(&r, name, x, options, TAKES_DTYPE))
         return NULL;
     numc_dtype dtype = r.options.dtype != NUMC_DTYPE_DEFAULT ? r.options.dtype : accumulator(x->dtype);
     if ((numc_dtype_kind(dtype) & (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED | NUMC_KIND_REAL)) == 0) {
@@ -140,7 +150,7 @@ static numc_array *extreme(const char *name, int32_t primitive, int32_t of_bools
                            const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, name, x, options))
+    if (!reduce_begin(&r, name, x, options, 0))
         return NULL;
     numc_array *y = extreme_exists(&r) ? apply(&r, x->dtype == NUMC_BOOL ? of_bools : primitive, x) : NULL;
     return reduce_end(&r, shaped(&r, y));
@@ -159,7 +169,7 @@ numc_array *(numc_min)(const numc_array *x, const numc_reduce_options *options)
 static numc_array *logical(const char *name, int32_t primitive, const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, name, x, options))
+    if (!reduce_begin(&r, name, x, options, 0))
         return NULL;
     return reduce_end(&r, shaped(&r, apply(&r, primitive, numc__convert(r.context, x, NUMC_BOOL))));
 }
@@ -177,7 +187,7 @@ numc_array *(numc_any)(const numc_array *x, const numc_reduce_options *options)
 numc_array *(numc_count_nonzero)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_count_nonzero", x, options))
+    if (!reduce_begin(&r, "numc_count_nonzero", x, options, 0))
         return NULL;
     numc_array *marked = numc__convert(r.context, numc__convert(r.context, x, NUMC_BOOL), NUMC_INT64);
     return reduce_end(&r, shaped(&r, apply(&r, NUMC_PRIMITIVE_REDUCE_SUM, marked)));
@@ -185,6 +195,14 @@ numc_array *(numc_count_nonzero)(const numc_array *x, const numc_reduce_options 
 
 static const numc_array *as_float(const reduction *r)
 {
+    numc_dtype dtype = r->options.dtype;
+    if (dtype != NUMC_DTYPE_DEFAULT) {
+        if ((numc_dtype_kind(dtype) & (NUMC_KIND_REAL | NUMC_KIND_COMPLEX)) == 0) {
+            numc__fail(r->context, NUMC_DTYPE, "%s: a mean is not taken in dtype %s", r->name, numc_dtype_name(dtype));
+            return NULL;
+        }
+        return numc__convert(r->context, r->x, dtype);
+    }
     bool is_float = (numc_dtype_kind(r->x->dtype) & (NUMC_KIND_REAL | NUMC_KIND_COMPLEX)) != 0;
     return is_float ? r->x : numc__convert(r->context, r->x, numc_default_float(r->context));
 }
@@ -192,7 +210,7 @@ static const numc_array *as_float(const reduction *r)
 numc_array *(numc_mean)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_mean", x, options))
+    if (!reduce_begin(&r, "numc_mean", x, options, TAKES_DTYPE))
         return NULL;
     numc_array *sum = apply(&r, NUMC_PRIMITIVE_REDUCE_SUM, as_float(&r));
     return reduce_end(&r, shaped(&r, numc_divide(sum, (double)r.count))); /* 0/0 = NaN of nothing */
@@ -211,7 +229,7 @@ static numc_array *variance(const reduction *r)
 numc_array *(numc_var)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_var", x, options))
+    if (!reduce_begin(&r, "numc_var", x, options, TAKES_DTYPE | TAKES_CORRECTION))
         return NULL;
     return reduce_end(&r, shaped(&r, variance(&r)));
 }
@@ -219,7 +237,7 @@ numc_array *(numc_var)(const numc_array *x, const numc_reduce_options *options)
 numc_array *(numc_std)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_std", x, options))
+    if (!reduce_begin(&r, "numc_std", x, options, TAKES_DTYPE | TAKES_CORRECTION))
         return NULL;
     return reduce_end(&r, shaped(&r, numc_sqrt(variance(&r))));
 }
@@ -229,7 +247,7 @@ numc_array *(numc_std)(const numc_array *x, const numc_reduce_options *options)
 numc_array *(numc_logsumexp)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_logsumexp", x, options))
+    if (!reduce_begin(&r, "numc_logsumexp", x, options, 0))
         return NULL;
     const numc_array *v = as_float(&r);
     if (v == NULL || r.count == 0) {
@@ -290,7 +308,7 @@ static numc_array *arg_extreme(const char *name, int32_t primitive, const numc_a
     numc_reduce_options reduce = {.size = sizeof reduce, .keepdims = known.keepdims};
     if (along)
         reduce.axes = (numc_axes){&known.axis.value, 1, true};
-    if (!reduce_begin(&r, name, x, &reduce))
+    if (!reduce_begin(&r, name, x, &reduce, 0))
         return NULL;
     numc_array *y = NULL;
     if (extreme_exists(&r)) {
@@ -343,7 +361,10 @@ static numc_array *cumulative(const char *name, int32_t primitive, double initia
         return NULL;
     const int64_t numbers[2] = {d, 0};
     numc_attributes attributes = {.count = 2, .numbers = numbers};
-    const numc_array *v = numc__convert(context, x, known.dtype != NUMC_DTYPE_DEFAULT ? known.dtype : accumulator(x->dtype));
+    numc_dtype dtype = known.dtype != NUMC_DTYPE_DEFAULT ? known.dtype : accumulator(x->dtype);
+    if (dtype == NUMC_BOOL)
+        numc__fail(context, NUMC_DTYPE, "%s: nothing accumulates in dtype %s", name, numc_dtype_name(dtype));
+    const numc_array *v = context->status != NUMC_OK ? NULL : numc__convert(context, x, dtype);
     numc_array *y = v == NULL ? NULL : numc__bind1(context, primitive, &v, 1, &attributes);
     return numc__scope_leave(context, y != NULL && known.include_initial ? preceded(context, y, d, initial) : y);
 }
@@ -390,21 +411,25 @@ numc_array *(numc_argsort)(const numc_array *x, const numc_sort_options *options
     return sorted_output("numc_argsort", x, options, 1);
 }
 
-numc_array *numc_searchsorted_(const numc_array *sorted, const numc_array *values, const numc_searchsorted_options *options)
+numc_array *numc_searchsorted_(const numc_array *sorted, numc_operand values, const numc_searchsorted_options *options)
 {
     const char *name = "numc_searchsorted";
-    const numc_array *all[3] = {sorted, values, NULL};
-    numc_context *context = numc__lane_of(all, 2, name);
+    const numc_array *all[3] = {sorted};
+    int32_t count = 1;
     numc_searchsorted_options known;
+    if (values.kind == NUMC_OPERAND_ARRAY)
+        all[count++] = values.value.array;
+    numc_context *context = numc__lane_of(all, count, name);
     if (context == NULL
         || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
         return NULL;
-    all[2] = known.sorter;
-    context = known.sorter == NULL ? context : numc__lane_of(all, 3, name);
+    if (known.sorter != NULL)
+        all[count++] = known.sorter;
+    context = numc__lane_of(all, count, name);
     if (context == NULL)
         return NULL;
     if (sorted->rank != 1) {
-        numc__fail(context, NUMC_SHAPE, "numc_searchsorted: the sorted array has rank %d, not 1", (int)sorted->rank);
+        numc__fail(context, NUMC_SHAPE, "%s: the sorted array has rank %d, not 1", name, (int)sorted->rank);
         return NULL;
     }
     if (known.sorter != NULL && (known.sorter->rank != 1 || known.sorter->size != sorted->size)) {
@@ -413,19 +438,21 @@ numc_array *numc_searchsorted_(const numc_array *sorted, const numc_array *value
                    numc__shape_format(text, sizeof text, known.sorter->rank, known.sorter->shape), (long long)sorted->size);
         return NULL;
     }
-    numc_dtype dtype = numc__promote(sorted->dtype, values->dtype);
-    if (dtype == NUMC_DTYPE_DEFAULT) {
-        numc__fail(context, NUMC_DTYPE, "numc_searchsorted: %s and %s have no common dtype", numc_dtype_name(sorted->dtype),
-                   numc_dtype_name(values->dtype));
-        return NULL;
-    }
-    dtype = dtype == NUMC_BOOL ? NUMC_UINT8 : dtype;
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
+    numc_array *y = NULL;
+    const numc_array *sought = numc__operand_array(context, values, sorted);
     const numc_array *ordered = known.sorter == NULL ? sorted : numc_take_(sorted, known.sorter, (numc_axis){0, false});
-    const numc_array *inputs[2] = {numc__convert(context, ordered, dtype), numc__convert(context, values, dtype)};
-    int64_t number = known.right;
-    numc_attributes attributes = {.count = 1, .numbers = &number};
-    numc_array *y = context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SEARCH, inputs, 2, &attributes);
+    numc_dtype dtype = sought == NULL ? NUMC_DTYPE_DEFAULT : numc__promote(sorted->dtype, sought->dtype);
+    if (sought != NULL && dtype == NUMC_DTYPE_DEFAULT)
+        numc__fail(context, NUMC_DTYPE, "%s: %s and %s have no common dtype", name, numc_dtype_name(sorted->dtype),
+                   numc_dtype_name(sought->dtype));
+    dtype = dtype == NUMC_BOOL ? NUMC_UINT8 : dtype;
+    if (context->status == NUMC_OK) {
+        const numc_array *inputs[2] = {numc__convert(context, ordered, dtype), numc__convert(context, sought, dtype)};
+        int64_t number = known.right;
+        numc_attributes attributes = {.count = 1, .numbers = &number};
+        y = context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SEARCH, inputs, 2, &attributes);
+    }
     return numc__scope_leave(context, y);
 }

@@ -156,15 +156,22 @@ static numc_array *member(numc_context *context, const numc_array *x1, const num
     return at == NULL ? NULL : numc_equal(numc__gather(context, set, at, 0), values);
 }
 
-numc_array *numc_isin_(const numc_array *x1, const numc_array *x2, const numc_isin_options *options)
+numc_array *numc_isin_(numc_operand x1, numc_operand x2, const numc_isin_options *options)
 {
-    const numc_array *both[2] = {x1, x2};
-    numc_context *context = numc__lane_of(both, 2, "numc_isin");
+    const char *name = "numc_isin";
+    const numc_array *arrays[2];
+    int32_t count = 0;
+    if (x1.kind == NUMC_OPERAND_ARRAY)
+        arrays[count++] = x1.value.array;
+    if (x2.kind == NUMC_OPERAND_ARRAY)
+        arrays[count++] = x2.value.array;
+    numc_context *context = count == 0 ? NULL : numc__lane_of(arrays, count, name);
     numc_isin_options known;
     if (context == NULL
-        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, "numc_isin") != NUMC_OK
+        || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK
         || numc_scope_begin(context) != NUMC_OK)
         return NULL;
-    numc_array *y = member(context, x1, x2);
+    const numc_array *sought = numc__operand_array(context, x1, arrays[0]), *set = numc__operand_array(context, x2, arrays[0]);
+    numc_array *y = sought == NULL || set == NULL ? NULL : member(context, sought, set);
     return numc__scope_leave(context, known.invert ? numc_logical_not(y) : y);
 }

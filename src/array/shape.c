@@ -213,25 +213,36 @@ numc_array *numc_permute_dims(const numc_array *x, numc_axes axes)
     return own(context, x, numc__permute(context, x, order));
 }
 
-numc_array *numc_moveaxis(const numc_array *x, int64_t source, int64_t destination)
+numc_array *numc_moveaxis_axes(const numc_array *x, numc_axes source, numc_axes destination)
 {
-    numc_context *context = lane_of(x, "numc_moveaxis");
-    if (context == NULL)
+    const char *name = "numc_moveaxis";
+    numc_context *context = lane_of(x, name);
+    bool moved[NUMC_RANK_LIMIT], taken[NUMC_RANK_LIMIT];
+    if (context == NULL || axes_flags(context, name, source, x->rank, moved) != NUMC_OK
+        || axes_flags(context, name, destination, x->rank, taken) != NUMC_OK)
         return NULL;
-    int32_t from = numc__axis_normalize(context, "numc_moveaxis", source, x->rank);
-    int32_t to = from < 0 ? -1 : numc__axis_normalize(context, "numc_moveaxis", destination, x->rank);
-    if (to < 0)
+    if (source.count != destination.count) {
+        numc__fail(context, NUMC_SHAPE, "%s: %d axes to %d places", name, (int)source.count, (int)destination.count);
         return NULL;
+    }
     int32_t order[NUMC_RANK_LIMIT], next = 0;
-    for (int32_t d = 0; d < x->rank; d++) {
-        if (d == to) {
-            order[d] = from;
+    for (int32_t i = 0; i < source.count; i++) {
+        int64_t from = source.values[i], to = destination.values[i];
+        order[to < 0 ? to + x->rank : to] = (int32_t)(from < 0 ? from + x->rank : from);
+    }
+    for (int32_t d = 0; d < x->rank; d++) { /* the others in order, where there is room */
+        if (taken[d])
             continue;
-        }
-        next += next == from;
+        while (moved[next])
+            next++;
         order[d] = next++;
     }
     return own(context, x, numc__permute(context, x, order));
+}
+
+numc_array *(numc_moveaxis)(const numc_array *x, int64_t source, int64_t destination)
+{
+    return numc_moveaxis_axes(x, (numc_axes){&source, 1, true}, (numc_axes){&destination, 1, true});
 }
 
 numc_array *numc_expand_dims(const numc_array *x, numc_axes axes)
@@ -294,17 +305,51 @@ static numc_array *part(numc_context *context, const numc_array *x, int32_t axis
     return numc__slice(context, x, starts, counts, steps);
 }
 
-numc_array *numc_roll(const numc_array *x, int64_t shift, int64_t axis)
+static const numc_array *turned_by(numc_context *context, const numc_array *x, int64_t shift, int32_t d)
 {
-    numc_context *context = lane_of(x, "numc_roll");
-    int32_t d = context == NULL ? -1 : numc__axis_normalize(context, "numc_roll", axis, x->rank);
-    if (d < 0)
-        return NULL;
     int64_t n = x->shape[d], turn = n == 0 ? 0 : shift % n, split = turn > 0 ? n - turn : -turn;
     if (split == 0)
-        return numc__array_alias(context, x);
+        return x;
     const numc_array *parts[2] = {part(context, x, d, split, n - split), part(context, x, d, 0, split)};
     return numc_concat(parts, 2, d);
+}
+
+numc_array *(numc_roll)(const numc_array *x, int64_t shift, int64_t axis)
+{
+    numc_context *context = lane_of(x, "numc_roll");
+    if (context == NULL)
+        return NULL;
+    const numc_array *y;
+    if (axis == NUMC_FLATTEN) {
+        y = numc__reshape(context, x, 1, &x->size);
+        y = y == NULL ? NULL : turned_by(context, y, shift, 0);
+        y = numc__reshape(context, y, x->rank, x->shape);
+    } else {
+        int32_t d = numc__axis_normalize(context, "numc_roll", axis, x->rank);
+        y = d < 0 ? NULL : turned_by(context, x, shift, d);
+    }
+    return own(context, x, (numc_array *)y);
+}
+
+/* One axis after the other; an axis given twice is turned by both. */
+numc_array *numc_roll_axes(const numc_array *x, numc_shape shifts, numc_axes axes)
+{
+    const char *name = "numc_roll";
+    numc_context *context = lane_of(x, name);
+    if (context == NULL || numc__list_check(context, name, shifts) != NUMC_OK || numc__list_check(context, name, axes) != NUMC_OK)
+        return NULL;
+    if (shifts.count != axes.count && (shifts.count != 1 || !axes.given)) {
+        numc__fail(context, NUMC_SHAPE, "%s: %d shifts for %d axes", name, (int)shifts.count, (int)axes.count);
+        return NULL;
+    }
+    if (numc_scope_begin(context) != NUMC_OK)
+        return NULL;
+    const numc_array *y = x;
+    for (int32_t i = 0; i < axes.count && y != NULL; i++) {
+        int32_t d = numc__axis_normalize(context, name, axes.values[i], x->rank);
+        y = d < 0 ? NULL : turned_by(context, y, shifts.values[shifts.count == 1 ? 0 : i], d);
+    }
+    return numc__scope_leave(context, (numc_array *)y);
 }
 
 /* All but one axis agree. */
@@ -322,11 +367,28 @@ static numc_status concat_fits(numc_context *context, const numc_array *const *a
     return NUMC_OK;
 }
 
+static numc_array *concat_flat(numc_context *context, const numc_array *const *arrays, int32_t count)
+{
+    const numc_array **flat = numc__allocate(context, (size_t)count * sizeof *flat);
+    numc_array *y = NULL;
+    if (flat == NULL)
+        return NULL;
+    if (numc_scope_begin(context) == NUMC_OK) {
+        for (int32_t i = 0; i < count; i++)
+            flat[i] = numc__reshape(context, arrays[i], 1, &arrays[i]->size);
+        y = numc__scope_leave(context, context->status == NUMC_OK ? numc_concat(flat, count, 0) : NULL);
+    }
+    numc__free(context, flat, (size_t)count * sizeof *flat);
+    return y;
+}
+
 numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t axis)
 {
     numc_context *context = arrays == NULL || count <= 0 ? NULL : numc__lane_of(arrays, count, "numc_concat");
     if (context == NULL)
         return NULL;
+    if (axis == NUMC_FLATTEN)
+        return concat_flat(context, arrays, count);
     int32_t d = numc__axis_normalize(context, "numc_concat", axis, arrays[0]->rank);
     if (d < 0 || concat_fits(context, arrays, count, d) != NUMC_OK)
         return NULL;
@@ -451,10 +513,18 @@ numc_array *numc_tile(const numc_array *x, numc_shape repetitions)
     return y == NULL ? NULL : own(context, x, multiply_axes(context, "numc_tile", y, front, back));
 }
 
-numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis)
+static bool axis_absent(numc_context *context, const char *name, numc_axis axis)
+{
+    if (!axis.given && axis.value != 0)
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: a number where an axis belongs; write NUMC_AXIS(%lld)", name,
+                   (long long)axis.value);
+    return !axis.given;
+}
+
+numc_array *(numc_repeat)(const numc_array *x, int64_t repeats, numc_axis axis)
 {
     numc_context *context = lane_of(x, "numc_repeat");
-    if (context == NULL)
+    if (context == NULL || (axis_absent(context, "numc_repeat", axis) && context->status != NUMC_OK))
         return NULL;
     if (repeats < 0) {
         numc__fail(context, NUMC_VALUE, "numc_repeat: %lld repeats", (long long)repeats);
@@ -469,6 +539,67 @@ numc_array *numc_repeat(const numc_array *x, int64_t repeats, numc_axis axis)
         front[k] = back[k] = 1;
     back[d] = repeats;
     return own(context, x, multiply_axes(context, "numc_repeat", y, front, back));
+}
+
+/* Each element stands where the running count of repeats before it ends: source[j] = how many of the counts, summed up, are <= j. */
+static numc_array *repeat_each(numc_context *context, const numc_array *x, const numc_array *repeats, int32_t d)
+{
+    const char *name = "numc_repeat";
+    const numc_array *wide = numc__convert(context, repeats, NUMC_INT64);
+    const numc_array *ends = wide == NULL || wide->size == 0 ? wide : numc_cumulative_sum(wide);
+    int64_t total = 0, last = wide == NULL ? 0 : wide->size - 1, one = 1;
+    if (ends == NULL)
+        return NULL;
+    if (wide->size > 0) {
+        total = numc_item_integer(numc__slice(context, ends, &last, &one, &one));
+        if (numc_item_integer(numc_min(wide)) < 0)
+            numc__fail(context, NUMC_VALUE, "%s: a negative number of repeats", name);
+        else if (numc_item_bool(numc_any(numc_less(ends, 0))) || total > INT64_C(1) << 46)
+            numc__fail(context, NUMC_MEMORY, "%s: the repeats are too many", name);
+    }
+    if (context->status != NUMC_OK)
+        return NULL;
+    const numc_array *marks[3] = {numc__full(context, NUMC_INT64, 1, &total, 0), ends,
+                                  numc__full(context, NUMC_INT64, 1, &wide->size, 1)};
+    const int64_t numbers[2] = {0, 1};
+    numc_attributes attributes = {.count = 2, .numbers = numbers};
+    numc_array *steps = context->status != NUMC_OK ? NULL : numc__bind1(context, NUMC_PRIMITIVE_SCATTER, marks, 3, &attributes);
+    return steps == NULL ? NULL : numc__gather(context, x, total == 0 ? steps : numc_cumulative_sum(steps), d);
+}
+
+numc_array *numc_repeat_array(const numc_array *x, const numc_array *repeats, numc_axis axis)
+{
+    const char *name = "numc_repeat";
+    const numc_array *both[2] = {x, repeats};
+    numc_context *context = numc__lane_of(both, 2, name);
+    if (context == NULL || (axis_absent(context, name, axis) && context->status != NUMC_OK))
+        return NULL;
+    if (repeats->content == NUMC_CONTENT_TRACED) {
+        numc__fail(context, NUMC_TRACE, "%s: the size of the result depends on traced repeats; inside a trace they are constants",
+                   name);
+        return NULL;
+    }
+    if ((numc_dtype_kind(repeats->dtype) & (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED)) == 0 || repeats->rank > 1) {
+        numc__fail(context, repeats->rank > 1 ? NUMC_SHAPE : NUMC_DTYPE, "%s: repeats of dtype %s and rank %d; integers in a list are wanted",
+                   name, numc_dtype_name(repeats->dtype), (int)repeats->rank);
+        return NULL;
+    }
+    int32_t d = axis.given ? numc__axis_normalize(context, name, axis.value, x->rank) : 0;
+    if (d < 0)
+        return NULL;
+    int64_t n = axis.given ? x->shape[d] : x->size;
+    if (repeats->rank == 0 || (repeats->size == 1 && n != 1)) {
+        int64_t number = numc_item_integer(repeats);
+        return context->status != NUMC_OK ? NULL : (numc_repeat)(x, number, axis);
+    }
+    if (repeats->size != n) {
+        numc__fail(context, NUMC_SHAPE, "%s: %lld repeats for %lld elements", name, (long long)repeats->size, (long long)n);
+        return NULL;
+    }
+    if (numc_scope_begin(context) != NUMC_OK)
+        return NULL;
+    const numc_array *line = axis.given ? x : numc__reshape(context, x, 1, &x->size);
+    return numc__scope_leave(context, line == NULL ? NULL : repeat_each(context, line, repeats, d));
 }
 
 numc_array *numc_stop_gradient(const numc_array *x)

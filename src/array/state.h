@@ -126,7 +126,9 @@ numc_array *numc__iota(numc_context *context, numc_dtype dtype, int32_t rank, co
 numc_array *numc__gather(numc_context *context, const numc_array *x, const numc_array *indices, int32_t axis);
 numc_array *numc__stop(numc_context *context, const numc_array *x);
 
-/* index.c: indices checked against [-n, n) where they are concrete, and wrapped to [0, n). int64. */
+/* index.c: whether nobody else can see a write into x: one header without numc_keep, no view, every element its own. */
+bool numc__array_is_alone(numc_context *context, const numc_array *x);
+/* Indices checked against [-n, n) where they are concrete, and wrapped to [0, n). int64. */
 numc_array *numc__indices_wrap(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis);
 
 /* host.c: x converted to dtype into host memory of x's size; no header is made, so another lane's array may be read. */
