@@ -34,6 +34,29 @@ NUMC_API numc_function *numc_function_jvp(numc_context *context, const numc_func
 NUMC_API numc_function *numc_function_vjp(numc_context *context, const numc_function *function);
 /* (x...) -> (y, dy/dx...) for one 0-d float output. */
 NUMC_API numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function);
+/* The function of a whole batch: input i like examples[i] (shapes alone are read), which is f's input i with one axis more, the
+ * batch, at in_axes[i]; outputs have it at out_axes. All inputs and outputs: axis 0, unless lists are given, with one entry
+ * each, counted from the end where negative; an input with NUMC_UNMAPPED is the same for every element, and so must be an
+ * output. At least one input is mapped, and mapped ones agree in size, which may be 0.
+ *   numc_function_vmap(context, f, examples, 2, .in_axes = NUMC_AXES(0, NUMC_UNMAPPED), .out_axes = NUMC_AXES(-1))
+ * Elements are what f gives for each, up to the order of sums where products with an unmapped matrix become one larger product.
+ * A draw whose key is unmapped is the same for all. Where the predicate of a cond (the index of a switch) is another for each
+ * element, all branches are computed and one is selected; in gradients nothing comes back, not even NaN, from a branch an
+ * element does not take. A while goes on until all elements are done. */
+#define NUMC_UNMAPPED INT64_MIN
+typedef struct numc_vmap_options {
+    size_t size;
+    numc_axes in_axes, out_axes;
+} numc_vmap_options;
+NUMC_API numc_function *numc_function_vmap_(numc_context *context, const numc_function *function,
+                                            const numc_array *const *examples, int32_t input_count,
+                                            const numc_vmap_options *options);
+#ifndef __cplusplus
+#define NUMC_VMAP_1_(context, function, examples, input_count, ...) \
+    numc_function_vmap_(NUMC_CONTEXT(context), function, examples, input_count, \
+                        &(numc_vmap_options){.size = sizeof(numc_vmap_options), __VA_ARGS__})
+#define numc_function_vmap(...) NUMC_VMAP_1_(__VA_ARGS__, )
+#endif
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
 

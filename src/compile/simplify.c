@@ -319,6 +319,18 @@ static int32_t simplify_gather(numc_ir *ir, int32_t x, int32_t indices, const nu
 {
     const numc_ir_value *value = &ir->values[indices];
     int64_t last = ir->values[x].type.shape[attributes->numbers[0]] - 1;
+    if (value->type.dtype == NUMC_UINT64 && last >= 0) { /* kernels index by int64, in which the largest would be negative */
+        const numc_type type = value->type;
+        numc_attributes *convert = numc__arena_allocate(&ir->arena, 1, sizeof *convert);
+        if (convert == NULL) {
+            ir->failed = true;
+            return -1;
+        }
+        convert->dtype = NUMC_INT64;
+        int32_t operands[2] = {x, emit2(ir, NUMC_SCALAR_MINIMUM, indices, splat(ir, &type, (double)last))};
+        operands[1] = numc__ir_emit(ir, NUMC_SCALAR_CONVERT, &operands[1], 1, convert);
+        return numc__ir_emit(ir, NUMC_PRIMITIVE_GATHER, operands, 2, attributes);
+    }
     if (!value->data || value->constant != NULL || value->type.dtype != NUMC_INT64 || last < 0 ||
         numc__ir_bounded(ir, indices, last))
         return -1;

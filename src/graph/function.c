@@ -14,8 +14,7 @@ static void destroy(numc_object *object)
     numc__core_free(function->core, function, sizeof *function);
 }
 
-/* Takes the reference of the graph; NULL passes through. */
-static numc_function *wrap(numc_context *context, numc_graph *graph)
+numc_function *numc__function_wrap(numc_context *context, numc_graph *graph)
 {
     if (graph == NULL)
         return NULL;
@@ -67,7 +66,7 @@ numc_function *numc_function_trace(numc_context *context, numc_trace_fn callback
     numc_graph *graph =
         trace(context, callback, user, examples, input_count, output_count, block, block + input_count);
     numc__free(context, block, count * sizeof *block);
-    return wrap(context, graph);
+    return numc__function_wrap(context, graph);
 }
 
 void numc_function_free(numc_function *function)
@@ -97,7 +96,7 @@ static numc_function *derive(numc_context *context, const numc_function *functio
         numc__fail(context, NUMC_INVALID_ARGUMENT, "the function to differentiate is NULL");
         return NULL;
     }
-    return wrap(context, transform(context, function->graph, NULL));
+    return numc__function_wrap(context, transform(context, function->graph, NULL));
 }
 
 numc_function *numc_function_jvp(numc_context *context, const numc_function *function)

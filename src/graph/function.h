@@ -15,4 +15,7 @@ struct numc_function {
     _Atomic(numc_program_release_fn) program_release;
 };
 
+/* Takes the reference of the graph; NULL passes through. */
+numc_function *numc__function_wrap(numc_context *context, numc_graph *graph);
+
 #endif

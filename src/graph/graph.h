@@ -1,4 +1,4 @@
-/* graph.h - internal: the traced graph, its recorder, and the transforms jvp and vjp (graph to graph over the same primitives).
+/* graph.h - internal: the traced graph, its recorder, and the transforms jvp, vjp and vmap (graph to graph over the same primitives).
  *
  * Values are numbered: inputs first (0 .. input_count-1), then constants and node outputs in order of creation; nodes are in
  * execution order. A graph is immutable once finished, shared by counting. */
@@ -85,5 +85,9 @@ numc_graph *numc__graph_jvp(numc_context *context, const numc_graph *graph, cons
 numc_graph *numc__graph_vjp(numc_context *context, const numc_graph *graph, const bool *active);
 /* (x...) -> (y, dy/dx for each active input), y 0-d: vjp with cotangent one. */
 numc_graph *numc__graph_value_and_gradient(numc_context *context, const numc_graph *graph, const bool *active);
+/* vmap: input i has one axis more, of `size`, at in_axes[i], output i at out_axes[i]; -1: none, for an output an error where it
+ * depends on such an input. */
+numc_graph *numc__graph_vmap(numc_context *context, const numc_graph *graph, int64_t size, const int32_t *in_axes,
+                             const int32_t *out_axes);
 
 #endif

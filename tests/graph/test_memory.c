@@ -49,6 +49,11 @@ static void pass(failing *memory)
     numc_function *f = numc_function_trace(context, model, NULL, x, 2, 1);
     numc_function *gradient = numc_function_value_and_gradient(context, f);
     numc_function *forward = numc_function_jvp(context, gradient);
+    const numc_array *many[2] = {numc_stack((const numc_array *[]){x[0], x[0]}, 2, 0), numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2))};
+    numc_function *batched = numc_function_vmap(context, gradient, many, 2);
+    numc_array *z[3] = {NULL, NULL, NULL};
+    if (batched != NULL)
+        (void)numc_function_call(context, batched, many, 2, z, 3);
     numc_array *y[3] = {NULL, NULL, NULL};
     numc_status status = gradient == NULL ? numc_error_status(context) : numc_function_call(context, gradient, x, 2, y, 3);
     char text[64];
@@ -57,6 +62,7 @@ static void pass(failing *memory)
         ASSERT_FINE(context);
         assert_non_null(forward);
         assert_non_null(y[2]);
+        assert_non_null(z[2]);
     } else if (status != NUMC_OK || forward == NULL) {
         assert_int_equal(numc_error_status(context), NUMC_MEMORY);
     }
