@@ -88,6 +88,8 @@ typedef struct bench_options {
     int rounds;          /* gradient: rounds of timing; sample: runs */
     int32_t chains, threads;
     int64_t draws;
+    const char *only; /* array: one case; NULL: all */
+    bool quick;       /* array: small arrays */
 } bench_options;
 
 double bench_now(void); /* nanoseconds, monotonic */
@@ -103,7 +105,22 @@ static inline bool bench_fail(const char *what, const char *why) /* prints; fals
 int bench_compare_doubles(const void *a, const void *b);
 
 int bench_gradient(const bench_options *options);
+int bench_array(const bench_options *options);
+bool bench_case_known(const char *name); /* of bench_array */
 int bench_sample(const bench_options *options);
 int bench_first(const bench_options *options); /* the child process of bench_sample that measures the start */
+
+
+/* ---- numpy.c ---------------------------------------------------------------------------------------------------------------- */
+typedef struct bench_numpy bench_numpy;
+/* A Python with NumPy on the data of array.c, of side * side numbers and products of such a size; `narrow`: told to leave
+ * AVX-512 alone. NUMC_BENCH_PYTHON names the interpreter, or is "off". NULL: there is none. */
+bench_numpy *bench_numpy_start(int side, int product, int threads, bool narrow);
+void bench_numpy_stop(bench_numpy *n);
+const char *bench_numpy_version(const bench_numpy *n);
+bool bench_numpy_is_wide(const bench_numpy *n); /* it uses AVX-512 */
+double bench_numpy_time(bench_numpy *n, const char *expression, int64_t count); /* ns of one; negative: no answer */
+/* The result's size, and elements i size / 16 of it (of the first result where there are several). */
+bool bench_numpy_probe(bench_numpy *n, const char *expression, int64_t *size, double samples[16]);
 
 #endif

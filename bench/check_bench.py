@@ -1,5 +1,5 @@
-"""Check what numc-bench prints: the JSON's shape, that gradients agree with the hand-written ones (numc-bench fails where
-they do not), and that a gradient allocates nothing. Never a time: a loaded machine must not fail a test. Writes TAP.
+"""Check what numc-bench prints: the JSON's shape, that gradients agree with the hand-written ones and arrays with NumPy's
+(numc-bench fails where they do not), and that a gradient allocates nothing. Never a time: a loaded machine must not fail a test. Writes TAP.
 
 usage: check_bench.py NUMC-BENCH [--uncounted]
 """
@@ -12,6 +12,9 @@ GRADIENT = {"model": str, "backend": str, "mode": str, "D": int, "ns_median": fl
 SAMPLE = {"model": str, "backend": str, "mode": str, "chains": int, "warmup": int, "draws": int, "gradients": int,
           "seconds": float, "processor_seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
           "open_to_first_draw_ms": float, "process_to_first_draw_ms": float}
+ARRAY = {"case": str, "threads": int, "ns_min": float, "ns_median": float, "other": str, "other_ns_min": float, "other_ns_median": float,
+         "numpy_ns_min": float, "numpy_ns_median": float, "numpy_avx2_ns_min": float, "numpy_avx2_ns_median": float,
+         "numpy_ratio": float, "numpy_avx2_ratio": float, "other_ratio": float, "goal": str, "met": bool}
 MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "mixture": 5, "hmm": 10, "gp": 3}
 WITHOUT_HAND = {"gp"}
 NULLABLE = {"hand_ns", "hand_ns_min", "hand_single_ns", "hand_single_ns_min", "difference"}  # nothing by hand, or no OpenBLAS here
@@ -53,6 +56,29 @@ def check_gradient(bench, nullable):
     return rows
 
 
+def check_array(bench):
+    process = subprocess.run([bench, "array", "--quick", "--json", "--rounds", "1"], capture_output=True, text=True)
+    if process.returncode != 0:  # among others: where an element differs from NumPy's
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}")
+    document = json.loads(process.stdout)
+    if list(document) != ["backend", "n", "product", "rounds", "numpy", "rows"]:
+        raise ValueError(f"members {list(document)}")
+    names = {threads: [row["case"] for row in document["rows"] if row["threads"] == threads] for threads in (1, 2)}
+    if names[1] != names[2] or len(names[1]) < 30 or len(set(names[1])) != len(names[1]):
+        raise ValueError(f"cases {names}")
+    for row in document["rows"]:
+        if set(row) != set(ARRAY):
+            raise ValueError(f"{row['case']}: members {sorted(row)}")
+        for name, kind in ARRAY.items():
+            value = row[name]
+            if value is None and name not in ("case", "threads", "ns_min", "ns_median", "goal"):
+                continue
+            if not isinstance(value, (int, float) if kind is float else kind):
+                raise ValueError(f"{row['case']}: {name} is {value!r}")
+        if not 0 < row["ns_min"] <= row["ns_median"] or (document["numpy"] is None) != (row["numpy_ns_min"] is None):
+            raise ValueError(f"{row}")
+
+
 def check_allocations(rows):
     for name, row in rows.items():
         if row["allocations"] is not None and row["allocations"] != 0:
@@ -79,6 +105,7 @@ def main():
 
     for name, check in (("gradient prints its rows", gradient),
                         ("a gradient allocates nothing", lambda: check_allocations(rows or 1 / 0)),
+                        ("array agrees with NumPy and prints its rows", lambda: check_array(bench)),
                         ("sample prints its row", lambda: check_sample(bench))):
         number += 1
         try:

@@ -65,16 +65,18 @@ const char *bench_backend_name(numc_context *context)
 
 static int usage(FILE *file, int status)
 {
-    fputs("usage: numc-bench gradient|sample|first [options]\n"
+    fputs("usage: numc-bench gradient|array|sample|first [options]\n"
           "  gradient        time of one gradient, beside the same written by hand; allocations per gradient\n"
+          "  array           array functions beside NumPy, copies of memory and OpenBLAS; one and two threads\n"
           "  sample          gradients, seconds, effective samples per second, time to the first draw\n"
           "  first           time to the first draw by part, of this process\n"
           "options:\n"
           "  --json          one JSON object instead of a table\n"
           "  --model NAME    one model\n"
           "  --backend NAME  as NUMC_BACKEND\n"
-          "  --rounds N      gradient: rounds of timing (101); sample: runs, of which the median is shown (1)\n"
+          "  --rounds N      gradient: rounds of timing (101; array: 25); sample: runs, of which the median is shown (1)\n"
           "  --chains N --draws N   sample: 4 chains of 1000 draws after as many of warm-up\n"
+          "  --case NAME --threads N --quick   array: one case; so many threads; small arrays\n"
           "models:\n", file);
     for (int k = 0; k < bench_model_count; k++)
         fprintf(file, "  %-15s %s\n", bench_models[k].name, bench_models[k].what);
@@ -93,7 +95,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const bench_options *options);
-    } commands[] = {{"gradient", bench_gradient}, {"sample", bench_sample}, {"first", bench_first}};
+    } commands[] = {{"gradient", bench_gradient}, {"array", bench_array}, {"sample", bench_sample}, {"first", bench_first}};
     bench_options options = {.chains = 4, .draws = 1000};
     if (argc < 2)
         return usage(stderr, 2);
@@ -103,6 +105,10 @@ int main(int argc, char **argv)
         long number = 0;
         if (strcmp(argv[i], "--json") == 0) {
             options.json = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--quick") == 0) {
+            options.quick = true;
             continue;
         }
         if (i + 1 == argc)
@@ -118,6 +124,10 @@ int main(int argc, char **argv)
             options.chains = (int32_t)number;
         else if (strcmp(name, "--draws") == 0 && read_count(value, 1000000, &number))
             options.draws = number;
+        else if (strcmp(name, "--threads") == 0 && read_count(value, 64, &number))
+            options.threads = (int32_t)number;
+        else if (strcmp(name, "--case") == 0 && bench_case_known(value))
+            options.only = value;
         else
             return usage(stderr, 2);
     }
