@@ -15,6 +15,9 @@ struct numc_cpu_blas {
     atomic_int state;
     pthread_mutex_t lock;
     numc_cpu_blas_functions functions;
+    numc_cpu_complex_blas complex_functions[2]; /* by precision: single, double */
+    numc_cpu_lapack lapack[4];                  /* in the order of dtypes, from float32 */
+    bool has_complex, has_lapack;
     void (*set_threads)(int count);
     int threads_before; /* 0: nothing to put back */
 };
@@ -62,6 +65,32 @@ static bool find_all(void *library, numc_cpu_blas_functions *f)
            find(library, "dgetrf_", &f->dgetrf) && find(library, "sgetrf_", &f->sgetrf);
 }
 
+/* LAPACK's name of a function for one of the precisions s, d, c, z. */
+static bool find_lapack(void *library, char precision, const char *name, void *function)
+{
+    char full[16] = {precision};
+    strncat(full, name, sizeof full - 3);
+    strncat(full, "_", 2);
+    return find(library, full, function);
+}
+
+static bool find_factorisations(void *library, numc_cpu_lapack *f, char precision)
+{
+    const bool real = precision == 's' || precision == 'd';
+    return find_lapack(library, precision, "geqrf", &f->geqrf) &&
+           find_lapack(library, precision, real ? "orgqr" : "ungqr", &f->orgqr) &&
+           (real ? find_lapack(library, precision, "syevd", &f->syevd) : find_lapack(library, precision, "heevd", &f->heevd)) &&
+           find_lapack(library, precision, "geev", real ? (void *)&f->real_geev : (void *)&f->complex_geev) &&
+           find_lapack(library, precision, "gesdd", real ? (void *)&f->real_gesdd : (void *)&f->complex_gesdd);
+}
+
+static bool find_complex(void *library, numc_cpu_complex_blas *f, char precision)
+{
+    return find(library, precision == 'c' ? "cblas_cgemm" : "cblas_zgemm", &f->gemm) &&
+           find(library, precision == 'c' ? "cblas_ctrsm" : "cblas_ztrsm", &f->trsm) &&
+           find_lapack(library, precision, "potrf", &f->potrf) && find_lapack(library, precision, "getrf", &f->getrf);
+}
+
 static void *open_library(void)
 {
 #if defined(__x86_64__)
@@ -98,6 +127,11 @@ static int look(numc_device *device, numc_cpu_blas *blas)
         return ABSENT;
     }
     blas->functions = functions;
+    blas->has_complex = find_complex(library, &blas->complex_functions[0], 'c') &&
+                        find_complex(library, &blas->complex_functions[1], 'z');
+    blas->has_lapack = true;
+    for (size_t i = 0; i < 4; ++i)
+        blas->has_lapack = find_factorisations(library, &blas->lapack[i], "sdcz"[i]) && blas->has_lapack;
     int (*parallel)(void);
     int (*get_threads)(void);
     if (find(library, "openblas_get_parallel", &parallel) && parallel() != 0 &&
@@ -126,4 +160,16 @@ const numc_cpu_blas_functions *numc_cpu_blas_get(numc_device *device)
         (void)pthread_mutex_unlock(&blas->lock);
     }
     return state == PRESENT ? &blas->functions : NULL;
+}
+
+const numc_cpu_complex_blas *numc_cpu_complex_blas_get(numc_device *device, uint32_t dtype)
+{
+    return numc_cpu_blas_get(device) != NULL && device->blas->has_complex
+               ? &device->blas->complex_functions[dtype == NUMC_COMPLEX128]
+               : NULL;
+}
+
+const numc_cpu_lapack *numc_cpu_lapack_get(numc_device *device, uint32_t dtype)
+{
+    return numc_cpu_blas_get(device) != NULL && device->blas->has_lapack ? &device->blas->lapack[dtype - NUMC_FLOAT32] : NULL;
 }

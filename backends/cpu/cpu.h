@@ -252,7 +252,7 @@ static inline int32_t numc_cpu_fail(const numc_host *host, numc_status status, c
     return host->error(host->user, (int32_t)status, message);
 }
 
-/* Bytes per element of the dtypes this backend computes with; 0 for others. */
+/* Bytes of a register's values; 0 for complex dtypes, which kernels do not hold. */
 static inline uint32_t numc_cpu_size(uint32_t dtype)
 {
     static const uint8_t sizes[NUMC_DTYPE_COUNT] = {
@@ -261,6 +261,12 @@ static inline uint32_t numc_cpu_size(uint32_t dtype)
         [NUMC_FLOAT64] = 8,
     };
     return dtype < NUMC_DTYPE_COUNT ? sizes[dtype] : 0;
+}
+
+/* Bytes per element of a view: complex dtypes too. */
+static inline uint32_t numc_cpu_view_size(uint32_t dtype)
+{
+    return dtype == NUMC_COMPLEX64 ? 8 : dtype == NUMC_COMPLEX128 ? 16 : numc_cpu_size(dtype);
 }
 
 static inline bool numc_cpu_is_loop(uint32_t kind)

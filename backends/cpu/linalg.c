@@ -205,8 +205,8 @@ int32_t numc_cpu_matmul(numc_device *device, const numc_view *a, const numc_view
 
 /* ---- factorisations ------------------------------------------------------------------------------------------------------ */
 
-static void copy_matrix(int64_t rows, int64_t columns, int64_t size, const char *from, int64_t from_row,
-                        int64_t from_column, char *to, int64_t to_row, int64_t to_column)
+void numc_cpu_copy_matrix(int64_t rows, int64_t columns, int64_t size, const char *from, int64_t from_row,
+                          int64_t from_column, char *to, int64_t to_row, int64_t to_column)
 {
     for (int64_t i = 0; i < rows; ++i) {
         const char *source = from + i * from_row * size;
@@ -216,9 +216,12 @@ static void copy_matrix(int64_t rows, int64_t columns, int64_t size, const char 
         else if (size == 8)
             for (int64_t j = 0; j < columns; ++j)
                 memcpy(target + j * to_column * 8, source + j * from_column * 8, 8);
-        else
+        else if (size == 4)
             for (int64_t j = 0; j < columns; ++j)
                 memcpy(target + j * to_column * 4, source + j * from_column * 4, 4);
+        else
+            for (int64_t j = 0; j < columns; ++j)
+                memcpy(target + j * to_column * 16, source + j * from_column * 16, 16);
     }
 }
 
@@ -238,7 +241,7 @@ static void blas_cholesky(const numc_cpu_blas_functions *blas, int64_t n, int64_
                           int64_t a_column, char *l, int64_t l_row)
 {
     for (int64_t i = 0; i < n; ++i) {
-        copy_matrix(1, i + 1, size, a + i * a_row * size, a_row, a_column, l + i * l_row * size, l_row, 1);
+        numc_cpu_copy_matrix(1, i + 1, size, a + i * a_row * size, a_row, a_column, l + i * l_row * size, l_row, 1);
         memset(l + (i * l_row + i + 1) * size, 0, (size_t)((n - i - 1) * size));
     }
     const int order = (int)n, leading = (int)l_row;
@@ -313,7 +316,7 @@ int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const
             fill_nan(n, columns, size, to, x->strides[batch], false);
             continue;
         }
-        copy_matrix(n, columns, size, numc_cpu_entry(b, batch, number), b->strides[batch], b->strides[batch + 1], to,
+        numc_cpu_copy_matrix(n, columns, size, numc_cpu_entry(b, batch, number), b->strides[batch], b->strides[batch + 1], to,
                     x->strides[batch], 1);
         if (blas == NULL) {
             matrix->triangular(n, columns, triangle, transpose ? t_column : t_row, transpose ? t_row : t_column, to,
@@ -404,10 +407,10 @@ int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu
         const int64_t a_row = a->strides[batch], a_column = a->strides[batch + 1];
         int s;
         if (blas != NULL) {
-            copy_matrix(rows, columns, size, from, a_column, a_row, to, row, 1);
+            numc_cpu_copy_matrix(rows, columns, size, from, a_column, a_row, to, row, 1);
             s = blas_lu(blas, rows, size, to, row, order, permutation->strides[batch], pivots);
         } else {
-            copy_matrix(rows, columns, size, from, a_row, a_column, to, row, 1);
+            numc_cpu_copy_matrix(rows, columns, size, from, a_row, a_column, to, row, 1);
             s = matrix->lu(rows, columns, to, row, order, permutation->strides[batch]);
         }
         void *out = numc_cpu_entry(sign, batch, number);

@@ -12,6 +12,16 @@ int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const
 int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
                     const numc_view *sign);
 
+/* factor.c */
+int32_t numc_cpu_qr(numc_device *device, const numc_view *a, const numc_view *q, const numc_view *r);
+int32_t numc_cpu_eigh(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+int32_t numc_cpu_eig(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+int32_t numc_cpu_svd(numc_device *device, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh);
+
+/* linalg.c. Elements of 4, 8 or 16 bytes; strides in elements. */
+void numc_cpu_copy_matrix(int64_t rows, int64_t columns, int64_t size, const char *from, int64_t from_row,
+                          int64_t from_column, char *to, int64_t to_row, int64_t to_column);
+
 /* The first element of batch entry `number`, counted in row-major order over the leading `axes` axes. */
 static inline char *numc_cpu_entry(const numc_view *view, int32_t axes, int64_t number)
 {
@@ -20,7 +30,7 @@ static inline char *numc_cpu_entry(const numc_view *view, int32_t axes, int64_t 
         element += number % view->shape[d] * view->strides[d];
         number /= view->shape[d];
     }
-    return (char *)view->memory + element * (int64_t)numc_cpu_size(view->dtype);
+    return (char *)view->memory + element * (int64_t)numc_cpu_view_size(view->dtype);
 }
 
 static inline int64_t numc_cpu_count(const numc_view *view, int32_t axes)

@@ -13,6 +13,16 @@
 
 typedef double complex number;
 
+/* re + i im, exactly: not every compiler has C11's macro for it. */
+static number number_of(double re, double im)
+{
+    const union {
+        double parts[2];
+        number value;
+    } made = {{re, im}};
+    return made.value;
+}
+
 /* Stored by columns, without gaps. */
 typedef struct matrix {
     number *at;
@@ -30,8 +40,8 @@ static number get(const numc_view *view, int64_t position)
     switch (view->dtype) {
     case NUMC_FLOAT32: return *(const float *)at;
     case NUMC_FLOAT64: return *(const double *)at;
-    case NUMC_COMPLEX64: return CMPLX(((const float *)at)[0], ((const float *)at)[1]);
-    default: return CMPLX(((const double *)at)[0], ((const double *)at)[1]);
+    case NUMC_COMPLEX64: return number_of(((const float *)at)[0], ((const float *)at)[1]);
+    default: return number_of(((const double *)at)[0], ((const double *)at)[1]);
     }
 }
 
@@ -64,7 +74,7 @@ static bool is_finite(number x)
 
 static number scaled(number x, int exponent)
 {
-    return CMPLX(scalbn(creal(x), exponent), scalbn(cimag(x), exponent));
+    return number_of(scalbn(creal(x), exponent), scalbn(cimag(x), exponent));
 }
 
 static double square(number x)
@@ -107,7 +117,7 @@ static void fill_nan(const numc_view *to, int32_t batch, int64_t entry)
     for (int64_t i = 0; i < to->shape[batch]; i++)
         for (int64_t j = 0; j < columns; j++)
             put(to, numc_ref_position(to, batch, entry) + i * to->strides[batch] + (axes > 1 ? j * to->strides[batch + 1] : 0),
-                CMPLX(NAN, to->dtype >= NUMC_COMPLEX64 ? NAN : 0.0));
+                number_of(NAN, to->dtype >= NUMC_COMPLEX64 ? NAN : 0.0));
 }
 
 /* Brings the largest part near 1, by 2^-exponent; returns the exponent. */

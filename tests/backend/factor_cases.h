@@ -25,6 +25,15 @@ static numc_device *device;
 
 typedef double complex number;
 
+static number number_of(double re, double im)
+{
+    const union {
+        double parts[2];
+        number value;
+    } made = {{re, im}};
+    return made.value;
+}
+
 static const uint32_t dtypes[] = {NUMC_FLOAT64, NUMC_FLOAT32, NUMC_COMPLEX128, NUMC_COMPLEX64};
 enum { DTYPES = 4 };
 
@@ -95,8 +104,8 @@ static number get(const batch *m, int64_t n, int64_t i, int64_t j)
     switch (m->view.dtype) {
     case NUMC_FLOAT32: return ((const float *)m->memory)[at];
     case NUMC_FLOAT64: return ((const double *)m->memory)[at];
-    case NUMC_COMPLEX64: return CMPLX(((const float *)m->memory)[2 * at], ((const float *)m->memory)[2 * at + 1]);
-    default: return CMPLX(((const double *)m->memory)[2 * at], ((const double *)m->memory)[2 * at + 1]);
+    case NUMC_COMPLEX64: return number_of(((const float *)m->memory)[2 * at], ((const float *)m->memory)[2 * at + 1]);
+    default: return number_of(((const double *)m->memory)[2 * at], ((const double *)m->memory)[2 * at + 1]);
     }
 }
 
@@ -149,12 +158,12 @@ static number element_of(kind k, bool single, bool with_imaginary, int64_t i, in
     case IDENTITY: return i == j;
     case RANK_ONE: return (double)((i % 5) + 1) * (double)((j % 5) - 2);
     case REPEATED: return (i == j ? 2.0 + (double)(i % 2) : 0.0) + (n > 0 ? 1.0 / (double)n : 0.0);
-    case TINY: return small * CMPLX(u, v);
-    case HUGE_ONES: return CMPLX(u, v) / small;
-    case MIXED: return CMPLX(u, v) * ((i + 2 * j) % 3 == 0 ? small : (i + 2 * j) % 3 == 1 ? 1.0 : 1.0 / small);
+    case TINY: return small * number_of(u, v);
+    case HUGE_ONES: return number_of(u, v) / small;
+    case MIXED: return number_of(u, v) * ((i + 2 * j) % 3 == 0 ? small : (i + 2 * j) % 3 == 1 ? 1.0 : 1.0 / small);
     case JORDAN: return i == j ? 2.0 : j == i + 1 ? 1.0 : 0.0;
-    case GRADED: return CMPLX(u, v) * pow(10.0, -(double)(i + j));
-    default: return CMPLX(u, v);
+    case GRADED: return number_of(u, v) * pow(10.0, -(double)(i + j));
+    default: return number_of(u, v);
     }
 }
 
@@ -190,7 +199,7 @@ static double magnitude(const batch *m, int64_t n)
 
 static number over(number value, double divisor)
 {
-    return CMPLX(creal(value) / divisor, cimag(value) / divisor);
+    return number_of(creal(value) / divisor, cimag(value) / divisor);
 }
 
 static double norm(const batch *m, int64_t n, double unit)
@@ -273,7 +282,7 @@ static void assert_eigh(uint32_t dtype, int64_t count, int64_t size, kind k, int
         for (int64_t i = 0; i < size; i++)
             for (int64_t j = i; j < size; j++)
                 if (j > i || is_complex(dtype))
-                    set(&a, n, i, j, j > i ? CMPLX(NAN, NAN) : CMPLX(creal(get(&a, n, i, i)), NAN));
+                    set(&a, n, i, j, j > i ? number_of(NAN, NAN) : number_of(creal(get(&a, n, i, i)), NAN));
     assert_int_equal(table->eigh(device, &a.view, &alone.view, NULL), NUMC_OK);
     for (int64_t n = 0; n < count; n++) {
         for (int64_t i = 0; i < size; i++) {
@@ -521,7 +530,7 @@ static void what_is_not_finite_gives_nan(void **state)
                 make(&vectors, complex_dtype(dtypes[d]), 3, 3, N, N, ROWS);
                 fill(&a, RANDOM, true);
                 const int row = where / N > where % N ? where / N : where % N, column = where / N + where % N - row;
-                set(&a, 1, row, column, where % 2 == 0 || row == column || !is_complex(dtypes[d]) ? bad[b] : CMPLX(0.0, bad[b]));
+                set(&a, 1, row, column, where % 2 == 0 || row == column || !is_complex(dtypes[d]) ? bad[b] : number_of(0.0, bad[b]));
                 for (int round = 0; round < 6; round++) {
                     switch (round) {
                     case 0: assert_int_equal(table->qr(device, &a.view, &q.view, &r.view), NUMC_OK); break;
