@@ -6,7 +6,7 @@
  * decides, so that the quotient is a whole number although x / y was rounded. Computed in double, rounded once. */
 static inline double NAME(floor_quotient)(double x, double y)
 {
-    if (y == 0.0 || isinf(x) || isnan(x) || isnan(y))
+    if (y == 0.0 || !isfinite(x) || !isfinite(y))
         return x / y;
     double rest = fmod(x, y);
     double quotient = (x - rest) / y;

@@ -169,11 +169,12 @@ static void logical_not_bool(void *result, const void *const *operands)
 
 /* ---- real floats -------------------------------------------------------------------------------------------------------- */
 
-/* The standard's floor division: an infinite dividend or a zero divisor as true division; else the exact remainder decides,
+/* The standard's floor division: an infinite operand or a zero divisor as true division (so that of a
+ * finite by an infinite number is a zero, not Python's -1); else the exact remainder decides,
  * so that the quotient is a whole number although a / b was rounded. */
 static double floor_divide_real(double a, double b)
 {
-    if (b == 0.0 || isinf(a) || isnan(a) || isnan(b))
+    if (b == 0.0 || !isfinite(a) || !isfinite(b))
         return a / b;
     double rest = fmod(a, b);
     double quotient = (a - rest) / b;

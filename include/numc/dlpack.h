@@ -95,7 +95,8 @@ typedef struct numc_dlpack_options {
 
 /* x as a tensor on the CPU, into *out (NULL after an error); options may be NULL. Shared memory has the flag READ_ONLY and x's
  * strides, which may be zero or negative; a copy is row-major and has IS_COPIED. Constants without memory of their own (a
- * number, zeros, full) and arrays of devices with memory apart are always copied. A traced array is NUMC_TRACE.
+ * number, zeros, full) get memory for the tensor, which NUMC_DLPACK_COPY_NEVER allows since there is none to copy; arrays of
+ * devices with memory apart are always copied. A traced array is NUMC_TRACE.
  * The consumer calls the deleter once, from any thread, at any time: the memory lives until then, after its scope and
  * after numc_close too, which leaves the memory, its backend and the allocator of numc_options at work for it. */
 NUMC_API numc_status numc_to_dlpack(const numc_array *x, const numc_dlpack_options *options, DLManagedTensorVersioned **out);

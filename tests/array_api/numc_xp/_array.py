@@ -564,15 +564,17 @@ def export_capsule(x, versioned, copy):
 
 
 def address_of_elements(x):
-    """Where the first element of x lies in host memory, or None when a tensor would need a copy."""
+    """Where the first element of x lies in host memory, or None for an array without: two tensors of a constant, which has
+    no memory of its own, lie at different places."""
     try:
-        address = export_tensor(x, True, False)
+        addresses = [export_tensor(x, True, False), export_tensor(x, True, False)]
     except BufferError:
         return None
-    tensor = _Versioned.from_address(address)
-    data = (tensor.tensor.data or 0) + tensor.tensor.byte_offset
-    tensor.deleter(address)
-    return data
+    tensors = [_Versioned.from_address(address) for address in addresses]
+    data = [tensor.tensor.data for tensor in tensors]
+    for tensor, address in zip(tensors, addresses):
+        tensor.deleter(address)
+    return data[0] if data[0] == data[1] else None
 
 
 def import_dlpack(x, copy):
