@@ -1,7 +1,6 @@
 """The array object, dtypes and devices; Python numbers, sequences and buffers to arrays and back; DLPack capsules."""
 import ctypes
 import operator
-import os
 import struct
 from ctypes import byref, c_double, c_float, c_int64, c_void_p
 
@@ -41,10 +40,10 @@ bool_, int64, uint64, float32, float64, complex64, complex128 = (
     by_name[name] for name in "bool int64 uint64 float32 float64 complex64 complex128".split())
 KINDS_INTEGRAL = KIND_SIGNED | KIND_UNSIGNED
 
-default_real = by_code[C.numc_default_float(context)]
+_defaults = C.numc_info_default_dtypes(context)
 raise_pending()
-default_complex = complex128 if default_real is float64 else complex64
-default_integer = default_index = int64
+default_real, default_complex, default_integer, default_index = (
+    by_code[code] for code in (_defaults.real_floating, _defaults.complex_floating, _defaults.integral, _defaults.indexing))
 
 
 def code_of(dtype):
@@ -59,7 +58,7 @@ def code_of(dtype):
 # ---- devices ---------------------------------------------------------------------------------------------------------
 
 class Device:
-    """The one device of this process's context; its name is what NUMC_BACKEND says."""
+    """The one device of this process's context."""
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -69,7 +68,7 @@ class Device:
         return f"numc_xp.Device({self.name!r})"
 
 
-the_device = Device(os.environ.get("NUMC_BACKEND") or "default")
+the_device = Device(C.numc_info_default_device(context).decode())
 
 
 def check_device(device):
@@ -180,14 +179,6 @@ def operand(x):
     raise TypeError(f"an operand must be an array or a number, not {type(x).__name__}")
 
 
-def dtype_of_number(x):
-    if isinstance(x, bool):
-        return bool_
-    if isinstance(x, int):
-        return int64
-    return default_real if isinstance(x, float) else default_complex
-
-
 def number_array(x, dtype):
     """A Python number as a 0-d array of a dtype, by the standard's rule that a number takes the array's dtype."""
     return from_values([x], (), dtype)
@@ -262,10 +253,15 @@ class Array:
         if handle:
             release(handle)
 
-    def _replace(self, handle):
-        """Hold another (already held) array instead: what mutation is here."""
-        C.numc_release(self._handle)
-        self._handle = handle
+    def _assign(self, function, *arguments):
+        """function(&x, *arguments), and hold what x then is: what mutation is here. To be called inside a scope. A held array
+        is never written in place, so the old one is still there to be released."""
+        x = c_void_p(self._handle)
+        if function(byref(x), *arguments):
+            raise_pending()
+        if x.value != self._handle:
+            old, self._handle = self._handle, C.numc_detach(x.value)
+            C.numc_release(old)
 
     # attributes
     @property
@@ -359,17 +355,14 @@ class Array:
                 value = asarray(value)
             if isinstance(value, Array) and value.dtype.kind == KIND_COMPLEX and self.dtype.kind != KIND_COMPLEX:
                 raise TypeError(f"complex values do not fit an array of dtype {self.dtype.name}")
-            x = c_void_p(self._handle)
-            if C.numc_index_assign_(byref(x), operand(value), terms, len(terms)):
-                raise_pending()
-            self._replace(C.numc_detach(x.value))
+            self._assign(C.numc_index_assign_, operand(value), terms, len(terms))
 
     # interchange
     def to_device(self, device, /, *, stream=None):
         check_device(device)
         if stream is not None:
             raise ValueError("streams are not used here")
-        return self
+        return call(C.numc_to_device_, self._handle, context)
 
     def __dlpack_device__(self, /):
         return (1, 0)

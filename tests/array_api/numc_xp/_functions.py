@@ -1,14 +1,15 @@
 """The functions of the standard's main namespace. Each converts its arguments and calls the C function of its name."""
-import operator
 from collections import namedtuple
-from ctypes import byref, c_bool, c_int64, c_void_p
+from ctypes import byref, c_int32, c_int64, c_void_p
 
 from ._array import (KIND_BOOL, KIND_COMPLEX, KIND_REAL, KIND_SIGNED, KIND_UNSIGNED, KINDS_INTEGRAL, Array, DType,
-                     adopt, address_of_elements, asarray, axis_of, by_code, by_name, call, check_array, check_device,
-                     code_of, context, default_complex, default_index, default_integer, default_real, dtype_of_number,
-                     dtypes, from_dlpack, in_scope, index, is_number, number_array, operand, shape_of, small, the_device)
-from ._library import (ArgmaxOptions, C, CumulativeOptions, DiffOptions, IsinOptions, LinspaceOptions, MeshgridOptions,
-                       ReduceOptions, SearchsortedOptions, Shape, SortOptions, raise_pending)
+                     address_of_elements, adopt, asarray, axis_of, by_code, call, check_array, check_device, code_of,
+                     context, default_complex, default_index, default_integer, default_real, in_scope, index, is_number,
+                     operand, shape_of, small, the_device)
+from ._library import (ArgmaxOptions, C, CumulativeOptions, DiffOptions, IsinOptions, LikeOptions, LinspaceOptions,
+                       MeshgridOptions, Operand, ReduceOptions, SearchsortedOptions, Shape, SortOptions, raise_pending)
+
+FLATTEN = -2**63    # NUMC_FLATTEN
 
 
 # ---- shared by several -----------------------------------------------------------------------------------------------
@@ -43,26 +44,15 @@ def several(function, count, *arguments):
         return tuple(adopt(handle) for handle in out)
 
 
-def array_like(x, other):
-    """An array, or a number as a 0-d array of the dtype it takes beside `other`."""
-    if isinstance(x, Array):
-        return x
-    return number_array(x, by_code[promote_number(other.dtype, x)])
-
-
 # ---- creation --------------------------------------------------------------------------------------------------------
 
 def arange(start, /, stop=None, step=1, *, dtype=None, device=None):
     check_device(device)
     if stop is None:
         start, stop = 0, start
-    if dtype is None:
-        dtype = default_integer if all_ints(start, stop, step) else default_real
-    return call(C.numc_arange_, context, code_of(dtype), float(start), float(stop), float(step))
-
-
-def all_ints(*values):
-    return not [value for value in values if not isinstance(value, int)]
+    code = code_of(dtype)
+    with in_scope:
+        return adopt(C.numc_arange_(context, code, operand(start), operand(stop), operand(step)))
 
 
 def empty(shape, *, dtype=None, device=None):
@@ -71,8 +61,8 @@ def empty(shape, *, dtype=None, device=None):
 
 
 def empty_like(x, /, *, dtype=None, device=None):
-    check_array(x)
-    return empty(x.shape, dtype=dtype or x.dtype, device=device)
+    check_device(device)
+    return call(C.numc_empty_like, check_array(x), byref(LikeOptions(dtype=code_of(dtype))))
 
 
 def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
@@ -88,14 +78,17 @@ def full(shape, fill_value, *, dtype=None, device=None):
 
 
 def full_like(x, /, fill_value, *, dtype=None, device=None):
-    check_array(x)
-    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=device)
+    check_device(device)
+    options = LikeOptions(dtype=code_of(dtype))
+    with in_scope:
+        return adopt(C.numc_full_like_(check_array(x), operand(fill_value), byref(options)))
 
 
 def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
     check_device(device)
-    return call(C.numc_linspace_, context, code_of(dtype), float(start), float(stop), index(num),
-                byref(LinspaceOptions(open_end=not endpoint)))
+    code, options = code_of(dtype), LinspaceOptions(open_end=not endpoint)
+    with in_scope:
+        return adopt(C.numc_linspace_(context, code, operand(start), operand(stop), index(num), byref(options)))
 
 
 def meshgrid(*arrays, indexing="xy"):
@@ -113,8 +106,8 @@ def ones(shape, *, dtype=None, device=None):
 
 
 def ones_like(x, /, *, dtype=None, device=None):
-    check_array(x)
-    return ones(x.shape, dtype=dtype or x.dtype, device=device)
+    check_device(device)
+    return call(C.numc_ones_like, check_array(x), byref(LikeOptions(dtype=code_of(dtype))))
 
 
 def tril(x, /, *, k=0):
@@ -131,8 +124,8 @@ def zeros(shape, *, dtype=None, device=None):
 
 
 def zeros_like(x, /, *, dtype=None, device=None):
-    check_array(x)
-    return zeros(x.shape, dtype=dtype or x.dtype, device=device)
+    check_device(device)
+    return call(C.numc_zeros_like, check_array(x), byref(LikeOptions(dtype=code_of(dtype))))
 
 
 # ---- dtypes ----------------------------------------------------------------------------------------------------------
@@ -200,35 +193,13 @@ def isdtype(dtype, kind):
     return bool_result(C.numc_isdtype(dtype.code, KINDS[kind]))
 
 
-def promote(a, b):
-    code = C.numc_result_dtype(a, b)
-    if not code:
-        raise TypeError(f"{by_code[a].name} and {by_code[b].name} have no common dtype")
-    return code
-
-
-def promote_number(dtype, number):
-    """The dtype of an array of that dtype with a Python number: the array's, unless the number is of a later kind."""
-    rank = {bool: 0, int: 1, float: 2, complex: 3}
-    kind = next(rank[t] for t in (bool, int, float, complex) if isinstance(number, t))
-    own = {KIND_BOOL: 0, KIND_SIGNED: 1, KIND_UNSIGNED: 1, KIND_REAL: 2, KIND_COMPLEX: 3}[dtype.kind]
-    if kind <= own:
-        return dtype.code
-    if kind == 3 and own == 2:
-        return by_name["complex64" if dtype.name == "float32" else "complex128"].code
-    return promote(dtype.code, dtype_of_number(number).code)
-
-
 def result_type(*arrays_and_dtypes):
-    numbers = [x for x in arrays_and_dtypes if is_number(x)]
-    found = [dtype_of(x).code for x in arrays_and_dtypes if not is_number(x)]
-    if not found:
-        raise ValueError("result_type needs an array or a dtype")
-    code = found[0]
-    for other in found[1:]:
-        code = promote(code, other)
-    for number in numbers:
-        code = promote_number(by_code[code], number)
+    found = [x for x in arrays_and_dtypes if not isinstance(x, Array) and not is_number(x)]
+    with in_scope:
+        others = [operand(x) for x in arrays_and_dtypes if isinstance(x, Array) or is_number(x)]
+        code = C.numc_result_type(context, (c_int32 * len(found))(*[dtype_of(x).code for x in found]), len(found),
+                                  (Operand * len(others))(*others), len(others))
+    raise_pending()
     return by_code[code]
 
 
@@ -565,9 +536,7 @@ def broadcast_to(x, /, shape):
 
 
 def concat(arrays, /, *, axis=0):
-    if axis is None:
-        arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
-    return call(C.numc_concat, handles(arrays), len(arrays), small(axis))
+    return call(C.numc_concat, handles(arrays), len(arrays), FLATTEN if axis is None else small(axis))
 
 
 def expand_dims(x, /, axis):
@@ -579,7 +548,7 @@ def flip(x, /, *, axis=None):
 
 
 def moveaxis(x, source, destination, /):
-    return call(C.numc_moveaxis, check_array(x), small(source), small(destination))
+    return call(C.numc_moveaxis_axes, check_array(x), shape_of(source), shape_of(destination))
 
 
 def permute_dims(x, /, axes):
@@ -587,6 +556,8 @@ def permute_dims(x, /, axes):
 
 
 def repeat(x, repeats, /, *, axis=None):
+    if isinstance(repeats, Array):
+        return call(C.numc_repeat_array, check_array(x), repeats._handle, axis_of(axis))
     return call(C.numc_repeat, check_array(x), index(repeats), axis_of(axis))
 
 
@@ -600,7 +571,9 @@ def reshape(x, /, shape, *, copy=None):
 
 
 def roll(x, /, shift, *, axis=None):
-    return call(C.numc_roll, check_array(x), small(shift), small(axis))
+    if axis is None:
+        return call(C.numc_roll, check_array(x), small(shift), FLATTEN)
+    return call(C.numc_roll_axes, check_array(x), shape_of(shift), shape_of(axis))
 
 
 def squeeze(x, /, axis):
@@ -649,8 +622,8 @@ def searchsorted(x1, x2, /, *, side="left", sorter=None):
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', not {side!r}")
     options = SearchsortedOptions(right=side == "right", sorter=None if sorter is None else check_array(sorter, "sorter"))
-    x2 = array_like(x2, x1)
-    return call(C.numc_searchsorted_, x1._handle, x2._handle, byref(options))
+    with in_scope:
+        return adopt(C.numc_searchsorted_(x1._handle, operand(x2), byref(options)))
 
 
 def where(condition, x1, x2, /):
@@ -672,10 +645,10 @@ def unique(function, x, kind):
 
 
 def isin(x1, x2, /, *, invert=False):
-    if not isinstance(x1, Array):
-        x1 = array_like(x1, x2)
-    x2 = array_like(x2, x1)
-    return call(C.numc_isin_, x1._handle, x2._handle, byref(IsinOptions(invert=not not invert)))
+    if not isinstance(x1, Array) and not isinstance(x2, Array):
+        raise TypeError("one operand at least must be an array")
+    with in_scope:
+        return adopt(C.numc_isin_(operand(x1), operand(x2), byref(IsinOptions(invert=not not invert))))
 
 
 def unique_all(x, /):
@@ -777,7 +750,9 @@ class Info:
     """What __array_namespace_info__ returns."""
 
     def capabilities(self):
-        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 32}
+        found = C.numc_info_capabilities()
+        return {"boolean indexing": found.boolean_indexing, "data-dependent shapes": found.data_dependent_shapes,
+                "max dimensions": found.max_dimensions}
 
     def default_device(self):
         return the_device
@@ -792,7 +767,15 @@ class Info:
 
     def dtypes(self, *, device=None, kind=None):
         check_device(device)
-        return {d.name: d for d in dtypes if kind is None or isdtype(d, kind)}
+        kinds = 0
+        for k in kind if isinstance(kind, tuple) else () if kind is None else (kind,):
+            kinds |= KINDS[k]
+        if kind == ():
+            return {}
+        codes = (c_int32 * 13)()
+        count = C.numc_info_dtypes(context, kinds, codes)
+        raise_pending()
+        return {by_code[code].name: by_code[code] for code in codes[:count]}
 
 
 def __array_namespace_info__():
@@ -817,21 +800,21 @@ def _add_operators():
             return NotImplemented
         return method
 
-    def in_place(function, numbers=True):
+    def in_place(function):
         def method(self, other, /):
-            if not isinstance(other, Array) and not (numbers and is_number(other)):
+            if not isinstance(other, Array) and not is_number(other):
                 return NotImplemented
-            result = function(self, other)
-            if result.shape != self.shape:
-                raise ValueError(f"an array of shape {self.shape} cannot hold a result of shape {result.shape}")
-            if result.dtype is not self.dtype:
-                if result.dtype.kind != self.dtype.kind:
-                    raise TypeError(f"an array of dtype {self.dtype.name} cannot hold a result of {result.dtype.name}")
-                result = astype(result, self.dtype)
-            handle, result._handle = result._handle, None
-            self._replace(handle)
+            with in_scope:
+                self._assign(function, operand(other))
             return self
         return method
+
+    def in_place_matmul(self, other, /):
+        if not isinstance(other, Array):
+            return NotImplemented
+        with in_scope:
+            self._assign(C.numc_matmul_assign, other._handle)
+        return self
 
     def add_to_class(name, method):
         method.__name__ = f"__{name}__"
@@ -847,7 +830,7 @@ def _add_operators():
         numbers = name != "matmul"
         add_to_class(name, forward(function, numbers))
         add_to_class("r" + name, reflected(function, numbers))
-        add_to_class("i" + name, in_place(function, numbers))
+        add_to_class("i" + name, in_place(getattr(C, f"numc_{function.__name__}_assign_")) if numbers else in_place_matmul)
     for name, function in (("eq", equal), ("ne", not_equal), ("lt", less), ("le", less_equal), ("gt", greater),
                            ("ge", greater_equal)):
         add_to_class(name, forward(function))

@@ -59,6 +59,14 @@ class Slogdet(Structure):
     _fields_ = [("sign", c_void_p), ("logabsdet", c_void_p)]
 
 
+class Capabilities(Structure):
+    _fields_ = [("boolean_indexing", c_bool), ("data_dependent_shapes", c_bool), ("max_dimensions", c_int32)]
+
+
+class DefaultDtypes(Structure):
+    _fields_ = [("real_floating", c_int32), ("complex_floating", c_int32), ("integral", c_int32), ("indexing", c_int32)]
+
+
 class Options(Structure):
     """Base of the option structs: `size` comes first and says how much the library may read."""
 
@@ -68,6 +76,10 @@ class Options(Structure):
 
 class LinspaceOptions(Options):
     _fields_ = [("size", c_size_t), ("open_end", c_bool)]
+
+
+class LikeOptions(Options):
+    _fields_ = [("size", c_size_t), ("dtype", c_int32)]
 
 
 class ReduceOptions(Options):
@@ -122,6 +134,7 @@ class DlpackOptions(Options):
 structs = {
     Operand: "numc_operand", Shape: "numc_shape", Axis: "numc_axis", IndexTerm: "numc_index_term",
     FloatLimits: "numc_float_limits", IntegerLimits: "numc_integer_limits", Unique: "numc_unique", Slogdet: "numc_slogdet",
+    Capabilities: "numc_capabilities", DefaultDtypes: "numc_default_dtypes", LikeOptions: "numc_like_options",
     LinspaceOptions: "numc_linspace_options", ReduceOptions: "numc_reduce_options", ArgmaxOptions: "numc_argmax_options",
     CumulativeOptions: "numc_cumulative_options", SortOptions: "numc_sort_options",
     SearchsortedOptions: "numc_searchsorted_options", IsinOptions: "numc_isin_options",
@@ -143,6 +156,10 @@ letters = {
     "L": (c_void_p, "const int64_t *"), "T": (POINTER(IndexTerm), "const numc_index_term *"),
     "h": (POINTER(c_void_p), "numc_array **"), "g": (POINTER(c_void_p), "const numc_array *const *"),
     "F": (FloatLimits, "numc_float_limits"), "N": (IntegerLimits, "numc_integer_limits"),
+    "B": (Capabilities, "numc_capabilities"), "E": (DefaultDtypes, "numc_default_dtypes"),
+    "q": (POINTER(c_int32), "numc_dtype *"), "Q": (POINTER(c_int32), "const numc_dtype *"),
+    "O": (POINTER(Operand), "const numc_operand *"), "u": (POINTER(c_char_p), "const char **"),
+    "0": (POINTER(LikeOptions), "const numc_like_options *"),
     "U": (Unique, "numc_unique"), "D": (Slogdet, "numc_slogdet"),
     "1": (POINTER(LinspaceOptions), "const numc_linspace_options *"),
     "2": (POINTER(ReduceOptions), "const numc_reduce_options *"),
@@ -166,6 +183,8 @@ unary = ("negative abs sign positive floor ceil trunc round sqrt square reciproc
 binary = ("add subtract multiply divide floor_divide remainder pow atan2 hypot logaddexp maximum minimum copysign "
           "nextafter equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and "
           "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift").split()
+assigned = ("add subtract multiply divide floor_divide remainder pow bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
+            "bitwise_right_shift").split()
 reductions = "sum prod max min mean var std all any count_nonzero".split()
 
 prototypes = {
@@ -175,21 +194,27 @@ prototypes = {
     "numc_array_dtype": "ta", "numc_array_rank": "ia", "numc_array_shape": "La", "numc_array_size": "la",
     "numc_array_format": "zacz", "numc_from_host_": "ACtsp", "numc_to_host": "ratPz", "numc_item": "da",
     "numc_item_integer": "la", "numc_item_bool": "ba",
-    "numc_default_float": "tC", "numc_result_dtype": "ttt", "numc_can_cast": "btt", "numc_isdtype": "bti",
+    "numc_info_capabilities": "B", "numc_info_default_device": "nC", "numc_info_default_dtypes": "EC",
+    "numc_info_devices": "iCui", "numc_info_dtypes": "iCiq", "numc_array_device": "na", "numc_to_device_": "AaC",
+    "numc_result_type": "tCQiOi", "numc_can_cast": "btt", "numc_isdtype": "bti",
     "numc_finfo": "Ft", "numc_iinfo": "Nt", "numc_astype": "Aat",
     "numc_zeros_": "ACts", "numc_ones_": "ACts", "numc_empty_": "ACts", "numc_full_": "ACtso", "numc_number_": "ACto",
-    "numc_arange_": "ACtddd", "numc_linspace_": "ACtddl1", "numc_eye_": "ACtlll", "numc_tril": "Aal", "numc_triu": "Aal",
+    "numc_asarray_": "ACto",
+    "numc_zeros_like": "Aa0", "numc_ones_like": "Aa0", "numc_empty_like": "Aa0", "numc_full_like_": "Aao0",
+    "numc_arange_": "ACtooo", "numc_linspace_": "ACtool1", "numc_eye_": "ACtlll", "numc_tril": "Aal", "numc_triu": "Aal",
     "numc_where_": "Aaoo", "numc_clip_": "Aaoo",
     "numc_reshape": "Aas", "numc_broadcast_to": "Aas", "numc_permute_dims": "Aas", "numc_matrix_transpose": "Aa",
-    "numc_moveaxis": "Aall", "numc_expand_dims": "Aas", "numc_squeeze": "Aas", "numc_flip": "Aas", "numc_roll": "Aall",
+    "numc_moveaxis": "Aall", "numc_moveaxis_axes": "Aass", "numc_expand_dims": "Aas", "numc_squeeze": "Aas", "numc_flip": "Aas", "numc_roll": "Aall",
+    "numc_roll_axes": "Aass",
     "numc_concat": "Agil", "numc_stack": "Agil", "numc_tile": "Aas", "numc_repeat": "Aalx",
+    "numc_repeat_array": "Aaax",
     "numc_broadcast_shapes": "iSiI", "numc_unstack": "ralhi", "numc_broadcast_arrays": "rgih", "numc_meshgrid_": "rgih8",
     "numc_diff": "Aa9",
     "numc_index_": "AaTi", "numc_index_assign_": "rhoTi", "numc_take_": "Aaax", "numc_take_along_axis": "Aaal",
     "numc_argmax": "Aa3", "numc_argmin": "Aa3", "numc_cumulative_sum": "Aa4", "numc_cumulative_prod": "Aa4",
-    "numc_sort": "Aa5", "numc_argsort": "Aa5", "numc_searchsorted_": "Aaa6",
+    "numc_sort": "Aa5", "numc_argsort": "Aa5", "numc_searchsorted_": "Aao6",
     "numc_nonzero": "rahi", "numc_unique_all": "Ua", "numc_unique_counts": "Ua", "numc_unique_inverse": "Ua",
-    "numc_unique_values": "Aa", "numc_isin_": "Aaa7",
+    "numc_unique_values": "Aa", "numc_isin_": "Aoo7", "numc_matmul_assign": "rha",
     "numc_matmul": "Aaa", "numc_vecdot": "Aaa", "numc_outer": "Aaa", "numc_tensordot": "Aaai",
     "numc_tensordot_axes": "Aaass", "numc_linalg_cholesky": "Aa", "numc_linalg_solve": "Aaa", "numc_linalg_inv": "Aa",
     "numc_linalg_det": "Aa", "numc_linalg_slogdet": "Da", "numc_linalg_diagonal": "Aal", "numc_linalg_trace": "Aal",
@@ -200,6 +225,7 @@ prototypes = {
 }
 prototypes.update((f"numc_{name}", "Aa") for name in unary)
 prototypes.update((f"numc_{name}", "Aoo") for name in binary)
+prototypes.update((f"numc_{name}_assign_", "rho") for name in assigned)
 prototypes.update((f"numc_{name}", "Aa2") for name in reductions)
 
 
