@@ -19,6 +19,8 @@
 #ifndef NUMC_ARRAY_H
 #define NUMC_ARRAY_H
 
+#include <stdio.h>
+
 #include "numc/base.h"
 
 #ifdef __cplusplus
@@ -188,9 +190,23 @@ NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *d
 NUMC_API double numc_item(const numc_array *x);
 NUMC_API int64_t numc_item_integer(const numc_array *x);
 NUMC_API bool numc_item_bool(const numc_array *x);
-/* NumPy-like text, summarised beyond 1000 elements; returns the length needed (without terminator), writes at most size.
- * text may be NULL when size is 0. */
-NUMC_API size_t numc_array_format(const numc_array *x, char *text, size_t size);
+/* Text like NumPy's str: "[[1.  2.5]\n [3.  4. ]]", `.repr`: "array([[1. , 2.5],\n       [3. , 4. ]])"; 8 digits after the point, lines
+ * of 75 columns, summarised beyond 1000 elements. A traced array: "(traced float64[2])". Returns the length needed (without
+ * terminator), writes at most size. text may be NULL when size is 0: numc_array_format(x, text, size, .repr = true). */
+typedef struct numc_format_options {
+    size_t size;
+    bool repr;
+} numc_format_options;
+NUMC_API size_t numc_array_format(const numc_array *x, char *text, size_t size, const numc_format_options *options);
+/* The same text and a line break to a stream: numc_array_print(x, stdout). NUMC_IO where writing fails. */
+NUMC_API numc_status numc_array_print(const numc_array *x, FILE *stream, const numc_format_options *options);
+#ifndef __cplusplus
+#define NUMC_FORMAT_OPTIONS_(...) &(numc_format_options){.size = sizeof(numc_format_options), __VA_ARGS__}
+#define NUMC_ARRAY_FORMAT_(x, text, size_, ...) (numc_array_format)(x, text, size_, NUMC_FORMAT_OPTIONS_(__VA_ARGS__))
+#define numc_array_format(x, text, ...) NUMC_ARRAY_FORMAT_(x, text, __VA_ARGS__, )
+#define NUMC_ARRAY_PRINT_(x, stream, ...) (numc_array_print)(x, stream, NUMC_FORMAT_OPTIONS_(__VA_ARGS__))
+#define numc_array_print(x, ...) NUMC_ARRAY_PRINT_(x, __VA_ARGS__, )
+#endif
 
 /* ---- creation ---------------------------------------------------------------------------------------------------- */
 /* Constants of a shape hold no memory. dtype: NUMC_DTYPE_DEFAULT is the default float, for full and number what the number's

@@ -262,10 +262,12 @@ public:
             numc::check(where());
         return values;
     }
-    ::std::string to_string() const
+    /* As NumPy's str, or its repr. */
+    ::std::string to_string(bool repr = false) const
     {
-        ::std::string text(numc_array_format(handle_, nullptr, 0) + 1, '\0');
-        text.resize(numc_array_format(handle_, text.data(), text.size()));
+        const numc_format_options options = {sizeof options, repr};
+        ::std::string text(numc_array_format(handle_, nullptr, 0, &options) + 1, '\0');
+        text.resize(numc_array_format(handle_, text.data(), text.size(), &options));
         return text;
     }
 

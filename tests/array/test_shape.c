@@ -126,20 +126,20 @@ static void arrays_as_text(void **state)
 {
     numc_context *context = *state;
     char text[512];
-    assert_int_equal(numc_array_format(counting(context, NUMC_INT32, NUMC_SHAPE(2, 3)), text, sizeof text), 23);
-    assert_string_equal(text, "[[0, 1, 2],\n [3, 4, 5]]");
+    assert_int_equal(numc_array_format(counting(context, NUMC_INT32, NUMC_SHAPE(2, 3)), text, sizeof text), 18);
+    assert_string_equal(text, "[[0 1 2]\n [3 4 5]]");
     numc_array_format(numc_divide(numc_arange(context, NUMC_FLOAT64, 0, 3, 1), 4), text, sizeof text);
-    assert_string_equal(text, "[   0, 0.25,  0.5]");
+    assert_string_equal(text, "[0.   0.25 0.5 ]");
     numc_array_format(numc_arange(context, NUMC_INT64, 0, 2000, 1), text, sizeof text);
-    assert_string_equal(text, "[   0,    1,    2, ..., 1997, 1998, 1999]");
+    assert_string_equal(text, "[   0    1    2 ... 1997 1998 1999]");
     numc_array_format(numc_greater(numc_arange(context, NUMC_INT64, 0, 2, 1), 0), text, sizeof text);
-    assert_string_equal(text, "[false,  true]");
+    assert_string_equal(text, "[False  True]");
     numc_array_format(numc_number(context, NUMC_FLOAT64, 0.1), text, sizeof text);
     assert_string_equal(text, "0.1");
     numc_array_format(numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(0, 2)), text, sizeof text);
-    assert_string_equal(text, "[] float64[0, 2]");
-    assert_int_equal(numc_array_format(counting(context, NUMC_INT32, NUMC_SHAPE(2, 3)), text, 5), 23);
-    assert_string_equal(text, "[[0,");
+    assert_string_equal(text, "[]");
+    assert_int_equal(numc_array_format(counting(context, NUMC_INT32, NUMC_SHAPE(2, 3)), text, 5), 18);
+    assert_string_equal(text, "[[0 ");
 }
 
 int main(void)
