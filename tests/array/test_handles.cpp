@@ -92,7 +92,7 @@ static void expressions()
     CHECK((matmul(eye(c, 2, 2) * 3, ones(c, {2})).to_vector() == values{3, 3}));
     CHECK((linalg::solve(eye(c, 2, 2) * 4, ones(c, {2})).to_vector() == values{0.25, 0.25}));
     CHECK((v * std::size_t{2})[0].item() == 18);
-    CHECK(v.to_string() == "[9, 9, 3, 4]");
+    CHECK(v.to_string() == "[9 9 3 4]" && v.to_string(true) == "array([9, 9, 3, 4])");
     c.check();
 }
 

@@ -4,7 +4,7 @@ import operator
 import struct
 from ctypes import byref, c_double, c_float, c_int64, c_void_p
 
-from ._library import (Axis, C, DlpackOptions, IndexTerm, Operand, Shape, context, raise_pending)
+from ._library import (Axis, C, DlpackOptions, FormatOptions, IndexTerm, Operand, Shape, context, raise_pending)
 
 # ---- dtypes ----------------------------------------------------------------------------------------------------------
 
@@ -234,6 +234,14 @@ def item(x, what):
 
 # ---- the array -------------------------------------------------------------------------------------------------------
 
+def formatted(x, as_repr):
+    options = byref(FormatOptions(repr=as_repr))
+    length = C.numc_array_format(x._handle, None, 0, options)
+    text = ctypes.create_string_buffer(length + 1)
+    C.numc_array_format(x._handle, text, length + 1, options)
+    return text.value.decode()
+
+
 class Array:
     """An array of the standard: one reference to a numc_array, replaced where Python mutates."""
     __slots__ = ("_handle", "__weakref__")
@@ -306,10 +314,10 @@ class Array:
         return numc_xp
 
     def __repr__(self):
-        length = C.numc_array_format(self._handle, None, 0)
-        text = ctypes.create_string_buffer(length + 1)
-        C.numc_array_format(self._handle, text, length + 1)
-        return f"array({text.value.decode()}, shape={self.shape}, dtype={self.dtype.name})"
+        return formatted(self, True)
+
+    def __str__(self):
+        return formatted(self, False)
 
     # conversions
     def __bool__(self):

@@ -114,6 +114,10 @@ class DiffOptions(Options):
     _fields_ = [("size", c_size_t), ("axis", Axis), ("n", c_int64), ("prepend", c_void_p), ("append", c_void_p)]
 
 
+class FormatOptions(Options):
+    _fields_ = [("size", c_size_t), ("repr", c_bool)]
+
+
 class NormOrder(Structure):
     _fields_ = [("value", c_double), ("given", c_bool)]
 
@@ -138,7 +142,7 @@ structs = {
     LinspaceOptions: "numc_linspace_options", ReduceOptions: "numc_reduce_options", ArgmaxOptions: "numc_argmax_options",
     CumulativeOptions: "numc_cumulative_options", SortOptions: "numc_sort_options",
     SearchsortedOptions: "numc_searchsorted_options", IsinOptions: "numc_isin_options",
-    MeshgridOptions: "numc_meshgrid_options", DiffOptions: "numc_diff_options", NormOrder: "numc_norm_order",
+    FormatOptions: "numc_format_options", MeshgridOptions: "numc_meshgrid_options", DiffOptions: "numc_diff_options", NormOrder: "numc_norm_order",
     VectorNormOptions: "numc_vector_norm_options", MatrixNormOptions: "numc_matrix_norm_options",
     DlpackOptions: "numc_dlpack_options",
 }
@@ -170,6 +174,7 @@ letters = {
     "7": (POINTER(IsinOptions), "const numc_isin_options *"),
     "8": (POINTER(MeshgridOptions), "const numc_meshgrid_options *"),
     "9": (POINTER(DiffOptions), "const numc_diff_options *"),
+    "f": (POINTER(FormatOptions), "const numc_format_options *"),
     "V": (POINTER(VectorNormOptions), "const numc_vector_norm_options *"),
     "M": (POINTER(MatrixNormOptions), "const numc_matrix_norm_options *"),
     "K": (POINTER(DlpackOptions), "const numc_dlpack_options *"),
@@ -192,7 +197,7 @@ prototypes = {
     "numc_scope_begin": "rC", "numc_scope_end": "vC",
     "numc_detach": "Am", "numc_keep": "Am", "numc_release": "vm",
     "numc_array_dtype": "ta", "numc_array_rank": "ia", "numc_array_shape": "La", "numc_array_size": "la",
-    "numc_array_format": "zacz", "numc_from_host_": "ACtsp", "numc_to_host": "ratPz", "numc_item": "da",
+    "numc_array_format": "zaczf", "numc_from_host_": "ACtsp", "numc_to_host": "ratPz", "numc_item": "da",
     "numc_item_integer": "la", "numc_item_bool": "ba",
     "numc_info_capabilities": "B", "numc_info_default_device": "nC", "numc_info_default_dtypes": "EC",
     "numc_info_devices": "iCui", "numc_info_dtypes": "iCiq", "numc_array_device": "na", "numc_to_device_": "AaC",
