@@ -9,8 +9,13 @@
  * C number that is not one of its values (a fraction, NaN, an infinity, out of range) is NUMC_VALUE. A bool with a number
  * takes the number's dtype; arithmetic among bools is done in int64. uint64
  * with a signed dtype is an error. Shapes broadcast; ranks go to 32. Unless said otherwise a function is
- * defined as in the standard, 2025.12. Complex dtypes are NUMC_UNSUPPORTED so far. Products of
+ * defined as in the standard, 2025.12. Products of
  * matrices, factorisations, solves and norms are in linalg.h.
+ *
+ * Complex elements lie in memory as real part, imaginary part. A real operand with a complex one becomes complex; a complex C
+ * number makes of a float32 array complex64, of other real ones complex as wide as the default float. What needs an order, or
+ * whole numbers (less, maximum, sort, floor, remainder ...), is NUMC_DTYPE for complex; so is a conversion to a real dtype
+ * other than bool: numc_real and numc_imag say which part is meant.
  *
  * Errors: NUMC_SHAPE (ranks, sizes), NUMC_INDEX (an axis or index out of bounds; negative ones count from the end),
  * NUMC_DTYPE (no common dtype, or not defined for it), NUMC_VALUE (a number out of range), NUMC_INVALID_ARGUMENT (NULL,
@@ -32,15 +37,23 @@ typedef struct numc_array numc_array;
 /* ---- arguments -------------------------------------------------------------------------------------------------------- */
 
 /* An array or a number, by value; made by the macros below. */
-typedef enum numc_operand_kind { NUMC_OPERAND_ARRAY, NUMC_OPERAND_REAL, NUMC_OPERAND_INTEGER, NUMC_OPERAND_BOOL } numc_operand_kind;
+typedef enum numc_operand_kind {
+    NUMC_OPERAND_ARRAY, NUMC_OPERAND_REAL, NUMC_OPERAND_INTEGER, NUMC_OPERAND_BOOL, NUMC_OPERAND_COMPLEX
+} numc_operand_kind;
 typedef struct numc_operand {
     numc_operand_kind kind;
     union {
         const numc_array *array;
         double real;
         int64_t integer;
+        double parts[2]; /* COMPLEX: real and imaginary */
     } value;
 } numc_operand;
+
+/* A complex number as a struct, for where <complex.h> is not; it is an operand as a double _Complex is. */
+typedef struct numc_complex_number {
+    double re, im;
+} numc_complex_number;
 
 static inline numc_operand numc_operand_array(const numc_array *array)
 {
@@ -70,6 +83,25 @@ static inline numc_operand numc_operand_bool(bool value)
     operand.value.integer = value;
     return operand;
 }
+
+static inline numc_operand numc_operand_parts(numc_complex_number number)
+{
+    numc_operand operand;
+    operand.kind = NUMC_OPERAND_COMPLEX;
+    operand.value.parts[0] = number.re;
+    operand.value.parts[1] = number.im;
+    return operand;
+}
+#ifndef __cplusplus
+static inline numc_operand numc_operand_complex(double _Complex number)
+{
+    union {
+        double _Complex number;
+        double parts[2];
+    } both = {number};
+    return numc_operand_parts((numc_complex_number){both.parts[0], both.parts[1]});
+}
+#endif
 
 /* A list of whole numbers: a shape, axes, repetitions. Zero {NULL, 0} is a 0-d shape, or "every axis" for axes. */
 typedef struct numc_shape {
@@ -133,6 +165,9 @@ typedef struct numc_index_term {
         bool: numc_operand_bool,                                                                   \
         float: numc_operand_real,                                                                  \
         double: numc_operand_real,                                                                 \
+        float _Complex: numc_operand_complex,                                                      \
+        double _Complex: numc_operand_complex,                                                     \
+        numc_complex_number: numc_operand_parts,                                                   \
         signed char: numc_operand_integer,                                                         \
         unsigned char: numc_operand_integer,                                                       \
         short: numc_operand_integer,                                                               \
@@ -190,6 +225,7 @@ NUMC_API numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *d
 NUMC_API double numc_item(const numc_array *x);
 NUMC_API int64_t numc_item_integer(const numc_array *x);
 NUMC_API bool numc_item_bool(const numc_array *x);
+NUMC_API numc_complex_number numc_item_complex(const numc_array *x); /* after an error: NaN, NaN */
 /* Text like NumPy's str: "[[1.  2.5]\n [3.  4. ]]", `.repr`: "array([[1. , 2.5],\n       [3. , 4. ]])"; 8 digits after the point, lines
  * of 75 columns, summarised beyond 1000 elements. A traced array: "(traced float64[2])". Returns the length needed (without
  * terminator), writes at most size. text may be NULL when size is 0: numc_array_format(x, text, size, .repr = true). */
@@ -210,7 +246,7 @@ NUMC_API numc_status numc_array_print(const numc_array *x, FILE *stream, const n
 
 /* ---- creation ---------------------------------------------------------------------------------------------------- */
 /* Constants of a shape hold no memory. dtype: NUMC_DTYPE_DEFAULT is the default float, for full and number what the number's
- * kind takes (bool, int64, the default float). In full the value may be an array that broadcasts to the shape. */
+ * kind takes (bool, int64, the default float, complex as wide as that). In full the value may be an array that broadcasts to the shape. */
 NUMC_API numc_array *numc_zeros_(numc_context *context, numc_dtype dtype, numc_shape shape);
 NUMC_API numc_array *numc_ones_(numc_context *context, numc_dtype dtype, numc_shape shape);
 NUMC_API numc_array *numc_empty_(numc_context *context, numc_dtype dtype, numc_shape shape); /* zeros */
@@ -271,7 +307,8 @@ NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
 
 /* ---- dtypes -------------------------------------------------------------------------------------------------------------- */
 /* x converted: float to integer towards zero, saturating at the ends of the dtype, NaN to 0 (as numc_to_host and
- * numc_item_integer do); integer to integer wraps; nonzero is true to a bool. Default: the default float. */
+ * numc_item_integer do); integer to integer wraps; nonzero is true to a bool. Complex converts to complex and bool alone.
+ * Default: the default float. */
 NUMC_API numc_array *numc_astype(const numc_array *x, numc_dtype dtype);
 NUMC_API numc_dtype numc_result_dtype(numc_dtype a, numc_dtype b); /* promotion; NUMC_DTYPE_DEFAULT where there is none */
 /* The dtype that these dtypes, arrays and numbers have in common, as an elementwise function would find it. One dtype or array at
@@ -376,6 +413,15 @@ NUMC_BINARY_FUNCTIONS(NUMC_DECLARE_BINARY)
 #define numc_bitwise_xor(x1, x2) NUMC_BINARY(numc_bitwise_xor, x1, x2)
 #define numc_bitwise_left_shift(x1, x2) NUMC_BINARY(numc_bitwise_left_shift, x1, x2)
 #define numc_bitwise_right_shift(x1, x2) NUMC_BINARY(numc_bitwise_right_shift, x1, x2)
+#endif
+/* The real and the imaginary part, views of complex x where it is concrete; of other numbers themselves and zeros. */
+NUMC_API numc_array *numc_real(const numc_array *x);
+NUMC_API numc_array *numc_imag(const numc_array *x);
+NUMC_API numc_array *numc_conj(const numc_array *x); /* re - i im; other numbers themselves */
+/* re + i im of real operands: complex64 where both are float32 (a C number takes the other's dtype), else complex128. */
+NUMC_API numc_array *numc_complex(numc_operand re, numc_operand im);
+#ifndef __cplusplus
+#define numc_complex(re, im) NUMC_BINARY(numc_complex, re, im)
 #endif
 /* x1 where condition (a bool array; another dtype is an error) holds, else x2, all broadcast; x1 and x2 are arrays or numbers
  * (two numbers are allowed here: default dtypes). The gradient passes through the side that is taken alone. */

@@ -5,7 +5,7 @@
  * the names are those below.
  *
  * Arrays are values: memory that is shared, either way, must not be written while the other side has it. bools are bytes of
- * 0 or 1. Complex dtypes are refused, as everywhere so far. */
+ * 0 or 1. */
 #ifndef NUMC_DLPACK_H
 #define NUMC_DLPACK_H
 

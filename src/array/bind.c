@@ -56,6 +56,8 @@ static bool fold(uint32_t operation, numc_dtype dtype, const numc_kernel_operand
         numc__value_convert(dtype, value, operands[0].dtype, operands[0].value);
         return true;
     }
+    if (numc__is_complex(dtype))
+        return numc__complex_fold(operation, dtype, operands, count, value);
     void (*function)(void *, const void *const *) = numc__ref_scalar_function(operation, (uint32_t)dtype);
     if (function == NULL)
         return false;
@@ -309,6 +311,8 @@ static numc_status run_concat(call *c)
     return NUMC_OK;
 }
 
+static numc_status run_by_parts(call *c);
+
 static numc_status run_gather(call *c)
 {
     const numc_array *x = c->inputs[0], *indices = c->inputs[1];
@@ -331,6 +335,8 @@ static numc_status run_gather(call *c)
         return done(c, numc__array_new_view(c->context, x, type->rank, type->shape, strides,
                                             x->offset + at * x->strides[axis]));
     }
+    if (numc__is_complex(type->dtype))
+        return run_by_parts(c);
     numc_backend_device *device = device_of(c);
     numc_view from, at, to;
     NUMC_TRY(view_of(c->context, x, &from));
@@ -344,6 +350,8 @@ static numc_status run_scatter(call *c)
     const numc_array *x = c->inputs[0], *values = c->inputs[2];
     if (values->size == 0 || x->size == 0)
         return run_alias(c);
+    if (numc__is_complex(x->dtype))
+        return run_by_parts(c);
     numc_backend_device *device = numc__array_device(c->context);
     numc_view at, from, to;
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
@@ -416,8 +424,10 @@ static numc_status run_reduce(call *c)
     const numc_array *x = c->inputs[0];
     const numc_type *type = c->types;
     uint32_t reduction = reduction_of(c->primitive);
-    if (is_empty(type))
+    if (is_empty(type) || (numc__is_complex(type->dtype) && x->size == 0))
         return done(c, zeros(c->context, type));
+    if (numc__is_complex(type->dtype))
+        return run_by_parts(c);
     uint64_t reduced = 0;
     for (int32_t i = 0; i < c->attributes->count; i++)
         reduced |= (uint64_t)1 << c->attributes->numbers[i];
@@ -476,6 +486,8 @@ static numc_status run_cumulative(call *c)
 {
     if (is_empty(c->types))
         return done(c, zeros(c->context, c->types));
+    if (numc__is_complex(c->types->dtype))
+        return run_by_parts(c);
     numc_backend_device *device = numc__array_device(c->context);
     numc_view from, to;
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
@@ -523,11 +535,15 @@ static numc_status matrix_of(call *c, int32_t i, numc_view *view)
     return x == NULL ? c->context->status : view_of(c->context, x, view);
 }
 
+static numc_status run_complex_matmul(call *c);
+
 static numc_status run_matmul(call *c)
 {
     const numc_array *a = c->inputs[0];
     if (is_empty(c->types) || a->shape[a->rank - 1] == 0)
         return done(c, zeros(c->context, c->types));
+    if (numc__is_complex(a->dtype))
+        return run_complex_matmul(c);
     numc_backend_device *device = numc__array_device(c->context);
     numc_view left, right, to;
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
@@ -585,6 +601,90 @@ static numc_status run_lu(call *c)
     return finish(c, device->table.lu(device->device, &from, &packed, &permutation, &sign));
 }
 
+/* ---- complex ----------------------------------------------------------------------------------------------------- */
+
+static numc_status run_part(call *c)
+{
+    return done(c, numc__array_part(c->context, c->inputs[0], c->primitive == NUMC_PRIMITIVE_IMAG));
+}
+
+static numc_status run_complex(call *c)
+{
+    const numc_array *re = c->inputs[0], *im = c->inputs[1];
+    const numc_type *type = c->types;
+    if (is_empty(type))
+        return done(c, zeros(c->context, type));
+    if (re->content == NUMC_CONTENT_IMMEDIATE && im->content == NUMC_CONTENT_IMMEDIATE) {
+        _Alignas(16) unsigned char value[16];
+        size_t item = numc_dtype_size(re->dtype);
+        memcpy(value, re->immediate, item);
+        memcpy(value + item, im->immediate, item);
+        return done(c, numc__array_new_immediate(c->context, type->dtype, type->rank, type->shape, value));
+    }
+    numc_array *y = numc__array_new_buffer(c->context, type->dtype, type->rank, type->shape);
+    for (int which = 0; which < 2 && y != NULL; which++) {
+        numc_array *half = numc__array_part(c->context, y, which);
+        if (half == NULL)
+            return c->context->status;
+        const numc_array *x = c->inputs[which];
+        const numc_kernel_operand from = numc__kernel_operand_of(x), to = numc__kernel_operand_of(half);
+        NUMC_TRY(numc__kernel_elementwise(c->context, 0, x->dtype, x->rank, x->shape, &from, 1, &to));
+    }
+    return done(c, y);
+}
+
+/* Real [..., 2] as complex [...]: another header of its memory. */
+static numc_array *joined(numc_context *context, const numc_array *x)
+{
+    bool fits = x->content == NUMC_CONTENT_BUFFER && x->strides[x->rank - 1] == 1 && x->offset % 2 == 0;
+    for (int32_t d = 0; d < x->rank - 1 && fits; d++)
+        fits = x->strides[d] % 2 == 0;
+    if (!fits)
+        x = numc__array_contiguous(context, x);
+    numc_array *y = x == NULL ? NULL : numc__array_new(context, numc__complex_dtype(x->dtype), x->rank - 1, x->shape);
+    if (y == NULL)
+        return NULL;
+    atomic_fetch_add_explicit(&x->buffer->references, 1, memory_order_relaxed);
+    y->content = NUMC_CONTENT_BUFFER;
+    y->buffer = x->buffer;
+    y->offset = x->offset / 2;
+    for (int32_t d = 0; d < y->rank; d++)
+        y->strides[d] = x->strides[d] / 2;
+    return y;
+}
+
+/* What moves or adds elements does so to both parts: the primitive again, on real arrays with one axis more at the end. */
+static numc_status run_by_parts(call *c)
+{
+    if (is_empty(c->types))
+        return done(c, zeros(c->context, c->types));
+    const numc_array *inputs[3];
+    for (int32_t i = 0; i < c->input_count; i++) {
+        inputs[i] = numc__is_complex(c->inputs[i]->dtype) ? numc__array_parts(c->context, c->inputs[i]) : c->inputs[i];
+        if (inputs[i] == NULL)
+            return c->context->status;
+    }
+    numc_array *y = numc__bind1(c->context, c->primitive, inputs, c->input_count, c->attributes);
+    return done(c, y == NULL ? NULL : joined(c->context, y));
+}
+
+/* (A + iB)(C + iD) = AC - BD + i (AD + BC) */
+static numc_status run_complex_matmul(call *c)
+{
+    numc_context *context = c->context;
+    const numc_array *parts[4];
+    numc_array *products[4];
+    NUMC_TRY(numc_scope_begin(context));
+    for (int i = 0; i < 4; i++)
+        parts[i] = context->status == NUMC_OK ? numc__array_part(context, c->inputs[i / 2], i % 2) : NULL;
+    for (int i = 0; i < 4; i++) {
+        const numc_array *factors[2] = {parts[i / 2], parts[2 + i % 2]};
+        products[i] = context->status == NUMC_OK ? numc__bind1(context, NUMC_PRIMITIVE_MATMUL, factors, 2, NULL) : NULL;
+    }
+    numc_array *re = numc_subtract(products[0], products[3]), *im = numc_add(products[1], products[2]);
+    return done(c, numc__scope_leave(context, numc__complex_of(context, re, im)));
+}
+
 typedef numc_status (*runner)(call *c);
 #define ROW(NAME) [NUMC_PRIMITIVE_##NAME - NUMC_PRIMITIVE_STRUCTURAL]
 static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
@@ -598,6 +698,9 @@ static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = 
     ROW(CONCAT) = run_concat,
     ROW(GATHER) = run_gather,
     ROW(SCATTER) = run_scatter,
+    ROW(REAL) = run_part,
+    ROW(IMAG) = run_part,
+    ROW(COMPLEX) = run_complex,
     ROW(REDUCE_SUM) = run_reduce,
     ROW(REDUCE_PROD) = run_reduce,
     ROW(REDUCE_MAX) = run_reduce,
@@ -670,6 +773,8 @@ static numc_status run_scalar(numc_context *context, int32_t primitive, const nu
     NUMC_TRY(numc__primitive_infer(context, primitive, types, count, attributes, &output, shape, 1, &output_count));
     const numc_scalar_info *info = numc__scalar_info((uint32_t)primitive);
     numc_dtype dtype = info->result == NUMC_RESULT_BOOL ? types[count - 1].dtype : output.dtype;
+    if (primitive == NUMC_SCALAR_CONVERT && output.dtype == NUMC_BOOL && numc__is_complex(types[0].dtype))
+        dtype = types[0].dtype;
     outputs[0] = numc__eager_scalar(context, (uint32_t)primitive, dtype, output.dtype, output.rank, output.shape, operands,
                                     count);
     return outputs[0] == NULL ? context->status : NUMC_OK;

@@ -29,14 +29,17 @@ static numc_array *number_array(numc_context *context, const char *name, numc_dt
         numc_context *lane = numc__lane_of(&x, 1, name);
         if (lane == NULL)
             return NULL;
-        numc_array *y = numc__convert(lane, x, dtype == NUMC_DTYPE_DEFAULT ? x->dtype : dtype);
+        numc_array *y = numc__cast(lane, name, x, dtype == NUMC_DTYPE_DEFAULT ? x->dtype : dtype);
         return y == NULL ? NULL : numc_broadcast_to(y, shape);
     }
-    weak = weak && dtype == NUMC_DTYPE_DEFAULT;
+    bool chosen = dtype == NUMC_DTYPE_DEFAULT;
+    weak = weak && chosen;
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = value.kind == NUMC_OPERAND_BOOL      ? NUMC_BOOL
                 : value.kind == NUMC_OPERAND_INTEGER ? NUMC_INT64
                                                      : numc_default_float(context);
+    if (value.kind == NUMC_OPERAND_COMPLEX && (dtype == NUMC_FLOAT32 || dtype == NUMC_FLOAT64) && chosen)
+        dtype = numc__complex_dtype(dtype);
     if (dtype == NUMC_DTYPE_DEFAULT)
         return NULL;
     if (numc__number_fits(context, name, dtype, &value) != NUMC_OK)
@@ -172,6 +175,7 @@ static numc_array *run_ramp(numc_context *context, const char *name, numc_dtype 
 static numc_status number_of(numc_context *context, const char *name, numc_operand operand, double *real)
 {
     NUMC_REQUIRE(context, operand.kind != NUMC_OPERAND_ARRAY, NUMC_INVALID_ARGUMENT, "%s: an array where a number belongs", name);
+    NUMC_REQUIRE(context, operand.kind != NUMC_OPERAND_COMPLEX, NUMC_DTYPE, "%s: complex numbers make no range", name);
     *real = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
     return NUMC_OK;
 }
@@ -193,6 +197,10 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
         return NULL;
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = r.whole ? NUMC_INT64 : numc_default_float(context);
+    if (numc__is_complex(dtype)) {
+        numc__fail(context, NUMC_DTYPE, "%s: %s has no order", name, numc_dtype_name(dtype));
+        return NULL;
+    }
     int64_t count = 0;
     numc_operand first = start, last = start;
     if (r.whole) {
@@ -223,10 +231,42 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
     return run_ramp(context, name, dtype, &r, count);
 }
 
+static double part_of(numc_operand number, int which)
+{
+    if (number.kind == NUMC_OPERAND_COMPLEX)
+        return number.value.parts[which];
+    return which != 0 ? 0.0 : number.kind == NUMC_OPERAND_REAL ? number.value.real : (double)number.value.integer;
+}
+
+/* Both parts by themselves. */
+static numc_array *complex_linspace(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop,
+                                    int64_t number, const numc_linspace_options *options)
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return NULL;
+    if (dtype != NUMC_DTYPE_DEFAULT && !numc__is_complex(dtype)) {
+        numc__fail(context, NUMC_DTYPE, "numc_linspace: complex numbers do not convert to %s", numc_dtype_name(dtype));
+        return NULL;
+    }
+    if (start.kind == NUMC_OPERAND_ARRAY || stop.kind == NUMC_OPERAND_ARRAY) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_linspace: an array where a number belongs");
+        return NULL;
+    }
+    if (numc_scope_begin(context) != NUMC_OK)
+        return NULL;
+    numc_array *parts[2];
+    for (int which = 0; which < 2; which++)
+        parts[which] = numc_linspace_(context, numc__part_dtype(dtype), numc_operand_real(part_of(start, which)),
+                                      numc_operand_real(part_of(stop, which)), number, options);
+    return numc__scope_leave(context, numc__complex_of(context, parts[0], parts[1]));
+}
+
 numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop, int64_t number,
                            const numc_linspace_options *options)
 {
     const char *name = "numc_linspace";
+    if (start.kind == NUMC_OPERAND_COMPLEX || stop.kind == NUMC_OPERAND_COMPLEX)
+        return complex_linspace(context, dtype, start, stop, number, options);
     ramp r = {.whole = false};
     if (context == NULL || context->status != NUMC_OK || number_of(context, name, start, &r.start) != NUMC_OK
         || number_of(context, name, stop, &r.last) != NUMC_OK)

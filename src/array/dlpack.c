@@ -13,6 +13,7 @@ static const struct {
     uint8_t code;
 } codes[] = {
     {NUMC_KIND_SIGNED, kDLInt}, {NUMC_KIND_UNSIGNED, kDLUInt}, {NUMC_KIND_REAL, kDLFloat}, {NUMC_KIND_BOOL, kDLBool},
+    {NUMC_KIND_COMPLEX, kDLComplex},
 };
 
 static DLDataType tensor_dtype(numc_dtype dtype)
@@ -292,8 +293,8 @@ static numc_array *import(numc_context *context, const char *name, const DLTenso
     numc_backend_device *device = numc__array_device(context);
     if (device == NULL)
         return NULL;
-    bool aligned = (uintptr_t)l.memory % numc_dtype_size(l.dtype) == 0;
-    bool computes = l.dtype != NUMC_FLOAT64 || device->info.float64; /* else the copy tells the error */
+    bool aligned = (uintptr_t)l.memory % numc_dtype_size(numc__part_dtype(l.dtype)) == 0;
+    bool computes = numc__part_dtype(l.dtype) != NUMC_FLOAT64 || device->info.float64; /* else the copy tells the error */
     bool shares = given.copy != NUMC_DLPACK_COPY_ALWAYS && device->info.unified && aligned && computes;
     if (!shares && given.copy == NUMC_DLPACK_COPY_NEVER) {
         numc__fail(context, NUMC_UNSUPPORTED, "%s: %s, and copy is NEVER", name,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "array/eager.h"
+#include "backend/complex.h"
 #include "base/text.h"
 #include "numc/linalg.h"
 
@@ -54,7 +55,7 @@ int32_t numc_broadcast_shapes(const numc_shape *shapes, int32_t count, int64_t s
 
 /* ---- dtypes ------------------------------------------------------------------------------------------------------ */
 
-/* bool, whole, real, in this order: a number of a later kind than the arrays changes the dtype. */
+/* bool, whole, real, complex, in this order: a number of a later kind than the arrays changes the dtype. */
 static int order_of(numc_dtype dtype)
 {
     switch (numc_dtype_kind(dtype)) {
@@ -63,6 +64,8 @@ static int order_of(numc_dtype dtype)
     case NUMC_KIND_SIGNED:
     case NUMC_KIND_UNSIGNED:
         return 1;
+    case NUMC_KIND_COMPLEX:
+        return 3;
     default:
         return 2;
     }
@@ -70,12 +73,24 @@ static int order_of(numc_dtype dtype)
 
 static int number_order(const numc_operand *operand)
 {
-    return operand->kind == NUMC_OPERAND_BOOL ? 0 : operand->kind == NUMC_OPERAND_INTEGER ? 1 : 2;
+    return operand->kind == NUMC_OPERAND_BOOL      ? 0
+           : operand->kind == NUMC_OPERAND_INTEGER ? 1
+           : operand->kind == NUMC_OPERAND_COMPLEX ? 3
+                                                   : 2;
 }
 
 static numc_dtype order_dtype(numc_context *context, int order)
 {
-    return order == 0 ? NUMC_BOOL : order == 1 ? NUMC_INT64 : numc_default_float(context);
+    if (order < 2)
+        return order == 0 ? NUMC_BOOL : NUMC_INT64;
+    numc_dtype dtype = numc_default_float(context);
+    return order == 2 || dtype == NUMC_DTYPE_DEFAULT ? dtype : numc__complex_dtype(dtype);
+}
+
+/* A dtype with a number of a later kind. */
+static numc_dtype raised(numc_context *context, numc_dtype dtype, int order)
+{
+    return order == 3 && order_of(dtype) == 2 ? numc__complex_dtype(dtype) : order_dtype(context, order);
 }
 
 /* The dtype of operands first..count-1: arrays promoted, numbers following them. DEFAULT with the error set. */
@@ -101,7 +116,7 @@ static numc_dtype common_dtype(numc_context *context, const char *name, const nu
     }
     if (strong != NUMC_DTYPE_DEFAULT && order_of(strong) >= weak)
         return strong;
-    return order_dtype(context, weak);
+    return strong != NUMC_DTYPE_DEFAULT ? raised(context, strong, weak) : order_dtype(context, weak);
 }
 
 /* What an operation makes of a dtype it is not defined for. */
@@ -136,7 +151,7 @@ static numc_status number_fits(numc_context *context, const char *name, const nu
     numc_operand number = *operand;
     if (operand->kind == NUMC_OPERAND_ARRAY) {
         const numc_array *x = operand->value.array;
-        if (!x->weak || x->content != NUMC_CONTENT_IMMEDIATE || order_of(x->dtype) == 2)
+        if (!x->weak || x->content != NUMC_CONTENT_IMMEDIATE || order_of(x->dtype) >= 2)
             return NUMC_OK;
         number = numc_operand_integer(numc__value_integer(x->dtype, x->immediate));
     }
@@ -150,7 +165,9 @@ numc_array *numc__operand_array(numc_context *context, numc_operand operand, con
     if (context->status != NUMC_OK)
         return NULL;
     int order = number_order(&operand);
-    numc_dtype dtype = other != NULL && order_of(other->dtype) >= order ? other->dtype : order_dtype(context, order);
+    numc_dtype dtype = other == NULL                        ? order_dtype(context, order)
+                       : order_of(other->dtype) >= order ? other->dtype
+                                                           : raised(context, other->dtype, order);
     if (dtype == NUMC_DTYPE_DEFAULT || number_fits(context, "a number", &operand, dtype) != NUMC_OK)
         return NULL;
     _Alignas(16) unsigned char value[16] = {0};
@@ -167,6 +184,21 @@ numc_array *numc__convert(numc_context *context, const numc_array *x, numc_dtype
         return (numc_array *)x;
     numc_attributes attributes = {.dtype = dtype};
     return numc__bind1(context, NUMC_SCALAR_CONVERT, &x, 1, &attributes);
+}
+
+numc_array *numc__cast(numc_context *context, const char *name, const numc_array *x, numc_dtype dtype)
+{
+    if (x != NULL && numc__is_complex(x->dtype) && !numc__is_complex(dtype) && dtype != NUMC_BOOL) {
+        numc__fail(context, NUMC_DTYPE, "%s: %s does not convert to %s; take numc_real or numc_imag", name,
+                   numc_dtype_name(x->dtype), numc_dtype_name(dtype));
+        return NULL;
+    }
+    return numc__convert(context, x, dtype);
+}
+
+bool numc__elementwise_admits(uint32_t operation, numc_dtype dtype)
+{
+    return numc__is_complex(dtype) ? numc__complex_admits(operation) : numc__scalar_admits(operation, dtype);
 }
 
 /* ---- the elementwise door ---------------------------------------------------------------------------------------- */
@@ -256,7 +288,7 @@ numc_status numc__prepare_elementwise(numc_context *context, const char *name, n
     plan p;
     NUMC_TRY(plan_begin(&p, context, name, operands, count));
     numc_dtype dtype = common_dtype(p.context, name, operands, 0, count);
-    if (dtype != NUMC_DTYPE_DEFAULT && to_float && order_of(dtype) != 2)
+    if (dtype != NUMC_DTYPE_DEFAULT && to_float && order_of(dtype) < 2)
         dtype = numc_default_float(p.context);
     NUMC_TRY(p.context->status);
     for (int32_t i = 0; i < count; i++) {
@@ -356,7 +388,7 @@ static numc_array *elementwise(const char *name, int32_t primitive, const numc_o
         if (i >= first && number_fits(p.context, name, &operands[i], dtype) != NUMC_OK)
             return NULL;
     }
-    if (!numc__scalar_admits((uint32_t)primitive, dtype)) {
+    if (!numc__elementwise_admits((uint32_t)primitive, dtype)) {
         numc__fail(p.context, NUMC_DTYPE, "%s is not defined for %s", name, numc_dtype_name(dtype));
         return NULL;
     }
@@ -405,6 +437,11 @@ static numc_array *answer(const char *name, const numc_array *x, bool value)
     return context == NULL ? NULL : numc__full(context, NUMC_BOOL, x->rank, x->shape, value);
 }
 
+static bool is_complex(const numc_array *x)
+{
+    return x != NULL && x->live == NUMC_ARRAY_LIVE && numc__is_complex(x->dtype);
+}
+
 #define UNARY(name, NAME)                                                                          \
     numc_array *numc_##name(const numc_array *x)                                                   \
     {                                                                                              \
@@ -415,18 +452,24 @@ static numc_array *answer(const char *name, const numc_array *x, bool value)
     {                                                                                              \
         return is_whole(x) ? same("numc_" #name, x) : unary("numc_" #name, NUMC_SCALAR_##NAME, x); \
     }
+#define UNARY_COMPOSED(name, NAME)                                                                 \
+    numc_array *numc_##name(const numc_array *x)                                                   \
+    {                                                                                              \
+        return is_complex(x) ? numc__complex_##name(x) : unary("numc_" #name, NUMC_SCALAR_##NAME, x); \
+    }
 #define UNARY_TEST(name, NAME, whole)                                                              \
     numc_array *numc_##name(const numc_array *x)                                                   \
     {                                                                                              \
+        if (is_complex(x))                                                                         \
+            return numc__complex_test(x, numc_##name, whole);                                      \
         return is_whole(x) ? answer("numc_" #name, x, whole) : unary("numc_" #name, NUMC_SCALAR_##NAME, x); \
     }
 UNARY(negative, NEGATIVE)
-UNARY(abs, ABS)
-UNARY(sign, SIGN)
+UNARY_COMPOSED(abs, ABS)
+UNARY_COMPOSED(sign, SIGN)
 UNARY_ROUNDING(floor, FLOOR)
 UNARY_ROUNDING(ceil, CEIL)
 UNARY_ROUNDING(trunc, TRUNC)
-UNARY_ROUNDING(round, ROUND)
 UNARY(sqrt, SQRT)
 UNARY(square, SQUARE)
 UNARY(reciprocal, RECIPROCAL)
@@ -453,6 +496,13 @@ UNARY_TEST(isinf, ISINF, false)
 UNARY_TEST(isfinite, ISFINITE, true)
 UNARY(logical_not, LOGICAL_NOT)
 UNARY(bitwise_invert, BITWISE_INVERT)
+
+numc_array *numc_round(const numc_array *x)
+{
+    return is_complex(x) ? numc__complex_round(x)
+           : is_whole(x) ? same("numc_round", x)
+                         : unary("numc_round", NUMC_SCALAR_ROUND, x);
+}
 
 numc_array *numc_signbit(const numc_array *x)
 {
@@ -653,7 +703,9 @@ numc_dtype numc_result_type(numc_context *context, const numc_dtype *dtypes, int
         numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: one array or dtype at least is needed", name);
         return none;
     }
-    return strong != none && order_of(strong) >= weak ? strong : order_dtype(context, weak);
+    return strong == none             ? order_dtype(context, weak)
+           : order_of(strong) >= weak ? strong
+                                      : raised(context, strong, weak);
 }
 
 numc_array *numc_astype(const numc_array *x, numc_dtype dtype)
@@ -663,12 +715,11 @@ numc_array *numc_astype(const numc_array *x, numc_dtype dtype)
         return NULL;
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = numc_default_float(context);
-    if (numc_dtype_size(dtype) == 0 || numc_dtype_kind(dtype) == NUMC_KIND_COMPLEX) {
-        numc__fail(context, numc_dtype_size(dtype) == 0 ? NUMC_DTYPE : NUMC_UNSUPPORTED,
-                   "numc_astype: arrays of dtype %s are not supported", numc_dtype_name(dtype));
+    if (numc_dtype_size(dtype) == 0) {
+        numc__fail(context, NUMC_DTYPE, "numc_astype: there are no arrays of dtype %s", numc_dtype_name(dtype));
         return NULL;
     }
-    numc_array *y = numc__convert(context, x, dtype);
+    numc_array *y = numc__cast(context, "numc_astype", x, dtype);
     if (y == x)
         y = numc__array_alias(context, x);
     if (y != NULL)

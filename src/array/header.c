@@ -246,9 +246,8 @@ numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t ran
     if (lane == NULL)
         return NULL;
     size_t item = numc_dtype_size(dtype);
-    if (item == 0 || numc_dtype_kind(dtype) == NUMC_KIND_COMPLEX) {
-        numc__fail(context, item == 0 ? NUMC_DTYPE : NUMC_UNSUPPORTED, "arrays of dtype %s are not supported",
-                   numc_dtype_name(dtype));
+    if (item == 0) {
+        numc__fail(context, NUMC_DTYPE, "there are no arrays of dtype %s", numc_dtype_name(dtype));
         return NULL;
     }
     if (rank < 0 || rank > NUMC_RANK_LIMIT) {
@@ -336,8 +335,8 @@ numc_array *numc__array_new_buffer(numc_context *context, numc_dtype dtype, int3
     if (x == NULL)
         return NULL;
     numc_backend_device *device = numc__array_device(context);
-    if (device != NULL && dtype == NUMC_FLOAT64 && !device->info.float64) {
-        numc__fail(context, NUMC_UNSUPPORTED, "device %s has no float64; use float32", device->name);
+    if (device != NULL && numc__part_dtype(dtype) == NUMC_FLOAT64 && !device->info.float64) {
+        numc__fail(context, NUMC_UNSUPPORTED, "device %s has no float64; use float32 or complex64", device->name);
         device = NULL;
     }
     numc_buffer *buffer =
@@ -373,6 +372,50 @@ numc_array *numc__array_new_view(numc_context *context, const numc_array *base, 
             x->strides[d] = strides[d];
     }
     return x;
+}
+
+numc_array *numc__array_part(numc_context *context, const numc_array *x, int which)
+{
+    numc_dtype part = numc__part_dtype(x->dtype);
+    numc_array *y = numc__array_new(context, part, x->rank, x->shape);
+    if (y == NULL)
+        return NULL;
+    y->content = x->content;
+    y->weak = x->weak;
+    if (x->content == NUMC_CONTENT_IMMEDIATE) {
+        size_t item = numc_dtype_size(part);
+        memcpy(y->immediate, x->immediate + (which != 0 ? item : 0), item);
+        return y;
+    }
+    atomic_fetch_add_explicit(&x->buffer->references, 1, memory_order_relaxed);
+    y->buffer = x->buffer;
+    y->offset = 2 * x->offset + which;
+    for (int32_t d = 0; d < x->rank; d++)
+        y->strides[d] = 2 * x->strides[d];
+    return y;
+}
+
+numc_array *numc__array_parts(numc_context *context, const numc_array *x)
+{
+    if (x->content == NUMC_CONTENT_IMMEDIATE)
+        x = numc__array_contiguous(context, x);
+    int64_t shape[NUMC_RANK_LIMIT + 1];
+    if (x == NULL)
+        return NULL;
+    for (int32_t d = 0; d < x->rank; d++)
+        shape[d] = x->shape[d];
+    shape[x->rank] = 2;
+    numc_array *y = numc__array_new(context, numc__part_dtype(x->dtype), x->rank + 1, shape);
+    if (y == NULL)
+        return NULL;
+    atomic_fetch_add_explicit(&x->buffer->references, 1, memory_order_relaxed);
+    y->content = NUMC_CONTENT_BUFFER;
+    y->buffer = x->buffer;
+    y->offset = 2 * x->offset;
+    for (int32_t d = 0; d < x->rank; d++)
+        y->strides[d] = 2 * x->strides[d];
+    y->strides[x->rank] = 1;
+    return y;
 }
 
 numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape,

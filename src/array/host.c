@@ -128,13 +128,19 @@ static numc_status readable(const numc_array *x, const char *name)
     return NUMC_OK;
 }
 
+/* Complex values only to complex and bool. */
+static bool converts(numc_dtype from, numc_dtype to)
+{
+    return !numc__is_complex(from) || numc__is_complex(to) || to == NUMC_BOOL;
+}
+
 numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size)
 {
     NUMC_TRY(readable(x, "numc_to_host"));
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = x->dtype;
-    NUMC_REQUIRE(x->context, numc_dtype_size(dtype) > 0 && numc_dtype_kind(dtype) != NUMC_KIND_COMPLEX, NUMC_DTYPE,
-                 "numc_to_host: an array does not convert to %s", numc_dtype_name(dtype));
+    NUMC_REQUIRE(x->context, numc_dtype_size(dtype) > 0 && converts(x->dtype, dtype), NUMC_DTYPE,
+                 "numc_to_host: %s does not convert to %s", numc_dtype_name(x->dtype), numc_dtype_name(dtype));
     size_t needed = (size_t)x->size * numc_dtype_size(dtype);
     NUMC_REQUIRE(x->context, size == needed, NUMC_INVALID_ARGUMENT,
                  "numc_to_host: %lld elements of %s are %zu bytes, the memory given has %zu", (long long)x->size,
@@ -151,6 +157,11 @@ static bool item(const numc_array *x, const char *name, numc_dtype dtype, void *
         char text[256];
         numc__type_format(text, sizeof text, x->dtype, x->rank, x->shape);
         numc__fail(x->context, NUMC_SHAPE, "%s: %s does not have one element", name, text);
+        return false;
+    }
+    if (!converts(x->dtype, dtype)) {
+        numc__fail(x->context, NUMC_DTYPE, "%s: the array is %s; numc_item_complex reads it, numc_real and numc_imag part it", name,
+                   numc_dtype_name(x->dtype));
         return false;
     }
     return numc__read(x, x->context, dtype, value) == NUMC_OK;
@@ -172,4 +183,10 @@ bool numc_item_bool(const numc_array *x)
 {
     unsigned char value;
     return item(x, "numc_item_bool", NUMC_BOOL, &value) && value != 0;
+}
+
+numc_complex_number numc_item_complex(const numc_array *x)
+{
+    numc_complex_number value;
+    return item(x, "numc_item_complex", NUMC_COMPLEX128, &value) ? value : (numc_complex_number){(double)NAN, (double)NAN};
 }

@@ -129,6 +129,8 @@ static numc_status rule_scalar(inference *f)
     if (f->primitive == NUMC_SCALAR_CONVERT) {
         dtype = f->attributes != NULL ? f->attributes->dtype : NUMC_DTYPE_DEFAULT;
         NEED(numc_dtype_size(dtype) > 0, NUMC_DTYPE, "there is no dtype to convert to");
+        NEED(!numc__is_complex(x[0].dtype) || numc__is_complex(dtype) || dtype == NUMC_BOOL, NUMC_DTYPE,
+             "complex does not become %s; take its real or imaginary part", numc_dtype_name(dtype));
         return output(f, dtype, x[0].rank, x[0].shape);
     }
     int32_t first = 0;
@@ -138,7 +140,7 @@ static numc_status rule_scalar(inference *f)
     }
     for (int32_t i = first; i < f->input_count; i++)
         NEED(x[i].dtype == dtype, NUMC_DTYPE, "the dtypes differ");
-    NEED(numc__scalar_admits((uint32_t)f->primitive, dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(dtype));
+    NEED(numc__elementwise_admits((uint32_t)f->primitive, dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(dtype));
     return output(f, info->result == NUMC_RESULT_BOOL ? NUMC_BOOL : dtype, x[0].rank, x[0].shape);
 }
 
@@ -238,6 +240,21 @@ static numc_status rule_same(inference *f)
     return output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
 }
 
+static numc_status rule_part(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED(numc__is_complex(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    return output(f, numc__part_dtype(x->dtype), x->rank, x->shape);
+}
+
+static numc_status rule_complex(inference *f)
+{
+    const numc_type *x = f->inputs;
+    NEED(numc_dtype_kind(x->dtype) == NUMC_KIND_REAL && x[0].dtype == x[1].dtype, NUMC_DTYPE, "both must be of one real dtype");
+    NEED(same_shape(&x[0], &x[1]), NUMC_SHAPE, "the shapes differ");
+    return output(f, numc__complex_dtype(x->dtype), x->rank, x->shape);
+}
+
 static numc_status rule_pad(inference *f)
 {
     const numc_type *x = f->inputs;
@@ -302,7 +319,7 @@ static numc_status rule_scatter(inference *f)
     NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
     NEED(indices->rank == 1, NUMC_SHAPE, "the indices must have rank 1");
     NEED(values->dtype == x->dtype, NUMC_DTYPE, "the values must be %s", numc_dtype_name(x->dtype));
-    NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype), NUMC_DTYPE, "%s does not add up", numc_dtype_name(x->dtype));
+    NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype) || numc__is_complex(x->dtype), NUMC_DTYPE, "%s does not add up", numc_dtype_name(x->dtype));
     NEED(values->rank == x->rank, NUMC_SHAPE, "the values must have the rank of the array");
     for (int32_t d = 0; d < x->rank; d++)
         NEED(values->shape[d] == (d == axis ? indices->shape[0] : x->shape[d]), NUMC_SHAPE,
@@ -318,8 +335,9 @@ static numc_status rule_reduce(inference *f)
     bool extreme = argument || f->primitive == NUMC_PRIMITIVE_REDUCE_MAX || f->primitive == NUMC_PRIMITIVE_REDUCE_MIN;
     NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs axes");
     NEED(!argument || f->attributes->count == 1, NUMC_INTERNAL, "it needs one axis");
-    NEED(logical ? x->dtype == NUMC_BOOL : is_real(x->dtype), NUMC_DTYPE, "it is not defined for %s",
-         numc_dtype_name(x->dtype));
+    bool adds = f->primitive == NUMC_PRIMITIVE_REDUCE_SUM;
+    NEED(logical ? x->dtype == NUMC_BOOL : is_real(x->dtype) || (adds && numc__is_complex(x->dtype)), NUMC_DTYPE,
+         "it is not defined for %s", numc_dtype_name(x->dtype));
     uint64_t reduced = 0;
     for (int32_t i = 0; i < f->attributes->count; i++) {
         int64_t axis = f->attributes->numbers[i];
@@ -346,7 +364,9 @@ static numc_status rule_cumulative(inference *f)
     NEED_NUMBERS(2);
     NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < x->rank, NUMC_INDEX, "axis %lld is out of bounds",
          (long long)f->attributes->numbers[0]);
-    NEED(is_real(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    bool adds = f->primitive == NUMC_PRIMITIVE_CUMULATIVE_SUM;
+    NEED(is_real(x->dtype) || (adds && numc__is_complex(x->dtype)), NUMC_DTYPE, "it is not defined for %s",
+         numc_dtype_name(x->dtype));
     NUMC_TRY(output(f, x->dtype, x->rank, x->shape));
     return f->primitive == NUMC_PRIMITIVE_SORT ? output(f, NUMC_INT64, x->rank, x->shape) : NUMC_OK;
 }
@@ -498,6 +518,9 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(CONCAT) = rule_concat,
     ROW(GATHER) = rule_gather,
     ROW(SCATTER) = rule_scatter,
+    ROW(REAL) = rule_part,
+    ROW(IMAG) = rule_part,
+    ROW(COMPLEX) = rule_complex,
     ROW(REDUCE_SUM) = rule_reduce,
     ROW(REDUCE_PROD) = rule_reduce,
     ROW(REDUCE_MAX) = rule_reduce,

@@ -87,6 +87,9 @@ numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t ran
 numc_array *numc__array_new_buffer(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape);
 numc_array *numc__array_new_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape,
                                  const int64_t *strides, int64_t offset);
+/* Concrete complex x: a view of its real (0) or imaginary (1) part; of both, with one axis of size 2 more at the end. */
+numc_array *numc__array_part(numc_context *context, const numc_array *x, int which);
+numc_array *numc__array_parts(numc_context *context, const numc_array *x);
 numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape,
                                       const void *value);
 numc_array *numc__array_new_traced(numc_context *context, numc_trace *trace, int32_t value, const numc_type *type);
@@ -115,6 +118,20 @@ numc_backend_device *numc__array_device(numc_context *context);
 
 /* Conversions of one host value between dtypes, as backend.h tells them: floats to integers truncate and saturate, NaN gives 0. */
 void numc__value_convert(numc_dtype to, void *target, numc_dtype from, const void *source);
+
+/* The dtype of the parts of a complex dtype, other dtypes themselves; and the complex dtype of such parts. */
+static inline numc_dtype numc__part_dtype(numc_dtype dtype)
+{
+    return dtype == NUMC_COMPLEX64 ? NUMC_FLOAT32 : dtype == NUMC_COMPLEX128 ? NUMC_FLOAT64 : dtype;
+}
+static inline numc_dtype numc__complex_dtype(numc_dtype part)
+{
+    return part == NUMC_FLOAT32 ? NUMC_COMPLEX64 : NUMC_COMPLEX128;
+}
+static inline bool numc__is_complex(numc_dtype dtype)
+{
+    return dtype == NUMC_COMPLEX64 || dtype == NUMC_COMPLEX128;
+}
 
 /* Promotion as array.h tells it; NUMC_DTYPE_DEFAULT where there is none. */
 numc_dtype numc__promote(numc_dtype a, numc_dtype b);

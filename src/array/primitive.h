@@ -32,6 +32,10 @@
     X(GATHER, gather, 2, 1)                                                                        \
     /* inputs x, indices (1-D), values; numbers: axis, mode (0 set, 1 add); out-of-range indices are dropped */ \
     X(SCATTER, scatter, 3, 1)                                                                      \
+    /* parts of complex x; complex from parts of one real dtype */                                 \
+    X(REAL, real, 1, 1)                                                                            \
+    X(IMAG, imag, 1, 1)                                                                            \
+    X(COMPLEX, complex, 2, 1)                                                                      \
     /* numbers: axes...; reduced axes vanish */                                                    \
     X(REDUCE_SUM, reduce_sum, 1, 1)                                                                \
     X(REDUCE_PROD, reduce_prod, 1, 1)                                                              \

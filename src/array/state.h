@@ -28,6 +28,8 @@ typedef struct numc_kernel_entry {
     uint64_t key;
     numc_kernel *kernel;
     struct numc_kernel_entry *next;
+    uint32_t constant_count; /* of the expansion of a complex operation; they follow the operands' */
+    uint64_t constants[];
 } numc_kernel_entry;
 
 typedef struct numc_array_core {
@@ -94,7 +96,7 @@ numc_array *numc__scope_leave(numc_context *context, numc_array *y);
 void numc__array_retire(numc_array *x);
 
 /* value.c: host values. */
-/* A number in an integer dtype: whole and in its range. Every number fits a float or bool. */
+/* A number in an integer dtype: whole and in its range. Every number fits a complex dtype or bool, every real one a float. */
 bool numc__value_fits(numc_dtype dtype, const numc_operand *number);
 /* The same, or VALUE naming the function and the number. */
 numc_status numc__number_fits(numc_context *context, const char *name, numc_dtype dtype, const numc_operand *number);
@@ -103,8 +105,21 @@ double numc__value_real(numc_dtype dtype, const void *source);
 int64_t numc__value_integer(numc_dtype dtype, const void *source);
 void numc__convert_many(numc_dtype to, void *target, numc_dtype from, const void *source, size_t count);
 
+/* complex.c: one operation on complex numbers on the host; false when it cannot. dtype: the node's, or complex of CONVERT to
+ * bool. re and im as one array; and what the standard's functions are for concrete or traced complex x. */
+bool numc__complex_fold(uint32_t operation, numc_dtype dtype, const numc_kernel_operand *operands, int32_t count, void *value);
+numc_array *numc__complex_of(numc_context *context, const numc_array *re, const numc_array *im);
+numc_array *numc__complex_abs(const numc_array *x);
+numc_array *numc__complex_sign(const numc_array *x);
+numc_array *numc__complex_round(const numc_array *x);
+numc_array *numc__complex_test(const numc_array *x, numc_array *(*test)(const numc_array *), bool of_both);
+
 /* elementwise.c */
+/* Whether the elementwise primitive takes operands of this dtype: that of a node, or a complex one. */
+bool numc__elementwise_admits(uint32_t operation, numc_dtype dtype);
 numc_array *numc__convert(numc_context *context, const numc_array *x, numc_dtype dtype); /* alias when equal */
+/* The same, but DTYPE naming the function where complex would become real. */
+numc_array *numc__cast(numc_context *context, const char *name, const numc_array *x, numc_dtype dtype);
 /* A constant of x's shape or any other. */
 numc_array *numc__full(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape, double value);
 /* a b of two sizes, INT64_MAX beyond it. */

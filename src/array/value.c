@@ -33,6 +33,7 @@ static void convert(numc_dtype to, unsigned char *target, numc_dtype from, const
     double real = 0;
     int64_t whole = 0; /* two's complement bits; `wide` when it is an unsigned value */
     bool wide = false;
+    double imaginary = 0;
     switch (from) {
     case NUMC_BOOL:
         whole = *source != 0;
@@ -58,12 +59,25 @@ static void convert(numc_dtype to, unsigned char *target, numc_dtype from, const
         memcpy(&real, source, sizeof real);
         is_real = true;
         break;
+    case NUMC_COMPLEX64: {
+        float value[2];
+        memcpy(value, source, sizeof value);
+        real = (double)value[0];
+        imaginary = (double)value[1];
+        is_real = true;
+        break;
+    }
+    case NUMC_COMPLEX128:
+        memcpy(&real, source, sizeof real);
+        memcpy(&imaginary, source + sizeof real, sizeof imaginary);
+        is_real = true;
+        break;
     default:
         break;
     }
     switch (to) {
     case NUMC_BOOL:
-        *target = is_real ? real != 0 : whole != 0;
+        *target = is_real ? real != 0 || imaginary != 0 : whole != 0;
         break;
 #define NUMC_X(NAME, type)                                                                         \
     case NUMC_##NAME: {                                                                            \
@@ -84,6 +98,16 @@ static void convert(numc_dtype to, unsigned char *target, numc_dtype from, const
     case NUMC_FLOAT64: {
         double value = is_real ? real : wide ? (double)(uint64_t)whole : (double)whole;
         memcpy(target, &value, sizeof value);
+        break;
+    }
+    case NUMC_COMPLEX64: {
+        float value[2] = {is_real ? (float)real : wide ? (float)(uint64_t)whole : (float)whole, (float)imaginary};
+        memcpy(target, value, sizeof value);
+        break;
+    }
+    case NUMC_COMPLEX128: {
+        double value[2] = {is_real ? real : wide ? (double)(uint64_t)whole : (double)whole, imaginary};
+        memcpy(target, value, sizeof value);
         break;
     }
     default:
@@ -127,6 +151,8 @@ int64_t numc__value_integer(numc_dtype dtype, const void *source)
 bool numc__value_fits(numc_dtype dtype, const numc_operand *number)
 {
     numc_kind kind = numc_dtype_kind(dtype);
+    if (number->kind == NUMC_OPERAND_COMPLEX)
+        return kind == NUMC_KIND_COMPLEX || kind == NUMC_KIND_BOOL;
     if (kind != NUMC_KIND_SIGNED && kind != NUMC_KIND_UNSIGNED)
         return true;
     unsigned bits = (unsigned)numc_dtype_size(dtype) * 8;
@@ -145,6 +171,8 @@ numc_status numc__number_fits(numc_context *context, const char *name, numc_dtyp
 {
     if (numc__value_fits(dtype, number))
         return NUMC_OK;
+    if (number->kind == NUMC_OPERAND_COMPLEX)
+        return numc__fail(context, NUMC_DTYPE, "%s: a complex number does not convert to %s", name, numc_dtype_name(dtype));
     if (number->kind == NUMC_OPERAND_REAL)
         return numc__fail(context, NUMC_VALUE, "%s: the number %g does not fit %s", name, number->value.real,
                           numc_dtype_name(dtype));
@@ -154,7 +182,9 @@ numc_status numc__number_fits(numc_context *context, const char *name, numc_dtyp
 
 void numc__value_number(numc_dtype dtype, void *target, const numc_operand *number)
 {
-    if (number->kind == NUMC_OPERAND_REAL)
+    if (number->kind == NUMC_OPERAND_COMPLEX)
+        convert(dtype, target, NUMC_COMPLEX128, (const unsigned char *)number->value.parts);
+    else if (number->kind == NUMC_OPERAND_REAL)
         convert(dtype, target, NUMC_FLOAT64, (const unsigned char *)&number->value.real);
     else
         convert(dtype, target, NUMC_INT64, (const unsigned char *)&number->value.integer);

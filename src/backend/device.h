@@ -49,7 +49,7 @@ typedef struct numc_scalar_info {
     uint8_t operands, result;
 } numc_scalar_info;
 const numc_scalar_info *numc__scalar_info(uint32_t operation); /* never NULL */
-/* INTEGRAL admits bool as well, but for shifts; REAL is integers and real floats. */
+/* What a kernel's node may be. INTEGRAL admits bool as well, but for shifts; REAL is integers and real floats. */
 bool numc__scalar_admits(uint32_t operation, numc_dtype dtype);
 
 /* For `numc info`: everything found, loaded or refused. */

@@ -17,7 +17,7 @@ bool numc__scalar_admits(uint32_t operation, numc_dtype dtype)
 {
     enum {
         INTEGERS = NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED,
-        NUMBERS = INTEGERS | NUMC_KIND_REAL | NUMC_KIND_COMPLEX,
+        NUMBERS = INTEGERS | NUMC_KIND_REAL, /* complex ones are expanded before (complex.h) */
         EVERYTHING = NUMC_KIND_BOOL | NUMBERS
     };
     static const unsigned admitted[] = {

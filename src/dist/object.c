@@ -31,6 +31,10 @@ void *numc__dist_object_new(numc_context *context, size_t bytes)
 numc_array *numc__dist_real(numc_context *context, numc_operand operand, numc_dtype dtype)
 {
     if (operand.kind != NUMC_OPERAND_ARRAY) {
+        if (operand.kind == NUMC_OPERAND_COMPLEX) {
+            numc__fail(context, NUMC_DTYPE, "a parameter is a complex number");
+            return NULL;
+        }
         double value = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
         return numc__operand_array(context, numc_operand_real(value), NULL);
     }
@@ -384,6 +388,10 @@ static const numc_array *value_of(const numc_distribution *d, numc_operand value
 {
     numc_context *context = d->object.context;
     if (value.kind != NUMC_OPERAND_ARRAY) {
+        if (value.kind == NUMC_OPERAND_COMPLEX) {
+            numc__fail(context, NUMC_DTYPE, "%s: the value is a complex number", name);
+            return NULL;
+        }
         double number = value.kind == NUMC_OPERAND_REAL ? value.value.real : (double)value.value.integer;
         return numc__operand_array(context, numc_operand_real(number), NULL);
     }

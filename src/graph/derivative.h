@@ -36,7 +36,8 @@ const numc_rule *numc__rule_of(int32_t primitive);
 
 /* The rules of the files beside this one, for the table in derivative.c. */
 #define NUMC_RULE_FUNCTIONS(X)                                                                     \
-    X(convert) X(broadcast) X(reshape) X(permute) X(slice) X(flip) X(pad) X(concat) X(gather) X(scatter)              \
+    X(convert) X(broadcast) X(reshape) X(permute) X(slice) X(flip) X(pad) X(concat) X(gather) X(scatter)   \
+    X(real) X(imag) X(complex)                                                                     \
     X(reduce_sum) X(reduce_prod) X(reduce_max) X(cumulative_sum) X(cumulative_prod) X(cumulative_max)        \
     X(sort) X(matmul) X(cholesky) X(triangular_solve) X(lu)
 #define NUMC_DECLARE_RULE(name)                                                                    \

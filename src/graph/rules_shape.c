@@ -136,7 +136,51 @@ numc_status numc__jvp_convert(const numc_application *a, const numc_array *const
 numc_status numc__vjp_convert(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
 {
     (void)wanted;
-    xbar[0] = numc_astype(ybar[0], a->x[0]->dtype);
+    bool parts = numc__is_complex(ybar[0]->dtype) && !numc__is_complex(a->x[0]->dtype);
+    xbar[0] = numc_astype(parts ? numc_real(ybar[0]) : ybar[0], a->x[0]->dtype);
+    DONE(a);
+}
+
+/* ---- parts of complex values: transposes without conjugation ----------------------------------------------------- */
+
+numc_status numc__jvp_real(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    dy[0] = same(a, dx);
+    DONE(a);
+}
+
+numc_status numc__vjp_real(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    (void)wanted;
+    xbar[0] = numc_complex(ybar[0], 0.0);
+    DONE(a);
+}
+
+numc_status numc__jvp_imag(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    dy[0] = same(a, dx);
+    DONE(a);
+}
+
+numc_status numc__vjp_imag(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    (void)wanted;
+    xbar[0] = numc_complex(0.0, numc_negative(ybar[0]));
+    DONE(a);
+}
+
+numc_status numc__jvp_complex(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    dy[0] = same(a, (const numc_array *[]){or_zeros(a, dx[0], 0), or_zeros(a, dx[1], 1)});
+    DONE(a);
+}
+
+numc_status numc__vjp_complex(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    if (wanted[0])
+        xbar[0] = numc_real(ybar[0]);
+    if (wanted[1])
+        xbar[1] = numc_negative(numc_imag(ybar[0]));
     DONE(a);
 }
 

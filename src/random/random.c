@@ -132,6 +132,10 @@ static bool within(const draw *d, numc_operand operand, double low, double high,
 {
     if (d->context->status != NUMC_OK || !is_known(operand))
         return d->context->status == NUMC_OK;
+    if (operand.kind == NUMC_OPERAND_COMPLEX) {
+        numc__fail(d->context, NUMC_DTYPE, "%s: a parameter is a complex number", d->name);
+        return false;
+    }
     if (operand.kind != NUMC_OPERAND_ARRAY) {
         double x = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
         if (x >= low && x <= high && (!whole || floor(x) == x))
@@ -273,6 +277,8 @@ static bool is_ordered(const draw *d, numc_operand low, numc_operand high)
     static const char what[] = "low must not exceed high";
     if (!is_known(low) || !is_known(high))
         return true;
+    if (high.kind == NUMC_OPERAND_COMPLEX)
+        return within(d, high, 0, 0, false, what);
     if (low.kind != NUMC_OPERAND_ARRAY && high.kind != NUMC_OPERAND_ARRAY) {
         double most = high.kind == NUMC_OPERAND_REAL ? high.value.real : (double)high.value.integer;
         return within(d, low, -DBL_MAX, most, false, what);

@@ -449,7 +449,7 @@ static void two_lanes(producer *p) { p->tensor.dl_tensor.dtype.lanes = 2; }
 static void no_lanes(producer *p) { p->tensor.dl_tensor.dtype.lanes = 0; }
 static void half(producer *p) { p->tensor.dl_tensor.dtype.bits = 16; }
 static void brain(producer *p) { p->tensor.dl_tensor.dtype.code = 4; }
-static void complex_number(producer *p) { p->tensor.dl_tensor.dtype.code = kDLComplex; }
+static void complex_number(producer *p) { p->tensor.dl_tensor.dtype.code = kDLComplex, p->tensor.dl_tensor.dtype.bits = 32; }
 static void no_data(producer *p) { p->tensor.dl_tensor.data = NULL; }
 static void no_shape(producer *p) { p->tensor.dl_tensor.shape = NULL; }
 static void negative_rank(producer *p) { p->tensor.dl_tensor.ndim = -1; }

@@ -232,6 +232,13 @@ BODY(cond)
     numc_cond(numc_logical_not(positive), add_times, divide_by, NULL, in, 2, no, 1);
     out[0] = numc_multiply(yes[0], no[0]);
 }
+BODY(parts)
+{
+    UNUSED();
+    numc_array *z = numc_complex(in[0], numc_sin(in[1]));
+    z = numc_multiply(numc_multiply(z, z), numc_conj(numc_add(z, 0.5)));
+    out[0] = numc_add(numc_real(z), numc_multiply(numc_imag(z), 3.0));
+}
 BODY(scan_step)
 {
     UNUSED();
@@ -267,6 +274,9 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_GATHER, "gather", body_gather, 1, 1, {S(2, 4, 2)}, 2, 0},
     {NUMC_PRIMITIVE_SCATTER, "scatter set", body_scatter_set, 2, 1, {S(2, 4, 2), S(2, 4, 2)}, 2, 0},
     {NUMC_PRIMITIVE_SCATTER, "scatter add", body_scatter_add, 2, 1, {S(2, 4, 2), S(2, 4, 2)}, 2, 0},
+    {NUMC_PRIMITIVE_REAL, "real", body_parts, 2, 1, {S(3), S(3)}, 2, 0},
+    {NUMC_PRIMITIVE_IMAG, "imag", body_parts, 2, 1, {S(3), S(3)}, 2, 0},
+    {NUMC_PRIMITIVE_COMPLEX, "complex", body_parts, 2, 1, {S(3), S(3)}, 2, 0},
     {NUMC_PRIMITIVE_REDUCE_SUM, "reduce_sum", body_reduce_sum, 1, 1, {S(2, 3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_REDUCE_PROD, "reduce_prod", body_reduce_prod, 1, 1, {S(2, 3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_REDUCE_PROD, "reduce_prod with zeros", body_reduce_prod, 1, 1, {S(2, 3, 2)}, 3, 1},
