@@ -553,7 +553,7 @@ NUMC_API numc_array *numc_scatter_add(const numc_array *x, const numc_array *ind
  * int64 or uint64, of bools int64; max and min keep the dtype and give NaN where there is one; mean, var, std and logsumexp
  * take integers as the default float; all and any give bool, count_nonzero int64. Of nothing: sum 0, prod 1, all true, mean
  * NaN, logsumexp -inf; max, min, argmax and argmin are NUMC_VALUE. var is the mean square about the mean in two passes;
- * logsumexp is m + log sum exp(x - m), m = max x. */
+ * logsumexp is m + log sum exp(x - m), m = max x. Of complex numbers there are sum, prod, mean, all, any, count_nonzero. */
 typedef struct numc_reduce_options {
     size_t size;
     numc_axes axes; /* default: every axis */

@@ -105,17 +105,98 @@ static numc_dtype accumulator(numc_dtype dtype)
     }
 }
 
+/* x[.., start : start + count] along the last axis. */
+static numc_array *last_axis(numc_context *context, const numc_array *x, int64_t start, int64_t count, int64_t step)
+{
+    int64_t starts[NUMC_RANK_LIMIT] = {0}, counts[NUMC_RANK_LIMIT], steps[NUMC_RANK_LIMIT];
+    if (x == NULL)
+        return NULL;
+    for (int32_t d = 0; d < x->rank; d++) {
+        counts[d] = x->shape[d];
+        steps[d] = 1;
+    }
+    starts[x->rank - 1] = start;
+    counts[x->rank - 1] = count;
+    steps[x->rank - 1] = step;
+    return numc__slice(context, x, starts, counts, steps);
+}
+
+/* A product of complex numbers, which no kernel accumulates: the first half by the second, over and over. */
+static numc_array *product_of_halves(const reduction *r, const numc_array *x)
+{
+    numc_context *context = r->context;
+    int64_t shape[NUMC_RANK_LIMIT];
+    int32_t axes[NUMC_RANK_LIMIT], rank = 0, kept = 0;
+    if (x == NULL)
+        return NULL;
+    for (int32_t d = 0, i = 0; d < x->rank; d++) {
+        if (i < r->axis_count && r->axes[i] == d) {
+            i++;
+        } else {
+            shape[kept++] = x->shape[d];
+            axes[rank++] = d;
+        }
+    }
+    for (int32_t i = 0; i < r->axis_count; i++)
+        axes[rank++] = (int32_t)r->axes[i];
+    if (r->count == 0)
+        return numc__full(context, x->dtype, kept, shape, 1);
+    shape[kept] = r->count;
+    numc_array *y = numc__reshape(context, numc__permute(context, x, axes), kept + 1, shape);
+    for (int64_t n = r->count; n > 1 && y != NULL; n = (n + 1) / 2) {
+        int64_t half = n / 2;
+        numc_array *product = numc_multiply(last_axis(context, y, 0, half, 1), last_axis(context, y, half, half, 1));
+        const numc_array *both[2] = {product, n % 2 != 0 ? last_axis(context, y, n - 1, 1, 1) : NULL};
+        y = n % 2 == 0 || context->status != NUMC_OK ? product : numc_concat(both, 2, kept);
+    }
+    return numc__reshape(context, y, kept, shape);
+}
+
+/* Products of complex numbers up to each place of the last axis: those of neighbours' products, at the odd places, and these
+ * times one number more at the even ones. */
+static numc_array *products_up_to(numc_context *context, const numc_array *x)
+{
+    int64_t n = x == NULL ? 0 : x->shape[x->rank - 1], half = n / 2, rest = n - half;
+    if (n < 2)
+        return (numc_array *)(uintptr_t)x;
+    numc_array *odd = products_up_to(context, numc_multiply(last_axis(context, x, 0, half, 2), last_axis(context, x, 1, half, 2)));
+    if (odd == NULL)
+        return NULL;
+    const numc_array *first = last_axis(context, x, 0, 1, 1);
+    const numc_array *even[2] = {first, rest > 1 ? numc_multiply(last_axis(context, odd, 0, rest - 1, 1),
+                                                                 last_axis(context, x, 2, rest - 1, 2))
+                                                 : NULL};
+    const numc_array *evens = rest > 1 && context->status == NUMC_OK ? numc_concat(even, 2, x->rank - 1) : first;
+    if (context->status != NUMC_OK)
+        return NULL;
+    /* interleave: pairs (even, odd), and the last even one when n is odd */
+    const numc_array *pairs[2] = {last_axis(context, evens, 0, half, 1), odd};
+    numc_array *y = context->status != NUMC_OK ? NULL : numc_stack(pairs, 2, x->rank);
+    int64_t shape[NUMC_RANK_LIMIT];
+    memcpy(shape, x->shape, (size_t)x->rank * sizeof *shape);
+    shape[x->rank - 1] = 2 * half;
+    const numc_array *parts[2] = {numc__reshape(context, y, x->rank, shape), n % 2 != 0 ? last_axis(context, evens, half, 1, 1) : NULL};
+    return n % 2 == 0 || context->status != NUMC_OK ? (numc_array *)(uintptr_t)parts[0] : numc_concat(parts, 2, x->rank - 1);
+}
+
+static numc_array *cumulative_products(numc_context *context, const numc_array *x, int32_t axis)
+{
+    return numc_moveaxis(products_up_to(context, numc_moveaxis(x, axis, -1)), -1, axis);
+}
+
 static numc_array *accumulate(const char *name, int32_t primitive, const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
     if (!reduce_begin(&r, name, x, options, TAKES_DTYPE))
         return NULL;
     numc_dtype dtype = r.options.dtype != NUMC_DTYPE_DEFAULT ? r.options.dtype : accumulator(x->dtype);
-    if ((numc_dtype_kind(dtype) & (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED | NUMC_KIND_REAL)) == 0) {
+    if (!numc_isdtype(dtype, NUMC_KINDS_NUMERIC)) {
         numc__fail(r.context, NUMC_DTYPE, "%s: nothing accumulates in dtype %s", name, numc_dtype_name(dtype));
         return reduce_end(&r, NULL);
     }
-    return reduce_end(&r, shaped(&r, apply(&r, primitive, numc__convert(r.context, x, dtype))));
+    const numc_array *v = numc__cast(r.context, name, x, dtype);
+    bool halves = primitive == NUMC_PRIMITIVE_REDUCE_PROD && numc__is_complex(dtype);
+    return reduce_end(&r, shaped(&r, halves ? product_of_halves(&r, v) : apply(&r, primitive, v)));
 }
 
 numc_array *(numc_sum)(const numc_array *x, const numc_reduce_options *options)
@@ -201,7 +282,7 @@ static const numc_array *as_float(const reduction *r)
             numc__fail(r->context, NUMC_DTYPE, "%s: a mean is not taken in dtype %s", r->name, numc_dtype_name(dtype));
             return NULL;
         }
-        return numc__convert(r->context, r->x, dtype);
+        return numc__cast(r->context, r->name, r->x, dtype);
     }
     bool is_float = (numc_dtype_kind(r->x->dtype) & (NUMC_KIND_REAL | NUMC_KIND_COMPLEX)) != 0;
     return is_float ? r->x : numc__convert(r->context, r->x, numc_default_float(r->context));
@@ -226,10 +307,21 @@ static numc_array *variance(const reduction *r)
     return numc_divide(squares, divisor > 0 ? divisor : (double)NAN);
 }
 
+/* Functions of real numbers only. The reduction ends here when it fails. */
+static bool has_spread(reduction *r)
+{
+    numc_dtype dtype = numc__is_complex(r->options.dtype) ? r->options.dtype : r->x->dtype;
+    if (!numc__is_complex(dtype))
+        return true;
+    numc__fail(r->context, NUMC_DTYPE, "%s is not defined for %s", r->name, numc_dtype_name(dtype));
+    (void)reduce_end(r, NULL);
+    return false;
+}
+
 numc_array *(numc_var)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_var", x, options, TAKES_DTYPE | TAKES_CORRECTION))
+    if (!reduce_begin(&r, "numc_var", x, options, TAKES_DTYPE | TAKES_CORRECTION) || !has_spread(&r))
         return NULL;
     return reduce_end(&r, shaped(&r, variance(&r)));
 }
@@ -237,7 +329,7 @@ numc_array *(numc_var)(const numc_array *x, const numc_reduce_options *options)
 numc_array *(numc_std)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_std", x, options, TAKES_DTYPE | TAKES_CORRECTION))
+    if (!reduce_begin(&r, "numc_std", x, options, TAKES_DTYPE | TAKES_CORRECTION) || !has_spread(&r))
         return NULL;
     return reduce_end(&r, shaped(&r, numc_sqrt(variance(&r))));
 }
@@ -247,7 +339,7 @@ numc_array *(numc_std)(const numc_array *x, const numc_reduce_options *options)
 numc_array *(numc_logsumexp)(const numc_array *x, const numc_reduce_options *options)
 {
     reduction r;
-    if (!reduce_begin(&r, "numc_logsumexp", x, options, 0))
+    if (!reduce_begin(&r, "numc_logsumexp", x, options, 0) || !has_spread(&r))
         return NULL;
     const numc_array *v = as_float(&r);
     if (v == NULL || r.count == 0) {
@@ -364,8 +456,11 @@ static numc_array *cumulative(const char *name, int32_t primitive, double initia
     numc_dtype dtype = known.dtype != NUMC_DTYPE_DEFAULT ? known.dtype : accumulator(x->dtype);
     if (dtype == NUMC_BOOL)
         numc__fail(context, NUMC_DTYPE, "%s: nothing accumulates in dtype %s", name, numc_dtype_name(dtype));
-    const numc_array *v = context->status != NUMC_OK ? NULL : numc__convert(context, x, dtype);
-    numc_array *y = v == NULL ? NULL : numc__bind1(context, primitive, &v, 1, &attributes);
+    const numc_array *v = context->status != NUMC_OK ? NULL : numc__cast(context, name, x, dtype);
+    bool composed = primitive == NUMC_PRIMITIVE_CUMULATIVE_PROD && numc__is_complex(dtype);
+    numc_array *y = v == NULL  ? NULL
+                    : composed ? cumulative_products(context, v, d)
+                               : numc__bind1(context, primitive, &v, 1, &attributes);
     return numc__scope_leave(context, y != NULL && known.include_initial ? preceded(context, y, d, initial) : y);
 }
 

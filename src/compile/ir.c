@@ -1,5 +1,6 @@
 /* ir.c - builds the rewritten graph: each application is folded, simplified or shared as it is appended; dead code goes last. */
 #include "compile/ir.h"
+#include "compile/pairs.h"
 
 #include <string.h>
 
@@ -437,8 +438,8 @@ numc_ir *numc__ir_new(numc_context *context, numc_graph *graph, const bool *data
         return NULL;
     ir->context = context;
     numc__arena_begin(&ir->arena, context);
-    ir->graph = numc__graph_keep(graph);
-    if (!build(ir, data)) {
+    ir->graph = numc__graph_pairs(context, graph);
+    if (ir->graph == NULL || !build(ir, data)) {
         numc__ir_free(ir);
         return NULL;
     }
@@ -460,7 +461,8 @@ void numc__ir_free(numc_ir *ir)
         ir->owned = other->next_owned;
         numc__ir_free(other);
     }
-    numc__graph_release((numc_graph *)(uintptr_t)ir->graph);
+    if (ir->graph != NULL)
+        numc__graph_release((numc_graph *)(uintptr_t)ir->graph);
     numc__arena_free(&ir->arena);
     numc__core_free(core, ir, sizeof *ir);
 }

@@ -59,6 +59,15 @@ BODY(scan_back_body)
 }
 BODY(iota_body) { UNUSED(); out[0] = numc_add(in[0], numc_arange(context, NUMC_FLOAT64, 0, 3, 1)); }
 
+BODY(parts_body)
+{
+    UNUSED();
+    numc_array *z = numc_complex(in[0], in[1]);
+    z = numc_multiply(z, numc_conj(numc_add(z, 1.0)));
+    out[0] = numc_real(z);
+    out[1] = numc_imag(z);
+}
+
 #define S(...) {(const int64_t[]){__VA_ARGS__}, (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), true}
 #define S0 {NULL, 0, true}
 #define N(...) (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
@@ -79,6 +88,9 @@ static const batch_case cases[] = {
     {P(SCATTER), "scatter set", 3, 1, {S(2, 4, 2), S(4), S(2, 4, 2)}, {{SPREAD, 0}, {INDEX, NUMC_INT64}, {SPREAD, 0}}, N(1, 0), NULL},
     {P(SCATTER), "scatter add", 3, 1, {S(3), S(4), S(4)}, {{SPREAD, 0}, {INDEX, NUMC_INT16}, {SPREAD, 0}}, N(0, 1), NULL},
     {P(SCATTER), "scatter by uint64", 3, 1, {S(3), S(4), S(4)}, {{WHOLE, NUMC_INT64}, {INDEX, NUMC_UINT64}, {WHOLE, NUMC_INT64}}, N(0, 1), NULL},
+    {P(REAL), "real", 2, 2, {S(2), S(2)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, parts_body},
+    {P(IMAG), "imag", 2, 2, {S(2), S(2)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, parts_body},
+    {P(COMPLEX), "complex", 2, 2, {S0, S0}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, parts_body},
     {P(REDUCE_SUM), "reduce_sum", 1, 1, {S(2, 3, 2)}, {{SPREAD, 0}}, N(0, 2), NULL},
     {P(REDUCE_SUM), "reduce_sum of all", 1, 1, {S(4, 5)}, {{SPREAD, 0}}, N(0, 1), NULL},
     {P(REDUCE_PROD), "reduce_prod", 1, 1, {S(2, 3, 2)}, {{SPREAD, 0}}, N(0, 2), NULL},
