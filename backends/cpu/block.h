@@ -103,6 +103,30 @@ typedef struct numc_block_matrix {
     int (*lu)(int64_t rows, int64_t columns, void *m, int64_t m_row, int32_t *order, int64_t order_step);
 } numc_block_matrix;
 
+/* One pass of a Fourier transform; block_fft.h describes it. */
+enum { NUMC_BLOCK_FFT_RADIX_MOST = 31 };
+typedef struct numc_block_fft_pass {
+    int32_t radix;
+    int64_t rest;
+    const void *roots;  /* w^(p j) as (re, im), [rest][radix - 1] */
+    const void *spread; /* the same by t = q + stride p, [radix - 1][re, im][stride rest], for a stride below a vector; or NULL */
+    const void *table;  /* odd radices from 7: cos, sin of 2 pi k / radix */
+} numc_block_fft_pass;
+
+/* Fourier transforms at one component type; block_fft.c describes the functions. */
+typedef struct numc_block_fft {
+    int64_t lanes; /* of a vector */
+    void (*pass)(const numc_block_fft_pass *pass, int64_t stride, const void *xr, const void *xi, void *yr, void *yi);
+    void (*take)(int64_t n, int64_t lanes, const void *const *lines, int64_t step, int64_t second, void *re, void *im);
+    void (*put)(int64_t n, int64_t lanes, void *const *lines, int64_t step, int64_t second, const void *re, const void *im);
+    void (*multiply)(int64_t n, int64_t given, int64_t lanes, const void *w, const void *xr, const void *xi, void *zr, void *zi);
+    void (*twist)(int64_t n, int64_t lanes, int64_t count, const void *u, const void *t, const void *zr, const void *zi,
+                  int64_t row, void *yr, void *yi);
+    void (*untangle)(int64_t h, int64_t lanes, const void *w, const void *zr, const void *zi, void *yr, void *yi);
+    void (*mirror)(int64_t n, int64_t lanes, void *xr, void *xi);
+    void (*tangle)(int64_t h, int64_t lanes, const void *w, const void *xr, const void *xi, void *zr, void *zi);
+} numc_block_fft;
+
 typedef struct numc_block_rows {
     const numc_block_row *rows;
     size_t count;
@@ -119,6 +143,7 @@ typedef struct numc_blocks {
     void (*iota)(size_t n, int64_t *out, int64_t first);
     const numc_block_matrix *(*matrix)(uint32_t dtype);
     numc_block_fn (*pair)(numc_block_first first, numc_block_second second, bool single);
+    const numc_block_fft *(*fft)(uint32_t dtype);
 } numc_blocks;
 
 const numc_blocks *numc_cpu_blocks_plain(void);
@@ -139,6 +164,7 @@ const numc_block_argument *NUMC_BLOCK(argument)(uint32_t reduction, uint32_t dty
 const numc_block_memory *NUMC_BLOCK(memory)(uint32_t size);
 void NUMC_BLOCK(iota)(size_t n, int64_t *out, int64_t first);
 const numc_block_matrix *NUMC_BLOCK(matrix)(uint32_t dtype);
+const numc_block_fft *NUMC_BLOCK(fft)(uint32_t dtype);
 numc_block_fn NUMC_BLOCK(pair)(numc_block_first first, numc_block_second second, bool single);
 
 /* Before a loop whose iterations touch only their own elements. */

@@ -287,6 +287,7 @@ const numc_blocks *NUMC_BLOCK(blocks)(void)
         .memory = NUMC_BLOCK(memory),
         .iota = NUMC_BLOCK(iota),
         .matrix = NUMC_BLOCK(matrix),
+        .fft = NUMC_BLOCK(fft),
         .pair = NUMC_BLOCK(pair),
     };
     return &table;

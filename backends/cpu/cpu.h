@@ -12,11 +12,13 @@
 #include "block.h"
 
 typedef struct numc_cpu_blas numc_cpu_blas;
+typedef struct numc_cpu_fft_plans numc_cpu_fft_plans;
 
 struct numc_device {
     const numc_host *host;
     const numc_blocks *blocks;
     numc_cpu_blas *blas;
+    numc_cpu_fft_plans *fft_plans;
 };
 
 /* ---- kernels ---------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "blas.h"
 #include "cpu.h"
+#include "fft.h"
 #include "linalg.h"
 #include "numc_build.h"
 #include "order.h"
@@ -57,8 +58,11 @@ static int32_t device_open(const numc_host *host, int32_t index, numc_device **d
     if (opened == NULL)
         return numc_cpu_fail(host, NUMC_MEMORY, "out of memory for a device");
     *opened = (numc_device){.host = host, .blocks = best_blocks()};
-    const int32_t status = numc_cpu_blas_new(opened);
+    int32_t status = numc_cpu_blas_new(opened);
+    if (status == NUMC_OK)
+        status = numc_cpu_fft_plans_new(opened);
     if (status != NUMC_OK) {
+        numc_cpu_blas_free(opened);
         numc_cpu_free(host, opened, sizeof *opened);
         return status;
     }
@@ -70,6 +74,7 @@ static void device_close(numc_device *device)
 {
     if (device == NULL)
         return;
+    numc_cpu_fft_plans_free(device);
     numc_cpu_blas_free(device);
     numc_cpu_free(device->host, device, sizeof *device);
 }
@@ -169,6 +174,7 @@ NUMC_API const numc_backend *numc_backend_query(uint32_t max_abi)
         .cumulative = numc_cpu_cumulative,
         .sort = numc_cpu_sort,
         .search = numc_cpu_search,
+        .fft = numc_cpu_fft,
     };
     return max_abi >= NUMC_BACKEND_ABI ? &table : NULL;
 }

@@ -139,6 +139,7 @@ static const numc_backend table = {
     .cumulative = numc_ref_cumulative,
     .sort = numc_ref_sort,
     .search = numc_ref_search,
+    .fft = numc_ref_fft,
 };
 
 const numc_backend *numc__ref_query(uint32_t max_abi)

@@ -176,6 +176,9 @@ int32_t numc_ref_sort(numc_device *device, const numc_view *x, int32_t axis, uin
 int32_t numc_ref_search(numc_device *device, const numc_view *sorted, const numc_view *values,
                         uint32_t right, const numc_view *indices);
 
+/* fft.c */
+int32_t numc_ref_fft(numc_device *device, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y);
+
 /* ref.c: the table. */
 const numc_backend *numc__ref_query(uint32_t max_abi);
 

@@ -393,7 +393,13 @@ typedef struct numc_backend {
     int32_t (*search)(numc_device *device, const numc_view *sorted, const numc_view *values, uint32_t right,
                       const numc_view *indices);
 
-    /* Fourier transform along one axis, unscaled; direction -1 forward, +1 backward; optional. */
+    /* Fourier transform along one axis (non-negative), unscaled: y_k = sum_j x_j exp(direction 2 pi i j k / n); direction -1
+     * forward, +1 backward; optional. n >= 1; the other extents are equal; x and y have one component dtype.
+     *   complex to complex: both of length n.
+     *   real to complex, forward: x of length n, y the first n/2+1 terms.
+     *   complex to real, backward: y of length n, x the first n/2+1 terms; the others are their conjugates, and the imaginary
+     *   parts of the first and (n even) of the last are ignored.
+     * Any n takes time in O(n log n), with an error of O(eps log n) times the norm of the line. */
     int32_t (*fft)(numc_device *device, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y);
 
     /* Whole programs: experimental until 1.0, offered only to a plugin with the host's own build id. */

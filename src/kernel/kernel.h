@@ -5,6 +5,7 @@
 #include "config.h"
 #include "exponential.h"
 #include "trigonometric.h"
+#include "roots.h"
 #include "gamma.h"
 #include "error_function.h"
 #include "logistic.h"
