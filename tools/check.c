@@ -316,8 +316,15 @@ static int32_t call_search(const numc_backend *t, numc_device *d, const numc_vie
     return t->search(d, &sorted, &v[1], how, &v[2]);
 }
 
+static int32_t call_fft(const numc_backend *t, numc_device *d, const numc_view *v, uint32_t how)
+{
+    return t->fft(d, &v[0], (int32_t)how & 1, how & 2 ? 1 : -1, &v[1]);
+}
+
 #define F64 NUMC_FLOAT64
 #define F32 NUMC_FLOAT32
+#define C128 NUMC_COMPLEX128
+#define C64 NUMC_COMPLEX64
 #define I64 NUMC_INT64
 /* Matrices are n + noise on the diagonal (fill_for), so that factorisations are well conditioned and pivots are not close. */
 static const view_case view_cases[] = {
@@ -357,6 +364,17 @@ static const view_case view_cases[] = {
     {"sort", "int64 strided", 3, {{I64, 2, {3, 100}, {1, 3}, 0}, {I64, 2, {3, 100}, {100, 1}, 1}, {I64, 2, {3, 100}, {100, 1}, 1}}, call_sort, 0, 0},
     {"search", "float64 left", 3, {{F64, 1, {40}, {1}, 0}, {F64, 1, {60}, {1}, 0}, {I64, 1, {60}, {1}, 1}}, call_search, 0, 0},
     {"search", "float64 right", 3, {{F64, 1, {40}, {1}, 0}, {F64, 1, {60}, {1}, 0}, {I64, 1, {60}, {1}, 1}}, call_search, 1, 0},
+    /* two errors of 8 eps (log2 n + 2) of the result's norm, which is at most sqrt(n) times its largest element */
+    {"fft", "complex128 forward", 2, {{C128, 2, {3, 60}, {60, 1}, 0}, {C128, 2, {3, 60}, {60, 1}, 1}}, call_fft, 1, 1536},
+    {"fft", "complex128 backward, prime length", 2, {{C128, 2, {3, 101}, {101, 1}, 0}, {C128, 2, {3, 101}, {101, 1}, 1}}, call_fft, 3, 1536},
+    {"fft", "complex128 along the first axis", 2, {{C128, 2, {60, 5}, {1, 60}, 0}, {C128, 2, {60, 5}, {5, 1}, 1}}, call_fft, 0, 1536},
+    {"fft", "complex64 forward", 2, {{C64, 2, {3, 60}, {60, 1}, 0}, {C64, 2, {3, 60}, {60, 1}, 1}}, call_fft, 1, 1536},
+    {"fft", "float64 to complex128", 2, {{F64, 2, {3, 60}, {60, 1}, 0}, {C128, 2, {3, 31}, {31, 1}, 1}}, call_fft, 1, 1536},
+    {"fft", "float64 to complex128, odd length", 2, {{F64, 2, {3, 45}, {45, 1}, 0}, {C128, 2, {3, 23}, {23, 1}, 1}}, call_fft, 1, 1536},
+    {"fft", "complex128 to float64", 2, {{C128, 2, {3, 31}, {31, 1}, 0}, {F64, 2, {3, 60}, {60, 1}, 1}}, call_fft, 3, 1536},
+    {"fft", "complex128 to float64, odd length", 2, {{C128, 2, {3, 23}, {23, 1}, 0}, {F64, 2, {3, 45}, {45, 1}, 1}}, call_fft, 3, 1536},
+    {"fft", "float32 to complex64", 2, {{F32, 2, {3, 60}, {60, 1}, 0}, {C64, 2, {3, 31}, {31, 1}, 1}}, call_fft, 1, 1536},
+    {"fft", "complex64 to float32", 2, {{C64, 2, {3, 31}, {31, 1}, 0}, {F32, 2, {3, 60}, {60, 1}, 1}}, call_fft, 3, 1536},
 };
 
 /* Elements a view may touch. */
@@ -437,15 +455,22 @@ static void coarsen(const view_case *v, operand *expected, operand *got)
     }
 }
 
+/* A complex operand is filled, moved and judged as twice as many components. */
+static uint32_t component_of(uint32_t dtype)
+{
+    return dtype == NUMC_COMPLEX128 ? (uint32_t)NUMC_FLOAT64 : dtype == NUMC_COMPLEX64 ? (uint32_t)NUMC_FLOAT32 : dtype;
+}
+
 static void check_views(checker *c, const view_case *v)
 {
     operand expected[VIEWS], got[VIEWS];
     bool ready = true, possible = true;
     for (size_t k = 0; k < v->count; k++) {
-        int64_t room = room_of(v, k);
-        ready = check_operand_new(&expected[k], v->views[k].dtype, room, v->views[k].written) && ready;
-        ready = check_operand_new(&got[k], v->views[k].dtype, room, v->views[k].written) && ready;
-        possible = possible && check_usable(c, v->views[k].dtype);
+        const uint32_t dtype = component_of(v->views[k].dtype);
+        int64_t room = room_of(v, k) * (dtype == v->views[k].dtype ? 1 : 2);
+        ready = check_operand_new(&expected[k], dtype, room, v->views[k].written) && ready;
+        ready = check_operand_new(&got[k], dtype, room, v->views[k].written) && ready;
+        possible = possible && check_usable(c, dtype);
     }
     for (size_t k = 0; ready && k < v->count; k++) {
         fill_for(c, v, k, &expected[k]);
