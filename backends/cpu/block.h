@@ -65,6 +65,8 @@ typedef struct numc_block_memory {
     void (*fill)(size_t n, void *out, const void *value);
     void (*load)(size_t n, void *out, const void *in, int64_t step);
     void (*store)(size_t n, void *out, const void *in, int64_t step);
+    /* out[r][c] = in[c][r]: rows of `out` are out_step apart, columns of `in` in_step */
+    void (*turn)(size_t rows, size_t columns, void *out, int64_t out_step, const void *in, int64_t in_step);
     /* element i is at base + i step + index[i] index_step */
     void (*load_indexed)(size_t n, void *out, const void *base, int64_t step, const int64_t *index,
                          int64_t index_step);

@@ -55,8 +55,31 @@ typedef struct numc_cpu_node {
     const numc_block_memory *memory;
 } numc_cpu_node;
 
+/* A kernel of one leaf, run without a plan; direct.c. */
+typedef enum numc_cpu_direct_kind { NUMC_CPU_DIRECT_NONE, NUMC_CPU_DIRECT_MAP, NUMC_CPU_DIRECT_REDUCE } numc_cpu_direct_kind;
+
+typedef struct numc_cpu_direct_operand {
+    int16_t number; /* of the access, or of the constant */
+    uint16_t size;  /* bytes per element */
+    bool constant;
+} numc_cpu_direct_operand;
+
+typedef struct numc_cpu_direct {
+    numc_cpu_direct_kind kind;
+    int32_t depth, operands;
+    float weight; /* estimated ns per element */
+    bool selects; /* WHERE */
+    int32_t extent[8]; /* by loop */
+    numc_cpu_direct_operand operand[4], result;
+    const numc_block_row *row; /* MAP; NULL: copy */
+    const numc_block_reduction *reduction;
+    const numc_block_argument *argument;
+    const numc_block_memory *memory[5]; /* of the operands; of the result at [4] */
+} numc_cpu_direct;
+
 struct numc_kernel {
     size_t size;
+    numc_cpu_direct direct;
     uint32_t node_count, register_count, access_count, local_count, buffer_count, extent_count, constant_count;
     uint32_t depth, loop_count, memory_count, accumulate_count;
     numc_kernel_node *nodes;
@@ -77,6 +100,10 @@ int32_t numc_cpu_launch_prepare(numc_device *device, numc_kernel *kernel,
                                 const numc_kernel_arguments *arguments, numc_launch **launch);
 int32_t numc_cpu_launch_run(numc_device *device, numc_launch *launch);
 void numc_cpu_launch_release(numc_device *device, numc_launch *launch);
+
+void numc_cpu_direct_find(const numc_device *device, numc_kernel *kernel);
+/* False: nothing was done, a plan is to run it. Allocates nothing, and may be called from several threads at once. */
+bool numc_cpu_direct_run(const numc_device *device, const numc_kernel *kernel, const numc_kernel_arguments *arguments);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------------ */
 

@@ -506,6 +506,7 @@ int32_t numc_cpu_kernel_build(numc_device *device, const numc_kernel_source *sou
     for (uint32_t i = 0; i < made->node_count; ++i)
         if (made->nodes[i].kind == NUMC_NODE_LOAD || made->nodes[i].kind == NUMC_NODE_STORE)
             made->memory_count++;
+    numc_cpu_direct_find(device, made);
     drop_conversions(made);
     join_operations(made);
     trace_uses(made);

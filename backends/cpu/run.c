@@ -400,6 +400,8 @@ void numc_cpu_launch_release(numc_device *device, numc_launch *launch)
 
 int32_t numc_cpu_kernel_run(numc_device *device, numc_kernel *kernel, const numc_kernel_arguments *arguments)
 {
+    if (kernel->direct.kind != NUMC_CPU_DIRECT_NONE && numc_cpu_direct_run(device, kernel, arguments))
+        return NUMC_OK;
     numc_launch *launch;
     int32_t status = numc_cpu_launch_prepare(device, kernel, arguments, &launch);
     if (status == NUMC_OK)
