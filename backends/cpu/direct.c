@@ -42,12 +42,15 @@ void numc_cpu_direct_find(const numc_device *device, numc_kernel *kernel)
     const numc_kernel_node *nodes = kernel->nodes;
     const int32_t count = (int32_t)kernel->node_count;
     int32_t depth = 0, i = 0, scalar = -1, store = -1, reduce = -1;
+    while (i < count && nodes[i].kind == NUMC_NODE_CONSTANT)
+        i++;
+    const int32_t first = i;
     while (i < count && nodes[i].kind == NUMC_NODE_PARALLEL && nodes[i].operands[0] < 0)
         i++, depth++;
     const int32_t closing = count - depth;
     for (; i < closing; i++) {
         const numc_kernel_node *node = &nodes[i];
-        if (node->kind == NUMC_NODE_REDUCE && reduce < 0 && node->operands[0] < 0 && i == depth && node->match == closing - 2) {
+        if (node->kind == NUMC_NODE_REDUCE && reduce < 0 && node->operands[0] < 0 && i == first + depth && node->match == closing - 2) {
             reduce = i;
             continue;
         }
@@ -90,7 +93,7 @@ void numc_cpu_direct_find(const numc_device *device, numc_kernel *kernel)
     d->memory[OPERANDS] = device->blocks->memory(d->result.size);
     d->depth = loops;
     for (int32_t k = 0; k < loops; k++)
-        d->extent[k] = nodes[k].extent;
+        d->extent[k] = nodes[first + k].extent;
     d->weight = 0.2f;
     if (reduce >= 0) {
         d->reduction = kernel->facts[scalar].reduction;
