@@ -380,7 +380,6 @@ array from_vector(place where, const ::std::vector<T> &values, const shape &of =
         return array::adopt(numc_##name(x.get()));                                                 \
     }
 NUMC_UNARY_FUNCTIONS(NUMC_CPP_UNARY)
-NUMC_CPP_UNARY(matrix_transpose)
 NUMC_CPP_UNARY(diagonal)
 NUMC_CPP_UNARY(diag)
 NUMC_CPP_UNARY(stop_gradient)
@@ -704,19 +703,108 @@ inline array matmul(const array &x1, const array &x2)
 {
     return array::adopt(numc_matmul(x1.get(), x2.get()));
 }
-inline array vecdot(const array &x1, const array &x2)
+inline array matrix_transpose(const array &x)
 {
-    return array::adopt(numc_vecdot(x1.get(), x2.get()));
+    return array::adopt(numc_matrix_transpose(x.get()));
+}
+inline array vecdot(const array &x1, const array &x2, int64_t along = -1)
+{
+    const numc_vecdot_options options = {sizeof options, {along, true}};
+    return array::adopt(numc_vecdot_(x1.get(), x2.get(), &options));
+}
+inline array tensordot(const array &x1, const array &x2, int32_t count = 2)
+{
+    return array::adopt(numc_tensordot(x1.get(), x2.get(), count));
+}
+inline array tensordot(const array &x1, const array &x2, const axes &axes1, const axes &axes2)
+{
+    return array::adopt(numc_tensordot_axes(x1.get(), x2.get(), axes1, axes2));
 }
 inline array outer(const array &x1, const array &x2)
 {
     return array::adopt(numc_outer(x1.get(), x2.get()));
 }
 
+/* Several results come as a struct of arrays, with the names of C's. */
 namespace linalg {
-inline array cholesky(const array &x)
+using numc::matmul;
+using numc::matrix_transpose;
+using numc::outer;
+using numc::tensordot;
+using numc::vecdot;
+struct qr_result {
+    array q, r;
+};
+struct eigen_result {
+    array values, vectors;
+};
+struct svd_result {
+    array u, s, vh;
+};
+inline numc_rtol_options relative(const operand *rtol)
 {
-    return array::adopt(numc_linalg_cholesky(x.get()));
+    numc_rtol_options options = {};
+    options.size = sizeof options;
+    if (rtol != nullptr)
+        options.rtol = *rtol;
+    return options;
+}
+
+inline array cross(const array &x1, const array &x2, int64_t along = -1)
+{
+    return array::adopt(numc_linalg_cross(x1.get(), x2.get(), along));
+}
+inline array matrix_power(const array &x, int64_t n)
+{
+    return array::adopt(numc_linalg_matrix_power(x.get(), n));
+}
+inline array diagonal(const array &x, int64_t offset = 0)
+{
+    return array::adopt(numc_linalg_diagonal(x.get(), offset));
+}
+inline array trace(const array &x, int64_t offset = 0, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    const numc_trace_options options = {sizeof options, offset, dtype};
+    return array::adopt(numc_linalg_trace(x.get(), &options));
+}
+inline array cholesky(const array &x, bool upper = false)
+{
+    const numc_cholesky_options options = {sizeof options, upper};
+    return array::adopt(numc_linalg_cholesky(x.get(), &options));
+}
+inline qr_result qr(const array &x, bool complete = false)
+{
+    const numc_qr_options options = {sizeof options, complete};
+    numc_qr both = numc_linalg_qr(x.get(), &options);
+    return {array::adopt(both.q), array::adopt(both.r)};
+}
+inline eigen_result eigh(const array &x)
+{
+    numc_eigh both = numc_linalg_eigh(x.get());
+    return {array::adopt(both.values), array::adopt(both.vectors)};
+}
+inline array eigvalsh(const array &x)
+{
+    return array::adopt(numc_linalg_eigvalsh(x.get()));
+}
+inline eigen_result eig(const array &x)
+{
+    numc_eig both = numc_linalg_eig(x.get());
+    return {array::adopt(both.values), array::adopt(both.vectors)};
+}
+inline array eigvals(const array &x)
+{
+    return array::adopt(numc_linalg_eigvals(x.get()));
+}
+inline svd_result svd(const array &x, bool full_matrices = true)
+{
+    const numc_svd_options options = {sizeof options, !full_matrices};
+    numc_svd all = numc_linalg_svd(x.get(), &options);
+    return {array::adopt(all.u), array::adopt(all.s), array::adopt(all.vh)};
+}
+inline array svdvals(const array &x)
+{
+    return array::adopt(numc_linalg_svdvals(x.get()));
 }
 inline array triangular_solve(const array &t, const array &b, bool upper = false, bool transpose = false,
                               bool unit_diagonal = false)
@@ -744,6 +832,36 @@ inline ::std::pair<array, array> slogdet(const array &x) /* sign, log |det| */
 {
     numc_slogdet both = numc_linalg_slogdet(x.get());
     return {array::adopt(both.sign), array::adopt(both.logabsdet)};
+}
+inline array pinv(const array &x)
+{
+    const numc_rtol_options options = relative(nullptr);
+    return array::adopt(numc_linalg_pinv(x.get(), &options));
+}
+inline array pinv(const array &x, const operand &rtol)
+{
+    const numc_rtol_options options = relative(&rtol);
+    return array::adopt(numc_linalg_pinv(x.get(), &options));
+}
+inline array matrix_rank(const array &x)
+{
+    const numc_rtol_options options = relative(nullptr);
+    return array::adopt(numc_linalg_matrix_rank(x.get(), &options));
+}
+inline array matrix_rank(const array &x, const operand &rtol)
+{
+    const numc_rtol_options options = relative(&rtol);
+    return array::adopt(numc_linalg_matrix_rank(x.get(), &options));
+}
+inline array vector_norm(const array &x, const axes &over = {}, bool keepdims = false, double order = 2)
+{
+    const numc_vector_norm_options options = {sizeof options, over, keepdims, {order, true}};
+    return array::adopt(numc_linalg_vector_norm(x.get(), &options));
+}
+inline array matrix_norm(const array &x, numc_matrix_order order = NUMC_ORDER_FROBENIUS, bool keepdims = false)
+{
+    const numc_matrix_norm_options options = {sizeof options, order, keepdims};
+    return array::adopt(numc_linalg_matrix_norm(x.get(), &options));
 }
 } // namespace linalg
 

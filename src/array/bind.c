@@ -601,6 +601,40 @@ static numc_status run_lu(call *c)
     return finish(c, device->table.lu(device->device, &from, &packed, &permutation, &sign));
 }
 
+/* QR, EIGH, EIG, SVD: which of the views the slot takes are there depends on how many results are asked for. */
+static numc_status run_factor(call *c)
+{
+    int32_t count = c->primitive == NUMC_PRIMITIVE_QR ? 2 : c->attributes->numbers[0] == 0 ? 1 : 2;
+    if (c->primitive == NUMC_PRIMITIVE_SVD && count == 2)
+        count = 3;
+    bool nothing = true;
+    for (int32_t i = 0; i < count; i++)
+        nothing = nothing && is_empty(&c->types[i]);
+    if (nothing) {
+        for (int32_t i = 0; i < count; i++)
+            c->outputs[i] = zeros(c->context, &c->types[i]);
+        return c->context->status;
+    }
+    numc_backend_device *device = numc__array_device(c->context);
+    numc_view x, y[3];
+    NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
+    NUMC_TRY(matrix_of(c, 0, &x));
+    for (int32_t i = 0; i < count; i++)
+        NUMC_TRY(output_view(c, i, &y[i]));
+    const numc_backend *table = &device->table;
+    switch (c->primitive) {
+    case NUMC_PRIMITIVE_QR:
+        return finish(c, table->qr(device->device, &x, &y[0], &y[1]));
+    case NUMC_PRIMITIVE_EIGH:
+        return finish(c, table->eigh(device->device, &x, &y[0], count == 1 ? NULL : &y[1]));
+    case NUMC_PRIMITIVE_EIG:
+        return finish(c, table->eig(device->device, &x, &y[0], count == 1 ? NULL : &y[1]));
+    default:
+        return finish(c, count == 1 ? table->svd(device->device, &x, NULL, &y[0], NULL)
+                                    : table->svd(device->device, &x, &y[0], &y[1], &y[2]));
+    }
+}
+
 /* ---- complex ----------------------------------------------------------------------------------------------------- */
 
 static numc_status run_part(call *c)
@@ -718,6 +752,10 @@ static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = 
     ROW(CHOLESKY) = run_cholesky,
     ROW(TRIANGULAR_SOLVE) = run_triangular_solve,
     ROW(LU) = run_lu,
+    ROW(QR) = run_factor,
+    ROW(EIGH) = run_factor,
+    ROW(EIG) = run_factor,
+    ROW(SVD) = run_factor,
     ROW(STOP_GRADIENT) = run_alias,
 };
 

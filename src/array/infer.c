@@ -441,6 +441,72 @@ static numc_status rule_lu(inference *f)
     return output(f, x->dtype, x->rank - 2, x->shape);
 }
 
+/* A matrix of floats; K = min(M, N) of its sizes. */
+static numc_status matrix(inference *f, int64_t *rows, int64_t *columns, int64_t *least)
+{
+    const numc_type *x = f->inputs;
+    NEED(x->rank >= 2, NUMC_SHAPE, "the array has rank %d, not 2 at least", (int)x->rank);
+    NEED(is_float(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    *rows = x->shape[x->rank - 2];
+    *columns = x->shape[x->rank - 1];
+    *least = *rows < *columns ? *rows : *columns;
+    return NUMC_OK;
+}
+
+/* The input's batch axes, then a matrix, or a vector when columns < 0. */
+static numc_status output_matrix(inference *f, numc_dtype dtype, int64_t rows, int64_t columns)
+{
+    const numc_type *x = f->inputs;
+    int64_t shape[NUMC_RANK_LIMIT];
+    for (int32_t d = 0; d < x->rank - 2; d++)
+        shape[d] = x->shape[d];
+    shape[x->rank - 2] = rows;
+    shape[x->rank - 1] = columns;
+    return output(f, dtype, columns < 0 ? x->rank - 1 : x->rank, shape);
+}
+
+static numc_dtype real_of(numc_dtype dtype)
+{
+    return dtype == NUMC_COMPLEX64 ? NUMC_FLOAT32 : dtype == NUMC_COMPLEX128 ? NUMC_FLOAT64 : dtype;
+}
+
+static numc_status rule_qr(inference *f)
+{
+    int64_t m, n, k;
+    NEED_NUMBERS(1);
+    NUMC_TRY(matrix(f, &m, &n, &k));
+    bool complete = f->attributes->numbers[0] != 0;
+    NUMC_TRY(output_matrix(f, f->inputs->dtype, m, complete ? m : k));
+    return output_matrix(f, f->inputs->dtype, complete ? m : k, n);
+}
+
+static numc_status rule_eigen(inference *f)
+{
+    NEED_NUMBERS(1);
+    NUMC_TRY(square(f));
+    numc_dtype real = real_of(f->inputs->dtype), dtype = f->inputs->dtype;
+    bool hermitian = f->primitive == NUMC_PRIMITIVE_EIGH;
+    if (!hermitian)
+        dtype = real == NUMC_FLOAT32 ? NUMC_COMPLEX64 : NUMC_COMPLEX128;
+    int64_t n = f->inputs->shape[f->inputs->rank - 1];
+    NUMC_TRY(output_matrix(f, hermitian ? real : dtype, n, -1));
+    return f->attributes->numbers[0] == 0 ? NUMC_OK : output_matrix(f, dtype, n, n);
+}
+
+static numc_status rule_svd(inference *f)
+{
+    int64_t m, n, k;
+    NEED_NUMBERS(1);
+    NUMC_TRY(matrix(f, &m, &n, &k));
+    int64_t mode = f->attributes->numbers[0];
+    numc_dtype dtype = f->inputs->dtype;
+    NEED(mode >= 0 && mode <= 2, NUMC_INTERNAL, "%lld is no mode", (long long)mode);
+    if (mode > 0)
+        NUMC_TRY(output_matrix(f, dtype, m, mode == 2 ? m : k));
+    NUMC_TRY(output_matrix(f, real_of(dtype), k, -1));
+    return mode == 0 ? NUMC_OK : output_matrix(f, dtype, mode == 2 ? n : k, n);
+}
+
 static numc_status rule_cond(inference *f)
 {
     NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL, NUMC_INTERNAL,
@@ -538,6 +604,10 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(CHOLESKY) = rule_cholesky,
     ROW(TRIANGULAR_SOLVE) = rule_triangular_solve,
     ROW(LU) = rule_lu,
+    ROW(QR) = rule_qr,
+    ROW(EIGH) = rule_eigen,
+    ROW(EIG) = rule_eigen,
+    ROW(SVD) = rule_svd,
     ROW(STOP_GRADIENT) = rule_same,
     ROW(COND) = rule_cond,
     ROW(SCAN) = rule_scan,

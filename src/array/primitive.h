@@ -61,6 +61,14 @@
     X(TRIANGULAR_SOLVE, triangular_solve, 2, 1)                                                    \
     /* outputs packed LU, int32 permutation (row i of PA is row p[i] of A), sign (+1/-1) */        \
     X(LU, lu, 1, 3)                                                                                \
+    /* (M, N); numbers: complete; outputs q, r: (M, K), (K, N) with K = min(M, N), or (M, M), (M, N) */ \
+    X(QR, qr, 1, 2)                                                                                \
+    /* numbers: vectors; outputs values (ascending, real), and with 1 vectors; the lower triangle is read */ \
+    X(EIGH, eigh, 1, -1)                                                                           \
+    /* numbers: vectors; outputs values, and with 1 vectors: complex whatever the input is */      \
+    X(EIG, eig, 1, -1)                                                                             \
+    /* numbers: 0 values only, 1 reduced, 2 full; outputs s (descending, real), or u, s, vh */     \
+    X(SVD, svd, 1, -1)                                                                             \
     X(STOP_GRADIENT, stop_gradient, 1, 1)                                                          \
     /* inputs predicate (0-d bool), operands...; graphs: true, false; both return the same types */ \
     X(COND, cond, -1, -1)                                                                          \

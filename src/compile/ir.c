@@ -171,7 +171,7 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
     node.inputs = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *node.inputs);
     numc_type *input_types = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *input_types);
     bool control = primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN;
-    const int32_t capacity = control ? attributes->graphs[0]->output_count : 3; /* lu has three outputs, others fewer */
+    const int32_t capacity = control ? attributes->graphs[0]->output_count : 3; /* lu and svd have three outputs, others fewer */
     numc_type *types = numc__arena_allocate(&ir->arena, (size_t)capacity, sizeof *types);
     int64_t(*shapes)[NUMC_RANK_LIMIT] = numc__allocate(ir->context, (size_t)(capacity + 1) * sizeof *shapes);
     if (node.inputs == NULL || input_types == NULL || types == NULL || shapes == NULL)
@@ -208,6 +208,12 @@ fail:
 
 /* ---- fold: an application to constants is run once, here, unless its result is bigger than what it came from ------------- */
 
+/* Or may have: eigh, eig and svd say by their attributes. */
+static bool has_several_outputs(int32_t primitive)
+{
+    return primitive == NUMC_PRIMITIVE_SORT || (primitive >= NUMC_PRIMITIVE_LU && primitive <= NUMC_PRIMITIVE_SVD);
+}
+
 static uint64_t constant_bytes(const numc_ir *ir, int32_t value)
 {
     const numc_array *constant = ir->values[value].constant;
@@ -221,7 +227,7 @@ static int32_t fold(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32
 {
     enum { FOLD_INPUTS = 8 };
     if (input_count == 0 || input_count > FOLD_INPUTS || primitive == NUMC_PRIMITIVE_COND ||
-        primitive == NUMC_PRIMITIVE_SCAN || primitive == NUMC_PRIMITIVE_LU || primitive == NUMC_PRIMITIVE_SORT)
+        primitive == NUMC_PRIMITIVE_SCAN || has_several_outputs(primitive))
         return -1;
     uint64_t bytes = 0;
     const numc_array *arrays[FOLD_INPUTS];
@@ -286,7 +292,7 @@ int32_t numc__ir_emit(numc_ir *ir, int32_t primitive, const int32_t *inputs, int
     if (attributes == NULL)
         attributes = &none;
     if (primitive != NUMC_PRIMITIVE_COND && primitive != NUMC_PRIMITIVE_SCAN &&
-        primitive != NUMC_PRIMITIVE_LU && primitive != NUMC_PRIMITIVE_SORT && input_count <= 8) {
+        !has_several_outputs(primitive) && input_count <= 8) {
         numc_type types[8] = {{0}}, type;
         int64_t shape[1][NUMC_RANK_LIMIT];
         int32_t count = 0;

@@ -165,6 +165,15 @@ static int32_t call_slot(numc_exec_state *state, const numc_step *step, const nu
         return table->triangular_solve(device, &in[0], &in[1], &out[0], (uint32_t)n[0], (uint32_t)n[1], (uint32_t)n[2]);
     case NUMC_PRIMITIVE_LU:
         return table->lu(device, &in[0], &out[0], &out[1], &out[2]);
+    case NUMC_PRIMITIVE_QR:
+        return table->qr(device, &in[0], &out[0], &out[1]);
+    case NUMC_PRIMITIVE_EIGH:
+        return table->eigh(device, &in[0], &out[0], step->output_count == 1 ? NULL : &out[1]);
+    case NUMC_PRIMITIVE_EIG:
+        return table->eig(device, &in[0], &out[0], step->output_count == 1 ? NULL : &out[1]);
+    case NUMC_PRIMITIVE_SVD:
+        return step->output_count == 1 ? table->svd(device, &in[0], NULL, &out[0], NULL)
+                                       : table->svd(device, &in[0], &out[0], &out[1], &out[2]);
     case NUMC_PRIMITIVE_CUMULATIVE_SUM:
         return table->cumulative(device, &in[0], (int32_t)n[0], NUMC_REDUCTION_SUM, (uint32_t)n[1], &out[0]);
     case NUMC_PRIMITIVE_CUMULATIVE_PROD:

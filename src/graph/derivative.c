@@ -317,7 +317,8 @@ static const numc_rule rules[NUMC_PRIMITIVE_LIMIT] = {
     STRUCTURAL(CUMULATIVE_SUM, cumulative_sum), STRUCTURAL(CUMULATIVE_PROD, cumulative_prod),
     STRUCTURAL(CUMULATIVE_MAX, cumulative_max), STRUCTURAL(SORT, sort), FLAT_STRUCTURAL(SEARCH, ZERO_WHOLE),
     STRUCTURAL(MATMUL, matmul), STRUCTURAL(CHOLESKY, cholesky), STRUCTURAL(TRIANGULAR_SOLVE, triangular_solve),
-    STRUCTURAL(LU, lu), FLAT_STRUCTURAL(STOP_GRADIENT, "that is what it is for"),
+    STRUCTURAL(LU, lu), STRUCTURAL(QR, qr), STRUCTURAL(EIGH, eigh), STRUCTURAL(EIG, eig), STRUCTURAL(SVD, svd),
+    FLAT_STRUCTURAL(STOP_GRADIENT, "that is what it is for"),
     [NUMC_PRIMITIVE_COND] = {.jvp = never_jvp, .vjp = never_vjp},
     [NUMC_PRIMITIVE_SCAN] = {.jvp = never_jvp, .vjp = never_vjp},
 };

@@ -33,6 +33,10 @@ static const struct {
     {NUMC_PRIMITIVE_SORT, "axis descending"},
     {NUMC_PRIMITIVE_SEARCH, "right"},
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "upper transpose unit"},
+    {NUMC_PRIMITIVE_QR, "complete"},
+    {NUMC_PRIMITIVE_EIGH, "vectors"},
+    {NUMC_PRIMITIVE_EIG, "vectors"},
+    {NUMC_PRIMITIVE_SVD, "mode"},
     {NUMC_PRIMITIVE_SCAN, "carries sequences length reverse"},
 };
 

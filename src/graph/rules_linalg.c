@@ -127,30 +127,40 @@ static numc_array *row_positions(const numc_application *a)
     return numc_broadcast_to(column, (numc_shape){x->shape, x->rank, true});
 }
 
-/* P A = L U, P fixed: with F = L^-1 (P dA) U^-1, dL = L tril(F, -1) and dU = triu(F) U. */
+/* Packed LU with 1 for the last pivot: F = X U^-1 has its columns but the last from the pivots before, so that a matrix whose only
+ * zero pivot is the last has derivatives. */
+static numc_array *without_last_pivot(const numc_application *a, const numc_array *packed)
+{
+    int64_t n = packed->shape[packed->rank - 1];
+    numc_array *at = numc_equal(numc_arange(a->context, NUMC_INT64, 0, (double)(n * n), 1), n * n - 1);
+    at = numc_reshape(at, NUMC_SHAPE(n, n));
+    return numc_where(at, numc_ones_like(packed), packed);
+}
+
+/* P A = L U, P fixed: with X = L^-1 (P dA) and F = X U^-1, dL = L tril(F, -1) and dU = X - tril(F, -1) U. */
 numc_status numc__jvp_lu(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {
     const numc_array *packed = a->y[0];
     numc_array *l = unit_lower(a, packed), *u = numc_triu(packed, 0);
     numc_array *rows = numc__gather_along(a->context, dx[0], row_positions(a), a->x[0]->rank - 2);
-    numc_array *left = solve(a, packed, rows, false, false, true);
-    numc_array *f = T(solve(a, packed, T(left), true, true, false));
-    dy[0] = numc_add(product(a, l, numc_tril(f, -1)), product(a, numc_triu(f, 0), u));
+    numc_array *x = solve(a, packed, rows, false, false, true);
+    numc_array *f = numc_tril(T(solve(a, without_last_pivot(a, packed), T(x), true, true, false)), -1);
+    dy[0] = numc_add(product(a, l, f), numc_triu(numc_subtract(x, product(a, f, u)), 0));
     DONE(a);
 }
 
-/* The adjoint: Fbar = tril(L^T LUbar_low, -1) + triu(LUbar_up U^T); (P A)bar = L^-T Fbar U^-T. */
+/* The adjoint, with Ubar = triu(LUbar) and Fbar = tril(L^T tril(LUbar, -1) - Ubar U^T, -1):
+ * (P A)bar = L^-T (Ubar + Fbar U^-T), the last column of Fbar being zero. */
 numc_status numc__vjp_lu(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
 {
     (void)wanted;
     if (ybar[0] == NULL)
         return NUMC_OK;
     const numc_array *packed = a->y[0];
-    numc_array *l = unit_lower(a, packed), *u = numc_triu(packed, 0);
-    numc_array *lower = numc_tril(product(a, T(l), numc_tril(ybar[0], -1)), -1);
-    numc_array *upper = numc_triu(product(a, numc_triu(ybar[0], 0), T(u)), 0);
-    numc_array *left = solve(a, packed, numc_add(lower, upper), false, true, true);
-    numc_array *rows = T(solve(a, packed, T(left), true, false, false));
+    numc_array *l = unit_lower(a, packed), *u = numc_triu(packed, 0), *ubar = numc_triu(ybar[0], 0);
+    numc_array *fbar = numc_subtract(product(a, T(l), numc_tril(ybar[0], -1)), product(a, ubar, T(u)));
+    numc_array *through = T(solve(a, without_last_pivot(a, packed), T(numc_tril(fbar, -1)), true, false, false));
+    numc_array *rows = solve(a, packed, numc_add(ubar, through), false, true, true);
     numc_type type = numc__type_of(a->x[0]);
     xbar[0] = numc__scatter_along(a->context, &type, row_positions(a), rows, a->x[0]->rank - 2);
     DONE(a);

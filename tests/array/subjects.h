@@ -97,6 +97,19 @@ static numc_array *picks(const numc_array *x)
     X(norm_largest, numc_linalg_vector_norm(x, .order = NUMC_ORDER(INFINITY)))                     \
     X(norm_matrix, numc_linalg_matrix_norm(numc_square(x)))                                        \
     X(norm_row, numc_linalg_matrix_norm(x, NUMC_ORDER_ROW))                                        \
+    X(dots_columns, numc_vecdot(x, numc_square(x), NUMC_AXIS(-2)))                                 \
+    X(cholesky_upper, numc_linalg_cholesky(positive_definite(x), .upper = true))                   \
+    X(qr_q, numc_linalg_qr(numc_matrix_transpose(x)).q)                                            \
+    X(qr_r, numc_linalg_qr(numc_matrix_transpose(x)).r)                                            \
+    X(eigenvalues, numc_linalg_eigvalsh(positive_definite(x)))                                     \
+    X(eigenvectors, numc_square(numc_linalg_eigh(positive_definite(x)).vectors))                   \
+    X(singular_values, numc_linalg_svdvals(x))                                                     \
+    X(singular_left, numc_square(numc_linalg_svd(numc_matrix_transpose(x), .reduced = true).u))    \
+    X(singular_right, numc_square(numc_linalg_svd(x, .reduced = true).vh))                         \
+    X(pseudo_inverse, numc_linalg_pinv(x))                                                         \
+    X(norm_nuclear, numc_linalg_matrix_norm(x, NUMC_ORDER_NUCLEAR))                                \
+    X(norm_spectral, numc_linalg_matrix_norm(x, NUMC_ORDER_SPECTRAL))                              \
+    X(rank, numc_multiply(numc_linalg_matrix_rank(x), numc_sum(x)))                                \
     X(members, numc_where(numc_isin(x, numc_sort(x)), numc_square(x), x))
 
 #define DEFINE(name, expression)                                                                   \

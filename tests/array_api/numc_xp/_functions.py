@@ -6,8 +6,9 @@ from ._array import (KIND_BOOL, KIND_COMPLEX, KIND_REAL, KIND_SIGNED, KIND_UNSIG
                      address_of_elements, adopt, asarray, axis_of, by_code, call, check_array, check_device, code_of,
                      context, default_complex, default_index, default_integer, default_real, in_scope, index, is_number,
                      operand, shape_of, small, the_device)
-from ._library import (ArgmaxOptions, C, CumulativeOptions, DiffOptions, IsinOptions, LikeOptions, LinspaceOptions,
-                       MeshgridOptions, Operand, ReduceOptions, SearchsortedOptions, Shape, SortOptions, raise_pending)
+from ._library import (ArgmaxOptions, Axis, C, CumulativeOptions, DiffOptions, IsinOptions, LikeOptions, LinspaceOptions,
+                       MeshgridOptions, Operand, ReduceOptions, SearchsortedOptions, Shape, SortOptions, VecdotOptions,
+                       raise_pending)
 
 FLATTEN = -2**63    # NUMC_FLATTEN
 
@@ -512,7 +513,7 @@ def vecdot(x1, x2, /, *, axis=-1):
     axis = index(axis)
     if not -(x1.ndim if x1.ndim < x2.ndim else x2.ndim) <= axis < 0:
         raise IndexError(f"vecdot: axis {axis} is not in [-min(ranks), -1]")
-    return call(C.numc_vecdot, moveaxis(x1, axis, -1)._handle, moveaxis(x2, axis, -1)._handle)
+    return call(C.numc_vecdot_, x1._handle, x2._handle, byref(VecdotOptions(axis=Axis(axis, True))))
 
 
 # ---- manipulation ----------------------------------------------------------------------------------------------------

@@ -130,6 +130,46 @@ class MatrixNormOptions(Options):
     _fields_ = [("size", c_size_t), ("order", c_int32), ("keepdims", c_bool)]
 
 
+class Qr(Structure):
+    _fields_ = [("q", c_void_p), ("r", c_void_p)]
+
+
+class Eigh(Structure):
+    _fields_ = [("values", c_void_p), ("vectors", c_void_p)]
+
+
+class Eig(Structure):
+    _fields_ = [("values", c_void_p), ("vectors", c_void_p)]
+
+
+class Svd(Structure):
+    _fields_ = [("u", c_void_p), ("s", c_void_p), ("vh", c_void_p)]
+
+
+class VecdotOptions(Options):
+    _fields_ = [("size", c_size_t), ("axis", Axis)]
+
+
+class TraceOptions(Options):
+    _fields_ = [("size", c_size_t), ("offset", c_int64), ("dtype", c_int32)]
+
+
+class CholeskyOptions(Options):
+    _fields_ = [("size", c_size_t), ("upper", c_bool)]
+
+
+class QrOptions(Options):
+    _fields_ = [("size", c_size_t), ("complete", c_bool)]
+
+
+class SvdOptions(Options):
+    _fields_ = [("size", c_size_t), ("reduced", c_bool)]
+
+
+class RtolOptions(Options):
+    _fields_ = [("size", c_size_t), ("rtol", Operand)]
+
+
 class DlpackOptions(Options):
     _fields_ = [("size", c_size_t), ("copy", c_int32)]
 
@@ -144,7 +184,9 @@ structs = {
     SearchsortedOptions: "numc_searchsorted_options", IsinOptions: "numc_isin_options",
     FormatOptions: "numc_format_options", MeshgridOptions: "numc_meshgrid_options", DiffOptions: "numc_diff_options", NormOrder: "numc_norm_order",
     VectorNormOptions: "numc_vector_norm_options", MatrixNormOptions: "numc_matrix_norm_options",
-    DlpackOptions: "numc_dlpack_options",
+    DlpackOptions: "numc_dlpack_options", Qr: "numc_qr", Eigh: "numc_eigh", Eig: "numc_eig", Svd: "numc_svd",
+    VecdotOptions: "numc_vecdot_options", TraceOptions: "numc_trace_options", CholeskyOptions: "numc_cholesky_options",
+    QrOptions: "numc_qr_options", SvdOptions: "numc_svd_options", RtolOptions: "numc_rtol_options",
 }
 
 # ---- prototypes ------------------------------------------------------------------------------------------------------
@@ -177,6 +219,10 @@ letters = {
     "f": (POINTER(FormatOptions), "const numc_format_options *"),
     "V": (POINTER(VectorNormOptions), "const numc_vector_norm_options *"),
     "M": (POINTER(MatrixNormOptions), "const numc_matrix_norm_options *"),
+    "(": (Qr, "numc_qr"), "H": (Eigh, "numc_eigh"), "^": (Eig, "numc_eig"), "G": (Svd, "numc_svd"),
+    "e": (POINTER(VecdotOptions), "const numc_vecdot_options *"), "f": (POINTER(TraceOptions), "const numc_trace_options *"),
+    "/": (POINTER(CholeskyOptions), "const numc_cholesky_options *"), ")": (POINTER(QrOptions), "const numc_qr_options *"),
+    "[": (POINTER(SvdOptions), "const numc_svd_options *"), "R": (POINTER(RtolOptions), "const numc_rtol_options *"),
     "K": (POINTER(DlpackOptions), "const numc_dlpack_options *"),
     "w": (POINTER(c_void_p), "DLManagedTensorVersioned **"), "W": (c_void_p, "DLManagedTensorVersioned *"),
     "y": (POINTER(c_void_p), "DLManagedTensor **"), "Y": (c_void_p, "DLManagedTensor *"),
@@ -220,11 +266,13 @@ prototypes = {
     "numc_sort": "Aa5", "numc_argsort": "Aa5", "numc_searchsorted_": "Aao6",
     "numc_nonzero": "rahi", "numc_unique_all": "Ua", "numc_unique_counts": "Ua", "numc_unique_inverse": "Ua",
     "numc_unique_values": "Aa", "numc_isin_": "Aoo7", "numc_matmul_assign": "rha",
-    "numc_matmul": "Aaa", "numc_vecdot": "Aaa", "numc_outer": "Aaa", "numc_tensordot": "Aaai",
-    "numc_tensordot_axes": "Aaass", "numc_linalg_cholesky": "Aa", "numc_linalg_solve": "Aaa", "numc_linalg_inv": "Aa",
-    "numc_linalg_det": "Aa", "numc_linalg_slogdet": "Da", "numc_linalg_diagonal": "Aal", "numc_linalg_trace": "Aal",
+    "numc_matmul": "Aaa", "numc_vecdot_": "Aaae", "numc_outer": "Aaa", "numc_tensordot": "Aaai",
+    "numc_tensordot_axes": "Aaass", "numc_linalg_cholesky": "Aa/", "numc_linalg_solve": "Aaa", "numc_linalg_inv": "Aa",
+    "numc_linalg_det": "Aa", "numc_linalg_slogdet": "Da", "numc_linalg_diagonal": "Aal", "numc_linalg_trace": "Aaf",
     "numc_linalg_cross": "Aaal", "numc_linalg_matrix_power": "Aal", "numc_linalg_vector_norm": "AaV",
-    "numc_linalg_matrix_norm": "AaM",
+    "numc_linalg_matrix_norm": "AaM", "numc_linalg_qr": "(a)", "numc_linalg_eigh": "Ha", "numc_linalg_eigvalsh": "Aa",
+    "numc_linalg_eig": "^a", "numc_linalg_eigvals": "Aa", "numc_linalg_svd": "Ga[", "numc_linalg_svdvals": "Aa",
+    "numc_linalg_pinv": "AaR", "numc_linalg_matrix_rank": "AaR",
     "numc_to_dlpack": "raKw", "numc_to_dlpack_legacy": "raKy", "numc_from_dlpack_": "ACWK",
     "numc_from_dlpack_legacy_": "ACYK",
 }

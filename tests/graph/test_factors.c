@@ -1,0 +1,171 @@
+/* test_factors.c - derivatives of what is composed of factorisations, where rules alone do not tell: pseudo-inverses, determinants of
+ * singular matrices, norms; what degenerate matrices give; what is refused. */
+#include "numc/linalg.h"
+#include "support.h"
+
+#define BODY(name)                                                                                 \
+    static void name(numc_context *context, const numc_array *const *in, int32_t inputs, numc_array **out, int32_t outputs, void *user)
+#define UNUSED() (void)context, (void)in, (void)inputs, (void)out, (void)outputs, (void)user
+
+BODY(pinv) { UNUSED(); out[0] = numc_linalg_pinv(in[0]); }
+BODY(pinv_of_product) { UNUSED(); out[0] = numc_linalg_pinv(numc_matmul(in[0], in[1]), .rtol = NUMC_OPERAND(1e-6)); }
+BODY(det) { UNUSED(); out[0] = numc_linalg_det(in[0]); }
+BODY(slogdet) { UNUSED(); out[0] = numc_linalg_slogdet(in[0]).logabsdet; }
+BODY(inv) { UNUSED(); out[0] = numc_linalg_inv(in[0]); }
+BODY(powers) { UNUSED(); out[0] = numc_linalg_matrix_power(in[0], -3); }
+BODY(upper) { UNUSED(); out[0] = numc_linalg_cholesky(in[0], .upper = true); }
+BODY(norms)
+{
+    UNUSED();
+    static const numc_matrix_order orders[] = {NUMC_ORDER_FROBENIUS, NUMC_ORDER_NUCLEAR, NUMC_ORDER_SPECTRAL, NUMC_ORDER_SPECTRAL_LEAST};
+    for (int k = 0; k < 4; k++)
+        out[k] = numc_linalg_matrix_norm(in[0], orders[k]);
+    out[4] = numc_linalg_vector_norm(in[0], NUMC_AXES(-1));
+}
+/* U f(S) V^H does not depend on the signs of the vectors, but on those of each pair together. */
+BODY(rebuilt)
+{
+    UNUSED();
+    numc_svd f = numc_linalg_svd(in[0], .reduced = true);
+    out[0] = numc_matmul(numc_multiply(f.u, numc_index(numc_log(f.s), NUMC_ELLIPSIS, NUMC_NEW, NUMC_ALL)), f.vh);
+    numc_array *s = numc_matmul(numc_matrix_transpose(in[0]), in[0]);
+    numc_eigh e = numc_linalg_eigh(s);
+    numc_array *values = numc_index(numc_sin(e.values), NUMC_ELLIPSIS, NUMC_NEW, NUMC_ALL);
+    out[1] = numc_matmul(numc_multiply(e.vectors, values), numc_matrix_transpose(e.vectors));
+}
+
+#define A23 {(const int64_t[]){2, 3}, 2, true}
+#define A32 {(const int64_t[]){3, 2}, 2, true}
+#define A33 {(const int64_t[]){3, 3}, 2, true}
+#define A43 {(const int64_t[]){4, 3}, 2, true}
+#define A34 {(const int64_t[]){3, 4}, 2, true}
+#define A42 {(const int64_t[]){4, 2}, 2, true}
+#define A22 {(const int64_t[]){2, 2}, 2, true}
+
+static const struct {
+    const char *name;
+    numc_trace_fn body;
+    int32_t inputs, outputs;
+    numc_shape shapes[2];
+    double values[2][12];
+    int order;
+} cases[] = {
+    {"pinv, tall", pinv, 1, 1, {A43}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
+    {"pinv, wide", pinv, 1, 1, {A34}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
+    {"pinv, square", pinv, 1, 1, {A33}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2}}, 2},
+    {"pinv, equal singular values", pinv, 1, 1, {A43}, {{2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0}}, 2},
+    {"pinv, rank 2 of 3", pinv_of_product, 2, 1, {A42, A23}, {{2, 1, 0, -1, 1, 1, 0.5, 2}, {1, 0, 2, -1, 1, 1}}, 2},
+    {"pinv, rank 2 of equal singular values", pinv_of_product, 2, 1, {A32, A23}, {{1, 0, 0, 1, 0, 0}, {1, 0, 0, 0, 1, 0}}, 2},
+    {"det", det, 1, 1, {A33}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2}}, 2},
+    {"det of rank 2", det, 1, 1, {A33}, {{1, 2, 3, 4, 5, 6, 7, 8, 9}}, 2},
+    {"det of rank 1", det, 1, 1, {A22}, {{1, 2, 2, 4}}, 2},
+    {"slogdet", slogdet, 1, 1, {A33}, {{2, 1, 0, -1, 3, 1, 0.5, 0, -2}}, 2},
+    {"inv", inv, 1, 1, {A33}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2}}, 2},
+    {"matrix_power", powers, 1, 1, {A22}, {{2, 1, 0.5, 3}}, 2},
+    {"cholesky, upper", upper, 1, 1, {A33}, {{4, 1, 0.5, 9, 3, 1, 9, 9, 2}}, 2},
+    {"norms", norms, 1, 5, {A34}, {{2, 1, 0.25, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
+    {"rebuilt", rebuilt, 1, 2, {A43}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
+};
+
+static void compositions(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        numc_scope(context) {
+            const numc_array *x[2];
+            for (int32_t k = 0; k < cases[i].inputs; k++)
+                x[k] = reals(context, cases[i].shapes[k], cases[i].values[k]);
+            check_body(context, cases[i].name, cases[i].body, NULL, x, cases[i].inputs, cases[i].outputs, cases[i].order);
+        }
+    }
+    numc_close(context);
+}
+
+/* The gradient of the sum of all outputs (or of the one named), element by element. */
+static void gradient_of(numc_context *context, numc_trace_fn body, numc_shape shape, const double *x, int32_t outputs, double *gradient)
+{
+    numc_scope(context) {
+        const numc_array *in[8] = {reals(context, shape, x)};
+        numc_graph *graph = trace_like(context, body, NULL, in, 1, outputs);
+        assert_non_null(graph);
+        numc_graph *backward = numc__graph_vjp(context, graph, NULL);
+        ASSERT_FINE(context);
+        for (int32_t k = 0; k < outputs; k++)
+            in[1 + k] = numc_ones_(context, NUMC_FLOAT64, (numc_shape){numc__graph_output_type(graph, k)->shape, numc__graph_output_type(graph, k)->rank, true});
+        numc_array *out[8];
+        run_graph(context, backward, in, 1 + outputs, out);
+        assert_int_equal(numc_to_host(out[outputs], NUMC_FLOAT64, gradient, (size_t)numc_array_size(out[outputs]) * sizeof *gradient), NUMC_OK);
+        numc__graph_release(graph);
+        numc__graph_release(backward);
+    }
+}
+
+static const int64_t two[2] = {2, 2}, three[2] = {3, 3};
+
+BODY(eigvalsh) { UNUSED(); out[0] = numc_linalg_eigvalsh(in[0]); }
+BODY(eigenvectors) { UNUSED(); out[0] = numc_square(numc_linalg_eigh(in[0]).vectors); }
+BODY(svdvals) { UNUSED(); out[0] = numc_linalg_svdvals(in[0]); }
+
+/* What linalg.h says of equal and zero values. */
+static void degenerate_matrices(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    double g[9];
+    const double identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, zero[9] = {0}, equal[4] = {2, 0, 0, 2};
+    /* the sum of the eigenvalues is the trace: its gradient is the identity, whatever basis was found, to rounding */
+    gradient_of(context, eigvalsh, (numc_shape){three, 2, true}, identity, 1, g);
+    for (int k = 0; k < 9; k++)
+        assert_true(fabs(g[k] - identity[k]) <= 8 * 0x1p-52);
+    gradient_of(context, eigenvectors, (numc_shape){two, 2, true}, equal, 1, g);
+    assert_false(isfinite(g[0]) && isfinite(g[2]) && isfinite(g[3]));
+    gradient_of(context, svdvals, (numc_shape){three, 2, true}, zero, 1, g);
+    for (int k = 0; k < 9; k++) /* a subgradient of the nuclear norm: unitary, its elements at most 1 */
+        assert_true(fabs(g[k]) <= 1 + 8 * 0x1p-52);
+    /* the adjugate of a matrix of rank n - 1; of one whose only zero pivot comes first: not finite */
+    const double singular[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, adjugate[9] = {-3, 6, -3, 6, -12, 6, -3, 6, -3};
+    gradient_of(context, det, (numc_shape){three, 2, true}, singular, 1, g);
+    for (int k = 0; k < 9; k++)
+        assert_true(fabs(g[k] - adjugate[k]) <= 1e-13);
+    const double early[4] = {0, 1, 0, 2};
+    gradient_of(context, det, (numc_shape){two, 2, true}, early, 1, g);
+    assert_false(isfinite(g[0]) && isfinite(g[1]) && isfinite(g[2]) && isfinite(g[3]));
+    numc_close(context);
+}
+
+BODY(wide_qr) { UNUSED(); out[0] = numc_linalg_qr(in[0]).r; }
+BODY(complete_qr) { UNUSED(); out[0] = numc_linalg_qr(numc_matrix_transpose(in[0]), .complete = true).r; }
+BODY(full_svd) { UNUSED(); out[0] = numc_linalg_svd(in[0]).u; }
+
+static void what_has_no_derivative_is_refused(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    static const struct {
+        numc_trace_fn body;
+        const char *says;
+    } refused[] = {{wide_qr, "more columns than rows"}, {complete_qr, "complete qr"}, {full_svd, "full svd"}};
+    const double values[6] = {1, 2, 3, 4, 5, 7};
+    for (int k = 0; k < 6; k++) {
+        numc_scope(context) {
+            const numc_array *in[1] = {reals(context, NUMC_SHAPE(2, 3), values)};
+            numc_graph *graph = trace_like(context, refused[k / 2].body, NULL, in, 1, 1);
+            assert_non_null(graph);
+            assert_null(k % 2 == 0 ? numc__graph_vjp(context, graph, NULL) : numc__graph_jvp(context, graph, NULL));
+            assert_int_equal(numc_error_status(context), NUMC_UNSUPPORTED);
+            if (strstr(numc_error_message(context), refused[k / 2].says) == NULL)
+                fail_msg("%s", numc_error_message(context));
+            numc_error_clear(context);
+            numc__graph_release(graph);
+        }
+    }
+    numc_close(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(compositions), cmocka_unit_test(degenerate_matrices),
+                                       cmocka_unit_test(what_has_no_derivative_is_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
