@@ -61,12 +61,13 @@ static numc_status parse(parsed *p, numc_context *context, const char *name, con
 {
     *p = (parsed){.context = context, .name = name, .x = x};
     NUMC_REQUIRE(context, count >= 0 && count <= NUMC_RANK_LIMIT, NUMC_INDEX, "%s: %d terms", name, (int)count);
-    int32_t axes = 0, ellipses = 0, added = 0;
+    int32_t axes = 0, ellipses = 0, added = 0, dropped = 0;
     for (int32_t i = 0; i < count; i++) {
         NUMC_REQUIRE(context, (uint32_t)terms[i].kind <= NUMC_INDEX_ARRAY, NUMC_INVALID_ARGUMENT,
                      "%s: term %d is of no known kind (%d)", name, (int)i + 1, (int)terms[i].kind);
         ellipses += terms[i].kind == NUMC_INDEX_ELLIPSIS;
         added += terms[i].kind == NUMC_INDEX_NEW;
+        dropped += terms[i].kind == NUMC_INDEX_AT;
         axes += terms[i].kind != NUMC_INDEX_ELLIPSIS && terms[i].kind != NUMC_INDEX_NEW;
         p->picks += terms[i].kind == NUMC_INDEX_ARRAY;
         NUMC_REQUIRE(context, !is_mask(&terms[i]), NUMC_INDEX, "%s: a mask must be the only term", name);
@@ -77,8 +78,8 @@ static numc_status parse(parsed *p, numc_context *context, const char *name, con
     NUMC_REQUIRE(context, ellipses <= 1, NUMC_INDEX, "%s: more than one ellipsis", name);
     NUMC_REQUIRE(context, axes <= x->rank, NUMC_INDEX, "%s: %d indices for an array of rank %d", name, (int)axes,
                  (int)x->rank);
-    NUMC_REQUIRE(context, x->rank + added <= NUMC_RANK_MAXIMUM, NUMC_SHAPE, "%s: rank %d is beyond %d", name,
-                 (int)(x->rank + added), NUMC_RANK_MAXIMUM);
+    NUMC_REQUIRE(context, x->rank + added - dropped <= NUMC_RANK_MAXIMUM, NUMC_SHAPE, "%s: rank %d is beyond %d", name,
+                 (int)(x->rank + added - dropped), NUMC_RANK_MAXIMUM);
     const numc_index_term all = {.kind = NUMC_INDEX_ALL};
     for (int32_t i = 0; i <= count; i++) {
         if (i == count ? ellipses == 0 : terms[i].kind == NUMC_INDEX_ELLIPSIS) {
@@ -357,6 +358,15 @@ static numc_array *read_masked(numc_context *context, const char *name, const nu
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
+/* Inside a function ranks may pass what a public array has. */
+static numc_array *of_rank(numc_context *context, const char *name, numc_array *y)
+{
+    if (y == NULL || y->rank <= NUMC_RANK_MAXIMUM)
+        return y;
+    numc__fail(context, NUMC_SHAPE, "%s: rank %d is beyond %d", name, (int)y->rank, NUMC_RANK_MAXIMUM);
+    return NULL;
+}
+
 numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count)
 {
     const char *name = "numc_index";
@@ -370,7 +380,7 @@ numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32
         y = read_masked(context, name, x, terms[0].array);
     else if (parse(&p, context, name, x, terms, count) == NUMC_OK && find_region(&p, true, &r) == NUMC_OK)
         y = p.picks > 0 ? read_picked(&p, &r) : read_region(context, x, &r);
-    return numc__scope_leave(context, y);
+    return numc__scope_leave(context, of_rank(context, name, y));
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -624,7 +634,7 @@ numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis
     if (d < 0 || numc_scope_begin(context) != NUMC_OK)
         return NULL;
     numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
-    return numc__scope_leave(context, at == NULL ? NULL : numc__gather(context, x, at, d));
+    return numc__scope_leave(context, at == NULL ? NULL : of_rank(context, name, numc__gather(context, x, at, d)));
 }
 
 /* y[.., i, ..] = x[.., indices[.., i, ..], ..]: a gather from the flattened x by index * stride + the other axes' positions. */
