@@ -120,6 +120,10 @@ typedef void *(*numc_allocate_fn)(void *user, void *pointer, size_t old_size, si
 /* May be called from any thread that uses the context; one line without newline. */
 typedef void (*numc_log_fn)(void *user, numc_log_level level, const char *line);
 
+/* Native code of traced programs, made by the C compiler of the machine: AUTO, in the background, once a program has run often, and
+ * interpreted until it is there; ON, at once, and not to get it is an error; OFF. Results are the same bits. */
+typedef enum numc_jit { NUMC_JIT_DEFAULT = 0, NUMC_JIT_AUTO = 1, NUMC_JIT_ON = 2, NUMC_JIT_OFF = 3 } numc_jit;
+
 /* Zero is the default of every field. As all options of the library: a shorter struct of an older header is taken for one with
  * zeros at its end; bytes beyond those known must be zero, and a size beyond 4096 is an error. */
 typedef struct numc_options {
@@ -132,6 +136,7 @@ typedef struct numc_options {
     numc_log_level log_level; /* default: NUMC_LOG_WARNING when log is set */
     int32_t threads;          /* worker threads for large operations; default: one per core */
     bool forbid_fallback;     /* as NUMC_FALLBACK=error: a host fallback is an error instead */
+    numc_jit jit;             /* default: NUMC_JIT (auto, on, off), else auto */
 } numc_options;
 
 /* Opens a context. The backend is loaded at the first operation, and one that cannot be loaded is the error of that operation.
@@ -191,6 +196,7 @@ typedef struct numc_statistics {
     uint64_t kernels_built, kernels_run;
     uint64_t fallbacks;           /* operations that ran on the host because the backend lacks them */
     uint64_t bytes_downloaded, bytes_uploaded;
+    uint64_t programs_native; /* traced programs that got native code */
 } numc_statistics;
 NUMC_API numc_status numc_statistics_get(const numc_context *context, numc_statistics *statistics);
 

@@ -36,6 +36,12 @@ const numc_backend *numc__ref_query(uint32_t max_abi);
 numc_status numc__kernel_verify(numc_context *context, const numc_kernel_source *source);
 struct numc_text;
 void numc__kernel_print(struct numc_text *text, const numc_kernel_source *source);
+/* A kernel as a C function NAME(p0, p1, ...) whose arguments point at the first element (offset included) of each access; extents,
+ * strides and constants of `arguments` are written into it. It needs the scalar kernel, the prologue's two texts, and the
+ * macro NUMC_E_KERNEL before it. False: a node or an operation has no text. */
+bool numc__kernel_text(struct numc_text *text, const numc_kernel_source *source, const char *name,
+                       const numc_kernel_arguments *arguments);
+extern const char *const numc__kernel_prologue[2];
 
 /* Facts about scalar operations, from NUMC_SCALAR_TABLE. */
 typedef enum numc_operand_rule {

@@ -254,6 +254,7 @@ typedef struct emitter {
     const dialect *dialect;
     int depth;        /* loops around the node being written */
     bool shared_loop; /* the outermost loop is shared by work items */
+    const numc_kernel_arguments *known; /* C only: extents, strides and constants are written into the text; or NULL */
 } emitter;
 
 #define ADD(e, ...) numc__text_add((e)->text, __VA_ARGS__)
@@ -519,6 +520,19 @@ static bool in_innermost(const emitter *e, uint32_t number)
     return true;
 }
 
+static void add_stride(emitter *e, int32_t access, int d, char letter, int number)
+{
+    if (e->known == NULL) {
+        ADD(e, " + s%d_%d * %c%d", (int)access, d, letter, number);
+        return;
+    }
+    int64_t stride = e->known->strides[access * ((int32_t)e->source->depth + 1) + d];
+    if (stride == 1)
+        ADD(e, " + %c%d", letter, number);
+    else if (stride != 0)
+        ADD(e, " + %lldll * %c%d", (long long)stride, letter, number);
+}
+
 /* p2[s2_0 * i0 + i1 + s2_2 * r7] */
 static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gathered)
 {
@@ -531,10 +545,10 @@ static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gat
         if (inner && hint == NUMC_CONTIGUITY_UNIT)
             ADD(e, " + i%d", d);
         else
-            ADD(e, " + s%d_%d * i%d", (int)access, d, d);
+            add_stride(e, access, d, 'i', d);
     }
     if (gathered >= 0)
-        ADD(e, " + s%d_%u * r%d", (int)access, e->source->depth, (int)gathered);
+        add_stride(e, access, (int)e->source->depth, 'r', (int)gathered);
     ADD(e, "]");
 }
 
@@ -587,6 +601,8 @@ static bool add_loop(emitter *e, uint32_t loop)
     }
     if (node->operands[0] >= 0)
         (void)numc__format(extent, sizeof extent, "r%d", (int)node->operands[0]);
+    else if (e->known != NULL)
+        (void)numc__format(extent, sizeof extent, "%lldll", (long long)e->known->extents[node->extent]);
     else
         (void)numc__format(extent, sizeof extent, "extents[%d]", (int)node->extent);
     if (node->kind != NUMC_NODE_REDUCE) {
@@ -646,13 +662,18 @@ static bool add_node(emitter *e, uint32_t number)
     }
     case NUMC_NODE_CONSTANT: { /* the value's bytes come first: on a little-endian machine its low bits */
         uint32_t dtype = s->register_dtypes[r];
+        char bits[40];
+        if (e->known != NULL)
+            (void)numc__format(bits, sizeof bits, "0x%llxull", (unsigned long long)e->known->constants[node->extent]);
+        else
+            (void)numc__format(bits, sizeof bits, "constants[%d]", (int)node->extent);
         declare(e, node->result);
         if (dtype == NUMC_FLOAT64)
-            ADD(e, "numc_k_from_bits(constants[%d]);\n", (int)node->extent);
+            ADD(e, "numc_k_from_bits(%s);\n", bits);
         else if (dtype == NUMC_FLOAT32)
-            ADD(e, "numc_k_from_bits32((numc_k_u32)constants[%d]);\n", (int)node->extent);
+            ADD(e, "numc_k_from_bits32((numc_k_u32)%s);\n", bits);
         else
-            ADD(e, "(numc_e_%s)constants[%d];\n", dtype_name(dtype), (int)node->extent);
+            ADD(e, "(numc_e_%s)%s;\n", dtype_name(dtype), bits);
         return true;
     }
     case NUMC_NODE_INDEX:
@@ -704,6 +725,25 @@ static bool alone(const numc_kernel_source *s, uint32_t access)
     return true;
 }
 
+/* The pointers of the accesses as arguments, each at its first element: what no other access writes to is `restrict`, which
+ * compilers believe of arguments alone. */
+static void add_known_head(emitter *e, const char *name)
+{
+    const numc_kernel_source *s = e->source;
+    ADD(e, "NUMC_E_KERNEL void %s(", name);
+    for (uint32_t a = 0; a < s->access_count; a++)
+        ADD(e, "%s%snumc_e_%s *%sp%u", a > 0 ? ", " : "", s->accesses[a].writes ? "" : "const ", dtype_name(s->accesses[a].dtype),
+            alone(s, a) ? e->dialect->restricted : "", a);
+    ADD(e, "%s)\n{\n", s->access_count > 0 ? "" : "void");
+}
+
+static void add_locals(emitter *e)
+{
+    const numc_kernel_source *s = e->source;
+    for (uint32_t l = 0; l < s->local_count; l++)
+        ADD(e, "    numc_e_%s local%u[%u];\n", dtype_name(s->locals[l].dtype), l, s->locals[l].count > 0 ? s->locals[l].count : 1);
+}
+
 static void add_head(emitter *e, const char *name)
 {
     const numc_kernel_source *s = e->source;
@@ -726,8 +766,7 @@ static void add_head(emitter *e, const char *name)
         for (uint32_t k = 0; k <= s->depth; k++)
             ADD(e, "    const numc_k_i64 s%u_%u = strides[%u];\n", a, k, a * (s->depth + 1) + k);
     }
-    for (uint32_t l = 0; l < s->local_count; l++)
-        ADD(e, "    numc_e_%s local%u[%u];\n", dtype_name(s->locals[l].dtype), l, s->locals[l].count > 0 ? s->locals[l].count : 1);
+    add_locals(e);
     /* what a kernel does not use */
     ADD(e, "    (void)extents, (void)offsets, (void)strides, (void)constants;\n");
     for (uint32_t a = 0; a < s->access_count; a++)
@@ -755,6 +794,19 @@ static bool is_identifier(const char *name)
 {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     return length > 0 && length < 64 && name[length] == '\0' && !(name[0] >= '0' && name[0] <= '9');
+}
+
+/* Without the inclusion of the kernel, whose text is already there. */
+const char *const numc__kernel_prologue[2] = {prologue_c + sizeof "#include \"kernel/kernel.h\"\n" - 1, prologue_shared};
+
+bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, const char *name, const numc_kernel_arguments *arguments)
+{
+    emitter e = {.text = text, .source = source, .dialect = &dialects[NUMC_DIALECT_C], .known = arguments};
+    add_known_head(&e, name);
+    add_locals(&e);
+    bool complete = add_nodes(&e, 0, source->node_count);
+    ADD(&e, "}\n");
+    return complete;
 }
 
 int32_t numc__kernel_emit(void *user, const numc_kernel_source *source, uint32_t chosen, const char *name, char **text,

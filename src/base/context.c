@@ -83,6 +83,9 @@ static numc_status options_read(numc_context *context, const numc_options *optio
                  "numc_open: threads is %d, not in 0..%d", (int)known.threads, THREADS_MAX);
     core->threads = known.threads == 0 ? core_count() : known.threads;
     core->forbid_fallback = known.forbid_fallback;
+    NUMC_REQUIRE(context, (int)known.jit >= NUMC_JIT_DEFAULT && (int)known.jit <= NUMC_JIT_OFF, NUMC_INVALID_ARGUMENT,
+                 "numc_open: jit %d is none of numc_jit", (int)known.jit);
+    core->jit = known.jit;
     if (known.backend != NULL) {
         core->backend_name = numc__string_copy(context, known.backend);
         NUMC_TRY(context->status);
@@ -309,6 +312,7 @@ numc_status numc_statistics_get(const numc_context *context, numc_statistics *st
         .fallbacks = atomic_load_explicit(&core->fallbacks, memory_order_relaxed),
         .bytes_downloaded = atomic_load_explicit(&core->bytes_downloaded, memory_order_relaxed),
         .bytes_uploaded = atomic_load_explicit(&core->bytes_uploaded, memory_order_relaxed),
+        .programs_native = atomic_load_explicit(&core->programs_native, memory_order_relaxed),
     };
     return NUMC_OK;
 }

@@ -22,6 +22,7 @@ typedef enum numc_slot {
     NUMC_SLOT_THREADS, /* src/base/threads: worker pool */
     NUMC_SLOT_ARRAYS,  /* src/array: buffer pool (core), header slab (lane) */
     NUMC_SLOT_TRACE,   /* src/graph: current recorder (lane) */
+    NUMC_SLOT_NATIVE,  /* src/native: the compiler's worker (core) */
     NUMC_SLOT_OBJECTS, /* models, samplers, programs to free at close (core) */
     NUMC_SLOT_COUNT
 } numc_slot; /* DEVICE and ARRAYS are destroyed when nothing holds the core any more, the others at close */
@@ -51,6 +52,7 @@ struct numc_core {
     numc_log_level log_level;
     int32_t threads;
     bool forbid_fallback;
+    numc_jit jit;
     char *backend_name, *backend_path; /* copies of the options; NULL: environment */
     pthread_mutex_t lock;              /* for the other floors: guards slots and caches; base takes it nowhere */
     pthread_mutex_t base_lock;         /* for src/base: lanes, objects, making the pool; only the allocator is called under it */
@@ -63,7 +65,7 @@ struct numc_core {
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
     _Atomic int64_t holds;   /* 1 while open, and 1 for each export (array/dlpack.c): device memory lives until it is 0 */
     _Atomic int64_t running; /* model callbacks and samplers at work: the first lane cannot be closed */
-    _Atomic uint64_t kernels_built, kernels_run, fallbacks, bytes_downloaded, bytes_uploaded;
+    _Atomic uint64_t kernels_built, kernels_run, fallbacks, programs_native, bytes_downloaded, bytes_uploaded;
 };
 
 struct numc_context {

@@ -4,6 +4,7 @@
 #define NUMC_COMPILE_EXEC_H
 
 #include "compile/ir.h"
+#include "native/native.h"
 
 /* Where a value lives. REGION: at an offset in the arena. EXTERNAL: array number `index` of the binding. CONSTANT: array
  * number `index` of the exec. */
@@ -63,7 +64,23 @@ struct numc_exec {
     int32_t external_count;
     numc_array **constants; /* buffers the steps read; kept by the ir */
     int32_t constant_count;
+    struct numc_native *native; /* the program's unit of native code, or NULL; */
+    int32_t number;             /* this exec's function in it */
 };
+
+/* ---- native code (native.c) ---------------------------------------------------------------------------------------------- */
+/* What a native function of an exec works on. */
+struct numc_native_frame {
+    char *arena;
+    char *const *externals, *const *constants;   /* their first elements */
+    const numc_native_frame *const *bodies;      /* two for each step */
+    int32_t (*step)(void *state, int32_t step);  /* runs a step that has no text */
+    void *state;
+};
+/* Numbers an exec and its bodies from `count` on, and gives them the unit; the number after the last. */
+int32_t numc__exec_number(numc_exec *exec, struct numc_native *native, int32_t count);
+/* The text of an exec numbered from 0, `count` functions. False: something in it has no text, or no memory. */
+bool numc__exec_text(numc_text *text, const numc_exec *exec, int32_t count);
 
 /* ---- running (workspace.c) ---------------------------------------------------------------------------------------------- */
 typedef struct numc_exec_state numc_exec_state; /* arena, prepared launches and views of one user of an exec */

@@ -15,7 +15,13 @@ struct numc_program {
     int32_t *frontier, frontier_count;      /* ir values the prologue hands to the body */
     numc_exec *prologue, *body;
     numc_arena arena;
+    numc_native native; /* of the body */
+    int32_t native_count; /* its functions; 0: it never gets native code */
+    _Atomic int64_t calls;
 };
+
+/* Native code is asked for after so many runs of a workspace, or calls of a function. */
+enum { NATIVE_AFTER = 1024 };
 
 struct numc_binding {
     numc_program *program;
@@ -27,6 +33,7 @@ struct numc_binding {
 struct numc_workspace {
     numc_binding *binding;
     numc_exec_state *state;
+    int32_t runs; /* up to NATIVE_AFTER */
 };
 
 /* ---- the split ---------------------------------------------------------------------------------------------------------------------- */
@@ -72,6 +79,12 @@ static bool split(numc_program *program)
     return true;
 }
 
+static bool write_native(void *user, numc_text *text)
+{
+    const numc_program *program = user;
+    return numc__exec_text(text, program->body, program->native_count);
+}
+
 static bool build(numc_program *program, numc_context *context, const bool *data)
 {
     numc_ir *ir = program->ir;
@@ -108,6 +121,19 @@ static bool build(numc_program *program, numc_context *context, const bool *data
     return program->body != NULL;
 }
 
+/* Where arrays are host memory; but ref, which defines what is right, is compiled only when that is asked for. */
+static numc_status prepare_native(numc_context *context, numc_program *program)
+{
+    numc_jit mode;
+    const numc_backend_device *device = program->body->device;
+    NUMC_TRY(numc__native_mode(context, &mode));
+    if (mode == NUMC_JIT_OFF || device->info.unified == 0 || (mode == NUMC_JIT_AUTO && strncmp(device->name, "ref", 3) == 0))
+        return NUMC_OK;
+    numc__native_begin(&program->native, program->core, write_native, program);
+    program->native_count = numc__exec_number(program->body, &program->native, 0);
+    return mode == NUMC_JIT_ON ? numc__native_build(context, &program->native) : NUMC_OK;
+}
+
 numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options)
 {
     if (context == NULL || graph == NULL || context->status != NUMC_OK)
@@ -121,7 +147,7 @@ numc_program *numc__program_new(numc_context *context, numc_graph *graph, const 
     numc__arena_begin(&program->arena, context);
     const bool *data = options != NULL ? options->data : NULL;
     program->ir = numc__ir_new(context, graph, data);
-    if (program->ir == NULL || !build(program, context, data)) {
+    if (program->ir == NULL || !build(program, context, data) || prepare_native(context, program) != NUMC_OK) {
         numc__program_release(program);
         return NULL;
     }
@@ -138,6 +164,7 @@ void numc__program_release(numc_program *program)
 {
     if (program == NULL || atomic_fetch_sub(&program->references, 1) != 1)
         return;
+    numc__native_end(&program->native);
     numc__exec_free(program->prologue);
     numc__exec_free(program->body);
     numc__ir_free(program->ir);
@@ -312,10 +339,13 @@ void *numc__workspace_output(const numc_workspace *workspace, int32_t output)
 
 numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs)
 {
-    const numc_exec *exec = workspace->binding->program->body;
+    numc_program *program = workspace->binding->program;
+    const numc_exec *exec = program->body;
     const numc_backend *table = &exec->device->table;
     numc_device *device = exec->device->device;
     char *memory = numc__exec_memory(workspace->state);
+    if (workspace->runs < NATIVE_AFTER && ++workspace->runs == NATIVE_AFTER)
+        numc__native_ask(&program->native);
     bool shared = exec->device->info.unified != 0;
     for (int32_t k = 0; inputs != NULL && k < exec->input_count; k++) {
         const numc_place *place = &exec->places[exec->inputs[k]];
@@ -349,6 +379,8 @@ static numc_status call(numc_context *context, numc_program *program, const numc
                         numc_array **outputs)
 {
     const numc_exec *exec = program->body;
+    if (atomic_fetch_add_explicit(&program->calls, 1, memory_order_relaxed) == NATIVE_AFTER)
+        numc__native_ask(&program->native);
     for (int32_t k = 0; k < program->data_count; k++) {
         NUMC_TRY(check_input(context, program, k, inputs[k]));
         arrays[k] = numc__array_contiguous(context, inputs[k]);

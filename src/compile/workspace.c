@@ -18,6 +18,9 @@ struct numc_exec_state {
     uint64_t bytes;
     step_state *steps;
     numc_arena arena;
+    numc_native_frame frame;
+    numc_exec_state *root;  /* the state of the whole program */
+    numc_context *context;  /* root: the lane that runs it */
 };
 
 void *numc__exec_memory(const numc_exec_state *state)
@@ -64,6 +67,9 @@ static numc_status prepare_kernel(numc_context *context, numc_exec_state *state,
     return numc__device_check(context, status, "launch_prepare");
 }
 
+static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals,
+                                  numc_exec_state *root);
+
 static numc_status prepare_slot(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s,
                                 numc_array *const *externals)
 {
@@ -91,12 +97,49 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
     }
     for (int b = 0; b < 2; b++)
         if (step->bodies[b] != NULL &&
-            (s->bodies[b] = numc__exec_state_new(context, step->bodies[b], NULL)) == NULL)
+            (s->bodies[b] = state_new(context, step->bodies[b], NULL, state->root)) == NULL)
             return context->status;
     return NUMC_OK;
 }
 
+static int32_t run_step(void *user, int32_t number);
+
+static char **first_elements(numc_exec_state *state, numc_array *const *arrays, int32_t count)
+{
+    char **memory = numc__arena_allocate(&state->arena, (size_t)count, sizeof *memory);
+    for (int32_t k = 0; memory != NULL && k < count; k++)
+        memory[k] = (char *)arrays[k]->buffer->memory + (uint64_t)arrays[k]->offset * numc_dtype_size(arrays[k]->dtype);
+    return memory;
+}
+
+static numc_status prepare_native(numc_context *context, numc_exec_state *state, numc_array *const *externals)
+{
+    const numc_exec *exec = state->exec;
+    if (exec->native == NULL)
+        return NUMC_OK;
+    const numc_native_frame **bodies = numc__arena_allocate(&state->arena, 2 * (size_t)exec->step_count, sizeof *bodies);
+    state->frame.arena = state->memory;
+    state->frame.externals = first_elements(state, externals, externals == NULL ? 0 : exec->external_count);
+    state->frame.constants = first_elements(state, exec->constants, exec->constant_count);
+    state->frame.bodies = bodies;
+    state->frame.step = run_step;
+    state->frame.state = state;
+    if (bodies == NULL || state->frame.externals == NULL || state->frame.constants == NULL)
+        return context->status;
+    for (int32_t s = 0; s < exec->step_count; s++)
+        for (int b = 0; b < 2; b++)
+            if (state->steps[s].bodies[b] != NULL)
+                bodies[2 * s + b] = &state->steps[s].bodies[b]->frame;
+    return NUMC_OK;
+}
+
 numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals)
+{
+    return state_new(context, exec, externals, NULL);
+}
+
+static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals,
+                                  numc_exec_state *root)
 {
     numc_backend_device *device = numc__device(context);
     if (device == NULL)
@@ -106,6 +149,7 @@ numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *ex
         return NULL;
     state->exec = exec;
     state->device = device;
+    state->root = root != NULL ? root : state;
     numc__arena_begin(&state->arena, context);
     state->bytes = exec->arena_bytes > 0 ? exec->arena_bytes : 64;
     state->steps = numc__arena_allocate(&state->arena, (size_t)exec->step_count, sizeof *state->steps);
@@ -124,6 +168,8 @@ numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *ex
         if (prepared != NUMC_OK)
             goto fail;
     }
+    if (prepare_native(context, state, externals) != NUMC_OK)
+        goto fail;
     return state;
 fail:
     numc__exec_state_free(state);
@@ -289,34 +335,39 @@ static numc_status run_scan(numc_context *context, numc_exec_state *state, const
     return NUMC_OK;
 }
 
+static numc_status exec_step(numc_context *context, numc_exec_state *state, int32_t k)
+{
+    const numc_step *step = &state->exec->steps[k];
+    step_state *s = &state->steps[k];
+    int32_t status;
+    switch (step->kind) {
+    case NUMC_STEP_KERNEL:
+        status = state->device->table.launch_run(state->device->device, s->launch);
+        return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, "kernel");
+    case NUMC_STEP_SLOT:
+        status = s->empty ? NUMC_OK : call_slot(state, step, s->views, s->views + step->input_count);
+        return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, numc__primitive_name(step->primitive));
+    case NUMC_STEP_COND: return run_cond(context, state, step, s);
+    default: return run_scan(context, state, step, s);
+    }
+}
+
+static int32_t run_step(void *user, int32_t number)
+{
+    numc_exec_state *state = user;
+    return (int32_t)exec_step(state->root->context, state, number);
+}
+
 numc_status numc__exec_run(numc_context *context, numc_exec_state *state)
 {
     const numc_exec *exec = state->exec;
-    numc_device *device = state->device->device;
-    for (int32_t k = 0; k < exec->step_count; k++) {
-        const numc_step *step = &exec->steps[k];
-        step_state *s = &state->steps[k];
-        int32_t status;
-        switch (step->kind) {
-        case NUMC_STEP_KERNEL:
-            status = state->device->table.launch_run(device, s->launch);
-            if (status != NUMC_OK)
-                return numc__device_check(context, status, "kernel");
-            break;
-        case NUMC_STEP_SLOT:
-            if (s->empty)
-                break;
-            status = call_slot(state, step, s->views, s->views + step->input_count);
-            if (status != NUMC_OK)
-                return numc__device_check(context, status, numc__primitive_name(step->primitive));
-            break;
-        case NUMC_STEP_COND:
-            NUMC_TRY(run_cond(context, state, step, s));
-            break;
-        case NUMC_STEP_SCAN:
-            NUMC_TRY(run_scan(context, state, step, s));
-            break;
-        }
+    const numc_native_function *functions =
+        exec->native == NULL ? NULL : atomic_load_explicit(&exec->native->functions, memory_order_acquire);
+    if (functions != NULL) {
+        state->root->context = context;
+        return (numc_status)functions[exec->number](&state->frame);
     }
+    for (int32_t k = 0; k < exec->step_count; k++)
+        NUMC_TRY(exec_step(context, state, k));
     return NUMC_OK;
 }

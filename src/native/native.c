@@ -1,0 +1,278 @@
+/* native.c - units of native code: a queue, one worker thread per core that serves it, and the loading of what was built. */
+#include "native/native.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/internal.h"
+#include "base/containers.h"
+#include "numc_build.h"
+
+extern const char numc__kernel_library[]; /* the text of src/kernel (make_text.py) */
+
+static const double deadline = 60; /* seconds a compiler may take */
+
+/* What a core keeps: the compiler and the store, looked for once, and the worker. */
+typedef struct workshop {
+    numc_core *core;
+    pthread_mutex_t mutex;
+    pthread_cond_t work, done;
+    pthread_t thread;
+    bool started, quit;
+    numc_native *first, *last, *current; /* queue; what the worker builds */
+    bool looked, usable; /* compiler and store were looked for; by the first who builds, under `build` */
+    pthread_mutex_t build;
+    numc_compiler compiler;
+    numc_store store;
+    char reason[NUMC_NATIVE_REASON]; /* why not usable */
+    _Atomic bool reported;           /* a failure was logged: one line is enough */
+} workshop;
+
+numc_status numc__native_mode(numc_context *context, numc_jit *mode)
+{
+    static const char *const names[] = {[NUMC_JIT_AUTO] = "auto", [NUMC_JIT_ON] = "on", [NUMC_JIT_OFF] = "off"};
+    const char *text = numc__environment("NUMC_JIT");
+    *mode = context->core->jit != NUMC_JIT_DEFAULT ? context->core->jit : NUMC_JIT_AUTO;
+    if (context->core->jit != NUMC_JIT_DEFAULT || text == NULL || text[0] == '\0')
+        return NUMC_OK;
+    for (int k = NUMC_JIT_AUTO; k <= NUMC_JIT_OFF; k++) {
+        if (strcmp(text, names[k]) == 0) {
+            *mode = (numc_jit)k;
+            return NUMC_OK;
+        }
+    }
+    return numc__fail(context, NUMC_VALUE, "NUMC_JIT is '%s', not auto, on or off", text);
+}
+
+/* ---- building ------------------------------------------------------------------------------------------------------------ */
+
+/* Compiler and store; once, and only by who holds `build`. */
+static bool look(workshop *shop)
+{
+    char reason[NUMC_NATIVE_REASON] = "";
+    if (shop->looked)
+        return shop->usable;
+    shop->looked = true;
+    shop->usable = numc__compiler_find(&shop->compiler, shop->reason);
+    if (shop->usable && !numc__store_open(&shop->store, reason))
+        numc__log(shop->core, NUMC_LOG_INFO, "native code is not cached: %s", reason);
+    return shop->usable;
+}
+
+/* What an object depends on besides its text: a comment at the text's beginning. */
+static void write_head(const workshop *shop, numc_text *text)
+{
+    numc__text_add(text, "/* numc %s %s; kernel %llx; compiler %s %llu %lld; machine %s */\n", numc_version(), NUMC_BUILD_ID,
+                   (unsigned long long)numc__hash_name(numc__kernel_library), shop->compiler.path,
+                   (unsigned long long)shop->compiler.size, (long long)shop->compiler.modified, shop->compiler.machine);
+}
+
+static bool load(numc_native *native, const char *path, char *reason)
+{
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const numc_native_function *functions = object == NULL ? NULL : dlsym(object, "numc_native_functions");
+    if (functions == NULL) {
+        const char *said = dlerror();
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s cannot be loaded: %s", path, said != NULL ? said : "no table in it");
+        if (object != NULL)
+            (void)dlclose(object);
+        return false;
+    }
+    native->object = object;
+    atomic_fetch_add(&native->core->programs_native, 1);
+    atomic_store_explicit(&native->functions, functions, memory_order_release);
+    return true;
+}
+
+static bool compile(workshop *shop, numc_native *native, const numc_text *text, char *reason)
+{
+    char temporary[NUMC_NATIVE_PATH], path[NUMC_NATIVE_PATH];
+    const char *const texts[] = {numc__kernel_library, text->data, NULL};
+    if (!numc__store_temporary(&shop->store, temporary, reason))
+        return false;
+    bool good = numc__compiler_run(&shop->compiler, texts, temporary, deadline, &native->cancelled, reason)
+                && numc__store_put(shop->core, &shop->store, text->data, text->size, temporary, path, reason)
+                && load(native, path, reason);
+    numc__store_drop(&shop->store, temporary);
+    return good;
+}
+
+static numc_status build(workshop *shop, numc_native *native, char *reason)
+{
+    numc_status status = NUMC_UNSUPPORTED;
+    numc_text text;
+    char path[NUMC_NATIVE_PATH];
+    pthread_mutex_lock(&shop->build);
+    bool good = look(shop);
+    if (!good)
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s", shop->reason);
+    numc__text_begin(&text, shop->core);
+    if (good) {
+        write_head(shop, &text);
+        good = native->write(native->user, &text) && !text.failed;
+        if (!good)
+            (void)numc__format(reason, NUMC_NATIVE_REASON, text.failed ? "out of memory" : "the program has no text");
+        status = text.failed ? NUMC_MEMORY : status;
+    }
+    if (good && !(numc__store_find(shop->core, &shop->store, text.data, text.size, path) && load(native, path, reason)))
+        good = compile(shop, native, &text, reason);
+    numc__text_end(&text);
+    pthread_mutex_unlock(&shop->build);
+    return good ? NUMC_OK : status;
+}
+
+/* ---- the worker ---------------------------------------------------------------------------------------------------------- */
+
+static void *serve(void *user)
+{
+    workshop *shop = user;
+    pthread_mutex_lock(&shop->mutex);
+    for (;;) {
+        numc_native *native = shop->first;
+        if (shop->quit)
+            break;
+        if (native == NULL) {
+            pthread_cond_wait(&shop->work, &shop->mutex);
+            continue;
+        }
+        shop->first = native->next;
+        shop->current = native;
+        pthread_mutex_unlock(&shop->mutex);
+        char reason[NUMC_NATIVE_REASON] = "";
+        if (build(shop, native, reason) != NUMC_OK && !atomic_load(&native->cancelled) && !atomic_exchange(&shop->reported, true))
+            numc__log(shop->core, shop->usable ? NUMC_LOG_WARNING : NUMC_LOG_INFO,
+                      "no native code, programs are interpreted: %s", reason);
+        pthread_mutex_lock(&shop->mutex);
+        shop->current = NULL;
+        pthread_cond_broadcast(&shop->done);
+    }
+    pthread_mutex_unlock(&shop->mutex);
+    return NULL;
+}
+
+static void shop_free(numc_core *core, workshop *shop)
+{
+    pthread_cond_destroy(&shop->done);
+    pthread_cond_destroy(&shop->work);
+    pthread_mutex_destroy(&shop->build);
+    pthread_mutex_destroy(&shop->mutex);
+    numc__core_free(core, shop, sizeof *shop);
+}
+
+static void shop_destroy(numc_core *core, void *slot)
+{
+    workshop *shop = slot;
+    pthread_mutex_lock(&shop->mutex);
+    shop->quit = true;
+    if (shop->current != NULL)
+        atomic_store(&shop->current->cancelled, true);
+    pthread_cond_broadcast(&shop->work);
+    pthread_mutex_unlock(&shop->mutex);
+    if (shop->started)
+        pthread_join(shop->thread, NULL);
+    shop_free(core, shop);
+}
+
+static workshop *shop_of(numc_core *core)
+{
+    workshop *shop = __atomic_load_n(&core->slots[NUMC_SLOT_NATIVE], __ATOMIC_ACQUIRE);
+    if (shop != NULL)
+        return shop;
+    shop = numc__core_allocate(core, sizeof *shop);
+    if (shop == NULL)
+        return NULL;
+    memset(shop, 0, sizeof *shop);
+    shop->core = core;
+    if (pthread_mutex_init(&shop->mutex, NULL) != 0 || pthread_mutex_init(&shop->build, NULL) != 0
+        || pthread_cond_init(&shop->work, NULL) != 0 || pthread_cond_init(&shop->done, NULL) != 0) {
+        numc__core_free(core, shop, sizeof *shop); /* on the systems we know these calls do not fail */
+        return NULL;
+    }
+    pthread_mutex_lock(&core->lock);
+    workshop *first = core->slots[NUMC_SLOT_NATIVE];
+    if (first == NULL) {
+        core->slot_destroy[NUMC_SLOT_NATIVE] = shop_destroy;
+        __atomic_store_n(&core->slots[NUMC_SLOT_NATIVE], (void *)shop, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&core->lock);
+    if (first != NULL)
+        shop_free(core, shop);
+    return first != NULL ? first : shop;
+}
+
+/* ---- units --------------------------------------------------------------------------------------------------------------- */
+
+void numc__native_begin(numc_native *native, numc_core *core, bool (*write)(void *user, numc_text *text), void *user)
+{
+    memset(native, 0, sizeof *native);
+    native->core = core;
+    native->write = write;
+    native->user = user;
+}
+
+void numc__native_ask(numc_native *native)
+{
+    if (native->core == NULL || atomic_exchange(&native->asked, true))
+        return;
+    workshop *shop = shop_of(native->core);
+    if (shop == NULL)
+        return;
+    pthread_mutex_lock(&shop->mutex);
+    if (!shop->started && !shop->quit) { /* signals belong to the program's own threads */
+        sigset_t all, before;
+        sigfillset(&all);
+        if (pthread_sigmask(SIG_SETMASK, &all, &before) == 0) {
+            shop->started = pthread_create(&shop->thread, NULL, serve, shop) == 0;
+            (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        }
+    }
+    if (shop->started) {
+        native->next = NULL;
+        if (shop->first == NULL)
+            shop->first = native;
+        else
+            shop->last->next = native;
+        shop->last = native;
+        pthread_cond_signal(&shop->work);
+    }
+    pthread_mutex_unlock(&shop->mutex);
+}
+
+numc_status numc__native_build(numc_context *context, numc_native *native)
+{
+    char reason[NUMC_NATIVE_REASON] = "";
+    atomic_store(&native->asked, true);
+    workshop *shop = shop_of(context->core);
+    NUMC_REQUIRE(context, shop != NULL, NUMC_MEMORY, "native code: out of memory");
+    numc_status status = build(shop, native, reason);
+    return status == NUMC_OK ? NUMC_OK : numc__fail(context, status, "native code (NUMC_JIT=on): %s", reason);
+}
+
+void numc__native_end(numc_native *native)
+{
+    if (native->core == NULL)
+        return;
+    workshop *shop = atomic_load(&native->asked) ? __atomic_load_n(&native->core->slots[NUMC_SLOT_NATIVE], __ATOMIC_ACQUIRE) : NULL;
+    if (shop != NULL) {
+        atomic_store(&native->cancelled, true);
+        pthread_mutex_lock(&shop->mutex);
+        for (numc_native **link = &shop->first, *before = NULL; *link != NULL; before = *link, link = &(*link)->next) {
+            if (*link == native) {
+                *link = native->next;
+                if (shop->last == native)
+                    shop->last = before;
+                break;
+            }
+        }
+        while (shop->current == native)
+            pthread_cond_wait(&shop->done, &shop->mutex);
+        pthread_mutex_unlock(&shop->mutex);
+    }
+    if (native->object != NULL)
+        (void)dlclose(native->object);
+    native->object = NULL;
+    atomic_store(&native->functions, NULL);
+}

@@ -1,0 +1,227 @@
+/* store.c - shared objects on disk: a private folder, each object with the text it was made of and a sum of its bytes behind it, so
+ * that a stale, cut or damaged file is never loaded. Processes may share it: a file gets its name only when it is whole. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/internal.h"
+#include "base/containers.h"
+#include "native/native.h"
+
+enum { LIMIT_BYTES = 64 << 20 };
+
+/* Behind an object: its text, then this. */
+typedef struct trailer {
+    uint64_t object_size, text_size, sum;
+    char mark[8];
+} trailer;
+static const char mark[8] = "numcjit1";
+
+/* ---- the folder ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_private(const char *folder, char *reason)
+{
+    struct stat facts;
+    if (lstat(folder, &facts) != 0) {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s: %s", folder, strerror(errno));
+        return false;
+    }
+    if (!S_ISDIR(facts.st_mode) || facts.st_uid != geteuid() || (facts.st_mode & 077) != 0) {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s is not a folder that only its owner, this user, can open", folder);
+        return false;
+    }
+    return true;
+}
+
+bool numc__store_open(numc_store *store, char *reason)
+{
+    const char *chosen = numc__environment("NUMC_CACHE"), *base = numc__environment("XDG_CACHE_HOME");
+    const char *home = numc__environment("HOME");
+    char parent[NUMC_NATIVE_PATH] = "";
+    store->folder[0] = '\0';
+    if (chosen != NULL && chosen[0] == '/' && strlen(chosen) + 80 < sizeof store->folder) {
+        (void)numc__format(store->folder, sizeof store->folder, "%s", chosen);
+    } else if (chosen == NULL && base != NULL && base[0] == '/' && strlen(base) + 80 < sizeof store->folder) {
+        (void)numc__format(parent, sizeof parent, "%s", base);
+        (void)numc__format(store->folder, sizeof store->folder, "%s/numc", base);
+    } else if (chosen == NULL && home != NULL && home[0] == '/' && strlen(home) + 80 < sizeof store->folder) {
+        (void)numc__format(parent, sizeof parent, "%s/.cache", home);
+        (void)numc__format(store->folder, sizeof store->folder, "%s/.cache/numc", home);
+    } else {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "neither NUMC_CACHE, XDG_CACHE_HOME nor HOME names an absolute folder");
+        return false;
+    }
+    if (parent[0] != '\0')
+        (void)mkdir(parent, 0700);
+    if (mkdir(store->folder, 0700) != 0 && errno != EEXIST) {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s: %s", store->folder, strerror(errno));
+        store->folder[0] = '\0';
+        return false;
+    }
+    if (!is_private(store->folder, reason)) {
+        store->folder[0] = '\0';
+        return false;
+    }
+    return true;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------- */
+
+static void path_of(const numc_store *store, const char *text, size_t size, char *path)
+{
+    (void)numc__format(path, NUMC_NATIVE_PATH, "%s/%llx-%llx.so", store->folder, (unsigned long long)numc__hash_bytes(text, size),
+                       (unsigned long long)size);
+}
+
+static bool read_all(int file, char *to, uint64_t size, uint64_t at)
+{
+    while (size > 0) {
+        ssize_t count = pread(file, to, size, (off_t)at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return false;
+        to += count;
+        at += (uint64_t)count;
+        size -= (uint64_t)count;
+    }
+    return true;
+}
+
+static bool is_whole(numc_core *core, int file, const char *text, size_t size)
+{
+    struct stat facts;
+    trailer end;
+    if (fstat(file, &facts) != 0 || facts.st_size < (off_t)sizeof end || facts.st_size > (off_t)LIMIT_BYTES
+        || !read_all(file, (char *)&end, sizeof end, (uint64_t)facts.st_size - sizeof end)
+        || memcmp(end.mark, mark, sizeof mark) != 0 || end.text_size != size
+        || end.object_size != (uint64_t)facts.st_size - sizeof end - size)
+        return false;
+    uint64_t bytes = end.object_size + size;
+    char *all = numc__core_allocate(core, bytes);
+    bool whole = all != NULL && read_all(file, all, bytes, 0) && memcmp(all + end.object_size, text, size) == 0
+                 && numc__hash_bytes(all, end.object_size) == end.sum;
+    numc__core_free(core, all, bytes);
+    return whole;
+}
+
+bool numc__store_find(numc_core *core, const numc_store *store, const char *text, size_t size, char *path)
+{
+    if (store->folder[0] == '\0')
+        return false;
+    path_of(store, text, size, path);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0)
+        return false;
+    struct stat facts;
+    bool whole = fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_uid == geteuid() && (facts.st_mode & 077) == 0
+                 && is_whole(core, file, text, size);
+    if (whole)
+        (void)futimens(file, NULL); /* the oldest are removed first */
+    (void)close(file);
+    return whole;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------- */
+
+bool numc__store_temporary(const numc_store *store, char *path, char *reason)
+{
+    const char *base = numc__environment("TMPDIR");
+    if (store->folder[0] != '\0') {
+        (void)numc__format(path, NUMC_NATIVE_PATH, "%s/new-XXXXXX", store->folder);
+        int file = mkostemp(path, O_CLOEXEC);
+        if (file < 0)
+            (void)numc__format(reason, NUMC_NATIVE_REASON, "no file in %s: %s", store->folder, strerror(errno));
+        else
+            (void)close(file);
+        return file >= 0;
+    }
+    if (base == NULL || base[0] != '/' || strlen(base) + 80 > NUMC_NATIVE_PATH)
+        base = "/tmp";
+    (void)numc__format(path, NUMC_NATIVE_PATH, "%s/numc-XXXXXX", base);
+    if (mkdtemp(path) == NULL) {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "no folder in %s: %s", base, strerror(errno));
+        return false;
+    }
+    (void)numc__format(path + strlen(path), NUMC_NATIVE_PATH - strlen(path), "/new");
+    return true;
+}
+
+void numc__store_drop(const numc_store *store, const char *temporary)
+{
+    (void)unlink(temporary);
+    if (store->folder[0] == '\0') {
+        char folder[NUMC_NATIVE_PATH];
+        (void)numc__format(folder, sizeof folder, "%.*s", (int)(strrchr(temporary, '/') - temporary), temporary);
+        (void)rmdir(folder);
+    }
+}
+
+/* Removes the oldest objects, and what a process that died left half written an hour ago, until the rest fits. */
+static void trim(const numc_store *store)
+{
+    for (;;) {
+        DIR *folder = opendir(store->folder);
+        struct dirent *entry;
+        struct stat facts;
+        char oldest[NUMC_NATIVE_PATH] = "";
+        int64_t total = 0, age = INT64_MAX;
+        while (folder != NULL && (entry = readdir(folder)) != NULL) {
+            bool stray = strncmp(entry->d_name, "new-", 4) == 0;
+            if (fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(facts.st_mode))
+                continue;
+            if (stray && time(NULL) - facts.st_mtime > 3600)
+                (void)unlinkat(dirfd(folder), entry->d_name, 0);
+            total += (int64_t)facts.st_size;
+            if (!stray && (int64_t)facts.st_mtime < age) {
+                age = (int64_t)facts.st_mtime;
+                (void)numc__format(oldest, sizeof oldest, "%s/%s", store->folder, entry->d_name);
+            }
+        }
+        if (folder != NULL)
+            (void)closedir(folder);
+        if (total <= LIMIT_BYTES || oldest[0] == '\0' || unlink(oldest) != 0)
+            return;
+    }
+}
+
+bool numc__store_put(numc_core *core, const numc_store *store, const char *text, size_t size, const char *temporary, char *path,
+                     char *reason)
+{
+    if (store->folder[0] == '\0') {
+        (void)numc__format(path, NUMC_NATIVE_PATH, "%s", temporary);
+        return true;
+    }
+    struct stat facts;
+    int file = open(temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    char *object = NULL;
+    uint64_t bytes = 0;
+    bool good = file >= 0 && fchmod(file, 0600) == 0 && fstat(file, &facts) == 0;
+    if (good) {
+        bytes = (uint64_t)facts.st_size;
+        object = numc__core_allocate(core, bytes);
+        good = object != NULL && read_all(file, object, bytes, 0);
+    }
+    if (good) {
+        trailer end = {.object_size = bytes, .text_size = size, .sum = numc__hash_bytes(object, bytes)};
+        memcpy(end.mark, mark, sizeof mark);
+        good = pwrite(file, text, size, (off_t)bytes) == (ssize_t)size
+               && pwrite(file, &end, sizeof end, (off_t)(bytes + size)) == (ssize_t)sizeof end;
+    }
+    numc__core_free(core, object, bytes);
+    path_of(store, text, size, path);
+    good = good && rename(temporary, path) == 0;
+    if (!good)
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s cannot be written: %s", path, strerror(errno));
+    if (file >= 0)
+        (void)close(file);
+    if (good)
+        trim(store);
+    return good;
+}
