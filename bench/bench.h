@@ -88,6 +88,7 @@ typedef struct bench_options {
     int rounds;          /* gradient: rounds of timing; sample: runs */
     int32_t chains, threads;
     int64_t draws;
+    numc_jit jit;     /* gradient: DEFAULT is both, interpreted and native; sample: DEFAULT is NUMC_JIT, else auto */
     const char *only; /* array: one case; NULL: all */
     bool quick;       /* array: small arrays */
 } bench_options;

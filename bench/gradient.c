@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "native/native.h"
 
 enum { POSITIONS = 4, ROUNDS = 101, MOST_ROUNDS = 1000, COUNTED = 100 };
 #define ROUND_NS 2e5     /* a round lasts about this long, or one evaluation: less than a slice of a busy processor's time */
@@ -175,8 +176,8 @@ static void print_time(const char *name, double value)
 static void print_row(const bench_options *options, const bench_model *model, const row *r, bool first)
 {
     if (options->json) {
-        printf("%s\n  {\"model\": \"%s\", \"backend\": \"%s\", \"mode\": \"interpreted\", \"D\": %d", first ? "" : ",", model->name,
-               r->backend, (int)r->dimension);
+        printf("%s\n  {\"model\": \"%s\", \"backend\": \"%s\", \"mode\": \"%s\", \"D\": %d", first ? "" : ",", model->name, r->backend,
+               options->jit == NUMC_JIT_ON ? "native" : "interpreted", (int)r->dimension);
         print_time("ns_median", r->median[BY_NUMC]);
         print_time("ns_min", r->least[BY_NUMC]);
         print_time("hand_ns", r->median[BY_HAND]);
@@ -193,7 +194,8 @@ static void print_row(const bench_options *options, const bench_model *model, co
             printf(", \"allocations\": %g}", r->allocations);
         return;
     }
-    printf("%-14s %-7s %5d", model->name, r->backend, (int)r->dimension);
+    printf("%-14s %-7s %-11s %5d", model->name, r->backend, options->jit == NUMC_JIT_ON ? "native" : "interpreted",
+           (int)r->dimension);
     for (way w = BY_NUMC; w < WAYS; w++) {
         if (isnan(r->median[w]))
             printf(" %11s %11s", "-", "-");
@@ -210,35 +212,51 @@ static void print_row(const bench_options *options, const bench_model *model, co
         printf(" %11g\n", r->allocations);
 }
 
-int bench_gradient(const bench_options *options)
+/* One mode of all models; the number of those that failed. */
+static int run_mode(const bench_options *options, bool *first)
 {
-    bench_options one = *options;
-    one.threads = 1; /* a chain's gradient runs on one thread; so does the hand-written one */
-    numc_context *context = bench_open(&one);
+    numc_context *context = bench_open(options);
     if (context == NULL)
         return 1;
     int failures = 0;
-    bool first = true;
-    if (options->json)
-        printf("{\"rows\": [");
-    else
-        printf("%-14s %-7s %5s %11s %11s %11s %11s %6s %6s %11s %11s %11s\n", "model", "backend", "D", "ns median", "least", "by hand",
-               "least", "ratio", "least", "in 1 pass", "least", "allocations");
     for (int k = 0; k < bench_model_count; k++) {
-        row r;
+        row r = {.allocations = -1};
         if (!bench_wanted(options, &bench_models[k]))
             continue;
         if (run_model(options, context, &bench_models[k], &r)) {
-            print_row(options, &bench_models[k], &r, first);
-            first = false;
+            print_row(options, &bench_models[k], &r, *first);
+            *first = false;
         } else {
             failures++;
             numc_error_clear(context);
         }
         fflush(stdout);
     }
+    numc_close(context);
+    return failures;
+}
+
+int bench_gradient(const bench_options *options)
+{
+    bench_options one = *options;
+    one.threads = 1; /* a chain's gradient runs on one thread; so does the hand-written one */
+    numc_compiler compiler;
+    char reason[NUMC_NATIVE_REASON];
+    bool compiles = numc__compiler_find(&compiler, reason), first = true;
+    int failures = 0;
+    if (options->json)
+        printf("{\"rows\": [");
+    else
+        printf("%-14s %-7s %-11s %5s %11s %11s %11s %11s %6s %6s %11s %11s %11s\n", "model", "backend", "mode", "D", "ns median", "least",
+               "by hand", "least", "ratio", "least", "in 1 pass", "least", "allocations");
+    for (numc_jit mode = NUMC_JIT_OFF; mode >= NUMC_JIT_ON; mode--) {
+        one.jit = mode;
+        if (options->jit == mode || (options->jit == NUMC_JIT_DEFAULT && (mode == NUMC_JIT_OFF || compiles)))
+            failures += run_mode(&one, &first);
+    }
     if (options->json)
         printf("\n]}\n");
-    numc_close(context);
+    else if (!compiles && options->jit == NUMC_JIT_DEFAULT)
+        printf("interpreted only: %s\n", reason);
     return failures > 0;
 }

@@ -44,7 +44,7 @@ static const char *build_folder(char *path, size_t size)
 numc_context *bench_open(const bench_options *options)
 {
     char path[4096];
-    numc_options how = {.backend = options->backend, .threads = options->threads};
+    numc_options how = {.backend = options->backend, .threads = options->threads, .jit = options->jit};
     const char *named = getenv("NUMC_BACKEND_PATH");
     if (named == NULL || *named == '\0')
         how.backend_path = build_folder(path, sizeof path);
@@ -75,6 +75,7 @@ static int usage(FILE *file, int status)
           "  --model NAME    one model\n"
           "  --backend NAME  as NUMC_BACKEND\n"
           "  --rounds N      gradient: rounds of timing (101; array: 25); sample: runs, of which the median is shown (1)\n"
+          "  --jit on|off    gradient: native or interpreted (both); sample: as NUMC_JIT (auto)\n"
           "  --chains N --draws N   sample: 4 chains of 1000 draws after as many of warm-up\n"
           "  --case NAME --threads N --quick   array: one case; so many threads; small arrays\n"
           "models:\n", file);
@@ -126,6 +127,8 @@ int main(int argc, char **argv)
             options.draws = number;
         else if (strcmp(name, "--threads") == 0 && read_count(value, 64, &number))
             options.threads = (int32_t)number;
+        else if (strcmp(name, "--jit") == 0 && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
+            options.jit = strcmp(value, "on") == 0 ? NUMC_JIT_ON : NUMC_JIT_OFF;
         else if (strcmp(name, "--case") == 0 && bench_case_known(value))
             options.only = value;
         else

@@ -109,6 +109,7 @@ typedef struct result {
     char backend[64];
     int64_t gradients, divergences;
     double seconds, processor, least_ess, worst_rhat; /* processor: seconds of all threads */
+    uint64_t native; /* programs that got native code while it ran */
 } result;
 
 static double processor_seconds(void)
@@ -155,6 +156,9 @@ static bool run_once(const bench_options *options, const bench_model *model, uin
         r->divergences = numc_mcmc_divergence_count(mcmc, -1);
     else
         bench_fail(model->name, numc_error_message(context));
+    numc_statistics statistics;
+    if (numc_statistics_get(context, &statistics) == NUMC_OK)
+        r->native = statistics.programs_native;
     numc_close(context);
     free(data);
     return good;
@@ -169,10 +173,10 @@ static void print_result(const bench_options *options, const bench_model *model,
                          bool first)
 {
     if (options->json)
-        printf("%s\n  {\"model\": \"%s\", \"backend\": \"%s\", \"mode\": \"interpreted\", \"chains\": %d, \"warmup\": %lld, "
+        printf("%s\n  {\"model\": \"%s\", \"backend\": \"%s\", \"mode\": \"%s\", \"chains\": %d, \"warmup\": %lld, "
                "\"draws\": %lld, \"gradients\": %lld, \"seconds\": %.6f, \"processor_seconds\": %.6f, \"min_ess_bulk\": %.1f, \"min_ess_bulk_per_second\": %.1f, "
                "\"max_rhat\": %.4f, \"divergences\": %lld, \"open_to_first_draw_ms\": %.3f, \"process_to_first_draw_ms\": %.3f}",
-               first ? "" : ",", model->name, r->backend, (int)options->chains, (long long)options->draws,
+               first ? "" : ",", model->name, r->backend, r->native > 0 ? "native" : "interpreted", (int)options->chains, (long long)options->draws,
                (long long)options->draws, (long long)r->gradients, r->seconds, r->processor, r->least_ess, r->least_ess / r->seconds,
                r->worst_rhat, (long long)r->divergences, 1e-6 * s->total, 1e-6 * process);
     else

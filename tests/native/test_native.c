@@ -1,0 +1,450 @@
+/* test_native.c - native code of traced programs: the interpreter's bits, the swap while a program is used, compilers that are absent,
+ * fail, crash or hang, and a cache that is damaged, open to others or shared. Skipped where there is no C compiler. */
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../base/sweep.h"
+#include "native/native.h"
+#include "numc/numc.h"
+
+enum { N = 37, OUTPUTS = 6 };
+
+static char folder[4096]; /* of this test, with a cache in it */
+
+/* ---- programs -------------------------------------------------------------------------------------------------------- */
+
+static void grow(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs, (void)user;
+    out[0] = numc_add(numc_multiply(in[0], 0.9), numc_sin(in[1]));
+    out[1] = numc_exp(numc_negative(out[0]));
+}
+
+/* A carry that is a vector: a body with a product of a matrix, which is a call back into the library. */
+static void turn(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs;
+    numc_array *a = numc_matmul((const numc_array *)user, in[0]);
+    out[0] = numc_add(numc_tanh(a), numc_multiply(in[1], 0.125));
+    out[1] = numc_logsumexp(out[0]);
+}
+
+static void larger(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs, (void)user;
+    out[0] = numc_log1p(numc_square(in[0]));
+}
+
+static void smaller(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs, (void)user;
+    out[0] = numc_divide(in[0], 3.0);
+}
+
+/* Elementwise code, reductions of both extents, gathers, a scalar scan, a vector scan backwards, a branch. */
+static void everything(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs,
+                       void *user)
+{
+    (void)count, (void)outputs, (void)user;
+    const numc_array *x = in[0], *m = in[1];
+    numc_array *both[2], *branch[1];
+    out[0] = numc_sum(numc_multiply(numc_special_gammaln(numc_add(numc_abs(x), 0.5)), numc_special_softplus(x)));
+    out[1] = numc_add(numc_argmax(x), numc_count_nonzero(numc_greater(x, 0.25)));
+    numc_array *start = numc_take(x, numc_arange(context, NUMC_INT64, 0, 3, 1), NUMC_AXIS(0));
+    const numc_array *first[1] = {numc_sum(start)}, *sequence[1] = {x};
+    if (numc_scan(context, grow, NULL, first, 1, sequence, 1, both, 1) != NUMC_OK)
+        return;
+    out[2] = numc_add(both[0], numc_sum(both[1]));
+    const numc_array *carry[1] = {start};
+    if (numc_scan(context, turn, (void *)(uintptr_t)m, carry, 1, sequence, 1, both, 1, .reverse = true) != NUMC_OK)
+        return;
+    out[3] = both[1];
+    const numc_array *chosen[1] = {x};
+    if (numc_cond(numc_greater(numc_sum(x), 0.0), larger, smaller, NULL, chosen, 1, branch, 1) != NUMC_OK)
+        return;
+    out[4] = branch[0];
+    out[5] = numc_max(numc_matmul(numc_reshape(numc_take(x, numc_arange(context, NUMC_INT64, 0, 36, 1), NUMC_AXIS(0)), NUMC_SHAPE(12, 3)), m),
+                      NUMC_AXES(0));
+}
+
+typedef struct answer {
+    double values[OUTPUTS][N];
+    int64_t sizes[OUTPUTS];
+} answer;
+
+static numc_function *trace(numc_context *context, numc_array **inputs)
+{
+    double x[N], m[9];
+    for (int i = 0; i < N; i++)
+        x[i] = sin(1.7 * i) + 0.01 * i;
+    for (int i = 0; i < 9; i++)
+        m[i] = cos(2.3 * i);
+    inputs[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(N), x);
+    inputs[1] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3, 3), m);
+    return numc_function_trace(context, everything, NULL, (const numc_array *const *)inputs, 2, OUTPUTS);
+}
+
+static numc_status call(numc_context *context, numc_function *function, numc_array **inputs, answer *a)
+{
+    memset(a, 0, sizeof *a);
+    numc_scope(context)
+    {
+        numc_array *out[OUTPUTS];
+        if (numc_function_call(context, function, (const numc_array *const *)inputs, 2, out, OUTPUTS) == NUMC_OK) {
+            for (int k = 0; k < OUTPUTS; k++) {
+                a->sizes[k] = numc_array_size(out[k]);
+                assert_true(a->sizes[k] <= N);
+                (void)numc_to_host(out[k], NUMC_FLOAT64, a->values[k], (size_t)a->sizes[k] * sizeof(double));
+            }
+        }
+    }
+    return numc_error_status(context);
+}
+
+static uint64_t native_programs(numc_context *context)
+{
+    numc_statistics statistics;
+    assert_int_equal(numc_statistics_get(context, &statistics), NUMC_OK);
+    return statistics.programs_native;
+}
+
+/* One call in a context of its own. */
+static numc_status run(numc_jit jit, answer *a, uint64_t *programs, char *message)
+{
+    numc_options options = {.jit = jit};
+    numc_context *context = numc_open(&options);
+    numc_array *inputs[2];
+    numc_function *function = trace(context, inputs);
+    numc_status status = call(context, function, inputs, a);
+    *programs = native_programs(context);
+    if (message != NULL)
+        snprintf(message, 1024, "%s", numc_error_message(context));
+    numc_close(context);
+    return status;
+}
+
+static void expect_native(const answer *right)
+{
+    answer a;
+    uint64_t programs;
+    char message[1024];
+    if (run(NUMC_JIT_ON, &a, &programs, message) != NUMC_OK)
+        fail_msg("%s", message);
+    assert_int_equal(programs, 1);
+    assert_memory_equal(&a, right, sizeof a);
+}
+
+static void expect_refused(const char *part)
+{
+    answer a;
+    uint64_t programs;
+    char message[1024];
+    assert_int_equal(run(NUMC_JIT_ON, &a, &programs, message), NUMC_UNSUPPORTED);
+    if (strstr(message, part) == NULL)
+        fail_msg("the message lacks '%s': %s", part, message);
+}
+
+static void interpreted(answer *a)
+{
+    uint64_t programs;
+    assert_int_equal(run(NUMC_JIT_OFF, a, &programs, NULL), NUMC_OK);
+    assert_int_equal(programs, 0);
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------------------- */
+
+static void remove_all(const char *path)
+{
+    DIR *list = opendir(path);
+    struct dirent *entry;
+    char name[8192];
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (entry->d_type == DT_DIR)
+            remove_all(name);
+        else
+            (void)unlink(name);
+    }
+    if (list != NULL)
+        closedir(list);
+    (void)rmdir(path);
+}
+
+/* The objects in the cache; the path of the last one. */
+static int objects(char *path)
+{
+    char cache[5000];
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    DIR *list = opendir(cache);
+    struct dirent *entry;
+    int count = 0;
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        if (strstr(entry->d_name, ".so") == NULL) {
+            assert_true(entry->d_name[0] == '.'); /* nothing half written is left */
+            continue;
+        }
+        snprintf(path, 8192, "%s/%s", cache, entry->d_name);
+        count++;
+    }
+    if (list != NULL)
+        closedir(list);
+    return count;
+}
+
+static void use_compiler(const char *name, const char *script)
+{
+    char path[5000];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\n%s\n", script);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    setenv("NUMC_CC", path, 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *base = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/numc-test-XXXXXX", base != NULL ? base : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    char cache[5000];
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    setenv("NUMC_CACHE", cache, 1);
+    unsetenv("NUMC_CC");
+    unsetenv("NUMC_JIT");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_all(folder);
+    return 0;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------------------------------- */
+
+static void same_bits_and_cache(void **state)
+{
+    (void)state;
+    answer right;
+    char path[8192];
+    interpreted(&right);
+    expect_native(&right);
+    assert_int_equal(objects(path), 1);
+    use_compiler("never", "exit 1"); /* another compiler is another key */
+    expect_refused("it failed");
+    unsetenv("NUMC_CC");
+    expect_native(&right);
+    assert_int_equal(objects(path), 1);
+}
+
+static void damaged_objects_are_made_again(void **state)
+{
+    (void)state;
+    answer right;
+    char path[8192];
+    struct stat facts;
+    interpreted(&right);
+    expect_native(&right);
+    assert_int_equal(objects(path), 1);
+    assert_int_equal(stat(path, &facts), 0);
+    const off_t whole = facts.st_size, cuts[] = {0, whole - 1};
+    for (size_t k = 0; k < sizeof cuts / sizeof *cuts; k++) {
+        assert_int_equal(truncate(path, cuts[k]), 0);
+        expect_native(&right);
+        assert_int_equal(stat(path, &facts), 0);
+        assert_int_equal(facts.st_size, whole);
+    }
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, whole / 3, SEEK_SET), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, whole / 3, SEEK_SET), 0);
+    fputc(byte ^ 1, file);
+    assert_int_equal(fclose(file), 0);
+    expect_native(&right);
+}
+
+static void a_folder_open_to_others_is_not_used(void **state)
+{
+    (void)state;
+    answer right;
+    char cache[5000], path[8192];
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    assert_int_equal(mkdir(cache, 0755), 0);
+    interpreted(&right);
+    expect_native(&right);
+    assert_int_equal(objects(path), 0);
+    assert_int_equal(chmod(cache, 0700), 0);
+    expect_native(&right);
+    assert_int_equal(objects(path), 1);
+}
+
+static void no_compiler(void **state)
+{
+    (void)state;
+    setenv("NUMC_CC", "/no/such/compiler", 1);
+    expect_refused("/no/such/compiler");
+    setenv("NUMC_CC", "no-such-compiler", 1);
+    expect_refused("no-such-compiler");
+    use_compiler("crashing", "kill -SEGV $$");
+    expect_refused("it failed");
+    use_compiler("empty", "exit 0"); /* leaves no object behind */
+    expect_refused("cannot be loaded");
+    use_compiler("talking", "echo 'kernel.c:1: no' >&2; exit 1");
+    expect_refused("failed");
+}
+
+static void unknown_mode(void **state)
+{
+    (void)state;
+    setenv("NUMC_JIT", "sometimes", 1);
+    answer a;
+    uint64_t programs;
+    char message[1024];
+    assert_int_equal(run(NUMC_JIT_DEFAULT, &a, &programs, message), NUMC_VALUE);
+    assert_non_null(strstr(message, "sometimes"));
+    unsetenv("NUMC_JIT");
+    numc_options options = {.jit = (numc_jit)9};
+    numc_context *context = numc_open(&options);
+    assert_int_equal(numc_error_status(context), NUMC_INVALID_ARGUMENT);
+    numc_close(context);
+}
+
+static double seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Called often, a function gets native code in the background and no caller sees when. ref never does by itself. */
+static void swapped_in_while_used(void **state)
+{
+    (void)state;
+    answer right, a;
+    interpreted(&right);
+    numc_context *context = numc_open(NULL);
+    numc_array *inputs[2];
+    numc_function *function = trace(context, inputs);
+    bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
+    double end = seconds() + 60;
+    for (int k = 0; k < 1100 || (!is_ref && native_programs(context) == 0 && seconds() < end); k++) {
+        assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        assert_memory_equal(&a, &right, sizeof a);
+    }
+    assert_int_equal(native_programs(context), is_ref ? 0 : 1);
+    for (int k = 0; k < 10; k++) {
+        assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        assert_memory_equal(&a, &right, sizeof a);
+    }
+    numc_close(context);
+}
+
+/* A compiler that hangs is stopped when its program ends, or the context does. */
+static void a_hanging_compiler_is_stopped(void **state)
+{
+    (void)state;
+    use_compiler("hanging", "sleep 1000");
+    for (int free_first = 0; free_first < 2; free_first++) {
+        numc_context *context = numc_open(NULL);
+        numc_array *inputs[2];
+        answer a;
+        numc_function *function = trace(context, inputs);
+        for (int k = 0; k < 1100; k++)
+            assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        double begin = seconds();
+        if (free_first)
+            numc_function_free(function);
+        numc_close(context);
+        assert_true(seconds() - begin < 30); /* against the 60 seconds of the deadline; it takes some milliseconds */
+    }
+}
+
+/* Processes that fill one cache at once. */
+static void concurrent_processes(void **state)
+{
+    (void)state;
+    answer right;
+    char path[8192];
+    interpreted(&right);
+    pid_t children[3];
+    for (int k = 0; k < 3; k++) {
+        children[k] = fork();
+        assert_true(children[k] >= 0);
+        if (children[k] == 0) {
+            answer a;
+            uint64_t programs;
+            bool good = run(NUMC_JIT_ON, &a, &programs, NULL) == NUMC_OK && programs == 1 && memcmp(&a, &right, sizeof a) == 0;
+            _exit(good ? 0 : 1);
+        }
+    }
+    for (int k = 0; k < 3; k++) {
+        int status;
+        assert_int_equal(waitpid(children[k], &status, 0), children[k]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    assert_int_equal(objects(path), 1);
+}
+
+static double body(numc_context *context, void *user)
+{
+    (void)user;
+    numc_array *inputs[2];
+    answer a;
+    double sum = 0;
+    numc_function *function = trace(context, inputs);
+    if (function == NULL || call(context, function, inputs, &a) != NUMC_OK)
+        return NAN;
+    for (int k = 0; k < OUTPUTS; k++)
+        for (int64_t i = 0; i < a.sizes[k]; i++)
+            sum += a.values[k][i];
+    return sum;
+}
+
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    setenv("NUMC_JIT", "on", 1);
+    sweep_allocations("native code", body, NULL, 30);
+    unsetenv("NUMC_JIT");
+}
+
+int main(void)
+{
+    numc_compiler compiler;
+    char reason[NUMC_NATIVE_REASON];
+    if (!numc__compiler_find(&compiler, reason)) {
+        printf("skipped: %s\n", reason);
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(same_bits_and_cache, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_objects_are_made_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_open_to_others_is_not_used, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_compiler, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(swapped_in_while_used, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hanging_compiler_is_stopped, setup, teardown),
+        cmocka_unit_test_setup_teardown(concurrent_processes, setup, teardown),
+        cmocka_unit_test_setup_teardown(any_allocation_may_fail, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("native", tests, NULL, NULL);
+}
