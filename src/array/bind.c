@@ -80,7 +80,7 @@ numc_array *numc__eager_scalar(numc_context *context, uint32_t operation, numc_d
     numc_type type = {result, rank, shape};
     numc_array *y = NULL;
     _Alignas(16) unsigned char value[16] = {0};
-    if (constant && fold(operation, dtype, operands, count, value)) {
+    if (constant && fold(operation, operation == NUMC_SCALAR_CONVERT ? result : dtype, operands, count, value)) {
         y = numc__array_new_immediate(context, result, rank, shape, value);
     } else if (is_empty(&type)) {
         y = zeros(context, &type);

@@ -86,6 +86,9 @@ static inline numc_array *through_dlpack(numc_context *context, const numc_array
 #define DTYPE_ROWS(X) X(astype, 0, numc_astype(x, NUMC_FLOAT32))
 
 #define ELEMENTWISE_OTHER_ROWS(X)                                                                  \
+    X(conj, 0, numc_conj(x))                                                                       \
+    X(imag, 0, numc_imag(x))                                                                       \
+    X(real, 0, numc_real(x))                                                                       \
     X(clip, 0, numc_clip(x, numc_minimum(x, y), numc_maximum(x, y)))
 
 #define INDEXING_ROWS(X)                                                                           \
@@ -148,6 +151,30 @@ static inline numc_array *through_dlpack(numc_context *context, const numc_array
     X(matrix_transpose, MATRICES, numc_matrix_transpose(x))                                        \
     X(tensordot, SQUARE | APART, numc_tensordot(square, square, 1))                                \
     X(vecdot, AXIS | APART, numc_vecdot(x, y))
+
+/* `square` is symmetric, positive definite and regular. */
+#define LINALG_ROWS(X)                                                                             \
+    X(linalg_cholesky, SQUARE, numc_linalg_cholesky(square))                                       \
+    X(linalg_cross, SQUARE, numc_linalg_cross(square, square, -1))                                 \
+    X(linalg_det, SQUARE, numc_linalg_det(square))                                                 \
+    X(linalg_diagonal, SQUARE, numc_linalg_diagonal(square, 0))                                    \
+    X(linalg_eig, SQUARE, numc_linalg_eig(square).values)                                     \
+    X(linalg_eigh, SQUARE, numc_linalg_eigh(square).values)                                   \
+    X(linalg_eigvals, SQUARE, numc_linalg_eigvals(square))                                         \
+    X(linalg_eigvalsh, SQUARE, numc_linalg_eigvalsh(square))                                       \
+    X(linalg_inv, SQUARE, numc_linalg_inv(square))                                                 \
+    X(linalg_matrix_norm, SQUARE, numc_linalg_matrix_norm(square))                                 \
+    X(linalg_matrix_power, SQUARE, numc_linalg_matrix_power(square, 3))                            \
+    X(linalg_matrix_rank, SQUARE, numc_linalg_matrix_rank(square))                                 \
+    X(linalg_outer, LINE, numc_outer(line, line))                                                  \
+    X(linalg_pinv, SQUARE, numc_linalg_pinv(square))                                               \
+    X(linalg_qr, SQUARE, numc_linalg_qr(square).q)                                                 \
+    X(linalg_slogdet, SQUARE, numc_linalg_slogdet(square).logabsdet)                               \
+    X(linalg_solve, SQUARE, numc_linalg_solve(square, square))                                     \
+    X(linalg_svd, SQUARE, numc_linalg_svd(square).s)                                               \
+    X(linalg_svdvals, SQUARE, numc_linalg_svdvals(square))                                         \
+    X(linalg_trace, SQUARE, numc_linalg_trace(square, 0))                                          \
+    X(linalg_vector_norm, SQUARE, numc_linalg_vector_norm(square))
 
 /* Further forms, for the tests alone: along axes, with lists, indexing, in place. */
 #define FURTHER_ROWS(X)                                                                            \
@@ -226,6 +253,7 @@ NUMC_BINARY_FUNCTIONS(DEFINE_BINARY)
 ELEMENTWISE_OTHER_ROWS(DEFINE_ROW)
 INDEXING_ROWS(DEFINE_ROW)
 LINEAR_ROWS(DEFINE_ROW)
+LINALG_ROWS(DEFINE_ROW)
 MANIPULATION_ROWS(DEFINE_ROW)
 SEARCHING_ROWS(DEFINE_ROW)
 SET_ROWS(DEFINE_ROW)
@@ -241,6 +269,7 @@ FURTHER_ROWS(DEFINE_ROW)
 #define LIST_ELEMENTWISE_OTHER(name, flags, expression) LIST_ROW("elementwise", name, flags)
 #define LIST_INDEXING(name, flags, expression) LIST_ROW("indexing", name, flags)
 #define LIST_LINEAR(name, flags, expression) LIST_ROW("linear algebra", name, flags)
+#define LIST_LINALG(name, flags, expression) LIST_ROW("linalg", name, flags)
 #define LIST_MANIPULATION(name, flags, expression) LIST_ROW("manipulation", name, flags)
 #define LIST_SEARCHING(name, flags, expression) LIST_ROW("searching", name, flags)
 #define LIST_SET(name, flags, expression) LIST_ROW("sets", name, flags)
@@ -252,7 +281,7 @@ static const function_row function_rows[] = {
     CREATION_ROWS(LIST_CREATION) DTYPE_ROWS(LIST_DTYPE) NUMC_UNARY_FUNCTIONS(LIST_ELEMENTWISE)
     NUMC_BINARY_FUNCTIONS(LIST_ELEMENTWISE) ELEMENTWISE_OTHER_ROWS(LIST_ELEMENTWISE_OTHER) INDEXING_ROWS(LIST_INDEXING)
     LINEAR_ROWS(LIST_LINEAR) MANIPULATION_ROWS(LIST_MANIPULATION) SEARCHING_ROWS(LIST_SEARCHING) SET_ROWS(LIST_SET)
-    SORTING_ROWS(LIST_SORTING) STATISTICAL_ROWS(LIST_STATISTICAL) UTILITY_ROWS(LIST_UTILITY) FURTHER_ROWS(LIST_FURTHER)
+    SORTING_ROWS(LIST_SORTING) STATISTICAL_ROWS(LIST_STATISTICAL) UTILITY_ROWS(LIST_UTILITY) LINALG_ROWS(LIST_LINALG) FURTHER_ROWS(LIST_FURTHER)
 };
 #define FUNCTION_ROW_COUNT (sizeof function_rows / sizeof *function_rows)
 

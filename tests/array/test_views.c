@@ -7,7 +7,8 @@
 #include "numc/function.h"
 
 static const numc_dtype dtypes[] = {NUMC_BOOL,   NUMC_INT8,   NUMC_INT16,   NUMC_INT32,   NUMC_INT64, NUMC_UINT8,
-                                    NUMC_UINT16, NUMC_UINT32, NUMC_UINT64, NUMC_FLOAT32, NUMC_FLOAT64};
+                                    NUMC_UINT16, NUMC_UINT32, NUMC_UINT64, NUMC_FLOAT32, NUMC_FLOAT64,
+                                    NUMC_COMPLEX64, NUMC_COMPLEX128};
 #define DTYPE_COUNT (sizeof dtypes / sizeof *dtypes)
 
 static numc_array *copied(const numc_array *x)
@@ -38,11 +39,12 @@ static numc_array *overlapping(numc_context *context, numc_dtype dtype)
     size_t item = numc_dtype_size(dtype), count = 9;
     DLManagedTensorVersioned *tensor = calloc(1, sizeof *tensor);
     int64_t *numbers = malloc(sizeof layout);
-    unsigned char *data = aligned_alloc(64, 128);
+    unsigned char *data = aligned_alloc(64, 192);
     assert_true(tensor != NULL && numbers != NULL && data != NULL);
     memcpy(numbers, layout, sizeof layout);
     assert_int_equal(numc_to_host(numc_arange(context, NUMC_INT64, 0, 9, 1), dtype, data, count * item), NUMC_OK);
-    static const uint8_t codes[] = {0, kDLBool, kDLInt, kDLInt, kDLInt, kDLInt, kDLUInt, kDLUInt, kDLUInt, kDLUInt, kDLFloat, kDLFloat};
+    static const uint8_t codes[] = {0, kDLBool, kDLInt, kDLInt, kDLInt, kDLInt, kDLUInt, kDLUInt, kDLUInt, kDLUInt, kDLFloat, kDLFloat,
+                                    kDLComplex, kDLComplex};
     tensor->version = (DLPackVersion){1, 1};
     tensor->deleter = leave_tensor;
     tensor->dl_tensor = (DLTensor){.data = data, .device = {kDLCPU, 0}, .ndim = 3, .shape = numbers, .strides = numbers + 3,
@@ -120,6 +122,17 @@ static void assert_same(const numc_array *a, const numc_array *b, double toleran
         if (numc_array_shape(a)[d] != numc_array_shape(b)[d])
             fail_msg("%s: axis %d has size %lld, not %lld", what, d, (long long)numc_array_shape(a)[d], (long long)numc_array_shape(b)[d]);
     }
+    if (numc_isdtype(numc_array_dtype(a), NUMC_KIND_COMPLEX)) { /* a part may be small beside the other: both against the modulus */
+        numc_array *size = numc_abs(b), *apart = numc_abs(numc_subtract(a, b));
+        double *p = values_of(size), *q = values_of(apart);
+        for (int64_t i = 0; i < numc_array_size(a); i++) {
+            if (!(q[i] <= tolerance * p[i] || q[i] == 0 || isnan(p[i]) || isinf(p[i])))
+                fail_msg("%s: element %lld is %.17g away from one of size %.17g", what, (long long)i, q[i], p[i]);
+        }
+        free(p);
+        free(q);
+        return;
+    }
     double *p = values_of(a), *q = values_of(b);
     for (int64_t i = 0; i < numc_array_size(a); i++) {
         if (!(p[i] == q[i] || (isnan(p[i]) && isnan(q[i])) || fabs(p[i] - q[i]) <= tolerance * fabs(q[i])))
@@ -145,7 +158,7 @@ static void traced_call(numc_context *context, const numc_array *const *inputs, 
 
 static double eps_of(numc_dtype dtype)
 {
-    return dtype == NUMC_FLOAT32 ? ldexp(1, -23) : ldexp(1, -52);
+    return dtype == NUMC_FLOAT32 || dtype == NUMC_COMPLEX64 ? ldexp(1, -23) : ldexp(1, -52);
 }
 
 static void one_call(numc_context *context, const function_row *row, const given *view, const given *copy, bool kernels, const char *what)
@@ -174,7 +187,7 @@ static void one_call(numc_context *context, const function_row *row, const given
         fail_msg("%s: %llu kernels over the view, %llu over its copy", what, (unsigned long long)first, (unsigned long long)second);
     if (kernels && between.bytes_downloaded != before.bytes_downloaded)
         fail_msg("%s: the view was read back", what);
-    if ((row->flags & VALUES) != 0)
+    if ((row->flags & VALUES) != 0 || numc_isdtype(view->dtype, NUMC_KIND_COMPLEX))
         return;
     /* traced and compiled: the same primitives in the same order, sums of squares and the like possibly fused; 16 roundings */
     const numc_array *inputs[2] = {view->x, view->y};
@@ -185,7 +198,7 @@ static void one_call(numc_context *context, const function_row *row, const given
         fail_msg("%s, traced: %s", what, numc_error_message(context));
     char traced[160];
     snprintf(traced, sizeof traced, "%s, traced", what);
-    assert_same(t, a, numc_isdtype(numc_array_dtype(a), NUMC_KIND_REAL) ? 16 * eps_of(numc_array_dtype(a)) : 0, traced);
+    assert_same(t, a, numc_isdtype(numc_array_dtype(a), NUMC_KIND_REAL | NUMC_KIND_COMPLEX) ? 16 * eps_of(numc_array_dtype(a)) : 0, traced);
     numc_function_free(f);
 }
 
