@@ -294,6 +294,8 @@ static bool agrees(const setting *t, const struct bench_case *c)
     }
     free(values);
     numc_scope_end(s->context);
+    if (numc_error_status(s->context) != NUMC_OK)
+        return bench_fail(c->name, numc_error_message(s->context));
     return good || bench_fail(c->name, fits ? "differs from NumPy" : "the result has another size than NumPy's");
 }
 

@@ -1,4 +1,4 @@
-/* order.c - indexing and order along one axis: gather, scatter, cumulative reductions, stable sort, binary search. */
+/* order.c - indexing and order along one axis: gather, scatter, cumulative reductions, binary search. */
 #include <string.h>
 
 #include "order.h"
@@ -236,7 +236,7 @@ int32_t numc_cpu_scatter(numc_device *device, const numc_view *y, const numc_vie
 /* ---- lines: everything that works along one axis ------------------------------------------------------------------------- */
 
 /* The offset of line `number`: the position over all axes but one. */
-static int64_t line_start(const numc_view *view, int32_t axis, int64_t number)
+int64_t numc_cpu_line_start(const numc_view *view, int32_t axis, int64_t number)
 {
     int64_t at = view->offset;
     for (int32_t d = view->rank - 1; d >= 0; --d) {
@@ -248,7 +248,7 @@ static int64_t line_start(const numc_view *view, int32_t axis, int64_t number)
     return at;
 }
 
-static int64_t line_count(const numc_view *view, int32_t axis)
+int64_t numc_cpu_line_count(const numc_view *view, int32_t axis)
 {
     int64_t count = 1;
     for (int32_t d = 0; d < view->rank; ++d)
@@ -303,7 +303,7 @@ int32_t numc_cpu_cumulative(numc_device *device, const numc_view *x, int32_t axi
         table[x->dtype][0] == NULL)
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "cumulative: reduction or dtype not supported");
     const cumulate_fn cumulate = table[x->dtype][reduction - NUMC_REDUCTION_SUM];
-    const int64_t lines = line_count(x, axis), n = x->shape[axis], size = (int64_t)numc_cpu_size(x->dtype);
+    const int64_t lines = numc_cpu_line_count(x, axis), n = x->shape[axis], size = (int64_t)numc_cpu_size(x->dtype);
     int64_t x_step = x->strides[axis], y_step = y->strides[axis];
     const int64_t x_first = reverse ? (n - 1) * x_step : 0, y_first = reverse ? (n - 1) * y_step : 0;
     if (reverse) {
@@ -311,12 +311,12 @@ int32_t numc_cpu_cumulative(numc_device *device, const numc_view *x, int32_t axi
         y_step = -y_step;
     }
     for (int64_t line = 0; line < lines && n > 0; ++line)
-        cumulate(n, at_element(x, line_start(x, axis, line) + x_first, size), x_step,
-                 at_element(y, line_start(y, axis, line) + y_first, size), y_step);
+        cumulate(n, at_element(x, numc_cpu_line_start(x, axis, line) + x_first, size), x_step,
+                 at_element(y, numc_cpu_line_start(y, axis, line) + y_first, size), y_step);
     return NUMC_OK;
 }
 
-/* ---- sort and search ----------------------------------------------------------------------------------------------------- */
+/* ---- search ----------------------------------------------------------------------------------------------------- */
 
 /* A number that orders the values of a dtype: -0 equals +0, NaN comes last. */
 static uint64_t order_of(uint32_t dtype, const void *value)
@@ -349,107 +349,6 @@ static uint64_t order_of(uint32_t dtype, const void *value)
     case NUMC_UINT64: return *(const uint64_t *)value;
     default: return *(const uint8_t *)value;
     }
-}
-
-typedef struct sort_item {
-    uint64_t order;
-    int64_t index;
-} sort_item;
-
-/* Stable: insertion into runs of 16, then merging. Returns the half that holds the result. */
-static sort_item *merge_sort(sort_item *items, sort_item *other, int64_t n)
-{
-    enum { RUN = 16 };
-    for (int64_t start = 0; start < n; start += RUN) {
-        const int64_t end = start + RUN < n ? start + RUN : n;
-        for (int64_t i = start + 1; i < end; ++i) {
-            const sort_item item = items[i];
-            int64_t k = i;
-            for (; k > start && items[k - 1].order > item.order; --k)
-                items[k] = items[k - 1];
-            items[k] = item;
-        }
-    }
-    for (int64_t width = RUN; width < n; width *= 2) {
-        for (int64_t start = 0; start < n; start += 2 * width) {
-            const int64_t middle = start + width < n ? start + width : n, end = middle + width < n ? middle + width : n;
-            int64_t a = start, b = middle;
-            for (int64_t k = start; k < end; ++k)
-                other[k] = b >= end || (a < middle && items[a].order <= items[b].order) ? items[a++] : items[b++];
-        }
-        sort_item *swap = items;
-        items = other;
-        other = swap;
-    }
-    return items;
-}
-
-/* Stable: by bytes from the lowest; bytes in which all keys agree are skipped. */
-static sort_item *radix_sort(sort_item *items, sort_item *other, int64_t n)
-{
-    uint64_t differ = 0;
-    for (int64_t i = 1; i < n; ++i)
-        differ |= items[i].order ^ items[0].order;
-    for (int shift = 0; shift < 64; shift += 8) {
-        if ((differ >> shift & 255) == 0)
-            continue;
-        int64_t starts[256] = {0};
-        for (int64_t i = 0; i < n; ++i)
-            starts[items[i].order >> shift & 255]++;
-        int64_t sum = 0;
-        for (int k = 0; k < 256; ++k) {
-            const int64_t count = starts[k];
-            starts[k] = sum;
-            sum += count;
-        }
-        for (int64_t i = 0; i < n; ++i)
-            other[starts[items[i].order >> shift & 255]++] = items[i];
-        sort_item *swap = items;
-        items = other;
-        other = swap;
-    }
-    return items;
-}
-
-int32_t numc_cpu_sort(numc_device *device, const numc_view *x, int32_t axis, uint32_t descending, const numc_view *values,
-                      const numc_view *indices)
-{
-    enum { RADIX_FROM = 4096 };
-    const int64_t size = (int64_t)numc_cpu_size(x->dtype);
-    if (axis < 0 || axis >= x->rank || size == 0 ||
-        (values != NULL && (values->rank != x->rank || values->dtype != x->dtype)) ||
-        (indices != NULL && (indices->rank != x->rank || indices->dtype != NUMC_INT64)))
-        return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "sort: views do not fit");
-    const int64_t n = x->shape[axis], lines = line_count(x, axis);
-    if (n == 0 || lines == 0)
-        return NUMC_OK;
-    const bool is_real = x->dtype == NUMC_FLOAT32 || x->dtype == NUMC_FLOAT64;
-    const size_t bytes = (size_t)n * 2 * sizeof(sort_item);
-    sort_item *items = numc_cpu_allocate(device->host, bytes);
-    if (items == NULL)
-        return numc_cpu_fail(device->host, NUMC_MEMORY, "sort: out of memory");
-    for (int64_t line = 0; line < lines; ++line) {
-        const int64_t from = line_start(x, axis, line);
-        for (int64_t i = 0; i < n; ++i) {
-            const uint64_t order = order_of(x->dtype, at_element(x, from + i * x->strides[axis], size));
-            items[i].order = descending && !(is_real && order == UINT64_MAX) ? ~order : order;
-            items[i].index = i;
-        }
-        const sort_item *sorted = (n < RADIX_FROM ? merge_sort : radix_sort)(items, items + n, n);
-        if (values != NULL) {
-            const int64_t to = line_start(values, axis, line);
-            for (int64_t i = 0; i < n; ++i)
-                memcpy(at_element(values, to + i * values->strides[axis], size),
-                       at_element(x, from + sorted[i].index * x->strides[axis], size), (size_t)size);
-        }
-        if (indices != NULL) {
-            const int64_t to = line_start(indices, axis, line);
-            for (int64_t i = 0; i < n; ++i)
-                memcpy(at_element(indices, to + i * indices->strides[axis], 8), &sorted[i].index, 8);
-        }
-    }
-    numc_cpu_free(device->host, items, bytes);
-    return NUMC_OK;
 }
 
 /* Left: the number of elements less than the value; right: less or equal. */

@@ -14,4 +14,8 @@ int32_t numc_cpu_sort(numc_device *device, const numc_view *x, int32_t axis, uin
 int32_t numc_cpu_search(numc_device *device, const numc_view *sorted, const numc_view *values, uint32_t right,
                         const numc_view *indices);
 
+/* Lines along one axis: how many, and the element where one begins. */
+int64_t numc_cpu_line_count(const numc_view *view, int32_t axis);
+int64_t numc_cpu_line_start(const numc_view *view, int32_t axis, int64_t number);
+
 #endif

@@ -504,13 +504,20 @@ static numc_status run_sort(call *c)
         return done(c, c->outputs[1] == NULL ? NULL : zeros(c->context, c->types));
     }
     numc_backend_device *device = numc__array_device(c->context);
-    numc_view from, values, positions;
+    numc_view from, views[2];
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
     NUMC_TRY(view_of(c->context, c->inputs[0], &from));
-    NUMC_TRY(output_view(c, 0, &values));
-    NUMC_TRY(output_view(c, 1, &positions));
+    bool wanted[2];
+    for (int32_t i = 0; i < 2; i++) {
+        wanted[i] = c->attributes->count < 3 || c->attributes->numbers[2] == i;
+        if (wanted[i])
+            NUMC_TRY(output_view(c, i, &views[i]));
+        else if ((c->outputs[i] = zeros(c->context, &c->types[i])) == NULL)
+            return c->context->status;
+    }
     return finish(c, device->table.sort(device->device, &from, (int32_t)c->attributes->numbers[0],
-                                        (uint32_t)c->attributes->numbers[1], &values, &positions));
+                                        (uint32_t)c->attributes->numbers[1], wanted[0] ? &views[0] : NULL,
+                                        wanted[1] ? &views[1] : NULL));
 }
 
 static numc_status run_search(call *c)

@@ -4,6 +4,12 @@
 
 #include "array/state.h"
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define NUMC_LITTLE_ENDIAN 1
+#else
+#define NUMC_LITTLE_ENDIAN 0
+#endif
+
 /* A list of terms without ellipsis, one for each axis of x plus the new axes. */
 typedef struct parsed {
     numc_context *context;
@@ -161,6 +167,31 @@ static numc_array *read_region(numc_context *context, const numc_array *x, const
     return numc__reshape(context, y, r->rank, r->shape);
 }
 
+/* Contiguous memory of an array that the host can read as it lies, with the queue run empty; NULL where that is not so. */
+static const void *readable(numc_context *context, const numc_array *x)
+{
+    numc_backend_device *device = x->content == NUMC_CONTENT_BUFFER ? numc__array_device(context) : NULL;
+    if (device == NULL || device->info.unified == 0 || !numc__array_is_contiguous(x)
+        || device->table.synchronize(device->device) != NUMC_OK)
+        return NULL;
+    return (const char *)x->buffer->memory + (size_t)x->offset * numc_dtype_size(x->dtype);
+}
+
+/* The common case, seen without a copy: every index in [0, n). False: not so, or not known. */
+static bool all_within(numc_context *context, const numc_array *indices, int64_t n)
+{
+    bool wide = indices->dtype == NUMC_INT64;
+    const void *memory = wide || indices->dtype == NUMC_INT32 ? readable(context, indices) : NULL;
+    bool outside = memory == NULL;
+    const int64_t *long_values = memory;
+    const int32_t *values = memory;
+    for (int64_t i = 0; memory != NULL && wide && i < indices->size; i++)
+        outside |= (uint64_t)long_values[i] >= (uint64_t)n;
+    for (int64_t i = 0; memory != NULL && !wide && i < indices->size; i++)
+        outside |= (uint64_t)(int64_t)values[i] >= (uint64_t)n;
+    return !outside;
+}
+
 /* ---- integer arrays ---------------------------------------------------------------------------------------------- */
 
 numc_array *numc__indices_wrap(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis)
@@ -171,6 +202,8 @@ numc_array *numc__indices_wrap(numc_context *context, const char *name, const nu
         numc__fail(context, NUMC_DTYPE, "%s: indices must be integers, not %s", name, numc_dtype_name(indices->dtype));
         return NULL;
     }
+    if (all_within(context, indices, n))
+        return (numc_array *)indices;
     bool is_unsigned = numc_dtype_kind(indices->dtype) == NUMC_KIND_UNSIGNED, negative = !is_unsigned;
     if (indices->content != NUMC_CONTENT_TRACED) {
         int64_t count = indices->content == NUMC_CONTENT_IMMEDIATE && indices->size > 0 ? 1 : indices->size;
@@ -313,8 +346,68 @@ static numc_status mask_fits(numc_context *context, const char *name, const numc
     return NUMC_OK;
 }
 
-/* Row-major positions of true: the running count says where each goes, the last count, read back, how many there are. */
-static numc_array *mask_positions(numc_context *context, const char *name, const numc_array *mask)
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* Eight bytes of a mask, each 0 or 1. */
+static uint64_t eight_of(const unsigned char *mask)
+{
+    uint64_t word;
+    memcpy(&word, mask, sizeof word);
+    word |= word >> 4 & 0x0f * EACH_BYTE;
+    word |= word >> 2 & 0x03 * EACH_BYTE;
+    return (word | (word >> 1 & EACH_BYTE)) & EACH_BYTE;
+}
+
+static int64_t count_true(const unsigned char *mask, int64_t n)
+{
+    int64_t total = 0, i = 0;
+    for (; n - i >= 8; i += 8)
+        total += (int64_t)(eight_of(mask + i) * EACH_BYTE >> 56);
+    for (; i < n; i++)
+        total += mask[i] != 0;
+    return total;
+}
+
+/* The positions of true in host memory, of which there are `total`. Eight at a time are written from a table of the positions
+ * within each pattern of eight, so that no branch depends on the mask; what is too much is written over by the next. */
+static void write_positions(const unsigned char *mask, int64_t n, int64_t total, int64_t *positions)
+{
+    int64_t i = 0, k = 0;
+    if (n >= 4096) {
+        unsigned char table[256][8] = {{0}}, counts[256];
+        for (unsigned pattern = 0; pattern < 256; pattern++) {
+            unsigned char used = 0;
+            for (unsigned char bit = 0; bit < 8; bit++) {
+                if ((pattern >> bit & 1) != 0)
+                    table[pattern][used++] = bit;
+            }
+            counts[pattern] = used;
+        }
+        for (; n - i >= 8 && total - k >= 8; i += 8) {
+            unsigned char bytes[8];
+            uint64_t word = eight_of(mask + i);
+            memcpy(bytes, &word, sizeof bytes); /* the first in memory is the lowest bit, whatever the byte order */
+            unsigned pattern = 0;
+            if (NUMC_LITTLE_ENDIAN) {
+                pattern = (unsigned)(word * UINT64_C(0x0102040810204080) >> 56);
+            } else {
+                for (unsigned bit = 0; bit < 8; bit++)
+                    pattern |= (unsigned)bytes[bit] << bit;
+            }
+            for (int j = 0; j < 8; j++)
+                positions[k + j] = i + table[pattern][j];
+            k += counts[pattern];
+        }
+    }
+    for (; i < n && k < total; i++) {
+        positions[k] = i;
+        k += mask[i] != 0;
+    }
+}
+
+/* Row-major positions of true. Where the host can read device memory they are written down; else the running count says where
+ * each goes, the last count, read back, how many there are. */
+numc_array *numc__mask_positions(numc_context *context, const char *name, const numc_array *mask)
 {
     if (mask->content == NUMC_CONTENT_TRACED) {
         numc__fail(context, NUMC_TRACE, "%s: the size of the result depends on a traced mask; inside a trace use numc_where",
@@ -325,6 +418,14 @@ static numc_array *mask_positions(numc_context *context, const char *name, const
     const numc_array *flat = numc__reshape(context, mask, 1, &n);
     if (flat == NULL || n == 0)
         return flat == NULL ? NULL : numc__full(context, NUMC_INT64, 1, &first, 0);
+    const unsigned char *bytes = readable(context, flat);
+    if (bytes != NULL) {
+        const int64_t count = count_true(bytes, n);
+        numc_array *y = numc__array_new_buffer(context, NUMC_INT64, 1, &count);
+        if (y != NULL)
+            write_positions(bytes, n, count, y->buffer->memory);
+        return y;
+    }
     numc_array *running = numc_cumulative_sum(flat);
     const int64_t last = n - 1, one = 1;
     int64_t total = numc_item_integer(numc__slice(context, running, &last, &one, &one));
@@ -352,7 +453,7 @@ static numc_array *read_masked(numc_context *context, const char *name, const nu
 {
     if (mask_fits(context, name, x, mask) != NUMC_OK)
         return NULL;
-    numc_array *positions = mask_positions(context, name, mask);
+    numc_array *positions = numc__mask_positions(context, name, mask);
     return numc__gather(context, positions == NULL ? NULL : flatten_masked(context, x, mask), positions, 0);
 }
 
@@ -470,7 +571,7 @@ static numc_array *write_region(numc_context *context, const numc_array *x, cons
 }
 
 /* target[flat[i]] = rows[i] along the first axis. */
-static numc_array *scatter_rows(numc_context *context, const numc_array *target, const numc_array *flat, const numc_array *rows)
+numc_array *numc__scatter_rows(numc_context *context, const numc_array *target, const numc_array *flat, const numc_array *rows)
 {
     const int64_t numbers[2] = {0, 0};
     const numc_array *inputs[3] = {target, flat, rows};
@@ -506,7 +607,7 @@ static numc_array *write_picked(const parsed *p, const numc_array *y, numc_opera
         rows[1 + d] = y->shape[k.order[k.count + d]];
     v = numc__reshape(context, v, others + 1, rows);
     numc_array *flat = numc__reshape(context, k.flat, 1, &n);
-    numc_array *updated = scatter_rows(context, flatten_picked(context, y, &k), flat, v);
+    numc_array *updated = numc__scatter_rows(context, flatten_picked(context, y, &k), flat, v);
     if (updated == NULL)
         return NULL;
     int64_t unfolded[NUMC_RANK_LIMIT];
@@ -535,14 +636,14 @@ static numc_array *write_masked(numc_context *context, const char *name, const n
         numc_array *all = fit_value(context, name, x, value, x->rank, x->shape);
         return numc_where(numc__reshape(context, mask, x->rank, wide), all, x);
     }
-    numc_array *positions = mask_positions(context, name, mask);
+    numc_array *positions = numc__mask_positions(context, name, mask);
     if (positions == NULL)
         return NULL;
     int64_t shape[NUMC_RANK_LIMIT] = {positions->size};
     for (int32_t d = 0; d < rest; d++)
         shape[1 + d] = x->shape[mask->rank + d];
     numc_array *rows = fit_value(context, name, x, value, rest + 1, shape);
-    numc_array *y = scatter_rows(context, flatten_masked(context, x, mask), positions, rows);
+    numc_array *y = numc__scatter_rows(context, flatten_masked(context, x, mask), positions, rows);
     return numc__reshape(context, y, x->rank, x->shape);
 }
 

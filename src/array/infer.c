@@ -361,7 +361,8 @@ static numc_status rule_reduce(inference *f)
 static numc_status rule_cumulative(inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED_NUMBERS(2);
+    if (f->primitive != NUMC_PRIMITIVE_SORT || f->attributes->count != 3)
+        NEED_NUMBERS(2);
     NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < x->rank, NUMC_INDEX, "axis %lld is out of bounds",
          (long long)f->attributes->numbers[0]);
     bool adds = f->primitive == NUMC_PRIMITIVE_CUMULATIVE_SUM;

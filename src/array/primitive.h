@@ -50,7 +50,8 @@
     X(CUMULATIVE_SUM, cumulative_sum, 1, 1)                                                        \
     X(CUMULATIVE_PROD, cumulative_prod, 1, 1)                                                      \
     X(CUMULATIVE_MAX, cumulative_max, 1, 1)                                                        \
-    /* numbers: axis, descending; outputs sorted values, int64 positions; stable, NaN last */      \
+    /* numbers: axis, descending; outputs sorted values, int64 positions; stable, NaN last. Run at once, a third number     \
+     * names the only output that is asked for; the other is zeros */                              \
     X(SORT, sort, 1, 2)                                                                            \
     /* inputs sorted (1-D), values; numbers: right */                                              \
     X(SEARCH, search, 2, 1)                                                                        \

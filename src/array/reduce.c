@@ -486,10 +486,12 @@ static numc_array *sorted_output(const char *name, const numc_array *x, const nu
     int32_t d = axis_option(context, name, known.axis, -1, x->rank);
     if (d < 0 || numc_scope_begin(context) != NUMC_OK)
         return NULL;
-    const int64_t numbers[2] = {d, known.descending};
+    const int64_t numbers[3] = {d, known.descending, which};
     numc_attributes attributes = {.count = 2, .numbers = numbers};
     numc_array *outputs[2] = {NULL, NULL};
     const numc_array *v = numc__convert(context, x, x->dtype == NUMC_BOOL ? NUMC_UINT8 : x->dtype);
+    if (v != NULL && v->content != NUMC_CONTENT_TRACED)
+        attributes.count = 3; /* run at once: the other output is not asked for */
     if (v != NULL)
         (void)numc__bind(context, NUMC_PRIMITIVE_SORT, &v, 1, &attributes, outputs, 2);
     numc_array *y = outputs[which];

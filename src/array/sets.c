@@ -2,16 +2,10 @@
  * search. */
 #include "array/state.h"
 
-/* 0, 1, .. n - 1. */
-static numc_array *counting(numc_context *context, int64_t n)
-{
-    return numc__iota(context, NUMC_INT64, 1, &n, 0);
-}
-
 /* The positions of true in a mask of rank 1. */
 static numc_array *positions(numc_context *context, const numc_array *mask)
 {
-    return mask == NULL ? NULL : numc_index(counting(context, mask->size), NUMC_PICK(mask));
+    return mask == NULL ? NULL : numc__mask_positions(context, "numc_unique", mask);
 }
 
 static numc_status is_known(numc_context *context, const char *name, const numc_array *x, const char *instead)
@@ -37,10 +31,12 @@ numc_status numc_nonzero(const numc_array *x, numc_array **results, int32_t coun
     NUMC_REQUIRE(context, results != NULL, NUMC_INVALID_ARGUMENT, "%s: no place for the results", name);
     NUMC_TRY(numc_scope_begin(context));
     numc_array *flat = numc__reshape(context, x, 1, &x->size);
-    numc_array *rest = positions(context, numc__convert(context, flat, NUMC_BOOL));
+    const numc_array *mask = numc__convert(context, flat, NUMC_BOOL);
+    numc_array *rest = mask == NULL ? NULL : numc__mask_positions(context, name, mask);
     for (int32_t d = x->rank - 1; d >= 0 && context->status == NUMC_OK; d--) { /* the digits of a position, last axis first */
-        results[d] = numc_remainder(rest, x->shape[d]);
-        rest = numc_floor_divide(rest, x->shape[d]);
+        numc_array *quotient = d == 0 ? NULL : numc_floor_divide(rest, x->shape[d]);
+        results[d] = d == 0 ? rest : numc_subtract(rest, numc_multiply(quotient, x->shape[d]));
+        rest = quotient;
         numc__array_move(results[d], context->scope->outer);
     }
     numc_scope_end(context);
@@ -72,8 +68,9 @@ static void find(numc_context *context, const numc_array *x, int wanted, numc_un
         u->inverse_indices = numc__full(context, NUMC_INT64, x->rank, x->shape, 0);
         return;
     }
-    numc_array *order = numc_argsort(flat);
-    numc_array *sorted = order == NULL ? NULL : numc__gather(context, flat, order, 0);
+    bool ordered = (wanted & (WANT_INDICES | WANT_INVERSE)) != 0;
+    numc_array *order = ordered ? numc_argsort(flat) : NULL;
+    numc_array *sorted = !ordered ? numc_sort(flat) : order == NULL ? NULL : numc__gather(context, flat, order, 0);
     const numc_array *starts = numc__full(context, NUMC_BOOL, 1, &one, 1);
     if (n > 1) {
         const numc_array *both[2] = {starts, numc_not_equal(numc__slice(context, sorted, &one, &rest, &one),
@@ -94,8 +91,8 @@ static void find(numc_context *context, const numc_array *x, int wanted, numc_un
         u->counts = numc_subtract(ends, begins);
     }
     if ((wanted & WANT_INVERSE) != 0 && context->status == NUMC_OK) {
-        numc_array *group = numc_subtract(numc_cumulative_sum(starts), 1), *undo = numc_argsort(order);
-        numc_array *y = context->status != NUMC_OK ? NULL : numc__gather(context, group, undo, 0);
+        numc_array *group = numc_subtract(numc_cumulative_sum(starts), 1);
+        numc_array *y = numc__scatter_rows(context, numc__full(context, NUMC_INT64, 1, &n, 0), order, group);
         u->inverse_indices = numc__reshape(context, y, x->rank, x->shape);
     }
 }

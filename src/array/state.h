@@ -130,6 +130,11 @@ static inline int64_t numc__size_multiply(int64_t a, int64_t b)
 /* The shape several shapes broadcast to; false when they do not. */
 bool numc__broadcast(int32_t count, const int32_t *ranks, const int64_t *const *shapes, int32_t *rank, int64_t *shape);
 
+/* index.c: the row-major positions of true, int64, rank 1. A traced mask is an error. */
+numc_array *numc__mask_positions(numc_context *context, const char *name, const numc_array *mask);
+/* target with rows in place of those that `at` (int64, rank 1) names, along the first axis. */
+numc_array *numc__scatter_rows(numc_context *context, const numc_array *target, const numc_array *at, const numc_array *rows);
+
 /* shape.c: primitives with their attributes in place; each returns a new array or NULL. */
 numc_array *numc__reshape(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
 numc_array *numc__broadcast_to(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
