@@ -287,7 +287,7 @@ static int32_t call_cholesky(const numc_backend *t, numc_device *d, const numc_v
 }
 static int32_t call_triangular(const numc_backend *t, numc_device *d, const numc_view *v, uint32_t how)
 {
-    return t->triangular_solve(d, &v[0], &v[1], &v[2], how & 1, how >> 1 & 1, how >> 2);
+    return t->triangular_solve(d, &v[0], &v[1], &v[2], how & 1, how >> 1, 0);
 }
 static int32_t call_lu(const numc_backend *t, numc_device *d, const numc_view *v, uint32_t how)
 {
@@ -338,25 +338,43 @@ static const view_case view_cases[] = {
     {"matmul", "float32 40x50 50x60", 3, {{F32, 2, {40, 50}, {50, 1}, 0}, {F32, 2, {50, 60}, {60, 1}, 0}, {F32, 2, {40, 60}, {60, 1}, 1}}, call_matmul, 0, 64},
     {"matmul", "int64", 3, {{I64, 2, {9, 8}, {8, 1}, 0}, {I64, 2, {8, 7}, {7, 1}, 0}, {I64, 2, {9, 7}, {7, 1}, 1}}, call_matmul, 0, 0},
     {"matmul", "int32, adding", 3, {{NUMC_INT32, 2, {9, 8}, {8, 1}, 0}, {NUMC_INT32, 2, {8, 7}, {7, 1}, 0}, {NUMC_INT32, 2, {9, 7}, {7, 1}, 1}}, call_matmul, 1, 0},
+    {"matmul", "complex128 40x50 50x60", 3, {{C128, 2, {40, 50}, {50, 1}, 0}, {C128, 2, {50, 60}, {60, 1}, 0}, {C128, 2, {40, 60}, {60, 1}, 1}}, call_matmul, 0, 128},
+    {"matmul", "complex128 transposed operands, adding", 3, {{C128, 2, {4, 5}, {1, 4}, 0}, {C128, 2, {5, 6}, {1, 5}, 0}, {C128, 2, {4, 6}, {6, 1}, 1}}, call_matmul, 1, 128},
+    {"matmul", "complex64 batched", 3, {{C64, 3, {3, 5, 6}, {30, 6, 1}, 0}, {C64, 3, {3, 6, 7}, {0, 7, 1}, 0}, {C64, 3, {3, 5, 7}, {35, 7, 1}, 1}}, call_matmul, 0, 128},
     {"cholesky", "float64 8x8", 2, {{F64, 2, {8, 8}, {8, 1}, 0}, {F64, 2, {8, 8}, {8, 1}, 1}}, call_cholesky, 0, 64},
     {"cholesky", "float64 3 of 50x50", 2, {{F64, 3, {3, 50, 50}, {2500, 50, 1}, 0}, {F64, 3, {3, 50, 50}, {2500, 50, 1}, 1}}, call_cholesky, 0, 256},
     {"cholesky", "float32 8x8", 2, {{F32, 2, {8, 8}, {8, 1}, 0}, {F32, 2, {8, 8}, {8, 1}, 1}}, call_cholesky, 0, 64},
+    {"cholesky", "complex128 8x8", 2, {{C128, 2, {8, 8}, {8, 1}, 0}, {C128, 2, {8, 8}, {8, 1}, 1}}, call_cholesky, 0, 128},
+    {"cholesky", "complex64 2 of 8x8", 2, {{C64, 3, {2, 8, 8}, {64, 8, 1}, 0}, {C64, 3, {2, 8, 8}, {64, 8, 1}, 1}}, call_cholesky, 0, 128},
     {"triangular_solve", "float64 lower", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 0, 256},
     {"triangular_solve", "float64 upper", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 1, 256},
     {"triangular_solve", "float64 lower transposed", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 2, 256},
     {"triangular_solve", "float64 upper transposed", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 3, 256},
     {"triangular_solve", "float64 batched, one matrix", 3, {{F64, 3, {4, 6, 6}, {0, 6, 1}, 0}, {F64, 3, {4, 6, 2}, {12, 2, 1}, 0}, {F64, 3, {4, 6, 2}, {12, 2, 1}, 1}}, call_triangular, 0, 256},
     {"triangular_solve", "float32 lower", 3, {{F32, 2, {20, 20}, {20, 1}, 0}, {F32, 2, {20, 3}, {3, 1}, 0}, {F32, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 0, 256},
+    {"triangular_solve", "complex128 lower", 3, {{C128, 2, {20, 20}, {20, 1}, 0}, {C128, 2, {20, 3}, {3, 1}, 0}, {C128, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 0, 512},
+    {"triangular_solve", "complex128 upper transposed", 3, {{C128, 2, {20, 20}, {20, 1}, 0}, {C128, 2, {20, 3}, {3, 1}, 0}, {C128, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 3, 512},
+    {"triangular_solve", "complex128 lower, adjoint", 3, {{C128, 2, {20, 20}, {20, 1}, 0}, {C128, 2, {20, 3}, {3, 1}, 0}, {C128, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 4, 512},
+    {"triangular_solve", "complex64 lower", 3, {{C64, 2, {20, 20}, {20, 1}, 0}, {C64, 2, {20, 3}, {3, 1}, 0}, {C64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 0, 512},
+    {"lu", "complex128 20x20", 4, {{C128, 2, {20, 20}, {20, 1}, 0}, {C128, 2, {20, 20}, {20, 1}, 1}, {NUMC_INT32, 1, {20}, {1}, 1}, {C128, 0, {0}, {0}, 1}}, call_lu, 0, 512},
+    {"lu", "complex64 2 of 5x5", 4, {{C64, 3, {2, 5, 5}, {25, 5, 1}, 0}, {C64, 3, {2, 5, 5}, {25, 5, 1}, 1}, {NUMC_INT32, 2, {2, 5}, {5, 1}, 1}, {C64, 1, {2}, {1}, 1}}, call_lu, 0, 512},
     {"lu", "float64 20x20", 4, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 20}, {20, 1}, 1}, {NUMC_INT32, 1, {20}, {1}, 1}, {F64, 0, {0}, {0}, 1}}, call_lu, 0, 256},
     {"lu", "float64 2 of 5x5", 4, {{F64, 3, {2, 5, 5}, {25, 5, 1}, 0}, {F64, 3, {2, 5, 5}, {25, 5, 1}, 1}, {NUMC_INT32, 2, {2, 5}, {5, 1}, 1}, {F64, 1, {2}, {1}, 1}}, call_lu, 0, 256},
     {"lu", "float32 20x20", 4, {{F32, 2, {20, 20}, {20, 1}, 0}, {F32, 2, {20, 20}, {20, 1}, 1}, {NUMC_INT32, 1, {20}, {1}, 1}, {F32, 0, {0}, {0}, 1}}, call_lu, 0, 256},
     {"gather", "float64 rows", 3, {{F64, 2, {19, 4}, {4, 1}, 0}, {I64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 1}}, call_gather, 0, 0},
     {"gather", "int32 columns, int32 indices", 3, {{NUMC_INT32, 2, {4, 19}, {1, 4}, 0}, {NUMC_INT32, 1, {30}, {1}, 0}, {NUMC_INT32, 2, {4, 30}, {30, 1}, 1}}, call_gather, 1, 0},
+    {"gather", "complex128 rows", 3, {{C128, 2, {19, 4}, {4, 1}, 0}, {I64, 1, {30}, {1}, 0}, {C128, 2, {30, 4}, {4, 1}, 1}}, call_gather, 0, 0},
+    {"gather", "complex64 columns", 3, {{C64, 2, {4, 19}, {1, 4}, 0}, {I64, 1, {30}, {1}, 0}, {C64, 2, {4, 30}, {30, 1}, 1}}, call_gather, 1, 0},
+    {"scatter", "complex128 set", 3, {{C128, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {C128, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 0, 0},
+    {"scatter", "complex128 add", 3, {{C128, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {C128, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
+    {"scatter", "complex64 add", 3, {{C64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {C64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
     {"scatter", "float64 set", 3, {{F64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 0, 0},
     {"scatter", "float64 add", 3, {{F64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
     {"scatter", "int64 add", 3, {{I64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {I64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
     {"cumulative", "sum float64", 2, {{F64, 3, {2, 50, 3}, {150, 3, 1}, 0}, {F64, 3, {2, 50, 3}, {150, 3, 1}, 1}}, call_cumulative, NUMC_REDUCTION_SUM << 1, 64},
     {"cumulative", "sum float64 reversed", 2, {{F64, 2, {3, 50}, {50, 1}, 0}, {F64, 2, {3, 50}, {50, 1}, 1}}, call_cumulative, NUMC_REDUCTION_SUM << 1 | 1, 64},
+    {"cumulative", "sum complex128", 2, {{C128, 2, {3, 50}, {50, 1}, 0}, {C128, 2, {3, 50}, {50, 1}, 1}}, call_cumulative, NUMC_REDUCTION_SUM << 1, 64},
+    {"cumulative", "product complex64 reversed", 2, {{C64, 2, {3, 50}, {50, 1}, 0}, {C64, 2, {3, 50}, {50, 1}, 1}}, call_cumulative, NUMC_REDUCTION_PROD << 1 | 1, 256},
     {"cumulative", "sum int64", 2, {{I64, 2, {3, 50}, {50, 1}, 0}, {I64, 2, {3, 50}, {50, 1}, 1}}, call_cumulative, NUMC_REDUCTION_SUM << 1, 0},
     {"cumulative", "max float64", 2, {{F64, 2, {3, 50}, {50, 1}, 0}, {F64, 2, {3, 50}, {50, 1}, 1}}, call_cumulative, NUMC_REDUCTION_MAX << 1, 0},
     {"sort", "float64", 3, {{F64, 2, {3, 100}, {100, 1}, 0}, {F64, 2, {3, 100}, {100, 1}, 1}, {I64, 2, {3, 100}, {100, 1}, 1}}, call_sort, 0, 0},
@@ -394,16 +412,24 @@ static void fill_for(checker *c, const view_case *v, size_t k, operand *o)
     bool square = v->views[k].rank >= 2 && v->views[k].shape[v->views[k].rank - 1] == v->views[k].shape[v->views[k].rank - 2];
     bool factor = strcmp(v->slot, "cholesky") == 0 || strcmp(v->slot, "triangular_solve") == 0 || strcmp(v->slot, "lu") == 0;
     bool ties = strcmp(v->slot, "sort") == 0 || strcmp(v->slot, "search") == 0;
-    size_t size = numc_dtype_size((numc_dtype)o->dtype);
+    bool pairs = o->dtype != v->views[k].dtype; /* a complex view is given as its real and imaginary parts */
+    size_t size = numc_dtype_size((numc_dtype)v->views[k].dtype);
     check_fill(c, o, strcmp(v->slot, "sort") == 0 ? DOMAIN_ALL : DOMAIN_SMALL);
-    if (factor && square) { /* symmetric noise in (-1, 1) around n on the diagonal */
-        int64_t n = v->views[k].shape[v->views[k].rank - 1], matrices = n > 0 ? o->count / (n * n) : 0;
+    if (factor && square) { /* symmetric or Hermitian noise in (-1, 1) around n on the diagonal */
+        int64_t n = v->views[k].shape[v->views[k].rank - 1], matrices = n > 0 ? o->count / (n * n) / (pairs ? 2 : 1) : 0;
         for (int64_t m = 0; m < matrices; m++)
             for (int64_t i = 0; i < n; i++)
                 for (int64_t j = 0; j <= i; j++) {
                     double value = 2.0 * check_uniform(c) - 1.0 + (i == j ? (double)n : 0.0);
-                    check_put(o->dtype, (char *)o->data + (size_t)(m * n * n + i * n + j) * size, value, 0);
-                    check_put(o->dtype, (char *)o->data + (size_t)(m * n * n + j * n + i) * size, value, 0);
+                    char *one = (char *)o->data + (size_t)(m * n * n + i * n + j) * size;
+                    char *other = (char *)o->data + (size_t)(m * n * n + j * n + i) * size;
+                    check_put(o->dtype, one, value, 0);
+                    check_put(o->dtype, other, value, 0);
+                    if (pairs) {
+                        value = i == j ? 0.0 : 2.0 * check_uniform(c) - 1.0;
+                        check_put(o->dtype, other + size / 2, -value, 0);
+                        check_put(o->dtype, one + size / 2, value, 0);
+                    }
                 }
     }
     if (ties && numc_dtype_kind((numc_dtype)o->dtype) == NUMC_KIND_REAL)

@@ -175,6 +175,8 @@ int32_t numc_cpu_matmul(numc_device *device, const numc_view *a, const numc_view
         a->shape[batch + 1] != b->shape[batch] || a->shape[batch] != c->shape[batch] ||
         b->shape[batch + 1] != c->shape[batch + 1])
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "matmul: views do not fit");
+    if (numc_cpu_is_complex(c->dtype))
+        return numc_cpu_complex_matmul(device, a, b, c, options != NULL && options->accumulate != 0);
     product_work work = {.matrix = device->blocks->matrix(c->dtype), .size = (int64_t)numc_cpu_size(c->dtype)};
     if (work.size == 0 || (work.matrix == NULL && integer_products[c->dtype] == NULL))
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "matmul: dtype not supported");
@@ -260,9 +262,11 @@ int32_t numc_cpu_cholesky(numc_device *device, const numc_view *a, const numc_vi
     if (batch < 0 || a->dtype != l->dtype || l->rank != a->rank || a->shape[batch] != a->shape[batch + 1] ||
         l->strides[batch + 1] != 1)
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "cholesky: views do not fit");
+    if (numc_cpu_is_complex(a->dtype))
+        return numc_cpu_complex_cholesky(device, a, l);
     const numc_block_matrix *matrix = device->blocks->matrix(a->dtype);
     if (matrix == NULL)
-        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "cholesky: needs float32 or float64");
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "cholesky: needs a float or complex dtype");
     const int64_t n = a->shape[batch], size = (int64_t)numc_cpu_size(a->dtype), count = numc_cpu_count(l, batch);
     const numc_cpu_blas_functions *blas = n > OWN_FACTOR_MOST && fits_int(l->strides[batch]) ? numc_cpu_blas_get(device) : NULL;
     for (int64_t number = 0; number < count && n > 0; ++number) {
@@ -295,9 +299,11 @@ int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const
     if (batch < 0 || t->rank != x->rank || b->rank != x->rank || t->dtype != x->dtype || b->dtype != x->dtype ||
         t->shape[batch] != t->shape[batch + 1] || t->shape[batch] != x->shape[batch] || x->strides[batch + 1] != 1)
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "triangular_solve: views do not fit");
+    if (numc_cpu_is_complex(x->dtype))
+        return numc_cpu_complex_triangular(device, t, b, x, upper != 0, transpose, unit != 0);
     const numc_block_matrix *matrix = device->blocks->matrix(x->dtype);
     if (matrix == NULL)
-        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "triangular_solve: needs float32 or float64");
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "triangular_solve: needs a float or complex dtype");
     const int64_t n = t->shape[batch], columns = x->shape[batch + 1], size = (int64_t)numc_cpu_size(x->dtype);
     const int64_t count = numc_cpu_count(x, batch);
     const int64_t t_row = t->strides[batch], t_column = t->strides[batch + 1];
@@ -386,9 +392,11 @@ int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu
     if (batch < 0 || a->dtype != lu->dtype || lu->rank != a->rank || permutation->dtype != NUMC_INT32 ||
         permutation->rank != batch + 1 || sign->rank != batch || sign->dtype != a->dtype || lu->strides[batch + 1] != 1)
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "lu: views do not fit");
+    if (numc_cpu_is_complex(a->dtype))
+        return numc_cpu_complex_lu(device, a, lu, permutation, sign);
     const numc_block_matrix *matrix = device->blocks->matrix(a->dtype);
     if (matrix == NULL)
-        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "lu: needs float32 or float64");
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "lu: needs a float or complex dtype");
     const int64_t rows = a->shape[batch], columns = a->shape[batch + 1], size = (int64_t)numc_cpu_size(a->dtype);
     const int64_t count = numc_cpu_count(lu, batch), row = lu->strides[batch];
     const numc_cpu_blas_functions *blas = NULL;

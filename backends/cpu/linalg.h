@@ -12,6 +12,14 @@ int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const
 int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
                     const numc_view *sign);
 
+/* complex.c: the same of complex dtypes, whose views fit; without OpenBLAS UNSUPPORTED, but for products. */
+int32_t numc_cpu_complex_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c, bool accumulate);
+int32_t numc_cpu_complex_cholesky(numc_device *device, const numc_view *a, const numc_view *l);
+int32_t numc_cpu_complex_triangular(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x, bool upper,
+                                    uint32_t transpose, bool unit);
+int32_t numc_cpu_complex_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
+                            const numc_view *sign);
+
 /* factor.c */
 int32_t numc_cpu_qr(numc_device *device, const numc_view *a, const numc_view *q, const numc_view *r);
 int32_t numc_cpu_eigh(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
@@ -31,6 +39,11 @@ static inline char *numc_cpu_entry(const numc_view *view, int32_t axes, int64_t 
         number /= view->shape[d];
     }
     return (char *)view->memory + element * (int64_t)numc_cpu_view_size(view->dtype);
+}
+
+static inline bool numc_cpu_is_complex(uint32_t dtype)
+{
+    return dtype == NUMC_COMPLEX64 || dtype == NUMC_COMPLEX128;
 }
 
 static inline int64_t numc_cpu_count(const numc_view *view, int32_t axes)

@@ -73,6 +73,19 @@ DEFINE_ADD(u32, uint32_t)
 DEFINE_ADD(u64, uint64_t)
 DEFINE_ADD(f32, float)
 DEFINE_ADD(f64, double)
+/* Complex numbers are pairs. */
+#define DEFINE_PAIR_ADD(name, T)                                                                   \
+    static void add_##name(int64_t n, char *to, int64_t to_step, const char *from, int64_t from_step) \
+    {                                                                                              \
+        for (int64_t i = 0; i < n; ++i) {                                                          \
+            T *target = (T *)(void *)(to + i * to_step);                                           \
+            const T *term = (const T *)(const void *)(from + i * from_step);                       \
+            target[0] += term[0];                                                                  \
+            target[1] += term[1];                                                                  \
+        }                                                                                          \
+    }
+DEFINE_PAIR_ADD(c64, float)
+DEFINE_PAIR_ADD(c128, double)
 
 #define DEFINE_SET(name, T)                                                                        \
     static void set_##name(int64_t n, char *to, int64_t to_step, const char *from, int64_t from_step) \
@@ -88,15 +101,19 @@ DEFINE_SET(1, uint8_t)
 DEFINE_SET(2, uint16_t)
 DEFINE_SET(4, uint32_t)
 DEFINE_SET(8, uint64_t)
+typedef struct sixteen {
+    uint64_t words[2];
+} sixteen;
+DEFINE_SET(16, sixteen)
 
 typedef void (*move_fn)(int64_t n, char *to, int64_t to_step, const char *from, int64_t from_step);
 
 static const move_fn additions[NUMC_DTYPE_COUNT] = {
     [NUMC_INT8] = add_u8,   [NUMC_INT16] = add_u16,  [NUMC_INT32] = add_u32,   [NUMC_INT64] = add_u64,
     [NUMC_UINT8] = add_u8,  [NUMC_UINT16] = add_u16, [NUMC_UINT32] = add_u32,  [NUMC_UINT64] = add_u64,
-    [NUMC_FLOAT32] = add_f32, [NUMC_FLOAT64] = add_f64,
+    [NUMC_FLOAT32] = add_f32, [NUMC_FLOAT64] = add_f64, [NUMC_COMPLEX64] = add_c64, [NUMC_COMPLEX128] = add_c128,
 };
-static const move_fn settings[9] = {[1] = set_1, [2] = set_2, [4] = set_4, [8] = set_8};
+static const move_fn settings[17] = {[1] = set_1, [2] = set_2, [4] = set_4, [8] = set_8, [16] = set_16};
 
 /* One axis of indices and single values: the common case by far. x, y and the indices by bytes; `drop` says what becomes of an
  * index outside [0, extent). */
@@ -146,7 +163,7 @@ static bool move_line(uint32_t dtype, uint32_t index_dtype, movement how, int64_
     const bool wide = index_dtype == NUMC_INT64;
     if (!wide && index_dtype != NUMC_INT32)
         return false;
-    const uint32_t size = numc_cpu_size(dtype);
+    const uint32_t size = numc_cpu_view_size(dtype);
     if (how == ADD && dtype == NUMC_FLOAT64)
         (wide ? add_i64_f64 : add_i32_f64)(n, x, x_step, extent, index, index_step, y, y_step);
     else if (how == ADD && dtype == NUMC_FLOAT32)
@@ -176,7 +193,7 @@ static int32_t move_by_index(numc_device *device, const numc_view *x, const numc
     const int32_t inner_axes = x->rank - axis - 1, y_inner = axis + indices->rank;
     const int64_t outer = count_between(x, 0, axis), inner = count_between(x, axis + 1, inner_axes);
     const int64_t positions = count_between(indices, 0, indices->rank);
-    const int64_t size = (int64_t)numc_cpu_size(x->dtype), extent = x->shape[axis];
+    const int64_t size = (int64_t)numc_cpu_view_size(x->dtype), extent = x->shape[axis];
     const int64_t index_size = (int64_t)numc_cpu_size(indices->dtype);
     if (outer == 0 || positions == 0 || inner == 0)
         return NUMC_OK;
@@ -217,7 +234,7 @@ static int32_t move_by_index(numc_device *device, const numc_view *x, const numc
 
 int32_t numc_cpu_gather(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis, const numc_view *y)
 {
-    const uint32_t size = numc_cpu_size(x->dtype);
+    const uint32_t size = numc_cpu_view_size(x->dtype);
     if (size == 0)
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "gather: dtype not supported");
     return move_by_index(device, x, indices, axis, y, GATHER, settings[size]);
@@ -226,7 +243,7 @@ int32_t numc_cpu_gather(numc_device *device, const numc_view *x, const numc_view
 int32_t numc_cpu_scatter(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis,
                          const numc_view *values, uint32_t mode)
 {
-    const uint32_t size = numc_cpu_size(y->dtype);
+    const uint32_t size = numc_cpu_view_size(y->dtype);
     const move_fn move = size == 0 || mode > 1 ? NULL : mode == 0 ? settings[size] : additions[y->dtype];
     if (move == NULL)
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "scatter: mode or dtype not supported");
@@ -286,6 +303,26 @@ DEFINE_CUMULATES(u32, uint32_t, uint32_t)
 DEFINE_CUMULATES(u64, uint64_t, uint64_t)
 DEFINE_CUMULATES(f32, float, float)
 DEFINE_CUMULATES(f64, double, double)
+#define DEFINE_PAIR_CUMULATE(name, T, real, imaginary)                                             \
+    static void name(int64_t n, const void *px, int64_t x_step, void *py, int64_t y_step)          \
+    {                                                                                              \
+        const T *a = px;                                                                           \
+        T *y = py, re = a[0], im = a[1];                                                           \
+        y[0] = re;                                                                                 \
+        y[1] = im;                                                                                 \
+        for (int64_t i = 1; i < n; ++i) {                                                          \
+            const T *x = a + 2 * i * x_step;                                                       \
+            const T next = real;                                                                   \
+            im = imaginary;                                                                        \
+            re = next;                                                                             \
+            y[2 * i * y_step] = re;                                                                \
+            y[2 * i * y_step + 1] = im;                                                            \
+        }                                                                                          \
+    }
+DEFINE_PAIR_CUMULATE(sum_c64, float, re + x[0], im + x[1])
+DEFINE_PAIR_CUMULATE(sum_c128, double, re + x[0], im + x[1])
+DEFINE_PAIR_CUMULATE(prod_c64, float, re *x[0] - im * x[1], re *x[1] + im * x[0])
+DEFINE_PAIR_CUMULATE(prod_c128, double, re *x[0] - im * x[1], re *x[1] + im * x[0])
 
 int32_t numc_cpu_cumulative(numc_device *device, const numc_view *x, int32_t axis, uint32_t reduction, uint32_t reverse,
                             const numc_view *y)
@@ -294,16 +331,17 @@ int32_t numc_cpu_cumulative(numc_device *device, const numc_view *x, int32_t axi
     static const cumulate_fn table[NUMC_DTYPE_COUNT][4] = {
         ROW(NUMC_INT8, i8),     ROW(NUMC_INT16, i16),   ROW(NUMC_INT32, i32),   ROW(NUMC_INT64, i64),
         ROW(NUMC_UINT8, u8),    ROW(NUMC_UINT16, u16),  ROW(NUMC_UINT32, u32),  ROW(NUMC_UINT64, u64),
-        ROW(NUMC_FLOAT32, f32), ROW(NUMC_FLOAT64, f64),
+        ROW(NUMC_FLOAT32, f32), ROW(NUMC_FLOAT64, f64), [NUMC_COMPLEX64] = {sum_c64, prod_c64},
+        [NUMC_COMPLEX128] = {sum_c128, prod_c128},
     };
 #undef ROW
     if (axis < 0 || axis >= x->rank || y->rank != x->rank || x->dtype != y->dtype)
         return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "cumulative: views do not fit");
     if (reduction < NUMC_REDUCTION_SUM || reduction > NUMC_REDUCTION_MIN || x->dtype >= NUMC_DTYPE_COUNT ||
-        table[x->dtype][0] == NULL)
+        table[x->dtype][reduction - NUMC_REDUCTION_SUM] == NULL)
         return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "cumulative: reduction or dtype not supported");
     const cumulate_fn cumulate = table[x->dtype][reduction - NUMC_REDUCTION_SUM];
-    const int64_t lines = numc_cpu_line_count(x, axis), n = x->shape[axis], size = (int64_t)numc_cpu_size(x->dtype);
+    const int64_t lines = numc_cpu_line_count(x, axis), n = x->shape[axis], size = (int64_t)numc_cpu_view_size(x->dtype);
     int64_t x_step = x->strides[axis], y_step = y->strides[axis];
     const int64_t x_first = reverse ? (n - 1) * x_step : 0, y_first = reverse ? (n - 1) * y_step : 0;
     if (reverse) {

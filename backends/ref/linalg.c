@@ -1,6 +1,8 @@
-/* linalg.c - matrices by the textbook loops: product, Cholesky, triangular solve, LU; batched over leading axes, any strides.
+/* linalg.c - matrices by the textbook loops: product, Cholesky, triangular solve, LU; batched over leading axes, any strides, real
+ * and complex.
  *
- * float32 sums are kept in double. Every element's sum runs over increasing k, whatever the strides. */
+ * Sums of single precision are kept in double. Every element's sum runs over increasing k, whatever the strides. */
+#include <complex.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -40,6 +42,29 @@ NUMC_REF_UNSIGNED(X)
 PRODUCT(float32, float, double)
 PRODUCT(float64, double, double)
 
+/* Complex numbers as pairs: (a + ib)(c + id) = (ac - bd) + i (ad + bc), whatever is infinite. */
+#define COMPLEX_PRODUCT(name, type)                                                                \
+    static void product_##name(const product *p)                                                   \
+    {                                                                                              \
+        const type *a = p->a, *b = p->b;                                                           \
+        type *c = p->c;                                                                            \
+        for (int64_t i = 0; i < p->rows; i++)                                                      \
+            for (int64_t j = 0; j < p->columns; j++) {                                             \
+                type *at = &c[2 * (i * p->c_row + j * p->c_column)];                               \
+                double re = p->accumulate ? (double)at[0] : 0.0, im = p->accumulate ? (double)at[1] : 0.0; \
+                for (int64_t k = 0; k < p->inner; k++) {                                           \
+                    const type *x = &a[2 * (i * p->a_row + k * p->a_column)];                      \
+                    const type *y = &b[2 * (k * p->b_row + j * p->b_column)];                      \
+                    re += (double)x[0] * (double)y[0] - (double)x[1] * (double)y[1];               \
+                    im += (double)x[0] * (double)y[1] + (double)x[1] * (double)y[0];               \
+                }                                                                                  \
+                at[0] = (type)re;                                                                  \
+                at[1] = (type)im;                                                                  \
+            }                                                                                      \
+    }
+COMPLEX_PRODUCT(complex64, float)
+COMPLEX_PRODUCT(complex128, double)
+
 /* The same sums for unit columns of b and c, with the inner loop along a row of both. */
 static void product_rows(const product *p)
 {
@@ -64,6 +89,8 @@ static void (*const products[NUMC_DTYPE_COUNT])(const product *) = {
 #undef X
     [NUMC_FLOAT32] = product_float32,
     [NUMC_FLOAT64] = product_float64,
+    [NUMC_COMPLEX64] = product_complex64,
+    [NUMC_COMPLEX128] = product_complex128,
 };
 
 int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
@@ -116,11 +143,13 @@ int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view
             (view)->strides[(axes) + 1]                                                            \
     }
 
-/* cholesky: a = l l' from the lower triangle of a; not positive definite: the lower triangle of l is NaN.
+/* For a real and a complex dtype: sums are of type `wide`; conjugate, real part, size for pivots (|re| + |im|, as LAPACK's).
+ *
+ * cholesky: a = l l' from the lower triangle of a; not positive definite: the lower triangle of l is NaN.
  * triangular: forward or backward substitution; a zero on the diagonal: the matrix of x is NaN.
  * lu: partial pivoting, the first largest entry of a column; a column of zeros is left and shows as a zero on U's diagonal. */
-#define FACTORISATIONS(name, type)                                                                 \
-    static void cholesky_##name(const numc_view *a, const numc_view *l, int32_t batch, int64_t number)     \
+#define FACTORISATIONS(name, type, wide, CONJ, REAL, SIZE)                                         \
+    static void cholesky_##name(const numc_view *a, const numc_view *l, int32_t batch, int64_t number)\
     {                                                                                              \
         MATRIX(const type) x = MATRIX_OF(a, batch, number);                                        \
         MATRIX(type) y = MATRIX_OF(l, batch, number);                                              \
@@ -128,28 +157,29 @@ int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view
         bool good = true;                                                                          \
         for (int64_t j = 0; j < n; j++)                                                            \
             for (int64_t i = 0; i < n; i++) {                                                      \
-                double sum = i < j ? 0.0 : (double)E(x, i, j);                                     \
+                wide sum = i < j ? 0.0 : i == j ? REAL((wide)E(x, i, j)) : (wide)E(x, i, j);       \
                 for (int64_t k = 0; i >= j && k < j; k++)                                          \
-                    sum -= (double)E(y, i, k) * (double)E(y, j, k);                                \
+                    sum -= (wide)E(y, i, k) * CONJ((wide)E(y, j, k));                              \
                 if (i == j) {                                                                      \
-                    good = good && sum > 0.0 && sum <= DBL_MAX;                                    \
-                    sum = sqrt(sum > 0.0 ? sum : 1.0);                                             \
+                    double square = REAL(sum);                                                     \
+                    good = good && square > 0.0 && square <= DBL_MAX;                              \
+                    sum = sqrt(square > 0.0 ? square : 1.0);                                       \
                 } else if (i > j)                                                                  \
-                    sum /= (double)E(y, j, j);                                                     \
+                    sum /= REAL((wide)E(y, j, j));                                                 \
                 E(y, i, j) = (type)sum;                                                            \
             }                                                                                      \
         for (int64_t i = 0; !good && i < n; i++)                                                   \
             for (int64_t j = 0; j <= i; j++)                                                       \
                 E(y, i, j) = (type)NAN;                                                            \
     }                                                                                              \
-    static void triangular_##name(const numc_view *t, const numc_view *b, const numc_view *x, int32_t batch,       \
-                                  int64_t number, bool upper, bool transpose, bool unit)           \
+    static void triangular_##name(const numc_view *t, const numc_view *b, const numc_view *x, int32_t batch,\
+                                  int64_t number, bool upper, uint32_t turn, bool unit)            \
     {                                                                                              \
         MATRIX(const type) m = MATRIX_OF(t, batch, number);                                        \
         MATRIX(const type) right = MATRIX_OF(b, batch, number);                                    \
         MATRIX(type) y = MATRIX_OF(x, batch, number);                                              \
         int64_t n = t->shape[batch], columns = x->shape[batch + 1];                                \
-        bool backward = upper != transpose, singular = false;                                      \
+        bool transpose = turn != 0, conjugate = turn == 2, backward = upper != transpose, singular = false;\
         if (transpose) {                                                                           \
             int64_t swap = m.row;                                                                  \
             m.row = m.column;                                                                      \
@@ -160,17 +190,18 @@ int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view
         for (int64_t step = 0; step < n; step++) {                                                 \
             int64_t i = backward ? n - 1 - step : step;                                            \
             for (int64_t j = 0; j < columns; j++) {                                                \
-                double sum = (double)E(right, i, j);                                               \
+                wide sum = (wide)E(right, i, j);                                                   \
                 for (int64_t k = backward ? i + 1 : 0; k < (backward ? n : i); k++)                \
-                    sum -= (double)E(m, i, k) * (double)E(y, k, j);                                \
-                E(y, i, j) = (type)(unit ? sum : sum / (double)E(m, i, i));                        \
+                    sum -= (conjugate ? CONJ((wide)E(m, i, k)) : (wide)E(m, i, k)) * (wide)E(y, k, j);\
+                wide pivot = conjugate ? CONJ((wide)E(m, i, i)) : (wide)E(m, i, i);                \
+                E(y, i, j) = (type)(unit ? sum : sum / pivot);                                     \
             }                                                                                      \
         }                                                                                          \
         for (int64_t i = 0; singular && i < n; i++)                                                \
             for (int64_t j = 0; j < columns; j++)                                                  \
                 E(y, i, j) = (type)NAN;                                                            \
     }                                                                                              \
-    static void lu_##name(const numc_view *a, const numc_view *lu, int32_t *order, int64_t order_stride,   \
+    static void lu_##name(const numc_view *a, const numc_view *lu, int32_t *order, int64_t order_stride,\
                           void *sign, int32_t batch, int64_t number)                               \
     {                                                                                              \
         MATRIX(const type) x = MATRIX_OF(a, batch, number);                                        \
@@ -185,7 +216,7 @@ int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view
         for (int64_t k = 0; k < n && k < columns; k++) {                                           \
             int64_t pivot = k;                                                                     \
             for (int64_t i = k + 1; i < n; i++)                                                    \
-                if (fabs((double)E(y, i, k)) > fabs((double)E(y, pivot, k)))                       \
+                if (SIZE((wide)E(y, i, k)) > SIZE((wide)E(y, pivot, k)))                           \
                     pivot = i;                                                                     \
             if (pivot != k) {                                                                      \
                 swaps++;                                                                           \
@@ -209,14 +240,35 @@ int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view
         }                                                                                          \
         *(type *)sign = swaps % 2 != 0 ? -1 : 1;                                                   \
     }
-FACTORISATIONS(float32, float)
-FACTORISATIONS(float64, double)
+#define ITSELF(x) (x)
+#define COMPLEX_SIZE(x) (fabs(creal(x)) + fabs(cimag(x)))
+FACTORISATIONS(float32, float, double, ITSELF, ITSELF, fabs)
+FACTORISATIONS(float64, double, double, ITSELF, ITSELF, fabs)
+FACTORISATIONS(complex64, float complex, double complex, conj, creal, COMPLEX_SIZE)
+FACTORISATIONS(complex128, double complex, double complex, conj, creal, COMPLEX_SIZE)
+
+typedef struct factorisations {
+    void (*cholesky)(const numc_view *a, const numc_view *l, int32_t batch, int64_t number);
+    void (*triangular)(const numc_view *t, const numc_view *b, const numc_view *x, int32_t batch, int64_t number, bool upper,
+                       uint32_t turn, bool unit);
+    void (*lu)(const numc_view *a, const numc_view *lu, int32_t *order, int64_t order_stride, void *sign, int32_t batch,
+               int64_t number);
+} factorisations;
+
+#define ROW(DTYPE, name) [DTYPE] = {cholesky_##name, triangular_##name, lu_##name}
+static const factorisations by_dtype[NUMC_DTYPE_COUNT] = {
+    ROW(NUMC_FLOAT32, float32),
+    ROW(NUMC_FLOAT64, float64),
+    ROW(NUMC_COMPLEX64, complex64),
+    ROW(NUMC_COMPLEX128, complex128),
+};
+#undef ROW
 
 static int32_t need_float(numc_device *device, uint32_t dtype)
 {
-    if (dtype == NUMC_FLOAT32 || dtype == NUMC_FLOAT64)
+    if (dtype < NUMC_DTYPE_COUNT && by_dtype[dtype].lu != NULL)
         return NUMC_OK;
-    return numc_ref_fail(device->host, NUMC_UNSUPPORTED, "factorisations need float32 or float64");
+    return numc_ref_fail(device->host, NUMC_UNSUPPORTED, "factorisations need a float or complex dtype");
 }
 
 int32_t numc_ref_cholesky(numc_device *device, const numc_view *a, const numc_view *l)
@@ -227,7 +279,7 @@ int32_t numc_ref_cholesky(numc_device *device, const numc_view *a, const numc_vi
     int32_t status = need_float(device, a->dtype);
     int64_t count = numc_ref_count(l, batch);
     for (int64_t n = 0; status == NUMC_OK && n < count; n++)
-        (a->dtype == NUMC_FLOAT32 ? cholesky_float32 : cholesky_float64)(a, l, batch, n);
+        by_dtype[a->dtype].cholesky(a, l, batch, n);
     return status;
 }
 
@@ -241,8 +293,7 @@ int32_t numc_ref_triangular_solve(numc_device *device, const numc_view *t, const
     int32_t status = need_float(device, x->dtype);
     int64_t count = numc_ref_count(x, batch);
     for (int64_t n = 0; status == NUMC_OK && n < count; n++)
-        (x->dtype == NUMC_FLOAT32 ? triangular_float32 : triangular_float64)(t, b, x, batch, n, upper != 0,
-                                                                             transpose != 0, unit != 0);
+        by_dtype[x->dtype].triangular(t, b, x, batch, n, upper != 0, transpose, unit != 0);
     return status;
 }
 
@@ -256,7 +307,7 @@ int32_t numc_ref_lu(numc_device *device, const numc_view *a, const numc_view *lu
     int32_t status = need_float(device, a->dtype);
     int64_t count = numc_ref_count(lu, batch);
     for (int64_t n = 0; status == NUMC_OK && n < count; n++)
-        (a->dtype == NUMC_FLOAT32 ? lu_float32 : lu_float64)(
+        by_dtype[a->dtype].lu(
             a, lu, (void *)numc_ref_at(permutation, numc_ref_position(permutation, batch, n)),
             permutation->strides[batch], numc_ref_at(sign, numc_ref_position(sign, batch, n)), batch, n);
     return status;

@@ -58,11 +58,21 @@ static void element_copy(void *to, const void *from, uint32_t size)
 NUMC_REF_UNSIGNED(ADDITION)
 ADDITION(FLOAT32, float32, float)
 ADDITION(FLOAT64, float64, double)
+#define PAIR_ADDITION(name, type)                                                                  \
+    static void element_add_##name(void *to, const void *from, uint32_t size)                      \
+    {                                                                                              \
+        (void)size;                                                                                \
+        ((type *)to)[0] += ((const type *)from)[0];                                                \
+        ((type *)to)[1] += ((const type *)from)[1];                                                \
+    }
+PAIR_ADDITION(complex64, float)
+PAIR_ADDITION(complex128, double)
 static const element_fn additions[NUMC_DTYPE_COUNT] = {
     [NUMC_INT8] = element_add_uint8,     [NUMC_INT16] = element_add_uint16,   [NUMC_INT32] = element_add_uint32,
     [NUMC_INT64] = element_add_uint64,   [NUMC_UINT8] = element_add_uint8,    [NUMC_UINT16] = element_add_uint16,
     [NUMC_UINT32] = element_add_uint32,  [NUMC_UINT64] = element_add_uint64,  [NUMC_FLOAT32] = element_add_float32,
-    [NUMC_FLOAT64] = element_add_float64,
+    [NUMC_FLOAT64] = element_add_float64, [NUMC_COMPLEX64] = element_add_complex64,
+    [NUMC_COMPLEX128] = element_add_complex128,
 };
 
 static int32_t take(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis,
@@ -138,6 +148,33 @@ static int64_t line_count(const numc_view *view, int32_t axis)
     return count;
 }
 
+/* Complex sums and products of the next element with what there is so far; result may be operands[0]. */
+#define COMPLEX_STEPS(name, type)                                                                  \
+    static void sum_##name(void *result, const void *const *operands)                              \
+    {                                                                                              \
+        const type *x = operands[0], *y = operands[1];                                             \
+        type sum[2] = {x[0] + y[0], x[1] + y[1]};                                                  \
+        memcpy(result, sum, sizeof sum);                                                           \
+    }                                                                                              \
+    static void prod_##name(void *result, const void *const *operands)                             \
+    {                                                                                              \
+        const type *x = operands[0], *y = operands[1];                                             \
+        type product[2] = {x[0] * y[0] - x[1] * y[1], x[0] * y[1] + x[1] * y[0]};                  \
+        memcpy(result, product, sizeof product);                                                   \
+    }
+COMPLEX_STEPS(complex64, float)
+COMPLEX_STEPS(complex128, double)
+
+static numc_ref_scalar complex_step(uint32_t reduction, uint32_t dtype)
+{
+    bool wide = dtype == NUMC_COMPLEX128;
+    switch (reduction) {
+    case NUMC_REDUCTION_SUM: return wide ? sum_complex128 : sum_complex64;
+    case NUMC_REDUCTION_PROD: return wide ? prod_complex128 : prod_complex64;
+    default: return NULL;
+    }
+}
+
 int32_t numc_ref_cumulative(numc_device *device, const numc_view *x, int32_t axis, uint32_t reduction,
                             uint32_t reverse, const numc_view *y)
 {
@@ -150,7 +187,9 @@ int32_t numc_ref_cumulative(numc_device *device, const numc_view *x, int32_t axi
     if (axis < 0 || axis >= x->rank || y->rank != x->rank || x->dtype != y->dtype)
         return numc_ref_fail(device->host, NUMC_INVALID_ARGUMENT, "cumulative: views do not fit");
     numc_ref_scalar combine = NULL;
-    if (reduction >= NUMC_REDUCTION_SUM && reduction <= NUMC_REDUCTION_MIN)
+    if (numc_ref_is_complex(x->dtype))
+        combine = complex_step(reduction, x->dtype);
+    else if (reduction >= NUMC_REDUCTION_SUM && reduction <= NUMC_REDUCTION_MIN)
         combine = numc__ref_scalar_function(operations[reduction], x->dtype);
     if (combine == NULL)
         return numc_ref_fail(device->host, NUMC_UNSUPPORTED, "cumulative: reduction or dtype not supported");
@@ -158,15 +197,15 @@ int32_t numc_ref_cumulative(numc_device *device, const numc_view *x, int32_t axi
     uint32_t size = numc_ref_size(x->dtype);
     for (int64_t line = 0; line < lines; line++) {
         int64_t from = line_position(x, axis, line), to = line_position(y, axis, line);
-        numc_ref_value total;
+        numc_ref_value total[2]; /* as large as a complex number */
         for (int64_t i = 0; i < n; i++) {
             int64_t at = reverse ? n - 1 - i : i;
-            const void *operands[2] = {&total, numc_ref_at(x, from + at * x->strides[axis])};
+            const void *operands[2] = {total, numc_ref_at(x, from + at * x->strides[axis])};
             if (i == 0)
-                memcpy(&total, operands[1], size);
+                memcpy(total, operands[1], size);
             else
-                combine(&total, operands);
-            memcpy(numc_ref_at(y, to + at * y->strides[axis]), &total, size);
+                combine(total, operands);
+            memcpy(numc_ref_at(y, to + at * y->strides[axis]), total, size);
         }
     }
     return NUMC_OK;

@@ -352,14 +352,18 @@ typedef struct numc_backend {
 
     /* Linear algebra. matmul: required. Others optional; views are batched over leading axes, outputs are row-major and
      * distinct from inputs. The status is OK when a matrix is not positive definite (cholesky: NaN in the lower triangle), or has
-     * a zero on the diagonal (triangular_solve: all NaN; lu: left as a zero on U's diagonal). cholesky reads the lower triangle. */
+     * a zero on the diagonal (triangular_solve: all NaN; lu: left as a zero on U's diagonal). cholesky reads the lower triangle.
+     * Complex dtypes: transposing does not conjugate, but where the comment says so; of a complex cholesky's diagonal the real
+     * parts are read; lu's pivots are largest in |re| + |im|. */
     int32_t (*matmul)(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
                       const numc_matmul_options *options);
-    int32_t (*cholesky)(numc_device *device, const numc_view *a, const numc_view *l); /* lower; upper part zero */
-    /* x = inv(t) b, t lower (or upper) triangular, optionally transposed and with unit diagonal */
+    /* a = l l', l' being the adjoint; l lower, its upper part zero */
+    int32_t (*cholesky)(numc_device *device, const numc_view *a, const numc_view *l);
+    /* x = inv(t) b, t lower (or upper) triangular, optionally with unit diagonal; transpose 1: inv(t transposed) b, 2: that of the
+     * adjoint, transposed and conjugated */
     int32_t (*triangular_solve)(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x,
                                 uint32_t upper, uint32_t transpose, uint32_t unit);
-    /* P A = L U packed; permutation int32: row i of PA is row permutation[i] of A; sign: +1 or -1 (float, per matrix) */
+    /* P A = L U packed; permutation int32: row i of PA is row permutation[i] of A; sign: +1 or -1 (a's dtype, per matrix) */
     int32_t (*lu)(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
                   const numc_view *sign);
     /* The next four: a float or complex dtype; "values" and s have the dtype of a's real parts. An infinity or NaN in what is
@@ -381,7 +385,8 @@ typedef struct numc_backend {
     /* Indexing and order: optional. Axis is non-negative. gather: y has the axes of `indices` (any integer dtype) in place of the
      * axis; an index outside the axis is clamped, and no memory outside x is touched. */
     int32_t (*gather)(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis, const numc_view *y);
-    /* y starts as x's copy (mode 0: set, 1: add); y[.., indices[j], ..] takes values[.., j, ..]; repeated indices in order;
+    /* gather, scatter and cumulative sums and products take complex dtypes too.
+     * y starts as x's copy (mode 0: set, 1: add); y[.., indices[j], ..] takes values[.., j, ..]; repeated indices in order;
      * an index outside the axis is dropped */
     int32_t (*scatter)(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis,
                        const numc_view *values, uint32_t mode);

@@ -1,5 +1,5 @@
-/* test_factor.c - ref's QR, eigenvalues and singular values: the cases of factor_cases.h. */
-#include "factor_cases.h"
+/* test_factor.c - ref's factorisations, and all it does with complex numbers: the cases of factor_cases.h and complex_cases.h. */
+#include "complex_cases.h"
 
 static numc_context *context;
 
@@ -24,6 +24,6 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {FACTOR_TESTS};
+    const struct CMUnitTest tests[] = {FACTOR_TESTS, COMPLEX_FACTOR_TESTS, COMPLEX_TESTS};
     return cmocka_run_group_tests_name("backend_factor", tests, set_up, tear_down);
 }
