@@ -639,7 +639,7 @@ NUMC_API numc_array *numc_searchsorted_(const numc_array *sorted, numc_operand v
 
 /* The int64 positions (1-d) along each axis where x is not zero, row-major; count must be x's rank, which 0 is NUMC_SHAPE. */
 NUMC_API numc_status numc_nonzero(const numc_array *x, numc_array **results, int32_t count);
-/* The distinct values of x, increasing (1-d, x's dtype); where each is first met in the flattened x; which of them each
+/* The distinct values of x, increasing (complex ones by real part, then imaginary part; 1-d, x's dtype); where each is first met in the flattened x; which of them each
  * element is (x's shape); how often each is met. The last three are int64. What is not asked for, and all after an error: NULL. */
 typedef struct numc_unique {
     numc_array *values, *indices, *inverse_indices, *counts;

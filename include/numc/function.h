@@ -28,11 +28,13 @@ NUMC_API int32_t numc_function_output_count(const numc_function *function);
  * those of the trace. */
 NUMC_API numc_status numc_function_call(numc_context *context, numc_function *function, const numc_array *const *inputs,
                                         int32_t input_count, numc_array **outputs, int32_t output_count);
-/* (x..., dx...) -> (y..., dy...): forward mode, tangents for every float input and output. */
+/* Derivatives of complex values: the reverse mode transposes without conjugation, so the gradient of a real function of z = x + iy
+ * is df/dx - i df/dy, which of the real part of a holomorphic function is its derivative.
+ * (x..., dx...) -> (y..., dy...): forward mode, tangents for every float input and output. */
 NUMC_API numc_function *numc_function_jvp(numc_context *context, const numc_function *function);
 /* (x..., ybar...) -> (y..., xbar...): reverse mode. */
 NUMC_API numc_function *numc_function_vjp(numc_context *context, const numc_function *function);
-/* (x...) -> (y, dy/dx...) for one 0-d float output. */
+/* (x...) -> (y, dy/dx...) for one 0-d real output. */
 NUMC_API numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function);
 /* The function of a whole batch: input i like examples[i] (shapes alone are read), which is f's input i with one axis more, the
  * batch, at in_axes[i]; outputs have it at out_axes. All inputs and outputs: axis 0, unless lists are given, with one entry

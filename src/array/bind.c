@@ -716,8 +716,10 @@ static numc_status run_complex_matmul(call *c)
     const numc_array *parts[4];
     numc_array *products[4];
     NUMC_TRY(numc_scope_begin(context));
-    for (int i = 0; i < 4; i++)
-        parts[i] = context->status == NUMC_OK ? numc__array_part(context, c->inputs[i / 2], i % 2) : NULL;
+    for (int i = 0; i < 4; i++) { /* in order, as libraries for products need them */
+        const numc_array *part = context->status == NUMC_OK ? numc__array_part(context, c->inputs[i / 2], i % 2) : NULL;
+        parts[i] = part == NULL ? NULL : numc__array_contiguous(context, part);
+    }
     for (int i = 0; i < 4; i++) {
         const numc_array *factors[2] = {parts[i / 2], parts[2 + i % 2]};
         products[i] = context->status == NUMC_OK ? numc__bind1(context, NUMC_PRIMITIVE_MATMUL, factors, 2, NULL) : NULL;

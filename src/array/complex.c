@@ -190,3 +190,25 @@ numc_array *numc__complex_test(const numc_array *x, numc_array *(*test)(const nu
     numc_array *re = test(numc_real(x)), *im = test(numc_imag(x));
     return numc__scope_leave(context, of_both ? numc_logical_and(re, im) : numc_logical_or(re, im));
 }
+
+numc_array *numc__complex_power(const numc_array *x, numc_operand exponent)
+{
+    double n = exponent.kind == NUMC_OPERAND_INTEGER ? (double)exponent.value.integer
+               : exponent.kind == NUMC_OPERAND_REAL  ? exponent.value.real
+                                                     : 0.5;
+    if (!(n >= -64 && n <= 64) || n != (double)(int)n || n == 0)
+        return NULL;
+    numc_context *context = numc__lane_of(&x, 1, "numc_pow");
+    if (context == NULL || numc_scope_begin(context) != NUMC_OK)
+        return NULL;
+    int left = n < 0 ? -(int)n : (int)n;
+    const numc_array *factor = n < 0 ? numc_reciprocal(x) : x, *y = NULL;
+    for (; left > 0 && context->status == NUMC_OK; left >>= 1) {
+        if ((left & 1) != 0)
+            y = y == NULL ? factor : numc_multiply(y, factor);
+        if (left > 1)
+            factor = numc_square(factor);
+    }
+    numc_array *result = y == x ? numc__array_alias(context, x) : (numc_array *)(uintptr_t)y;
+    return numc__scope_leave(context, context->status == NUMC_OK ? result : NULL);
+}

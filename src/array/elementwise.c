@@ -532,7 +532,13 @@ BINARY(multiply, MULTIPLY)
 BINARY(divide, DIVIDE)
 BINARY(floor_divide, FLOOR_DIVIDE)
 BINARY(remainder, REMAINDER)
-BINARY(pow, POW)
+
+numc_array *(numc_pow)(numc_operand x1, numc_operand x2)
+{
+    numc_array *y = x1.kind == NUMC_OPERAND_ARRAY && is_complex(x1.value.array) ? numc__complex_power(x1.value.array, x2) : NULL;
+    return y != NULL ? y : binary("numc_pow", NUMC_SCALAR_POW, x1, x2);
+}
+
 BINARY(atan2, ATAN2)
 BINARY(hypot, HYPOT)
 BINARY(logaddexp, LOGADDEXP)

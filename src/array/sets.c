@@ -54,6 +54,17 @@ static void out(numc_context *context, numc_array **y)
     numc__array_move(*y, context->scope->outer);
 }
 
+/* The positions that put x (1-d) in order; of complex x, by the imaginary part and then, keeping that order, by the real one. */
+static numc_array *order_of(numc_context *context, const numc_array *x)
+{
+    if (!numc__is_complex(x->dtype))
+        return numc_argsort(x);
+    numc_array *by_imaginary = numc_argsort(numc_imag(x));
+    numc_array *real = by_imaginary == NULL ? NULL : numc__gather(context, numc_real(x), by_imaginary, 0);
+    numc_array *by_real = numc_argsort(real);
+    return by_real == NULL ? NULL : numc__gather(context, by_imaginary, by_real, 0);
+}
+
 /* In sorted order a value begins where it differs from the one before; NaN differs from NaN. The order is stable, so that
  * each run begins with the element met first. */
 static void find(numc_context *context, const numc_array *x, int wanted, numc_unique *u)
@@ -68,8 +79,8 @@ static void find(numc_context *context, const numc_array *x, int wanted, numc_un
         u->inverse_indices = numc__full(context, NUMC_INT64, x->rank, x->shape, 0);
         return;
     }
-    bool ordered = (wanted & (WANT_INDICES | WANT_INVERSE)) != 0;
-    numc_array *order = ordered ? numc_argsort(flat) : NULL;
+    bool ordered = numc__is_complex(x->dtype) || (wanted & (WANT_INDICES | WANT_INVERSE)) != 0;
+    numc_array *order = ordered ? order_of(context, flat) : NULL;
     numc_array *sorted = !ordered ? numc_sort(flat) : order == NULL ? NULL : numc__gather(context, flat, order, 0);
     const numc_array *starts = numc__full(context, NUMC_BOOL, 1, &one, 1);
     if (n > 1) {
@@ -148,6 +159,22 @@ static numc_array *member(numc_context *context, const numc_array *x1, const num
     if (x2->size == 0)
         return numc__full(context, NUMC_BOOL, x1->rank, x1->shape, 0);
     numc_array *values = numc__convert(context, x1, dtype), *set = numc__convert(context, x2, dtype);
+    if (numc__is_complex(dtype) && set != NULL && values != NULL) {
+        set = numc__reshape(context, set, 1, &x2->size);
+        if (values->content == NUMC_CONTENT_TRACED || set->content == NUMC_CONTENT_TRACED)
+            return numc_any(numc_equal(numc_expand_dims(values, NUMC_AXES(-1)), set), NUMC_AXES(-1));
+        /* no order to search in: numbers stand for the distinct values of both */
+        const numc_array *both[2] = {set, numc__reshape(context, values, 1, &x1->size)};
+        numc_array *all = both[1] == NULL ? NULL : numc_concat(both, 2, 0);
+        numc_unique u = {NULL, NULL, NULL, NULL};
+        if (all != NULL)
+            find(context, all, WANT_INVERSE, &u);
+        int64_t zero = 0, one = 1;
+        set = numc__slice(context, u.inverse_indices, &zero, &x2->size, &one);
+        values = numc__slice(context, u.inverse_indices, &x2->size, &x1->size, &one);
+        values = numc__reshape(context, values, x1->rank, x1->shape);
+        x1 = values;
+    }
     set = set == NULL ? NULL : numc_sort(numc__reshape(context, set, 1, &x2->size));
     numc_array *at = context->status != NUMC_OK ? NULL : numc_searchsorted(set, values);
     return at == NULL ? NULL : numc_equal(numc__gather(context, set, at, 0), values);

@@ -111,6 +111,8 @@ bool numc__complex_fold(uint32_t operation, numc_dtype dtype, const numc_kernel_
 numc_array *numc__complex_of(numc_context *context, const numc_array *re, const numc_array *im);
 numc_array *numc__complex_abs(const numc_array *x);
 numc_array *numc__complex_sign(const numc_array *x);
+/* x^n for a whole number |n| <= 64 as a product; NULL without an error for another exponent. */
+numc_array *numc__complex_power(const numc_array *x, numc_operand exponent);
 numc_array *numc__complex_round(const numc_array *x);
 numc_array *numc__complex_test(const numc_array *x, numc_array *(*test)(const numc_array *), bool of_both);
 

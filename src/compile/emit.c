@@ -113,7 +113,7 @@ static access *access_new(emitter *e, int32_t value, bool writes, int64_t offset
     e->accesses = accesses;
     access *a = &accesses[e->access_count++];
     memset(a, 0, sizeof *a);
-    a->access.dtype = (uint32_t)e->l->ir->values[value].type.dtype;
+    a->access.dtype = (uint32_t)numc__part_dtype(e->l->ir->values[value].type.dtype);
     a->access.writes = writes;
     a->value = value;
     a->offset = offset;
@@ -159,15 +159,21 @@ static void row_major(const numc_type *type, int64_t *strides)
 
 static int32_t scalar_value(emitter *e, int32_t value);
 
+/* A complex value is no register: its parts are loaded where they are looked at. */
+static bool in_register(const numc_lowering *l, int32_t base)
+{
+    return numc__lower_is_scalar(l, base) && !numc__is_complex(l->ir->values[base].type.dtype);
+}
+
 /* One element of `base` per point of the nest: strides by space axis. */
 static int32_t look(emitter *e, int32_t base, int64_t offset, const int64_t *strides, int32_t rank)
 {
     numc_lowering *l = e->l;
-    numc_dtype dtype = l->ir->values[base].type.dtype;
+    numc_dtype dtype = numc__part_dtype(l->ir->values[base].type.dtype);
     bool uniform = true;
     for (int32_t d = 0; d < rank; d++)
         uniform = uniform && strides[d] == 0;
-    if (numc__ir_immediate(l->ir, base) != NULL || (uniform && numc__lower_is_scalar(l, base)))
+    if (numc__ir_immediate(l->ir, base) != NULL || (uniform && in_register(l, base)))
         return scalar_value(e, base);
     if (l->roles[base] == NUMC_ROLE_VIEW && !l->memory[base]) { /* iota: offset + sum stride x index */
         int32_t sum = integer(e, offset);
@@ -207,7 +213,7 @@ static int32_t scalar_value(emitter *e, int32_t value)
         return e->top_register[root] = constant(e, l->ir->values[root].type.dtype, bytes);
     numc_view_of view;
     numc__lower_view(l, root, &view);
-    if (view.base != root && numc__lower_is_scalar(l, view.base))
+    if (view.base != root && in_register(l, view.base))
         return e->top_register[root] = scalar_value(e, view.base);
     if (view.base != root)
         return e->top_register[root] = look(e, view.base, view.offset, NULL, 0);
@@ -241,7 +247,7 @@ static void store(emitter *e, node_list *list, int32_t reg, int32_t target, int6
     for (int32_t d = 0; d < rank; d++)
         a->strides[d] = strides[d];
     numc_kernel_node *node = node_add(e, list, NUMC_NODE_STORE);
-    node->dtype = (uint32_t)e->l->ir->values[target].type.dtype;
+    node->dtype = (uint32_t)numc__part_dtype(e->l->ir->values[target].type.dtype);
     node->operands[0] = reg;
     node->extent = e->access_count - 1;
 }

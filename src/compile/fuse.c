@@ -30,7 +30,8 @@ static bool is_view_primitive(int32_t primitive)
 {
     return primitive == NUMC_PRIMITIVE_BROADCAST || primitive == NUMC_PRIMITIVE_RESHAPE ||
            primitive == NUMC_PRIMITIVE_PERMUTE || primitive == NUMC_PRIMITIVE_SLICE ||
-           primitive == NUMC_PRIMITIVE_FLIP || primitive == NUMC_PRIMITIVE_IOTA;
+           primitive == NUMC_PRIMITIVE_FLIP || primitive == NUMC_PRIMITIVE_IOTA ||
+           primitive == NUMC_PRIMITIVE_REAL || primitive == NUMC_PRIMITIVE_IMAG;
 }
 
 int32_t numc__lower_root(const numc_lowering *l, int32_t value)
@@ -168,6 +169,12 @@ void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view)
                 view->offset += (from->shape[d] - 1) * inner.strides[d];
         }
         break;
+    case NUMC_PRIMITIVE_REAL:
+    case NUMC_PRIMITIVE_IMAG: /* offsets and strides in parts */
+        view->offset = 2 * inner.offset + (node->primitive == NUMC_PRIMITIVE_IMAG);
+        for (int32_t d = 0; d < type->rank; d++)
+            view->strides[d] = 2 * inner.strides[d];
+        break;
     default: /* RESHAPE */
         if (!reshape_strides(from, inner.strides, type, view->strides)) {
             if (l->placing)
@@ -219,7 +226,8 @@ static numc_role role_of(numc_lowering *l, int32_t n)
         return NUMC_ROLE_SCALAR;
     if (is_reduction(node->primitive))
         return NUMC_ROLE_REDUCE;
-    if (node->primitive == NUMC_PRIMITIVE_CONCAT || node->primitive == NUMC_PRIMITIVE_PAD)
+    if (node->primitive == NUMC_PRIMITIVE_CONCAT || node->primitive == NUMC_PRIMITIVE_PAD ||
+        node->primitive == NUMC_PRIMITIVE_COMPLEX)
         return NUMC_ROLE_ASSEMBLE;
     if (node->primitive == NUMC_PRIMITIVE_SCAN && l->sequential) {
         numc_ir *body = numc__ir_new(l->context, node->attributes->graphs[0], NULL);
@@ -562,6 +570,10 @@ static void assemble(numc_lowering *l, int32_t n)
         if (node->primitive == NUMC_PRIMITIVE_CONCAT) {
             statement->offset = start * strides[numbers[0]];
             start += piece->shape[numbers[0]];
+        } else if (node->primitive == NUMC_PRIMITIVE_COMPLEX) { /* in parts */
+            statement->offset = k;
+            for (int32_t d = 0; d < type->rank; d++)
+                steps[d] *= 2;
         } else {
             for (int32_t d = 0; d < type->rank; d++) {
                 statement->offset += numbers[d] * strides[d];

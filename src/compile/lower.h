@@ -12,10 +12,11 @@
 typedef enum numc_role {
     NUMC_ROLE_NONE,    /* not needed */
     NUMC_ROLE_GIVEN,   /* input, external, constant */
-    NUMC_ROLE_VIEW,    /* a look at another value: broadcast, reshape, permute, slice, flip, iota (a look at 0, 1, 2, ...) */
+    NUMC_ROLE_VIEW,    /* a look at another value: broadcast, reshape, permute, slice, flip, a part of complex numbers, iota (a
+                        * look at 0, 1, 2, ...) */
     NUMC_ROLE_SCALAR,  /* elementwise, and gather (a load by index) */
     NUMC_ROLE_REDUCE,
-    NUMC_ROLE_ASSEMBLE, /* concat, pad: written piece by piece */
+    NUMC_ROLE_ASSEMBLE, /* concat, pad, complex: written piece by piece */
     NUMC_ROLE_SCAN,    /* a scan whose body is scalar code: one sequential loop */
     NUMC_ROLE_SLOT     /* everything else */
 } numc_role;
@@ -34,7 +35,7 @@ typedef struct numc_reduce_class {
 
 typedef struct numc_view_of {
     int32_t base; /* a placed value, a scalar, or an iota (then the "element" is its index) */
-    int64_t offset;
+    int64_t offset; /* elements; of a part of complex numbers, parts */
     int64_t strides[NUMC_RANK_LIMIT]; /* per axis of the looking value's full shape */
 } numc_view_of;
 

@@ -359,6 +359,14 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
     }
     case NUMC_PRIMITIVE_STOP_GRADIENT:
         return a;
+    case NUMC_PRIMITIVE_REAL:
+    case NUMC_PRIMITIVE_IMAG:
+        inner = made_by(ir, a, NUMC_PRIMITIVE_COMPLEX);
+        return inner != NULL ? inner->inputs[primitive == NUMC_PRIMITIVE_IMAG] : -1;
+    case NUMC_PRIMITIVE_COMPLEX: {
+        const numc_ir_node *re = made_by(ir, a, NUMC_PRIMITIVE_REAL), *im = made_by(ir, inputs[1], NUMC_PRIMITIVE_IMAG);
+        return re != NULL && im != NULL && re->inputs[0] == im->inputs[0] ? re->inputs[0] : -1;
+    }
     case NUMC_PRIMITIVE_BROADCAST:
         if (numc__type_same_shape(&ir->values[a].type, type))
             return a;

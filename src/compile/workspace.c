@@ -28,7 +28,9 @@ void *numc__exec_memory(const numc_exec_state *state)
     return state->memory;
 }
 
-static void *memory_of(const numc_exec_state *state, const numc_place *place, numc_array *const *externals, int64_t *offset)
+/* *offset counts elements of `dtype`, which of complex arrays may be their parts. */
+static void *memory_of(const numc_exec_state *state, const numc_place *place, numc_array *const *externals, numc_dtype dtype,
+                       int64_t *offset)
 {
     const numc_array *array;
     switch (place->kind) {
@@ -42,7 +44,7 @@ static void *memory_of(const numc_exec_state *state, const numc_place *place, nu
         array = state->exec->constants[place->index];
         break;
     }
-    *offset = array->offset;
+    *offset = array->offset * (numc__is_complex(array->dtype) && !numc__is_complex(dtype) ? 2 : 1);
     return array->buffer->memory;
 }
 
@@ -56,7 +58,7 @@ static numc_status prepare_kernel(numc_context *context, numc_exec_state *state,
     if (memory == NULL || shift == NULL || offsets == NULL)
         return context->status;
     for (uint32_t b = 0; b < buffers; b++)
-        memory[b] = memory_of(state, &step->buffers[b], externals, &shift[b]);
+        memory[b] = memory_of(state, &step->buffers[b], externals, NUMC_DTYPE_DEFAULT, &shift[b]);
     for (uint32_t a = 0; a < accesses; a++)
         offsets[a] = step->offsets[a] + shift[step->source.accesses[a].buffer];
     numc_kernel_arguments arguments = {.buffers = memory, .extents = step->extents, .offsets = offsets,
@@ -85,7 +87,7 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
             return numc__fail(context, NUMC_INTERNAL, "compile: an operand of %s has no place",
                               numc__primitive_name(step->primitive));
         int64_t shift = 0, size = 1;
-        void *memory = memory_of(state, place, externals, &shift);
+        void *memory = memory_of(state, place, externals, view->dtype, &shift);
         if (place->kind == NUMC_PLACE_REGION)
             shift = (int64_t)(place->offset / numc_dtype_size(view->dtype));
         s->views[k] = (numc_view){.memory = memory, .offset = view->offset + shift, .dtype = (uint32_t)view->dtype,

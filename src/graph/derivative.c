@@ -95,10 +95,24 @@ PARTIAL(acos, return MINUS(numc_divide(d, numc_sqrt(numc_multiply(numc_subtract(
 PARTIAL(atan, return numc_divide(d, numc_add(numc_square(x), 1.0));)
 PARTIAL(sinh, return numc_multiply(d, numc_cosh(x));)
 PARTIAL(cosh, return numc_multiply(d, numc_sinh(x));)
-/* not 1 - y^2, which loses its digits where y is near 1 */
-PARTIAL(tanh, return numc_divide(d, numc_square(numc_cosh(x)));)
-PARTIAL(asinh, return numc_divide(d, numc_hypot(x, 1.0));)
-PARTIAL(acosh, return numc_divide(d, numc_sqrt(numc_multiply(numc_subtract(x, 1.0), numc_add(x, 1.0))));)
+/* not 1 - y^2, which loses its digits where y is near 1; of complex x, whose cosh^2 may be infinity less infinity, with
+ * w = e^(-2 x) or e^(2 x), whichever is small, 4 w / (1 + w)^2 */
+PARTIAL(tanh,
+    if (numc__is_complex(x->dtype)) {
+        numc_array *small = numc_where(numc_less(numc_real(x), 0.0), x, MINUS(x));
+        numc_array *w = numc_exp(numc_multiply(small, 2.0));
+        return numc_multiply(d, numc_divide(numc_multiply(w, 4.0), numc_square(numc_add(w, 1.0))));
+    }
+    return numc_divide(d, numc_square(numc_cosh(x)));)
+PARTIAL(asinh,
+    if (numc__is_complex(x->dtype))
+        return numc_divide(d, numc_sqrt(numc_add(numc_square(x), 1.0)));
+    return numc_divide(d, numc_hypot(x, 1.0));)
+/* of complex x, the root of the product is another branch than the product of the roots */
+PARTIAL(acosh,
+    if (numc__is_complex(x->dtype))
+        return numc_divide(d, numc_multiply(numc_sqrt(numc_subtract(x, 1.0)), numc_sqrt(numc_add(x, 1.0))));
+    return numc_divide(d, numc_sqrt(numc_multiply(numc_subtract(x, 1.0), numc_add(x, 1.0))));)
 PARTIAL(atanh, return numc_divide(d, numc_multiply(numc_subtract(1.0, x), numc_add(x, 1.0)));)
 PARTIAL(lgamma, return numc_multiply(d, DIGAMMA(x));)
 PARTIAL(digamma, return numc_multiply(d, special_1(NUMC_SCALAR_TRIGAMMA, x));)
@@ -140,6 +154,12 @@ static bool known(const numc_array *x, double *value)
 {
     if (x->content != NUMC_CONTENT_IMMEDIATE)
         return false;
+    if (numc__is_complex(x->dtype)) { /* a real one */
+        double parts[2];
+        numc__value_convert(NUMC_COMPLEX128, parts, x->dtype, x->immediate);
+        *value = parts[0];
+        return parts[1] == 0.0;
+    }
     numc__value_convert(NUMC_FLOAT64, value, x->dtype, x->immediate);
     return true;
 }

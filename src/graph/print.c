@@ -113,8 +113,12 @@ static void print_constant(numc_text *text, const numc_array *x)
     } else if (kind == NUMC_KIND_BOOL) {
         numc__text_add(text, x->immediate[0] != 0 ? "true" : "false");
     } else {
-        for (size_t i = numc_dtype_size(x->dtype); i > 0; i--)
-            numc__text_add(text, "%02x", x->immediate[i - 1]);
+        double parts[2];
+        numc__value_convert(NUMC_COMPLEX128, parts, x->dtype, x->immediate);
+        numc__text_add_double(text, parts[0]);
+        numc__text_add(text, parts[1] < 0 ? "" : "+");
+        numc__text_add_double(text, parts[1]);
+        numc__text_add(text, "j");
     }
 }
 

@@ -290,11 +290,11 @@ numc_graph *numc__graph_value_and_gradient(numc_context *context, const numc_gra
     if (context->status != NUMC_OK)
         return NULL;
     const numc_type *type = graph->output_count == 1 ? numc__graph_output_type(graph, 0) : NULL;
-    if (type == NULL || type->rank != 0 || !numc__differentiable(type->dtype)) {
+    if (type == NULL || type->rank != 0 || numc_dtype_kind(type->dtype) != NUMC_KIND_REAL) {
         char text[160] = "";
         if (type != NULL)
             numc__type_format(text, sizeof text, type->dtype, type->rank, type->shape);
-        numc__fail(context, NUMC_SHAPE, "a gradient is of one 0-d float output; the function has %d, the first %s",
+        numc__fail(context, NUMC_SHAPE, "a gradient is of one 0-d real float output; the function has %d, the first %s",
                    graph->output_count, text);
         return NULL;
     }

@@ -27,6 +27,16 @@ static numc_array *picks(const numc_array *x)
     return numc_from_host(numc_array_context(x), NUMC_INT32, NUMC_SHAPE(4), values);
 }
 
+static numc_array *complex_matrix(const numc_array *x) /* off the real axis, and the axes' branch cuts */
+{
+    return numc_complex(numc_subtract(x, 1.6), numc_add(numc_flip(x, NUMC_AXES(0)), 0.25));
+}
+
+static numc_array *both_parts(const numc_array *z)
+{
+    return numc_subtract(numc_real(z), numc_multiply(numc_imag(z), 2.0));
+}
+
 #define SUBJECTS(X)                                                                                \
     X(add_broadcast, numc_add(x, numc_index(x, NUMC_AT(0))))                                       \
     X(numbers, numc_divide(numc_multiply(2, numc_subtract(1.5, x)), 3))                            \
@@ -110,6 +120,17 @@ static numc_array *picks(const numc_array *x)
     X(norm_nuclear, numc_linalg_matrix_norm(x, NUMC_ORDER_NUCLEAR))                                \
     X(norm_spectral, numc_linalg_matrix_norm(x, NUMC_ORDER_SPECTRAL))                              \
     X(rank, numc_multiply(numc_linalg_matrix_rank(x), numc_sum(x)))                                \
+    X(complex_arithmetic, both_parts(numc_divide(numc_multiply(complex_matrix(x), numc_conj(complex_matrix(x))), \
+                                                 numc_add(complex_matrix(x), ((numc_complex_number){2, 0.5}))))) \
+    X(complex_functions, both_parts(numc_tanh(numc_log(numc_add(numc_exp(numc_negative(complex_matrix(x))), x))))) \
+    X(complex_roots, both_parts(numc_acosh(numc_sqrt(numc_asin(complex_matrix(x))))))              \
+    X(complex_powers, both_parts(numc_add(numc_pow(complex_matrix(x), x), numc_pow(complex_matrix(x), -3)))) \
+    X(complex_size, numc_multiply(numc_abs(complex_matrix(x)), numc_real(numc_sign(complex_matrix(x))))) \
+    X(complex_moves, both_parts(numc_tril(numc_where(numc_greater(x, 1.2), numc_take(complex_matrix(x), picks(x), NUMC_AXIS(1)), x), 1))) \
+    X(complex_sums, both_parts(numc_square(numc_cumulative_sum(complex_matrix(x), NUMC_AXIS(0)))))  \
+    X(complex_products, both_parts(numc_add(numc_prod(complex_matrix(x), NUMC_AXES(0)), numc_mean(complex_matrix(x), NUMC_AXES(0))))) \
+    X(complex_running, both_parts(numc_cumulative_prod(complex_matrix(x), NUMC_AXIS(1))))           \
+    X(complex_matmul, both_parts(numc_matmul(complex_matrix(x), numc_conj(numc_matrix_transpose(complex_matrix(x)))))) \
     X(members, numc_where(numc_isin(x, numc_sort(x)), numc_square(x), x))
 
 #define DEFINE(name, expression)                                                                   \

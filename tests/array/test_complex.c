@@ -330,12 +330,315 @@ static void products_of_matrices(void **state)
     }
 }
 
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+typedef long double _Complex wide;
+static wide wide_square(wide z) { return z * z; }
+static wide wide_reciprocal(wide z) { return 1 / z; }
+static wide wide_expm1(wide z)
+{
+    long double x = creall(z), y = cimagl(z), s = sinl(y / 2);
+    return CMPLXL(expm1l(x) * cosl(y) - 2 * s * s, expl(x) * sinl(y));
+}
+static wide wide_log1p(wide z)
+{
+    long double x = creall(z), y = cimagl(z);
+    long double small = 0.5L * log1pl(x * (2 + x) + y * y);
+    return CMPLXL(hypotl(x, y) < 0.5L ? small : creall(clogl(CMPLXL(1 + x, y))), atan2l(y, 1 + x));
+}
+static wide wide_log2(wide z) { return clogl(z) * 1.442695040888963407359924681L; }
+static wide wide_log10(wide z) { return clogl(z) * 0.434294481903251827651128918L; }
+
+static const struct {
+    const char *name;
+    numc_array *(*function)(const numc_array *);
+    wide (*reference)(wide);
+    double _Complex (*special)(double _Complex); /* NULL: C has none */
+} functions[] = {
+    {"sqrt", numc_sqrt, csqrtl, csqrt},   {"square", numc_square, wide_square, NULL}, {"reciprocal", numc_reciprocal, wide_reciprocal, NULL},
+    {"exp", numc_exp, cexpl, cexp},       {"expm1", numc_expm1, wide_expm1, NULL},    {"log", numc_log, clogl, clog},
+    {"log1p", numc_log1p, wide_log1p, NULL}, {"log2", numc_log2, wide_log2, NULL},    {"log10", numc_log10, wide_log10, NULL},
+    {"sin", numc_sin, csinl, csin},       {"cos", numc_cos, ccosl, ccos},             {"tan", numc_tan, ctanl, ctan},
+    {"asin", numc_asin, casinl, casin},   {"acos", numc_acos, cacosl, cacos},         {"atan", numc_atan, catanl, catan},
+    {"sinh", numc_sinh, csinhl, csinh},   {"cosh", numc_cosh, ccoshl, ccosh},         {"tanh", numc_tanh, ctanhl, ctanh},
+    {"asinh", numc_asinh, casinhl, casinh}, {"acosh", numc_acosh, cacoshl, cacosh},   {"atanh", numc_atanh, catanhl, catanh},
+};
+enum { FUNCTIONS = sizeof functions / sizeof *functions, POINTS = 6000 };
+
+static double unit(uint64_t *seed)
+{
+    return (double)next_random(seed) * 0x1p-31;
+}
+
+/* Of any size, near 1, near 0, exactly 0, moderate. */
+static double part_value(uint64_t *seed, bool is_single)
+{
+    double u = unit(seed), size = unit(seed);
+    int range = is_single ? 120 : 1000;
+    double x = 0;
+    switch (next_random(seed) % 6) {
+    case 0: x = ldexp(1 + u, (int)(size * 8) - 4); break;
+    case 1: x = ldexp(1 + u, (int)(size * 2 * range) - range); break;
+    case 2: x = 1 + ldexp(u - 0.5, -(int)(size * (is_single ? 22 : 50))); break;
+    case 3: x = u * (is_single ? 100 : 800); break;
+    case 4: x = ldexp(1 + u, -(int)(size * (is_single ? 20 : 60))); break;
+    default: break;
+    }
+    x = next_random(seed) % 2 != 0 ? -x : x;
+    return is_single ? (double)(float)x : x;
+}
+
+/* The error of y against w in eps |w|; 0 where the exact value overflows or is not finite. */
+static double error_of(wide w, const double *y, bool is_single)
+{
+    long double most = is_single ? 0x1.fffffp127L : 0x1.fffffffffffffp1023L, size = cabsl(w);
+    long double least = is_single ? 0x1p-126L : 0x1p-1022L, eps = is_single ? 0x1p-23L : 0x1p-52L;
+    if (!(fabsl(creall(w)) < most * 0.999999L && fabsl(cimagl(w)) < most * 0.999999L))
+        return 0;
+    size = size < least ? least : size; /* rounded as subnormals are */
+    long double error = hypotl((long double)y[0] - creall(w), (long double)y[1] - cimagl(w)) / (size * eps);
+    return error >= 0 && error < 1e300L ? (double)error : (double)INFINITY;
+}
+
+/* Each function is a handful of real operations of one or two roundings each; measured over 2e5 points, the worst is 2.5 eps of
+ * the absolute value. */
+static void functions_are_accurate(void **state)
+{
+    numc_context *context = *state;
+    static double in[2 * POINTS], out[2 * POINTS];
+    for (int single = 0; single < 2; single++) {
+        uint64_t seed = 77;
+        for (int i = 0; i < 2 * POINTS; i++)
+            in[i] = part_value(&seed, single != 0);
+        numc_array *z = numc_astype(numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(POINTS), in), complexes[1 - single]);
+        for (int f = 0; f < FUNCTIONS; f++) {
+            numc_scope(context)
+            {
+                numc_array *y = functions[f].function(z);
+                assert_ok(context);
+                assert_int_equal(numc_to_host(y, NUMC_COMPLEX128, out, sizeof out), NUMC_OK);
+                /* strided, the same */
+                numc_array *turned = functions[f].function(numc_flip(z, NUMC_AXES(0)));
+                assert_true(numc_item_bool(numc_all(numc_logical_or(numc_equal(numc_flip(turned, NUMC_AXES(0)), y), numc_isnan(y)))));
+            }
+            for (int i = 0; i < POINTS; i++) {
+                wide w = functions[f].reference(CMPLXL(in[2 * i], in[2 * i + 1]));
+                double error = error_of(w, out + 2 * i, single != 0);
+                if (error > 4)
+                    fail_msg("%s(%.17g, %.17g) = (%.17g, %.17g) is %g eps off", functions[f].name, in[2 * i], in[2 * i + 1],
+                             out[2 * i], out[2 * i + 1], error);
+            }
+        }
+    }
+}
+
+/* NaN as C's; else the same infinity, or the same zero, whose signs C leaves open where the other part is NaN. */
+static bool as_c(double a, double c, bool open_sign)
+{
+    if (isnan(a) || isnan(c))
+        return isnan(a) && isnan(c);
+    if (open_sign)
+        return fabs(a) == fabs(c) || fabs(fabs(a) - fabs(c)) <= 1e-14 * fabs(c);
+    if (a == 0 && c == 0)
+        return signbit(a) == signbit(c);
+    return a == c || fabs(a - c) <= 1e-14 * fabs(c) + 1e-300;
+}
+
+/* Annex G of C99, through the C library. */
+static void special_values_are_those_of_c(void **state)
+{
+    numc_context *context = *state;
+    static const double values[] = {0.0, -0.0, 0.5, -0.5, 1, -1, 2, -2, 1e308, -1e308, 5e-324, 1e-310, -1e-310, INFINITY, -INFINITY, NAN};
+    enum { SPECIAL = sizeof values / sizeof *values };
+    double in[2 * SPECIAL * SPECIAL], out[2 * SPECIAL * SPECIAL];
+    for (int i = 0; i < SPECIAL * SPECIAL; i++) {
+        in[2 * i] = values[i / SPECIAL];
+        in[2 * i + 1] = values[i % SPECIAL];
+    }
+    numc_array *z = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(SPECIAL * SPECIAL), in);
+    for (int f = 0; f < FUNCTIONS; f++) {
+        if (functions[f].special == NULL)
+            continue;
+        assert_int_equal(numc_to_host(functions[f].function(z), NUMC_COMPLEX128, out, sizeof out), NUMC_OK);
+        for (int i = 0; i < SPECIAL * SPECIAL; i++) {
+            double _Complex w = functions[f].special(CMPLX(in[2 * i], in[2 * i + 1]));
+            if (!as_c(out[2 * i], creal(w), isnan(cimag(w))) || !as_c(out[2 * i + 1], cimag(w), isnan(creal(w))))
+                fail_msg("%s(%g, %g) = (%.17g, %.17g), C says (%.17g, %.17g)", functions[f].name, in[2 * i], in[2 * i + 1],
+                         out[2 * i], out[2 * i + 1], creal(w), cimag(w));
+        }
+        /* one number is folded on the host: the same bits */
+        for (int i = 0; i < SPECIAL * SPECIAL; i += 7) {
+            numc_array *one = functions[f].function(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(in[2 * i], in[2 * i + 1])));
+            numc_complex_number y = numc_item_complex(one);
+            assert_true(as_c(y.re, out[2 * i], false) && as_c(y.im, out[2 * i + 1], false));
+        }
+    }
+}
+
+static void arithmetic_is_accurate(void **state)
+{
+    numc_context *context = *state;
+    static double a[2 * POINTS], b[2 * POINTS], out[2 * POINTS];
+    for (int single = 0; single < 2; single++) {
+        uint64_t seed = 78;
+        for (int i = 0; i < 2 * POINTS; i++) {
+            a[i] = part_value(&seed, single != 0);
+            b[i] = part_value(&seed, single != 0);
+        }
+        numc_dtype dtype = complexes[1 - single];
+        numc_array *x = numc_astype(numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(POINTS), a), dtype);
+        numc_array *y = numc_astype(numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(POINTS), b), dtype);
+        numc_array *(*const operations[])(numc_operand, numc_operand) = {numc_add, numc_subtract, numc_multiply, numc_divide};
+        for (int f = 0; f < 4; f++) {
+            numc_array *z = operations[f](numc_operand_array(x), numc_operand_array(y));
+            assert_int_equal(numc_to_host(z, NUMC_COMPLEX128, out, sizeof out), NUMC_OK);
+            for (int i = 0; i < POINTS; i++) {
+                wide p = CMPLXL(a[2 * i], a[2 * i + 1]), q = CMPLXL(b[2 * i], b[2 * i + 1]);
+                if (f == 3 && q == 0)
+                    continue;
+                wide w = f == 0 ? p + q : f == 1 ? p - q : f == 2 ? p * q : p / q;
+                /* products: sqrt(5) roundings (Brent et al. 2007); where a term overflows beside a smaller sum, infinity or NaN */
+                double error = error_of(w, out + 2 * i, single != 0);
+                long double term = cabsl(p) * cabsl(q), most = single ? 0x1p127L : 0x1p1023L;
+                if (error > 4 && !(f == 2 && term > most / 2))
+                    fail_msg("operation %d of (%.17g, %.17g), (%.17g, %.17g) is %g eps off", f, a[2 * i], a[2 * i + 1], b[2 * i],
+                             b[2 * i + 1], error);
+            }
+        }
+    }
+    /* by 0 as NumPy: the parts over 0 */
+    numc_array *zero = numc_zeros(context, NUMC_COMPLEX128, NUMC_SHAPE(2));
+    double parts[4];
+    numc_array *quotient = numc_divide(numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(2), ((const double[]){1, -2, 0, 0})), zero);
+    assert_int_equal(numc_to_host(quotient, NUMC_DTYPE_DEFAULT, parts, sizeof parts), NUMC_OK);
+    assert_true(parts[0] == INFINITY && parts[1] == -INFINITY && isnan(parts[2]) && isnan(parts[3]));
+}
+
+static void powers(void **state)
+{
+    numc_context *context = *state;
+    uint64_t seed = 5;
+    for (int turn = 0; turn < 300; turn++) {
+        numc_scope(context)
+        {
+            wide z = CMPLXL(4 * unit(&seed) - 2, 4 * unit(&seed) - 2), w = CMPLXL(6 * unit(&seed) - 3, 6 * unit(&seed) - 3);
+            int n = (int)(next_random(&seed) % 41) - 20;
+            const double zs[2] = {(double)creall(z), (double)cimagl(z)}, ws[2] = {(double)creall(w), (double)cimagl(w)};
+            z = CMPLXL(zs[0], zs[1]);
+            w = CMPLXL(ws[0], ws[1]);
+            numc_array *x = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(2), ((const double[]){zs[0], zs[1], zs[0], zs[1]}));
+            numc_array *y = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(2), ((const double[]){ws[0], ws[1], ws[0], ws[1]}));
+            double out[4];
+            wide exact = cexpl(w * clogl(z));
+            assert_int_equal(numc_to_host(numc_pow(x, y), NUMC_DTYPE_DEFAULT, out, sizeof out), NUMC_OK);
+            /* w log z is rounded to a few eps of its size, which the exponential passes on */
+            assert_true(error_of(exact, out, false) <= 4 + 8 * (double)cabsl(w * clogl(z)));
+            exact = 1;
+            for (int i = 0; i < abs(n); i++)
+                exact = n < 0 ? exact / z : exact * z;
+            assert_int_equal(numc_to_host(numc_pow(x, n), NUMC_DTYPE_DEFAULT, out, sizeof out), NUMC_OK);
+            /* a product of |n| factors: sqrt(5) roundings of half an eps each, and the reciprocal's */
+            assert_true(error_of(exact, out, false) <= 4 + 3 * abs(n));
+        }
+    }
+    numc_complex_number y = numc_item_complex(numc_pow(numc_zeros(context, NUMC_COMPLEX128, NUMC_SCALAR), 2.5));
+    assert_true(y.re == 0 && y.im == 0);
+    y = numc_item_complex(numc_pow(numc_zeros(context, NUMC_COMPLEX128, NUMC_SCALAR), 0));
+    assert_true(y.re == 1 && y.im == 0);
+    y = numc_item_complex(numc_pow(numc_full(context, NUMC_FLOAT64, NUMC_SCALAR, -4.0), 0.5 + 0.0 * I));
+    assert_true(fabs(y.re) < 1e-15 && fabs(y.im - 2) < 1e-15);
+}
+
+/* ---- reductions and sets ----------------------------------------------------------------------------------------- */
+
+static void products_and_means(void **state)
+{
+    numc_context *context = *state;
+    for (int64_t n = 0; n < 18; n++) {
+        numc_scope(context)
+        {
+            double values[2 * 2 * 18], out[2 * 2 * 18];
+            uint64_t seed = (uint64_t)n + 3;
+            for (int64_t i = 0; i < 4 * n; i++)
+                values[i] = 2 * unit(&seed) - 1;
+            numc_array *x = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(2, n), values);
+            numc_array *running = numc_cumulative_prod(x, NUMC_AXIS(1), .include_initial = true);
+            assert_shape(running, 2, (const int64_t[]){2, n + 1});
+            assert_int_equal(numc_to_host(running, NUMC_DTYPE_DEFAULT, out, (size_t)(4 * (n + 1)) * sizeof *out), NUMC_OK);
+            wide mean = 0, rows[2];
+            for (int64_t r = 0; r < 2; r++) {
+                wide product = 1;
+                for (int64_t i = 0; i <= n; i++) {
+                    assert_true(error_of(product, out + 2 * (r * (n + 1) + i), false) <= 2 * (double)n + 1); /* 1.2 eps per product */
+                    if (i < n) {
+                        wide z = CMPLXL(values[2 * (r * n + i)], values[2 * (r * n + i) + 1]);
+                        product *= z;
+                        mean += z / (2 * n);
+                    }
+                }
+                rows[r] = product;
+            }
+            assert_int_equal(numc_to_host(numc_prod(x, NUMC_AXES(-1)), NUMC_DTYPE_DEFAULT, out, 4 * sizeof *out), NUMC_OK);
+            for (int r = 0; r < 2; r++)
+                assert_true(error_of(rows[r], out + 2 * r, false) <= 2 * (double)n + 1);
+            numc_complex_number y = numc_item_complex(numc_prod(x));
+            const double all[2] = {y.re, y.im};
+            assert_true(error_of(rows[0] * rows[1], all, false) <= 4 * (double)n + 1);
+            y = numc_item_complex(numc_mean(x));
+            if (n > 0) /* 2 n additions of terms below sqrt(2) */
+                assert_true(cabsl(CMPLXL(y.re, y.im) - mean) <= 2 * (double)n * 0x1p-52 * 1.5);
+            else
+                assert_true(isnan(y.re));
+        }
+    }
+    numc_array *x = numbers(context, NUMC_COMPLEX64, NUMC_SHAPE(3), 1);
+    numc_array *(*const refused[])(const numc_array *, const numc_reduce_options *) = {numc_var, numc_std, numc_logsumexp, numc_max, numc_min};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_null(refused[i](x, NULL));
+        assert_error(context, NUMC_DTYPE, "complex64");
+    }
+    assert_null(numc_sum(x, .dtype = NUMC_FLOAT32));
+    assert_error(context, NUMC_DTYPE, "numc_sum");
+}
+
+static void sets_of_complex_numbers(void **state)
+{
+    numc_context *context = *state;
+    const double values[] = {1, 2, 0, 5, 1, -1, 1, 2, 0, 5, -0.0, 5, 2, 0, NAN, 0, NAN, 0};
+    numc_array *x = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(9), values);
+    numc_unique u = numc_unique_all(x);
+    assert_ok(context);
+    static const double distinct[] = {0, 5, 1, -1, 1, 2, 2, 0};
+    double out[12];
+    assert_int_equal(numc_array_size(u.values), 6); /* with both NaN */
+    assert_int_equal(numc_to_host(u.values, NUMC_DTYPE_DEFAULT, out, sizeof out), NUMC_OK);
+    for (int i = 0; i < 8; i++)
+        assert_true(out[i] == distinct[i]);
+    int64_t whole[9];
+    assert_int_equal(numc_to_host(u.counts, NUMC_INT64, whole, 6 * sizeof *whole), NUMC_OK);
+    assert_true(whole[0] == 3 && whole[1] == 1 && whole[2] == 2 && whole[3] == 1 && whole[4] == 1 && whole[5] == 1);
+    assert_int_equal(numc_to_host(u.indices, NUMC_INT64, whole, 6 * sizeof *whole), NUMC_OK);
+    assert_true(whole[0] == 1 && whole[1] == 2 && whole[2] == 0 && whole[3] == 6);
+    numc_array *again = numc_take(u.values, u.inverse_indices);
+    assert_true(numc_item_bool(numc_all(numc_logical_or(numc_equal(again, x), numc_isnan(x)))));
+    bool truth[9];
+    numc_array *set = numc_from_host(context, NUMC_COMPLEX64, NUMC_SHAPE(3), ((const float[]){0, 5, 1, 2, NAN, 0}));
+    assert_int_equal(numc_to_host(numc_isin(x, set), NUMC_BOOL, truth, sizeof truth), NUMC_OK);
+    static const bool wanted[9] = {true, true, false, true, true, true, false, false, false};
+    assert_memory_equal(truth, wanted, sizeof truth);
+    numc_array *where[1];
+    assert_int_equal(numc_nonzero(numc_subtract(x, 5.0 * I), where, 1), NUMC_OK);
+    assert_int_equal(numc_array_size(where[0]), 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(numbers_become_arrays), TEST(host_memory_round_trips), TEST(text_is_as_numpys), TEST(dlpack_both_ways),
         TEST(parts_take_apart_and_put_together), TEST(dtypes_are_promoted), TEST(order_and_rounding_are_refused),
         TEST(movement_moves_both_parts), TEST(equality_and_tests), TEST(products_of_matrices),
+        TEST(functions_are_accurate), TEST(special_values_are_those_of_c), TEST(arithmetic_is_accurate), TEST(powers),
+        TEST(products_and_means), TEST(sets_of_complex_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
