@@ -62,8 +62,8 @@ typedef struct numc_cholesky_options {
 NUMC_API numc_array *numc_linalg_cholesky(const numc_array *x, const numc_cholesky_options *options);
 
 /* x = q r, (..., M, N), q with orthonormal columns, r upper triangular with a real diagonal of either sign. K = min(M, N):
- * q (..., M, K), r (..., K, N); `.complete`: q (..., M, M), r (..., M, N). Derivatives: of the reduced form (or where both are one)
- * for M >= N and full rank; otherwise NUMC_UNSUPPORTED. */
+ * q (..., M, K), r (..., K, N); `.complete`: q (..., M, M), r (..., M, N). Derivatives: where the first
+ * K columns are independent (else not finite); of the complete form for M > N there are none, NUMC_UNSUPPORTED. */
 typedef struct numc_qr {
     numc_array *q, *r;
 } numc_qr;

@@ -466,11 +466,6 @@ static numc_status output_matrix(inference *f, numc_dtype dtype, int64_t rows, i
     return output(f, dtype, columns < 0 ? x->rank - 1 : x->rank, shape);
 }
 
-static numc_dtype real_of(numc_dtype dtype)
-{
-    return dtype == NUMC_COMPLEX64 ? NUMC_FLOAT32 : dtype == NUMC_COMPLEX128 ? NUMC_FLOAT64 : dtype;
-}
-
 static numc_status rule_qr(inference *f)
 {
     int64_t m, n, k;
@@ -485,10 +480,10 @@ static numc_status rule_eigen(inference *f)
 {
     NEED_NUMBERS(1);
     NUMC_TRY(square(f));
-    numc_dtype real = real_of(f->inputs->dtype), dtype = f->inputs->dtype;
+    numc_dtype real = numc__part_dtype(f->inputs->dtype), dtype = f->inputs->dtype;
     bool hermitian = f->primitive == NUMC_PRIMITIVE_EIGH;
     if (!hermitian)
-        dtype = real == NUMC_FLOAT32 ? NUMC_COMPLEX64 : NUMC_COMPLEX128;
+        dtype = numc__complex_dtype(real);
     int64_t n = f->inputs->shape[f->inputs->rank - 1];
     NUMC_TRY(output_matrix(f, hermitian ? real : dtype, n, -1));
     return f->attributes->numbers[0] == 0 ? NUMC_OK : output_matrix(f, dtype, n, n);
@@ -504,7 +499,7 @@ static numc_status rule_svd(inference *f)
     NEED(mode >= 0 && mode <= 2, NUMC_INTERNAL, "%lld is no mode", (long long)mode);
     if (mode > 0)
         NUMC_TRY(output_matrix(f, dtype, m, mode == 2 ? m : k));
-    NUMC_TRY(output_matrix(f, real_of(dtype), k, -1));
+    NUMC_TRY(output_matrix(f, numc__part_dtype(dtype), k, -1));
     return mode == 0 ? NUMC_OK : output_matrix(f, dtype, mode == 2 ? n : k, n);
 }
 

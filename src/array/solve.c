@@ -65,7 +65,7 @@ numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array 
     return numc__scope_leave(context, x == NULL ? NULL : solve_end(&s, context, x));
 }
 
-/* A x = b with A = L L^T: L z = b, then L^T x = z. */
+/* A x = b with A = L L^H: L z = b, then L^H x = z. */
 numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *b)
 {
     const char *name = "numc_linalg_cho_solve";
@@ -77,7 +77,7 @@ numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *
     if (solve_begin(&s, context, name, cholesky, b) == NUMC_OK) {
         const numc_array *l = solve_matrix(&s, context, s.a);
         const numc_array *z = triangular(context, l, solve_matrix(&s, context, s.b), false, false, false);
-        x = solve_end(&s, context, triangular(context, l, z, false, true, false));
+        x = solve_end(&s, context, triangular(context, numc__matrix_conj(l), z, false, true, false));
     }
     return numc__scope_leave(context, x);
 }

@@ -1,4 +1,5 @@
-/* rules_factor.c - derivative rules of QR and of the factorisations by eigenvalues and singular values, batched over leading axes.
+/* rules_factor.c - derivative rules of Cholesky, of QR, and of the factorisations by eigenvalues and singular values, batched over
+ * leading axes.
  *
  * Cotangents are those of derivative.h, without conjugation. The adjoints below are written for the conjugate cotangents G, for
  * which the inner product of matrices is Re tr(G^H dA): rules conjugate on the way in and on the way out. For real matrices
@@ -51,16 +52,58 @@ static numc_array *product(const numc_application *a, const numc_array *x, const
     return numc__bind1(a->context, NUMC_PRIMITIVE_MATMUL, (const numc_array *[]){x, y}, 2, NULL);
 }
 
+/* ---- Cholesky ---------------------------------------------------------------------------------------------------- */
+
+/* The lower triangle with its diagonal halved: what an application that reads the lower triangle sees is low + low^H. */
+static numc_array *lower_half(const numc_array *x)
+{
+    return numc_multiply(numc_add(numc_tril(x, 0), numc_tril(x, -1)), 0.5);
+}
+
+/* l^-1 x, or l^-H x. */
+static numc_array *divide_left(const numc_application *a, const numc_array *l, bool by_adjoint, const numc_array *x)
+{
+    const int64_t numbers[3] = {false, by_adjoint, false};
+    const numc_array *inputs[2] = {by_adjoint ? conjugate(l) : l, x};
+    if (inputs[0] == NULL || inputs[1] == NULL)
+        return NULL;
+    return numc__apply_numbers(a->context, NUMC_PRIMITIVE_TRIANGULAR_SOLVE, inputs, 2, numbers, 3);
+}
+
+/* A = L L^H: dL = L lower_half(L^-1 dA L^-H) (Murray 2016). */
+numc_status numc__jvp_cholesky(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    const numc_array *l = a->y[0];
+    numc_array *left = divide_left(a, l, false, with_adjoint(lower_half(dx[0])));
+    dy[0] = product(a, l, lower_half(divide_left(a, l, false, adjoint(left))));
+    DONE(a);
+}
+
+/* S = L^-H lower_half(L^H Lg) L^-1: Ag = lower_half(S + S^H). */
+numc_status numc__vjp_cholesky(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    (void)wanted;
+    const numc_array *l = a->y[0];
+    numc_array *left = divide_left(a, l, true, lower_half(product(a, adjoint(l), conjugate(ybar[0]))));
+    numc_array *s = divide_left(a, l, true, adjoint(left));
+    xbar[0] = conjugate(lower_half(with_adjoint(s)));
+    DONE(a);
+}
+
 /* ---- QR ---------------------------------------------------------------------------------------------------------- */
 
 static numc_status qr_has_derivative(const numc_application *a)
 {
     const numc_array *x = a->x[0], *q = a->y[0];
-    NUMC_REQUIRE(a->context, x->shape[x->rank - 2] >= x->shape[x->rank - 1], NUMC_UNSUPPORTED,
-                 "no derivative of qr where there are more columns than rows");
-    NUMC_REQUIRE(a->context, q->shape[q->rank - 1] == x->shape[x->rank - 1], NUMC_UNSUPPORTED,
+    NUMC_REQUIRE(a->context, q->shape[q->rank - 1] <= x->shape[x->rank - 1], NUMC_UNSUPPORTED,
                  "no derivative of the complete qr: the added columns of q are any basis; take the reduced one");
     return NUMC_OK;
+}
+
+/* The first columns of x, as many as x has rows. */
+static numc_array *square_part(const numc_array *x)
+{
+    return x == NULL ? NULL : numc_index(x, NUMC_ELLIPSIS, NUMC_SLICE(0, x->shape[x->rank - 2]));
 }
 
 /* x r^-1, or x r^-H, by the transposed solve. */
@@ -79,30 +122,49 @@ static numc_array *upper_half(const numc_array *x)
     return numc_multiply(numc_add(numc_triu(x, 0), numc_triu(x, 1)), 0.5);
 }
 
-/* X = dA R^-1, C = Q^H X, W = upper_half(C + C^H): dR = W R, dQ = X - Q W. (C - W is skew, and R's diagonal stays real.) */
+/* X = dA R^-1, C = Q^H X, W = upper_half(C + C^H): dR = W R, dQ = X - Q W. (C - W is skew, and R's diagonal stays real.)
+ * Where there are more columns than rows, Q is that of the first columns, and dR = dQ^H A + Q^H dA. */
 numc_status numc__jvp_qr(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {
     NUMC_TRY(qr_has_derivative(a));
     const numc_array *q = a->y[0], *r = a->y[1];
-    numc_array *x = divide_right(a, dx[0], r, false);
+    bool wide = r->shape[r->rank - 1] > r->shape[r->rank - 2];
+    numc_array *x = wide ? divide_right(a, square_part(dx[0]), square_part(r), false) : divide_right(a, dx[0], r, false);
     numc_array *w = upper_half(with_adjoint(product(a, adjoint(q), x)));
     dy[0] = numc_subtract(x, product(a, q, w));
-    dy[1] = product(a, w, r);
+    dy[1] = wide ? numc_triu(numc_add(product(a, adjoint(dy[0]), a->x[0]), product(a, adjoint(q), dx[0])), 0) : product(a, w, r);
     DONE(a);
 }
 
-/* M = Rg R^H - Q^H Qg, S = P + P^H with P = upper_half(M): Ag = (Qg + Q S) R^-H. */
+/* (Qg + Q S) R^-H with S = P + P^H, P = upper_half(m); m or qg may be NULL. */
+static numc_array *from_qr(const numc_application *a, const numc_array *q, const numc_array *r, const numc_array *qg, numc_array *m)
+{
+    if (qg != NULL) {
+        numc_array *turned = product(a, adjoint(q), qg);
+        m = m == NULL ? numc_negative(turned) : numc_subtract(m, turned);
+    }
+    numc_array *inner = plus(product(a, q, with_adjoint(upper_half(m))), (numc_array *)(uintptr_t)qg);
+    return divide_right(a, inner, r, true);
+}
+
+/* M = Rg R^H - Q^H Qg, S = P + P^H with P = upper_half(M): Ag = (Qg + Q S) R^-H. With more columns than rows R = Q^H A adds
+ * A Rg^H to Qg, and Q Rg to Ag, and no more comes from R. */
 numc_status numc__vjp_qr(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
 {
     (void)wanted;
     NUMC_TRY(qr_has_derivative(a));
-    const numc_array *q = a->y[0], *r = a->y[1], *qg = conjugate(ybar[0]), *rg = conjugate(ybar[1]);
-    numc_array *m = rg == NULL ? NULL : product(a, rg, adjoint(r));
-    if (qg != NULL)
-        m = m == NULL ? numc_negative(product(a, adjoint(q), qg)) : numc_subtract(m, product(a, adjoint(q), qg));
-    numc_array *s = with_adjoint(upper_half(m));
-    numc_array *inner = plus(product(a, q, s), (numc_array *)(uintptr_t)qg);
-    xbar[0] = conjugate(divide_right(a, inner, r, true));
+    const numc_array *x = a->x[0], *q = a->y[0], *r = a->y[1];
+    numc_array *qg = conjugate(ybar[0]), *rg = conjugate(ybar[1]);
+    if (r->shape[r->rank - 1] == r->shape[r->rank - 2]) {
+        xbar[0] = conjugate(from_qr(a, q, r, qg, rg == NULL ? NULL : product(a, rg, adjoint(r))));
+        DONE(a);
+    }
+    rg = rg == NULL ? NULL : numc_triu(rg, 0);
+    qg = plus(qg, rg == NULL ? NULL : product(a, x, adjoint(rg)));
+    numc_array *first = from_qr(a, q, square_part(r), qg, NULL);
+    numc_array *rest = numc_zeros_like(numc_index(x, NUMC_ELLIPSIS, NUMC_SLICE(x->shape[x->rank - 2], NUMC_END)));
+    numc_array *ag = numc_concat((const numc_array *[]){first, rest}, 2, -1);
+    xbar[0] = conjugate(plus(ag, rg == NULL ? NULL : product(a, q, rg)));
     DONE(a);
 }
 
@@ -128,12 +190,6 @@ static numc_status with_vectors(const numc_application *a, numc_array **y)
         return NUMC_OK;
     }
     return numc__bind(a->context, a->primitive, a->x, 1, &attributes, y, 2);
-}
-
-/* The lower triangle with its diagonal halved: what an application that reads the lower triangle sees is low + low^H. */
-static numc_array *lower_half(const numc_array *x)
-{
-    return numc_multiply(numc_add(numc_tril(x, 0), numc_tril(x, -1)), 0.5);
 }
 
 /* A = V D V^H, K = V^H dA V: dD = Re diag K, dV = V (F * K). */

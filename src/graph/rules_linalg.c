@@ -1,4 +1,5 @@
-/* rules_linalg.c - derivative rules of the product and the factorisations of matrices, batched over leading axes. */
+/* rules_linalg.c - derivative rules of the product, the triangular solve and LU, batched over leading axes. All are holomorphic:
+ * for complex matrices too transposes are not conjugated. */
 #include "graph/derivative.h"
 #include "numc/linalg.h"
 
@@ -37,36 +38,6 @@ numc_status numc__vjp_matmul(const numc_application *a, const numc_array *const 
         xbar[0] = product(a, ybar[0], T(a->x[1]));
     if (wanted[1])
         xbar[1] = product(a, T(a->x[0]), ybar[0]);
-    DONE(a);
-}
-
-
-/* Phi of Murray 2016: the lower triangle with its diagonal halved. */
-static numc_array *phi(const numc_array *x)
-{
-    return numc_multiply(numc_add(numc_tril(x, 0), numc_tril(x, -1)), 0.5);
-}
-
-/* A = L L^T, where A is read in its lower triangle only: dA means its symmetric completion. dL = L Phi(L^-1 dA L^-T). */
-numc_status numc__jvp_cholesky(const numc_application *a, const numc_array *const *dx, numc_array **dy)
-{
-    const numc_array *l = a->y[0];
-    numc_array *symmetric = numc_add(numc_tril(dx[0], 0), T(numc_tril(dx[0], -1)));
-    numc_array *left = solve(a, l, symmetric, false, false, false);
-    numc_array *both = solve(a, l, T(left), false, false, false);
-    dy[0] = product(a, l, phi(both));
-    DONE(a);
-}
-
-/* S = L^-T Phi(L^T Lbar) L^-1; the lower triangle of A gets S + S^T, its diagonal S: Abar = Phi(S + S^T). */
-numc_status numc__vjp_cholesky(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
-{
-    (void)wanted;
-    const numc_array *l = a->y[0];
-    numc_array *inner = phi(product(a, T(l), ybar[0]));
-    numc_array *left = solve(a, l, inner, false, true, false);
-    numc_array *s = T(solve(a, l, T(left), false, true, false));
-    xbar[0] = phi(numc_add(s, T(s)));
     DONE(a);
 }
 

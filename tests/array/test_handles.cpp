@@ -91,6 +91,16 @@ static void expressions()
     CHECK((from_vector(c, std::vector<int8_t>{1, 2, 3, 4}, {2, 2}).dtype() == NUMC_INT8));
     CHECK((matmul(eye(c, 2, 2) * 3, ones(c, {2})).to_vector() == values{3, 3}));
     CHECK((linalg::solve(eye(c, 2, 2) * 4, ones(c, {2})).to_vector() == values{0.25, 0.25}));
+    array four = eye(c, 2, 2) * 4; /* powers of two: every step below is exact */
+    CHECK((linalg::eigh(four).values.to_vector() == values{4, 4}));
+    CHECK((linalg::svd(four, false).s.to_vector() == values{4, 4}));
+    CHECK((linalg::pinv(four).to_vector() == values{0.25, 0, 0, 0.25}));
+    CHECK(linalg::matrix_rank(four, 2).item_integer() == 0 && linalg::matrix_rank(four).item_integer() == 2);
+    CHECK(linalg::matrix_norm(four, NUMC_ORDER_NUCLEAR).item() == 8 && linalg::vector_norm(ones(c, {4})).item() == 2);
+    CHECK((matmul(linalg::qr(four).q, linalg::qr(four).r).to_vector() == values{4, 0, 0, 4}));
+    CHECK((linalg::cholesky(four, true).to_vector() == values{2, 0, 0, 2}));
+    CHECK((vecdot(four, four, -2).to_vector() == values{16, 16}) && linalg::trace(four, 1).item() == 0);
+    CHECK(tensordot(four, four).item() == 32 && linalg::svdvals(four).size() == 2 && linalg::eigvals(four).size() == 2);
     CHECK((v * std::size_t{2})[0].item() == 18);
     CHECK(v.to_string() == "[9 9 3 4]" && v.to_string(true) == "array([9, 9, 3, 4])");
     c.check();

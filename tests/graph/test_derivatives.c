@@ -315,6 +315,7 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_LU, "lu", body_lu, 1, 3, {S(2, 3, 3)}, 2, 3},
     {NUMC_PRIMITIVE_QR, "qr", body_qr, 1, 2, {S(2, 4, 3)}, 2, 2},
     {NUMC_PRIMITIVE_QR, "square qr", body_qr, 1, 2, {S(3, 3)}, 2, 2},
+    {NUMC_PRIMITIVE_QR, "wide qr", body_qr, 1, 2, {S(2, 2, 4)}, 2, 2},
     {NUMC_PRIMITIVE_EIGH, "eigvalsh", body_eigvalsh, 1, 1, {S(2, 3, 3)}, 2, 4},
     {NUMC_PRIMITIVE_EIGH, "eigh", body_eigh, 1, 2, {S(3, 3)}, 2, 4},
     {NUMC_PRIMITIVE_SVD, "svdvals", body_svdvals, 1, 1, {S(3, 4)}, 2, 4},
