@@ -211,18 +211,22 @@ def from_values(values, shape, dtype):
     return call(C.numc_from_host_, context, dtype.code, shape_of(shape), pack(values, dtype))
 
 
+def to_bytes(x):
+    """The elements of an array, row-major, as they lie in memory."""
+    length = x.size * x.dtype.size
+    data = ctypes.create_string_buffer(length) if length else b""
+    if C.numc_to_host(x._handle, 0, data, length):
+        raise_pending()
+    return data.raw if length else b""
+
+
 def to_values(x):
     """The elements of an array as a flat list of Python numbers, row-major."""
-    size, dtype = x.size, x.dtype
-    if size == 0:
-        return []
-    data = ctypes.create_string_buffer(size * dtype.size)
-    if C.numc_to_host(x._handle, 0, data, size * dtype.size):
-        raise_pending()
+    data, size, dtype = to_bytes(x), x.size, x.dtype
     if dtype.kind == KIND_COMPLEX:
-        parts = struct.unpack(f"{2 * size}{dtype.format}", data.raw)
+        parts = struct.unpack(f"{2 * size}{dtype.format}", data)
         return [complex(*pair) for pair in zip(parts[::2], parts[1::2])]
-    return list(struct.unpack(f"{size}{dtype.format}", data.raw))
+    return list(struct.unpack(f"{size}{dtype.format}", data))
 
 
 def item(x, what):

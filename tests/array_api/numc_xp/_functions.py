@@ -3,7 +3,7 @@ from collections import namedtuple
 from ctypes import byref, c_int32, c_int64, c_void_p
 
 from ._array import (KIND_BOOL, KIND_COMPLEX, KIND_REAL, KIND_SIGNED, KIND_UNSIGNED, KINDS_INTEGRAL, Array, DType,
-                     address_of_elements, adopt, asarray, axis_of, by_code, call, check_array, check_device, code_of,
+                     address_of_elements, adopt, axis_of, by_code, call, check_array, check_device, code_of,
                      context, default_complex, default_index, default_integer, default_real, in_scope, index, is_number,
                      operand, shape_of, small, the_device)
 from ._library import (ArgmaxOptions, Axis, C, CumulativeOptions, DiffOptions, IsinOptions, LikeOptions, LinspaceOptions,
