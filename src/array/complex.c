@@ -158,7 +158,7 @@ numc_array *numc__complex_abs(const numc_array *x)
     return numc__scope_leave(context, numc_hypot(numc_real(x), numc_imag(x)));
 }
 
-/* z / |z|, 0 of 0. The larger part is scaled to 1 first, so that |z| neither overflows nor loses its digits. */
+/* z / |z|, +0 of zeros. The larger part is scaled to 1 first, so that |z| neither overflows nor loses its digits. */
 numc_array *numc__complex_sign(const numc_array *x)
 {
     numc_context *context = x->context;
@@ -170,7 +170,9 @@ numc_array *numc__complex_sign(const numc_array *x)
     numc_array *scale = numc_where(zero, 1.0, most);
     numc_array *a = numc_divide(re, scale), *b = numc_divide(im, scale);
     numc_array *r = numc_where(zero, 1.0, numc_hypot(a, b));
-    return numc__scope_leave(context, numc__complex_of(context, numc_divide(a, r), numc_divide(b, r)));
+    a = numc_where(zero, 0.0, numc_divide(a, r));
+    b = numc_where(zero, 0.0, numc_divide(b, r));
+    return numc__scope_leave(context, numc__complex_of(context, a, b));
 }
 
 numc_array *numc__complex_round(const numc_array *x)

@@ -311,7 +311,13 @@ static void equality_and_tests(void **state)
     assert_true(fabs(sign.re - 0.6) < 1e-15 && fabs(sign.im + 0.8) < 1e-15);
     sign = numc_item_complex(numc_sign(numc_zeros(context, NUMC_COMPLEX128, NUMC_SCALAR)));
     assert_true(sign.re == 0 && sign.im == 0);
+    sign = numc_item_complex(numc_sign(numc_number(context, NUMC_DTYPE_DEFAULT, -(0.0 + 0.0 * I))));
+    assert_true(sign.re == 0 && sign.im == 0 && !signbit(sign.re) && !signbit(sign.im));
     assert_int_equal(numc_item_integer(numc_count_nonzero(x)), 4);
+    /* constants are folded: the same truth as in memory */
+    assert_true(numc_item_bool(numc_all(numc_full(context, NUMC_COMPLEX128, NUMC_SHAPE(2), 1.0 * I))));
+    assert_true(numc_item_bool(numc_astype(numc_number(context, NUMC_COMPLEX64, 1.0), NUMC_BOOL)));
+    assert_false(numc_item_bool(numc_astype(numc_number(context, NUMC_COMPLEX64, 0.0 * I), NUMC_BOOL)));
     assert_true(numc_item_bool(numc_any(x)) && numc_item_bool(numc_all(x)));
 }
 

@@ -151,7 +151,7 @@ def bits_of(value):
 
 
 # numc_operand_kind
-OPERAND_ARRAY, OPERAND_REAL, OPERAND_INTEGER, OPERAND_BOOL = range(4)
+OPERAND_ARRAY, OPERAND_REAL, OPERAND_INTEGER, OPERAND_BOOL, OPERAND_COMPLEX = range(5)
 
 
 def is_number(x):
@@ -176,6 +176,8 @@ def operand(x):
         return Operand(OPERAND_REAL, bits_of(float(x)))
     if isinstance(x, float):
         return Operand(OPERAND_REAL, bits_of(x))
+    if isinstance(x, complex):
+        return Operand(OPERAND_COMPLEX, bits_of(x.real), bits_of(x.imag))
     raise TypeError(f"an operand must be an array or a number, not {type(x).__name__}")
 
 

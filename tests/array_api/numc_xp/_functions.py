@@ -150,8 +150,6 @@ def astype(x, dtype, /, *, copy=True, device=None):
     code = code_of(dtype)
     if dtype is x.dtype and not copy:
         return x
-    if x.dtype.kind == KIND_COMPLEX and dtype.kind != KIND_COMPLEX:
-        raise TypeError(f"{x.dtype.name} does not convert to {dtype.name}: take real() or abs()")
     return call(C.numc_astype, x._handle, code)
 
 

@@ -26,8 +26,8 @@ library = ctypes.CDLL(_find())
 # ---- structs ---------------------------------------------------------------------------------------------------------
 
 class Operand(Structure):
-    """numc_operand. ctypes passes no unions by value: the payload is its bits."""
-    _fields_ = [("kind", c_int32), ("value", c_int64)]
+    """numc_operand. ctypes passes no unions by value: the payload is its bits, and the imaginary part's."""
+    _fields_ = [("kind", c_int32), ("value", c_int64), ("imaginary", c_int64)]
 
 
 class Shape(Structure):
@@ -253,7 +253,7 @@ prototypes = {
     "numc_asarray_": "ACto",
     "numc_zeros_like": "Aa0", "numc_ones_like": "Aa0", "numc_empty_like": "Aa0", "numc_full_like_": "Aao0",
     "numc_arange_": "ACtooo", "numc_linspace_": "ACtool1", "numc_eye_": "ACtlll", "numc_tril": "Aal", "numc_triu": "Aal",
-    "numc_where_": "Aaoo", "numc_clip_": "Aaoo",
+    "numc_real": "Aa", "numc_imag": "Aa", "numc_conj": "Aa", "numc_where_": "Aaoo", "numc_clip_": "Aaoo",
     "numc_reshape": "Aas", "numc_broadcast_to": "Aas", "numc_permute_dims": "Aas", "numc_matrix_transpose": "Aa",
     "numc_moveaxis": "Aall", "numc_moveaxis_axes": "Aass", "numc_expand_dims": "Aas", "numc_squeeze": "Aas", "numc_flip": "Aas", "numc_roll": "Aall",
     "numc_roll_axes": "Aass",
