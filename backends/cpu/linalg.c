@@ -358,6 +358,18 @@ int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const
 DEFINE_TRANSPOSE(double)
 DEFINE_TRANSPOSE(float)
 
+/* A search for the largest pivot need not find one among NaN: LAPACK is not asked then. */
+static bool all_finite(int64_t rows, int64_t columns, int64_t size, const char *a, int64_t row, int64_t column)
+{
+    bool good = true;
+    for (int64_t i = 0; i < rows && good; ++i)
+        for (int64_t j = 0; j < columns; ++j) {
+            const void *at = a + (i * row + j * column) * size;
+            good = (size == 8 ? isfinite(*(const double *)at) : isfinite(*(const float *)at)) && good;
+        }
+    return good;
+}
+
 /* LAPACK works by columns: m holds a' on entry and is turned over afterwards. pivots: n numbers of scratch. */
 static int blas_lu(const numc_cpu_blas_functions *blas, int64_t n, int64_t size, char *m, int64_t row, int32_t *order,
                    int64_t order_step, int *pivots)
@@ -414,7 +426,7 @@ int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu
         int32_t *order = (int32_t *)(void *)numc_cpu_entry(permutation, batch, number);
         const int64_t a_row = a->strides[batch], a_column = a->strides[batch + 1];
         int s;
-        if (blas != NULL) {
+        if (blas != NULL && all_finite(rows, columns, size, from, a_row, a_column)) {
             numc_cpu_copy_matrix(rows, columns, size, from, a_column, a_row, to, row, 1);
             s = blas_lu(blas, rows, size, to, row, order, permutation->strides[batch], pivots);
         } else {

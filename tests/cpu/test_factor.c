@@ -66,6 +66,18 @@ static void without_lapack_they_are_unsupported(void **state)
     free_all(m);
 }
 
+/* LAPACK's blocked ways, and trees of divide and conquer, begin at about 32 and 64. */
+static void blocked_sizes_too(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < DTYPES; d++) {
+        assert_qr(dtypes[d], 1, 150, 70, RANDOM, COLUMNS, d % 2 != 0);
+        assert_eigh(dtypes[d], 1, 110, d % 2 != 0 ? RANDOM : REPEATED, ROWS);
+        assert_eig(dtypes[d], 1, 90, RANDOM, BACKWARDS);
+        assert_svd(dtypes[d], 1, 70, 150, d % 2 != 0 ? RANK_ONE : RANDOM, ROWS, d < 2);
+    }
+}
+
 static void without_memory_they_say_so(void **state)
 {
     (void)state;
@@ -86,7 +98,7 @@ static void without_memory_they_say_so(void **state)
 int main(void)
 {
     const struct CMUnitTest with[] = {FACTOR_TESTS, COMPLEX_FACTOR_TESTS, COMPLEX_TESTS,
-                                      cmocka_unit_test(without_memory_they_say_so)};
+                                      cmocka_unit_test(blocked_sizes_too), cmocka_unit_test(without_memory_they_say_so)};
     const struct CMUnitTest without[] = {cmocka_unit_test(without_lapack_they_are_unsupported), COMPLEX_TESTS};
     batch m[6];
     if (set_up(NULL) != 0)

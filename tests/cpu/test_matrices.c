@@ -327,6 +327,36 @@ static void lu_multiplies_back(void **state)
             }
 }
 
+/* A NaN spreads to the last row; whatever is in the matrix, the order is a permutation. Small and large sizes alike. */
+static void lu_of_what_is_not_finite_keeps_its_permutation(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {5, 130};
+    for (size_t s = 0; s < 2; s++)
+        for (int all = 0; all < 3; all++) {
+            const int64_t n = sizes[s], order_shape[] = {1, n}, order_strides[] = {n, 1}, sign_shape[] = {1}, sign_strides[] = {1};
+            matrix a, lu;
+            int32_t order[MOST];
+            bool seen[MOST] = {false};
+            double sign = 0.0;
+            make(&a, memory[0], NUMC_FLOAT64, 1, n, n, 0);
+            make(&lu, memory[1], NUMC_FLOAT64, 1, n, n, 0);
+            randomise(&a);
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t j = 0; j < n; j++)
+                    if (all == 0 || (i == n / 2 && j == 1))
+                        set(&a, 0, i, j, all == 2 ? (double)INFINITY : (double)NAN);
+            const numc_view permutation = {order, 0, NUMC_INT32, 2, order_shape, order_strides};
+            const numc_view signs = {&sign, 0, NUMC_FLOAT64, 1, sign_shape, sign_strides};
+            assert_int_equal(cpu.table->lu(cpu.device, &a.view, &lu.view, &permutation, &signs), NUMC_OK);
+            for (int64_t i = 0; i < n; i++) {
+                assert_true(order[i] >= 0 && order[i] < n && !seen[order[i]]);
+                seen[order[i]] = true;
+            }
+            assert_true(fabs(sign) == 1.0 && (all == 2 || isnan(get(&lu, 0, n - 1, n - 1)))); /* x / inf is 0 */
+        }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -351,6 +381,7 @@ int main(void)
         cmocka_unit_test(triangular_solves_have_small_residuals),
         cmocka_unit_test(a_singular_triangle_gives_nan),
         cmocka_unit_test(lu_multiplies_back),
+        cmocka_unit_test(lu_of_what_is_not_finite_keeps_its_permutation),
     };
     return cmocka_run_group_tests_name("cpu_matrices", tests, set_up, tear_down);
 }
