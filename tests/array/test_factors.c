@@ -8,9 +8,24 @@
 enum kind { RANDOM, SINGULAR, ZERO, GRADED, LARGE, SMALL, KINDS };
 static const char *const kind_names[KINDS] = {"random", "singular", "zero", "graded", "large", "small"};
 
-/* (2, m, n) of a kind. Large and small ones are far enough from 1 that squares leave the range of the dtype. */
+static bool is_complex(numc_dtype dtype)
+{
+    return dtype == NUMC_COMPLEX64 || dtype == NUMC_COMPLEX128;
+}
+
+static numc_array *adjoint(const numc_array *x)
+{
+    return numc_matrix_transpose(is_complex(numc_array_dtype(x)) ? numc_conj(x) : x);
+}
+
+/* (2, m, n) of a kind; the imaginary parts are another matrix of it. Large and small ones are far enough from 1 that squares leave the range of the dtype. */
 static numc_array *matrices(numc_context *context, uint64_t *seed, numc_dtype dtype, enum kind kind, int64_t m, int64_t n)
 {
+    if (is_complex(dtype)) {
+        numc_dtype part = numc_finfo(dtype).dtype;
+        numc_array *re = matrices(context, seed, part, kind, m, n), *im = matrices(context, seed, part, kind, m, n);
+        return numc_complex(re, im);
+    }
     double *values = calloc((size_t)(2 * m * n + 1), sizeof *values);
     double extreme = dtype == NUMC_FLOAT32 ? 0x1p80 : 0x1p700;
     for (int64_t i = 0; i < 2 * m * n; i++) {
@@ -63,8 +78,8 @@ static void assert_orthonormal(const about *a, const numc_array *q) /* columns *
 {
     numc_context *context = numc_array_context(q);
     int64_t k = numc_array_shape(q)[numc_array_rank(q) - 1];
-    numc_array *one = numc_ones(context, numc_array_dtype(q), NUMC_SCALAR);
-    assert_near(a, "orthonormal", numc_matmul(numc_matrix_transpose(q), q), numc_eye(context, numc_array_dtype(q), k, k, 0), one);
+    numc_array *one = numc_ones(context, numc_finfo(numc_array_dtype(q)).dtype, NUMC_SCALAR);
+    assert_near(a, "orthonormal", numc_matmul(adjoint(q), q), numc_eye(context, numc_array_dtype(q), k, k, 0), one);
 }
 
 static void check_qr(about *a, const numc_array *x, const numc_array *size)
@@ -95,7 +110,7 @@ static void check_svd(about *a, const numc_array *x, const numc_array *size)
         numc_array *scaled = numc_multiply(u, numc_index(f.s, NUMC_ALL, NUMC_NEW));
         assert_near(a, "u s vh = x", numc_matmul(scaled, vh), x, size);
         assert_orthonormal(a, f.u);
-        assert_orthonormal(a, numc_matrix_transpose(f.vh));
+        assert_orthonormal(a, adjoint(f.vh));
         if (k > 0) {
             assert_true(numc_item_bool(numc_all(numc_greater_equal(f.s, 0))));
             assert_true(numc_item_bool(numc_all(numc_less_equal(numc_diff(f.s), 0))));
@@ -108,17 +123,70 @@ static void check_eigh(about *a, const numc_array *x)
 {
     if (a->m != a->n)
         return;
-    numc_array *h = numc_add(x, numc_matrix_transpose(x)), *size = numc_linalg_matrix_norm(h);
+    numc_array *h = numc_add(x, adjoint(x)), *size = numc_linalg_matrix_norm(h);
     a->what = "eigh";
     /* the upper triangle is not read */
     numc_eigh f = numc_linalg_eigh(numc_add(numc_tril(h, 0), numc_multiply(numc_triu(numc_ones_like(h), 1), 7)));
     assert_shape(f.values, 2, (const int64_t[]){2, a->n});
-    assert_near(a, "v d v^T = x", numc_matmul(numc_multiply(f.vectors, numc_index(f.values, NUMC_ALL, NUMC_NEW)), numc_matrix_transpose(f.vectors)), h, size);
+    assert_near(a, "v d v^T = x", numc_matmul(numc_multiply(f.vectors, numc_index(f.values, NUMC_ALL, NUMC_NEW)), adjoint(f.vectors)), h, size);
     assert_orthonormal(a, f.vectors);
     if (a->n > 0)
         assert_true(numc_item_bool(numc_all(numc_greater_equal(numc_diff(f.values), 0))));
     numc_array *alone = numc_linalg_eigvalsh(h);
     assert_near(a, "eigvalsh", numc_index(alone, NUMC_ALL, NUMC_NEW), numc_index(f.values, NUMC_ALL, NUMC_NEW), size);
+}
+
+/* The values alone: their sums of powers, the traces, do not depend on their order. */
+static void check_eig(about *a, const numc_array *x, const numc_array *size)
+{
+    if (a->m != a->n)
+        return;
+    a->what = "eig";
+    numc_eig f = numc_linalg_eig(x);
+    assert_shape(f.values, 2, (const int64_t[]){2, a->n});
+    assert_true(is_complex(numc_array_dtype(f.values)) && is_complex(numc_array_dtype(f.vectors)));
+    numc_array *z = numc_astype(x, numc_array_dtype(f.values));
+    assert_near(a, "x v = v d", numc_matmul(z, f.vectors), numc_multiply(f.vectors, numc_index(f.values, NUMC_ALL, NUMC_NEW)), size);
+    numc_array *lengths = numc_linalg_vector_norm(f.vectors, NUMC_AXES(-2));
+    assert_true(numc_item_bool(numc_all(numc_less_equal(numc_abs(numc_subtract(lengths, 1)), 30 * (double)a->n * a->eps))));
+    /* Values of defective matrices move by eps^(1/n), their sum, the trace, does not. */
+    numc_array *alone = numc_sum(numc_linalg_eigvals(x), NUMC_AXES(-1)), *trace = numc_linalg_trace(z);
+    assert_near(a, "sum of eigvals", numc_reshape(alone, NUMC_SHAPE(2, 1, 1)), numc_reshape(trace, NUMC_SHAPE(2, 1, 1)), size);
+}
+
+/* Solves, for a matrix with n (more than any row's sum of sizes, which makes L and U tame) added to its diagonal. */
+static void check_solves(about *a, const numc_array *x)
+{
+    numc_context *context = numc_array_context(x);
+    if (a->m != a->n)
+        return;
+    numc_array *one = numc_eye(context, numc_array_dtype(x), a->n, a->n, 0), *y = numc_add(x, numc_multiply(one, 2.0 * (double)a->n + 2));
+    numc_array *size = numc_linalg_matrix_norm(y);
+    a->what = "solve";
+    numc_array *b = numc_index(x, NUMC_ALL, NUMC_ALL, NUMC_SLICE(0, 1)), *solved = numc_linalg_solve(y, b);
+    assert_near(a, "y x = b", numc_matmul(y, solved), b, numc_multiply(size, numc_linalg_matrix_norm(solved)));
+    numc_array *inverse = numc_linalg_inv(y);
+    assert_near(a, "y inv = 1", numc_matmul(y, inverse), numc_add(one, numc_zeros_like(y)), numc_multiply(size, numc_linalg_matrix_norm(inverse)));
+    a->what = "cholesky";
+    numc_array *h = numc_matmul(y, adjoint(y)), *l = numc_linalg_cholesky(h), *u = numc_linalg_cholesky(h, .upper = true);
+    assert_near(a, "l l^H", numc_matmul(l, adjoint(l)), h, numc_linalg_matrix_norm(h));
+    assert_near(a, "u^H u", numc_matmul(adjoint(u), u), h, numc_linalg_matrix_norm(h));
+    assert_true(numc_item_bool(numc_all(numc_equal(numc_triu(l, 1), 0))) && numc_item_bool(numc_all(numc_equal(numc_tril(u, -1), 0))));
+    solved = numc_linalg_cho_solve(l, b);
+    assert_near(a, "cho_solve", numc_matmul(h, solved), b, numc_multiply(numc_linalg_matrix_norm(h), numc_linalg_matrix_norm(solved)));
+    /* log |y| from LU, and as half of log |y y^H| from Cholesky: each within n eps |y| |y^-1| and the rounding of n logs */
+    a->what = "slogdet";
+    numc_slogdet f = numc_linalg_slogdet(y);
+    assert_int_equal(numc_array_dtype(f.logabsdet), numc_finfo(numc_array_dtype(x)).dtype);
+    numc_array *other = numc_sum(numc_log(numc_abs(numc_diagonal(l))), NUMC_AXES(-1));
+    numc_array *condition = numc_add(numc_multiply(size, numc_linalg_matrix_norm(inverse)), numc_abs(other));
+    numc_array *log = numc_reshape(f.logabsdet, NUMC_SHAPE(2, 1, 1));
+    assert_near(a, "logabsdet", log, numc_reshape(other, NUMC_SHAPE(2, 1, 1)), condition);
+    if (a->n <= 5) { /* where the determinant is in the range of float32 */
+        numc_array *det = numc_linalg_det(y), *again = numc_multiply(f.sign, numc_exp(f.logabsdet));
+        assert_near(a, "det", numc_reshape(det, NUMC_SHAPE(2, 1, 1)), numc_reshape(again, NUMC_SHAPE(2, 1, 1)), numc_multiply(condition, numc_abs(det)));
+        assert_near(a, "sign", numc_reshape(numc_abs(f.sign), NUMC_SHAPE(2, 1, 1)), numc_ones_like(log), condition);
+    }
 }
 
 /* The four conditions of Penrose. The largest singular value of P is 1 / s where s is the least of x that counts, so P is
@@ -131,8 +199,8 @@ static void check_pinv(about *a, const numc_array *x, const numc_array *size)
     assert_shape(p, 3, (const int64_t[]){2, a->n, a->m});
     assert_near(a, "x p x = x", numc_matmul(xp, x), x, numc_multiply(size, condition));
     assert_near(a, "p x p = p", numc_matmul(px, p), p, numc_multiply(turned, condition));
-    assert_near(a, "x p Hermitian", xp, numc_matrix_transpose(xp), condition);
-    assert_near(a, "p x Hermitian", px, numc_matrix_transpose(px), condition);
+    assert_near(a, "x p Hermitian", xp, adjoint(xp), condition);
+    assert_near(a, "p x Hermitian", px, adjoint(px), condition);
 }
 
 static void residuals(void **state)
@@ -140,8 +208,9 @@ static void residuals(void **state)
     numc_context *context = *state;
     static const int64_t sizes[][2] = {{1, 1}, {2, 2}, {3, 3}, {5, 5}, {1, 4}, {4, 1}, {3, 5}, {6, 2}, {17, 17}, {20, 7}, {7, 20}, {40, 40}};
     uint64_t seed = 3;
-    for (int d = 0; d < 2; d++) {
-        numc_dtype dtype = d == 0 ? NUMC_FLOAT64 : NUMC_FLOAT32;
+    static const numc_dtype dtypes[] = {NUMC_FLOAT64, NUMC_FLOAT32, NUMC_COMPLEX128, NUMC_COMPLEX64};
+    for (int d = 0; d < 4; d++) {
+        numc_dtype dtype = dtypes[d];
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             for (int kind = 0; kind < KINDS; kind++) {
                 numc_scope(context)
@@ -152,11 +221,14 @@ static void residuals(void **state)
                     check_qr(&a, x, size);
                     check_svd(&a, x, size);
                     check_eigh(&a, x);
+                    check_eig(&a, x, size);
+                    if (kind == RANDOM)
+                        check_solves(&a, x);
                     if (kind < GRADED) /* elsewhere |P| |x| leaves the range, or the rank is a matter of taste */
                         check_pinv(&a, x, size);
                     numc_array *rank = numc_linalg_matrix_rank(x);
                     assert_int_equal(numc_array_dtype(rank), NUMC_INT64);
-                    if (kind == SINGULAR || kind == ZERO)
+                    if (kind == ZERO || (kind == SINGULAR && !is_complex(dtype)))
                         assert_values(rank, kind == SINGULAR, kind == SINGULAR);
                     assert_ok(context);
                 }
@@ -198,6 +270,9 @@ static void empty_matrices(void **state)
         if (m == n) {
             numc_eigh h = numc_linalg_eigh(x);
             assert_shape(h.vectors, 3, (const int64_t[]){b, n, n});
+            numc_eig e = numc_linalg_eig(x);
+            assert_shape(e.vectors, 3, (const int64_t[]){b, n, n});
+            assert_shape(numc_linalg_eigvals(x), 2, (const int64_t[]){b, n});
             assert_shape(numc_linalg_eigvalsh(x), 2, (const int64_t[]){b, n});
             assert_shape(numc_linalg_cholesky(x, .upper = true), 3, (const int64_t[]){b, n, n});
             assert_shape(numc_linalg_inv(x), 3, (const int64_t[]){b, n, n});

@@ -225,6 +225,15 @@ static void factor_body(numc_context *context, int32_t primitive, int64_t number
 }
 BODY(eigvalsh) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_EIGH, 0, in, out, 1); }
 BODY(eigh) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_EIGH, 1, in, out, 2); }
+BODY(eig)
+{
+    UNUSED();
+    numc_array *y[2] = {NULL, NULL};
+    numc__bind(context, NUMC_PRIMITIVE_EIG, in, 1, &(numc_attributes){.count = 1, .numbers = (const int64_t[]){1}}, y, 2);
+    out[0] = numc_real(y[0]);
+    out[1] = numc_imag(y[0]);
+    out[2] = numc_square(numc_real(y[1]));
+}
 BODY(svdvals) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_SVD, 0, in, out, 1); }
 BODY(svd) { UNUSED(); factor_body(context, NUMC_PRIMITIVE_SVD, 1, in, out, 3); }
 static void add_times(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
@@ -318,6 +327,7 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_QR, "wide qr", body_qr, 1, 2, {S(2, 2, 4)}, 2, 2},
     {NUMC_PRIMITIVE_EIGH, "eigvalsh", body_eigvalsh, 1, 1, {S(2, 3, 3)}, 2, 4},
     {NUMC_PRIMITIVE_EIGH, "eigh", body_eigh, 1, 2, {S(3, 3)}, 2, 4},
+    {NUMC_PRIMITIVE_EIG, "eig", body_eig, 1, 3, {S(2, 3, 3)}, 2, 4},
     {NUMC_PRIMITIVE_SVD, "svdvals", body_svdvals, 1, 1, {S(3, 4)}, 2, 4},
     {NUMC_PRIMITIVE_SVD, "square svd", body_svd, 1, 3, {S(3, 3)}, 2, 4},
     {NUMC_PRIMITIVE_SVD, "tall svd", body_svd, 1, 3, {S(2, 4, 3)}, 2, 4},
@@ -405,8 +415,8 @@ static bool has_case(numc_context *context, int32_t primitive)
         if (found)
             return true;
     }
-    /* the draws have tests of their own below, eigenvalues, which are complex, in test_factors.c */
-    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA || primitive == NUMC_PRIMITIVE_EIG;
+    /* the draws have tests of their own below */
+    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA;
 }
 
 static void every_primitive_has_a_rule_and_a_case(void **state)

@@ -68,6 +68,17 @@ BODY(parts_body)
     out[1] = numc_imag(z);
 }
 
+BODY(eig_body)
+{
+    UNUSED();
+    numc_array *y[2] = {NULL, NULL};
+    numc__bind(context, NUMC_PRIMITIVE_EIG, in, 1, &(numc_attributes){.count = 1, .numbers = (const int64_t[]){1}}, y, 2);
+    for (int k = 0; k < 2; k++) {
+        out[2 * k] = numc_real(y[k]);
+        out[2 * k + 1] = numc_imag(y[k]);
+    }
+}
+
 #define S(...) {(const int64_t[]){__VA_ARGS__}, (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), true}
 #define S0 {NULL, 0, true}
 #define N(...) (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
@@ -120,6 +131,7 @@ static const batch_case cases[] = {
     {P(QR), "complete qr", 1, 2, {S(2, 4, 3)}, {{SPREAD, 0}}, N(1), NULL},
     {P(EIGH), "eigh", 1, 2, {S(3, 3)}, {{DEFINITE, 0}}, N(1), NULL},
     {P(EIGH), "eigvalsh", 1, 1, {S(2, 3, 3)}, {{DEFINITE, 0}}, N(0), NULL},
+    {P(EIG), "eig", 1, 4, {S(3, 3)}, {{DEFINITE, 0}}, 0, NULL, eig_body},
     {P(SVD), "svd", 1, 3, {S(4, 3)}, {{SPREAD, 0}}, N(1), NULL},
     {P(SVD), "full svd", 1, 3, {S(2, 3, 4)}, {{SPREAD, 0}}, N(2), NULL},
     {P(SVD), "svdvals", 1, 1, {S(3, 4)}, {{SPREAD, 0}}, N(0), NULL},
@@ -367,7 +379,7 @@ static void every_primitive_has_a_rule_and_a_case(void **state)
             fail_msg("%s has no batching rule", numc__primitive_name(all[i].primitive));
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
             found = found || cases[k].primitive == all[i].primitive;
-        if (!found && all[i].primitive != NUMC_PRIMITIVE_EIG) /* complex results: test_factors.c of the arrays */
+        if (!found)
             fail_msg("%s has a batching rule and no case", numc__primitive_name(all[i].primitive));
     }
     assert_null(numc__batch_rule_of(0));
