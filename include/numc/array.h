@@ -376,7 +376,8 @@ NUMC_UNARY_FUNCTIONS(NUMC_DECLARE_UNARY)
  * hypot, logaddexp, copysign and nextafter, bool for comparisons and logical functions; bitwise functions are for integers
  * and bools. floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around;
  * their negative powers are truncated (of 1 and -1 their own, of all others 0). A shift by the width or more, or by a
- * negative count, leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where either is NaN. */
+ * negative count, leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where either is NaN, of
+ * bools a bool. */
 #define NUMC_BINARY_FUNCTIONS(X)                                                                   \
     X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(atan2) X(hypot) \
     X(logaddexp) X(maximum) X(minimum) X(copysign) X(nextafter) X(equal) X(not_equal) X(less)      \

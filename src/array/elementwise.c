@@ -542,8 +542,29 @@ numc_array *(numc_pow)(numc_operand x1, numc_operand x2)
 BINARY(atan2, ATAN2)
 BINARY(hypot, HYPOT)
 BINARY(logaddexp, LOGADDEXP)
-BINARY(maximum, MAXIMUM)
-BINARY(minimum, MINIMUM)
+
+/* Whether both are bools: the larger is their or, the smaller their and. */
+static bool are_bools(numc_operand x1, numc_operand x2)
+{
+    const numc_operand both[2] = {x1, x2};
+    for (int i = 0; i < 2; i++) {
+        bool array = both[i].kind == NUMC_OPERAND_ARRAY;
+        if (array ? numc_array_dtype(both[i].value.array) != NUMC_BOOL : both[i].kind != NUMC_OPERAND_BOOL)
+            return false;
+    }
+    return true;
+}
+
+numc_array *(numc_maximum)(numc_operand x1, numc_operand x2)
+{
+    return binary("numc_maximum", are_bools(x1, x2) ? NUMC_SCALAR_LOGICAL_OR : NUMC_SCALAR_MAXIMUM, x1, x2);
+}
+
+numc_array *(numc_minimum)(numc_operand x1, numc_operand x2)
+{
+    return binary("numc_minimum", are_bools(x1, x2) ? NUMC_SCALAR_LOGICAL_AND : NUMC_SCALAR_MINIMUM, x1, x2);
+}
+
 BINARY(copysign, COPYSIGN)
 BINARY(nextafter, NEXTAFTER)
 BINARY(equal, EQUAL)
@@ -646,7 +667,7 @@ numc_array *numc_where_(const numc_array *condition, numc_operand x1, numc_opera
     return numc__elementwise("numc_where", NUMC_SCALAR_WHERE, operands, 3, false);
 }
 
-/* A bound that an integer array cannot reach. */
+/* A bound that changes nothing. */
 static bool is_unbounded(numc_operand bound, double infinity)
 {
     return bound.kind == NUMC_OPERAND_REAL && bound.value.real == infinity;
@@ -654,16 +675,17 @@ static bool is_unbounded(numc_operand bound, double infinity)
 
 numc_array *numc_clip_(const numc_array *x, numc_operand min, numc_operand max)
 {
-    bool whole = is_whole(x);
-    bool low = !(whole && is_unbounded(min, -INFINITY)), high = !(whole && is_unbounded(max, INFINITY));
+    bool ordered = x != NULL && x->live == NUMC_ARRAY_LIVE && !numc__is_complex(x->dtype);
+    bool low = !(ordered && is_unbounded(min, -INFINITY)), high = !(ordered && is_unbounded(max, INFINITY));
     const numc_array *y = x;
     if (low) {
         const numc_operand operands[2] = {numc_operand_array(y), min};
-        y = numc__elementwise("numc_clip", NUMC_SCALAR_MAXIMUM, operands, 2, false);
+        y = numc__elementwise("numc_clip", are_bools(operands[0], min) ? NUMC_SCALAR_LOGICAL_OR : NUMC_SCALAR_MAXIMUM, operands, 2, false);
     }
     if (high) {
         const numc_operand operands[2] = {numc_operand_array(y), max};
-        return numc__elementwise("numc_clip", NUMC_SCALAR_MINIMUM, operands, 2, false);
+        return numc__elementwise("numc_clip", are_bools(operands[0], max) ? NUMC_SCALAR_LOGICAL_AND : NUMC_SCALAR_MINIMUM, operands, 2,
+                                 false);
     }
     return y == x ? same("numc_clip", x) : (numc_array *)y;
 }
