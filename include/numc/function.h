@@ -59,6 +59,32 @@ NUMC_API numc_function *numc_function_vmap_(numc_context *context, const numc_fu
                         &(numc_vmap_options){.size = sizeof(numc_vmap_options), __VA_ARGS__})
 #define numc_function_vmap(...) NUMC_VMAP_1_(__VA_ARGS__, )
 #endif
+
+/* The following are made of these; each takes every float input, and every float output where it is not said to be one. */
+/* (x...) -> (y..., J...): J[i][j] = dy_i / dx_j of shape (shape of y_i, shape of x_j), row by row. forward takes as much time as
+ * inputs have elements, reverse as outputs have; both give the same to rounding. Of a complex input: the derivative along the
+ * real axis, which is the derivative where the function is holomorphic. */
+NUMC_API numc_function *numc_function_jacobian_forward(numc_context *context, const numc_function *function);
+NUMC_API numc_function *numc_function_jacobian_reverse(numc_context *context, const numc_function *function);
+/* (x...) -> (y, dy/dx..., H...): H[i][j] = d2y / dx_i dx_j of shape (shape of x_i, shape of x_j), row by row; y is one 0-d float. */
+NUMC_API numc_function *numc_function_hessian(numc_context *context, const numc_function *function);
+/* (x..., v...) -> (y, dy/dx..., (H v)...): the product without the Hessian, in a few times what y takes; y is one 0-d float. */
+NUMC_API numc_function *numc_function_hvp(numc_context *context, const numc_function *function);
+/* The linear function (dx...) -> (dy...) of the derivative at these inputs: what depends on them alone is computed once, here
+ * (within a scan that depends on a tangent, at each call). outputs gets the values there; NULL: they are not wanted. */
+NUMC_API numc_function *numc_function_linearize(numc_context *context, const numc_function *function, const numc_array *const *inputs,
+                                                int32_t input_count, numc_array **outputs, int32_t output_count);
+
+/* The function with a derivative of your own in place of the one that follows from its primitives: recorded once, from a
+ * callback whose inputs are x..., y... and
+ *   jvp: dx of each float input, from which it computes dy of each float output. It must be linear in dx; reverse mode, which
+ *        runs it backwards, and further derivatives follow from it.
+ *   vjp: ybar of each float output, from which it computes xbar of each float input. Forward mode is then NUMC_UNSUPPORTED,
+ *        but for forward over reverse, which differentiates what the callback did.
+ * An output of another shape or dtype is NUMC_SHAPE, naming it. Gradients that are clipped, implicit (of a solver: not of its
+ * steps), or of a numerically better form are made so. */
+NUMC_API numc_function *numc_function_custom_jvp(numc_context *context, const numc_function *function, numc_trace_fn jvp, void *user);
+NUMC_API numc_function *numc_function_custom_vjp(numc_context *context, const numc_function *function, numc_trace_fn vjp, void *user);
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
 
@@ -67,6 +93,9 @@ NUMC_API size_t numc_function_format(const numc_function *function, char *text, 
 /* outputs = predicate ? true_body(inputs) : false_body(inputs); predicate is a 0-d bool; both must give the same types. */
 NUMC_API numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc_trace_fn false_body, void *user,
                                const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count);
+/* outputs = bodies[i](inputs), where i is the 0-d integer index, clamped to [0, body_count - 1]; all must give the same types. */
+NUMC_API numc_status numc_switch(const numc_array *index, const numc_trace_fn *bodies, int32_t body_count, void *user,
+                                 const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count);
 /* One step of a scan: inputs are the carries, then one slice (first axis removed) of each sequence; outputs are the next
  * carries (same types), then what is stacked. */
 typedef struct numc_scan_options {
@@ -83,6 +112,34 @@ NUMC_API numc_status numc_scan_(numc_context *context, numc_trace_fn body, void 
                &(numc_scan_options){.size = sizeof(numc_scan_options), __VA_ARGS__})
 /* numc_scan(context, body, user, carries, carry_count, sequences, sequence_count, outputs, stacked_count, [.reverse = true]) */
 #define numc_scan(...) NUMC_SCAN_1_(__VA_ARGS__, )
+#endif
+/* outputs[k][i] = output k of body(sequences[0][i], sequences[1][i], ...): a scan without carries. For bodies that would do
+ * as well on whole arrays vmap is faster, and takes more memory. */
+NUMC_API numc_status numc_map_(numc_context *context, numc_trace_fn body, void *user, const numc_array *const *sequences,
+                               int32_t sequence_count, numc_array **outputs, int32_t output_count);
+/* outputs = carries; as long as condition(outputs), one 0-d bool: outputs = body(outputs), of the same types. At least one
+ * carry. Forward mode works; reverse mode is NUMC_UNSUPPORTED, since it would need as much memory as there are steps, and
+ * that is not known: use numc_scan. With a limit, a condition that still holds after so many steps is NUMC_VALUE. */
+typedef struct numc_while_options {
+    size_t size;
+    int64_t limit; /* 0: none */
+} numc_while_options;
+NUMC_API numc_status numc_while_(numc_context *context, numc_trace_fn condition, numc_trace_fn body, void *user,
+                                 const numc_array *const *carries, int32_t carry_count, numc_array **outputs,
+                                 const numc_while_options *options);
+/* for (i = lower; i < upper; i++) outputs = body(i, outputs), from carries; i is a 0-d int64. Bounds are whole numbers or 0-d
+ * integer arrays; a scan, with reverse mode, unless a bound is traced: then a while. */
+NUMC_API numc_status numc_fori_(numc_context *context, numc_operand lower, numc_operand upper, numc_trace_fn body, void *user,
+                                const numc_array *const *carries, int32_t carry_count, numc_array **outputs);
+#ifndef __cplusplus
+#define numc_map(context, ...) numc_map_(NUMC_CONTEXT(context), __VA_ARGS__)
+#define NUMC_WHILE_1_(context, condition, body, user, carries, carry_count, outputs, ...) \
+    numc_while_(NUMC_CONTEXT(context), condition, body, user, carries, carry_count, outputs, \
+                &(numc_while_options){.size = sizeof(numc_while_options), __VA_ARGS__})
+/* numc_while(context, condition, body, user, carries, carry_count, outputs, [.limit = 1000]) */
+#define numc_while(...) NUMC_WHILE_1_(__VA_ARGS__, )
+#define numc_fori(context, lower, upper, ...) \
+    numc_fori_(NUMC_CONTEXT(context), NUMC_OPERAND(lower), NUMC_OPERAND(upper), __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

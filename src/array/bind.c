@@ -847,7 +847,7 @@ numc_status numc__bind(numc_context *context, int32_t primitive, const numc_arra
     NUMC_REQUIRE(context, output_capacity >= 1, NUMC_INTERNAL, "%s: no room for a result", numc__primitive_name(primitive));
     if (numc__primitive_is_scalar(primitive))
         return run_scalar(context, primitive, inputs, input_count, attributes, outputs);
-    if (primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN)
+    if (numc__primitive_is_control(primitive))
         return numc__trace_hooks()->run_control(context, primitive, inputs, input_count, attributes, outputs, output_capacity);
     call c = {context, primitive, inputs, input_count, attributes, NULL, outputs};
     return run_structural(&c, output_capacity);

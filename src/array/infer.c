@@ -567,6 +567,70 @@ static numc_status rule_scan(inference *f)
     return NUMC_OK;
 }
 
+static numc_status rule_while(inference *f)
+{
+    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL
+             && f->attributes->count == 2, NUMC_INTERNAL, "it needs two graphs and two numbers");
+    const numc_graph *condition = f->attributes->graphs[0], *step = f->attributes->graphs[1];
+    int64_t carries = f->attributes->numbers[0];
+    NEED(carries >= 0 && carries <= f->input_count && condition->input_count == f->input_count
+             && step->input_count == f->input_count && condition->output_count == 1 && step->output_count == carries,
+         NUMC_INTERNAL, "the condition takes %d inputs and the step %d, %d are given", (int)condition->input_count,
+         (int)step->input_count, (int)f->input_count);
+    const numc_type *truth = numc__graph_output_type(condition, 0);
+    NEED(truth->dtype == NUMC_BOOL && truth->rank == 0, NUMC_DTYPE, "the condition must be a 0-d bool");
+    for (int32_t i = 0; i < f->input_count; i++) {
+        const numc_type *x = &f->inputs[i];
+        NEED(same_type(numc__graph_input_type(condition, i), x) && same_type(numc__graph_input_type(step, i), x), NUMC_SHAPE,
+             "input %d is not of the type the step was traced with", (int)i + 1);
+    }
+    for (int32_t i = 0; i < carries; i++) {
+        const numc_type *y = numc__graph_output_type(step, i);
+        char before[128], after[128];
+        numc__type_format(before, sizeof before, f->inputs[i].dtype, f->inputs[i].rank, f->inputs[i].shape);
+        numc__type_format(after, sizeof after, y->dtype, y->rank, y->shape);
+        NEED(same_type(y, &f->inputs[i]), NUMC_SHAPE, "carry %d is %s before the step and %s after it", (int)i + 1, before, after);
+        NUMC_TRY(output(f, y->dtype, y->rank, y->shape));
+    }
+    return NUMC_OK;
+}
+
+/* The rule's types: x..., y..., tangents of the float inputs to those of the float outputs, or the other way round. */
+static numc_status rule_custom(inference *f)
+{
+    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL
+             && f->attributes->count == 1, NUMC_INTERNAL, "it needs two graphs and one number");
+    const numc_graph *function = f->attributes->graphs[0], *derivative = f->attributes->graphs[1];
+    bool reverse = f->attributes->numbers[0] != 0;
+    NEED(function->input_count == f->input_count, NUMC_INTERNAL, "the function takes %d operands", (int)function->input_count);
+    int32_t ins = function->input_count, outs = function->output_count, at = 0, result = 0;
+    for (int part = 0; part < 4; part++) {
+        bool of_input = part == 0 || part == (reverse ? 3 : 2);
+        for (int32_t i = 0; i < (of_input ? ins : outs); i++) {
+            const numc_type *type = of_input ? numc__graph_input_type(function, i) : numc__graph_output_type(function, i);
+            if (part >= 2 && !is_float(type->dtype))
+                continue;
+            if (part == 3)
+                NEED(result < derivative->output_count && same_type(numc__graph_output_type(derivative, result), type), NUMC_SHAPE,
+                     "result %d of its derivative has another type", (int)result + 1);
+            else
+                NEED(at < derivative->input_count && same_type(numc__graph_input_type(derivative, at), type), NUMC_SHAPE,
+                     "input %d of its derivative has another type", (int)at + 1);
+            at += part < 3;
+            result += part == 3;
+        }
+    }
+    NEED(at == derivative->input_count && result == derivative->output_count, NUMC_INTERNAL, "its derivative has too many values");
+    for (int32_t i = 0; i < ins; i++)
+        NEED(same_type(numc__graph_input_type(function, i), &f->inputs[i]), NUMC_SHAPE,
+             "operand %d is not of the type the function was traced with", (int)i + 1);
+    for (int32_t i = 0; i < outs; i++) {
+        const numc_type *y = numc__graph_output_type(function, i);
+        NUMC_TRY(output(f, y->dtype, y->rank, y->shape));
+    }
+    return NUMC_OK;
+}
+
 typedef numc_status (*rule)(inference *f);
 #define ROW(NAME) [NUMC_PRIMITIVE_##NAME - NUMC_PRIMITIVE_STRUCTURAL]
 static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
@@ -607,6 +671,8 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(STOP_GRADIENT) = rule_same,
     ROW(COND) = rule_cond,
     ROW(SCAN) = rule_scan,
+    ROW(WHILE) = rule_while,
+    ROW(CUSTOM) = rule_custom,
 };
 
 numc_status numc__primitive_infer(numc_context *context, int32_t primitive, const numc_type *inputs,

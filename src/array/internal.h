@@ -72,7 +72,7 @@ numc_status numc__bind(numc_context *context, int32_t primitive, const numc_arra
 numc_array *numc__bind1(numc_context *context, int32_t primitive, const numc_array *const *inputs, int32_t input_count,
                         const numc_attributes *attributes);
 
-/* The graph floor registers how traced applications are recorded, and how COND and SCAN run on concrete arrays. */
+/* The graph floor registers how traced applications are recorded, and how control flow runs on concrete arrays. */
 typedef struct numc_trace_hooks {
     numc_status (*record)(numc_context *context, int32_t primitive, const numc_array *const *inputs, int32_t input_count,
                           const numc_attributes *attributes, numc_array **outputs, int32_t output_capacity);

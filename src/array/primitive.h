@@ -75,7 +75,13 @@
     X(COND, cond, -1, -1)                                                                          \
     /* inputs carry..., sequences..., constants...; graph: (carry, slices, constants) -> (carry, stacked);                   \
      * numbers: carries, sequences, length, reverse. outputs: final carry..., stacked... */        \
-    X(SCAN, scan, -1, -1)
+    X(SCAN, scan, -1, -1)                                                                          \
+    /* inputs carry..., constants...; graphs: condition (0-d bool) and step, both of (carry, constants); numbers: carries,   \
+     * limit (0: none). outputs: the first carries of which the condition is false */              \
+    X(WHILE, while, -1, -1)                                                                        \
+    /* inputs x...; graphs: a function, and a derivative of it given by its author: (x..., y..., then dx of each float input \
+     * -> dy of each float output, or ybar -> xbar); numbers: 0 forward rule, 1 reverse rule. Compiled as the function */ \
+    X(CUSTOM, custom, -1, -1)
 
 /* Elementwise primitives keep their scalar code (1..255); structural ones follow from 256. */
 typedef enum numc_primitive {
@@ -90,6 +96,13 @@ typedef enum numc_primitive {
 static inline bool numc__primitive_is_scalar(int32_t primitive)
 {
     return primitive > 0 && primitive < NUMC_PRIMITIVE_STRUCTURAL;
+}
+
+/* Its results are those of sub-graphs. */
+static inline bool numc__primitive_is_control(int32_t primitive)
+{
+    return primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN || primitive == NUMC_PRIMITIVE_WHILE ||
+           primitive == NUMC_PRIMITIVE_CUSTOM;
 }
 
 typedef struct numc_graph numc_graph;
@@ -111,7 +124,7 @@ typedef struct numc_attributes {
 
 #define NUMC_RANK_LIMIT 64
 
-/* Output types of an application. Output shapes are written to `shapes` (NUMC_RANK_LIMIT numbers each). For COND and SCAN too
+/* Output types of an application. Output shapes are written to `shapes` (NUMC_RANK_LIMIT numbers each). For control flow too
  * (through numc__graph_types, declared in graph.h). Fails with SHAPE / DTYPE naming the primitive, shapes and dtypes. */
 numc_status numc__primitive_infer(numc_context *context, int32_t primitive, const numc_type *inputs,
                                   int32_t input_count, const numc_attributes *attributes,

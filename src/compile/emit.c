@@ -766,9 +766,10 @@ static void slot_view(numc_lowering *l, int32_t value, bool writes, numc_slot_vi
 static void emit_slot(numc_lowering *l, const numc_unit *unit, numc_step *step)
 {
     const numc_ir_node *node = &l->ir->nodes[unit->node];
-    step->kind = node->primitive == NUMC_PRIMITIVE_COND   ? NUMC_STEP_COND
-                 : node->primitive == NUMC_PRIMITIVE_SCAN ? NUMC_STEP_SCAN
-                                                          : NUMC_STEP_SLOT;
+    step->kind = node->primitive == NUMC_PRIMITIVE_COND    ? NUMC_STEP_COND
+                 : node->primitive == NUMC_PRIMITIVE_SCAN  ? NUMC_STEP_SCAN
+                 : node->primitive == NUMC_PRIMITIVE_WHILE ? NUMC_STEP_WHILE
+                                                           : NUMC_STEP_SLOT;
     step->primitive = node->primitive;
     step->attributes = node->attributes;
     step->input_count = node->input_count;

@@ -26,7 +26,7 @@ typedef struct numc_slot_view {
     int64_t *shape, *strides;
 } numc_slot_view;
 
-typedef enum numc_step_kind { NUMC_STEP_KERNEL, NUMC_STEP_SLOT, NUMC_STEP_COND, NUMC_STEP_SCAN } numc_step_kind;
+typedef enum numc_step_kind { NUMC_STEP_KERNEL, NUMC_STEP_SLOT, NUMC_STEP_COND, NUMC_STEP_SCAN, NUMC_STEP_WHILE } numc_step_kind;
 
 typedef struct numc_exec numc_exec;
 
@@ -39,12 +39,12 @@ typedef struct numc_step {
     uint64_t *constants;
     int32_t *access_values; /* per access: the value whose place it is in */
     numc_place *buffers;    /* source.buffer_count; a REGION is a buffer of its own: those of one step never overlap */
-    /* SLOT, COND, SCAN */
+    /* SLOT, COND, SCAN, WHILE */
     int32_t primitive;
     const numc_attributes *attributes;
     numc_slot_view *inputs, *outputs;
     int32_t input_count, output_count;
-    numc_exec *bodies[2]; /* COND: true, false; SCAN: body */
+    numc_exec *bodies[2]; /* COND: true, false; SCAN: body; WHILE: condition, step */
 } numc_step;
 
 struct numc_exec {

@@ -447,7 +447,7 @@ static void find_places(numc_lowering *l)
             for (int32_t k = 0; k < node->output_count; k++)
                 l->memory[v + k] = true;
             for (int32_t k = 0; k < node->input_count; k++) {
-                if (node->primitive == NUMC_PRIMITIVE_COND || node->primitive == NUMC_PRIMITIVE_SCAN ||
+                if (numc__primitive_is_control(node->primitive) ||
                     (node->primitive == NUMC_PRIMITIVE_SCATTER && k == 0))
                     place(l, node->inputs[k]); /* copied whole: has to lie in order */
                 else

@@ -176,8 +176,9 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
                          .first_output = ir->value_count};
     node.inputs = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *node.inputs);
     numc_type *input_types = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *input_types);
-    bool control = primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN;
-    const int32_t capacity = control ? attributes->graphs[0]->output_count : 3; /* lu and svd have three outputs, others fewer */
+    bool control = numc__primitive_is_control(primitive);
+    const int32_t capacity = control ? attributes->graphs[primitive == NUMC_PRIMITIVE_WHILE ? 1 : 0]->output_count
+                                     : 3; /* lu and svd have three outputs, others fewer */
     numc_type *types = numc__arena_allocate(&ir->arena, (size_t)capacity, sizeof *types);
     int64_t(*shapes)[NUMC_RANK_LIMIT] = numc__allocate(ir->context, (size_t)(capacity + 1) * sizeof *shapes);
     if (node.inputs == NULL || input_types == NULL || types == NULL || shapes == NULL)
@@ -232,8 +233,7 @@ static int32_t fold(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32
                     const numc_attributes *attributes, const numc_type *type)
 {
     enum { FOLD_INPUTS = 8 };
-    if (input_count == 0 || input_count > FOLD_INPUTS || primitive == NUMC_PRIMITIVE_COND ||
-        primitive == NUMC_PRIMITIVE_SCAN || has_several_outputs(primitive))
+    if (input_count == 0 || input_count > FOLD_INPUTS || numc__primitive_is_control(primitive) || has_several_outputs(primitive))
         return -1;
     uint64_t bytes = 0;
     const numc_array *arrays[FOLD_INPUTS];
@@ -297,8 +297,7 @@ int32_t numc__ir_emit(numc_ir *ir, int32_t primitive, const int32_t *inputs, int
     static const numc_attributes none = {0};
     if (attributes == NULL)
         attributes = &none;
-    if (primitive != NUMC_PRIMITIVE_COND && primitive != NUMC_PRIMITIVE_SCAN &&
-        !has_several_outputs(primitive) && input_count <= 8) {
+    if (!numc__primitive_is_control(primitive) && !has_several_outputs(primitive) && input_count <= 8) {
         numc_type types[8] = {{0}}, type;
         int64_t shape[1][NUMC_RANK_LIMIT];
         int32_t count = 0;
@@ -393,6 +392,36 @@ static bool add_node(numc_ir *ir, const numc_node *node, const int32_t *inputs, 
     return first >= 0;
 }
 
+/* The nodes of a graph whose inputs are map[0 .. input_count-1], appended; map gets the other values. A function with a
+ * derivative of its own is written out here. */
+static bool add_graph(numc_ir *ir, const numc_graph *graph, int32_t *map)
+{
+    for (int32_t v = graph->input_count; v < graph->value_count; v++)
+        if (graph->values[v].constant != NULL && (map[v] = numc__ir_constant(ir, graph->values[v].constant)) < 0)
+            return false;
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_node *node = &graph->nodes[n];
+        const numc_graph *inner = node->primitive == NUMC_PRIMITIVE_CUSTOM ? node->attributes.graphs[0] : NULL;
+        int32_t small[16];
+        size_t room = inner != NULL ? (size_t)inner->value_count : (size_t)node->input_count;
+        int32_t *inputs = room <= 16 ? small : numc__arena_allocate(&ir->arena, room, sizeof *inputs);
+        if (inputs == NULL)
+            return false;
+        for (int32_t k = 0; k < node->input_count; k++)
+            inputs[k] = map[node->inputs[k]];
+        if (inner == NULL) {
+            if (!add_node(ir, node, inputs, &map[node->first_output]))
+                return false;
+            continue;
+        }
+        if (!add_graph(ir, inner, inputs))
+            return false;
+        for (int32_t k = 0; k < node->output_count; k++)
+            map[node->first_output + k] = inputs[inner->outputs[k]];
+    }
+    return true;
+}
+
 static bool build(numc_ir *ir, const bool *data)
 {
     const numc_graph *graph = ir->graph;
@@ -413,22 +442,8 @@ static bool build(numc_ir *ir, const bool *data)
         ir->values[map[v]].data = data != NULL && data[v];
         ir->inputs[v] = map[v];
     }
-    for (int32_t v = graph->input_count; v < graph->value_count; v++)
-        if (graph->values[v].constant != NULL && (map[v] = numc__ir_constant(ir, graph->values[v].constant)) < 0)
-            return false;
-    for (int32_t n = 0; n < graph->node_count; n++) {
-        const numc_node *node = &graph->nodes[n];
-        int32_t small[16];
-        int32_t *inputs = node->input_count <= 16
-                              ? small
-                              : numc__arena_allocate(&ir->arena, (size_t)node->input_count, sizeof *inputs);
-        if (inputs == NULL)
-            return false;
-        for (int32_t k = 0; k < node->input_count; k++)
-            inputs[k] = map[node->inputs[k]];
-        if (!add_node(ir, node, inputs, &map[node->first_output]))
-            return false;
-    }
+    if (!add_graph(ir, graph, map))
+        return false;
     /* An output of its own for each result that is not computed here, or is asked for twice: later steps may then write it. */
     for (int32_t k = 0; k < graph->output_count; k++) {
         int32_t v = map[graph->outputs[k]];

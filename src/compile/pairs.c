@@ -10,18 +10,13 @@ typedef struct pair {
     const numc_array *re, *im; /* im: NULL of what is not complex */
 } pair;
 
-static bool is_control(int32_t primitive)
-{
-    return primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN;
-}
-
 static bool has_complex(const numc_graph *graph)
 {
     for (int32_t v = 0; v < graph->value_count; v++)
         if (numc__is_complex(graph->values[v].type.dtype))
             return true;
     for (int32_t n = 0; n < graph->node_count; n++)
-        for (int k = 0; is_control(graph->nodes[n].primitive) && k < 2; k++)
+        for (int k = 0; numc__primitive_is_control(graph->nodes[n].primitive) && k < 2; k++)
             if (graph->nodes[n].attributes.graphs[k] != NULL && has_complex(graph->nodes[n].attributes.graphs[k]))
                 return true;
     return false;
@@ -193,6 +188,10 @@ static numc_status control(numc_context *context, const numc_graph *graph, const
         numbers[0] = flatten(inputs, carries, flat);
         numbers[1] = flatten(inputs + carries, sequences, flat);
         attributes.numbers = numbers;
+    } else if (node->primitive == NUMC_PRIMITIVE_WHILE) {
+        memcpy(numbers, node->attributes.numbers, 2 * sizeof *numbers);
+        numbers[0] = flatten(inputs, node->output_count, flat);
+        attributes.numbers = numbers;
     }
     int32_t count = flatten(inputs, node->input_count, flat), used = 0;
     if (status == NUMC_OK) {
@@ -221,7 +220,7 @@ static numc_status apply(numc_context *context, const numc_graph *graph, const n
         any = any || inputs[k].im != NULL;
     for (int32_t k = 0; k < node->output_count; k++)
         any = any || numc__is_complex(graph->values[node->first_output + k].type.dtype);
-    if (is_control(primitive))
+    if (numc__primitive_is_control(primitive))
         return control(context, graph, node, inputs, flat, outputs, results);
     if (!any) {
         for (int32_t k = 0; k < count; k++)

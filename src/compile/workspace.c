@@ -337,6 +337,48 @@ static numc_status run_scan(numc_context *context, numc_exec_state *state, const
     return NUMC_OK;
 }
 
+static int32_t copy_carry(numc_exec_state *state, const numc_exec_state *from, int32_t output, numc_exec_state *to, int32_t input)
+{
+    const numc_place *source = &from->exec->places[from->exec->outputs[output]];
+    const numc_place *target = &to->exec->places[to->exec->inputs[input]];
+    return state->device->table.memory_copy(state->device->device, to->memory, target->offset, from->memory, source->offset,
+                                            source->bytes);
+}
+
+static numc_status run_while(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
+{
+    int32_t carries = (int32_t)step->attributes->numbers[0];
+    int64_t limit = step->attributes->numbers[1];
+    numc_exec_state *condition = s->bodies[0], *body = s->bodies[1];
+    const numc_view *in = s->views, *out = in + step->input_count;
+    const numc_place *truth = &condition->exec->places[condition->exec->outputs[0]];
+    for (int32_t k = 0; k < step->input_count; k++) {
+        NUMC_STEP_TRY(copy_in(state, condition, k, &in[k], 0, view_bytes(&in[k])));
+        NUMC_STEP_TRY(copy_in(state, body, k, &in[k], 0, view_bytes(&in[k])));
+    }
+    for (int64_t t = 0;; t++) {
+        unsigned char more = 0;
+        NUMC_TRY(numc__exec_run(context, condition));
+        NUMC_STEP_TRY(state->device->table.memory_download(state->device->device, condition->memory, truth->offset, &more, 1));
+        if (more == 0)
+            break;
+        NUMC_REQUIRE(context, limit == 0 || t < limit, NUMC_VALUE, "numc_while: the condition still holds after %lld steps, its limit",
+                     (long long)limit);
+        NUMC_TRY(numc__exec_run(context, body));
+        for (int32_t k = 0; k < carries; k++) {
+            NUMC_STEP_TRY(copy_carry(state, body, k, condition, k));
+            NUMC_STEP_TRY(copy_carry(state, body, k, body, k));
+        }
+    }
+    for (int32_t k = 0; k < carries; k++) {
+        const numc_place *last = &body->exec->places[body->exec->inputs[k]];
+        uint64_t item = numc_dtype_size((numc_dtype)out[k].dtype);
+        NUMC_STEP_TRY(state->device->table.memory_copy(state->device->device, out[k].memory, (uint64_t)out[k].offset * item,
+                                                       body->memory, last->offset, last->bytes));
+    }
+    return NUMC_OK;
+}
+
 static numc_status exec_step(numc_context *context, numc_exec_state *state, int32_t k)
 {
     const numc_step *step = &state->exec->steps[k];
@@ -350,6 +392,7 @@ static numc_status exec_step(numc_context *context, numc_exec_state *state, int3
         status = s->empty ? NUMC_OK : call_slot(state, step, s->views, s->views + step->input_count);
         return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, numc__primitive_name(step->primitive));
     case NUMC_STEP_COND: return run_cond(context, state, step, s);
+    case NUMC_STEP_WHILE: return run_while(context, state, step, s);
     default: return run_scan(context, state, step, s);
     }
 }

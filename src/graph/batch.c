@@ -52,6 +52,8 @@ static const numc_batch_rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTU
     ROW(STOP_GRADIENT, leading),
     ROW(COND, cond),
     ROW(SCAN, scan),
+    ROW(WHILE, while),
+    ROW(CUSTOM, custom),
 };
 
 numc_batch_rule numc__batch_rule_of(int32_t primitive)
@@ -65,7 +67,7 @@ numc_batch_rule numc__batch_rule_of(int32_t primitive)
 
 static bool is_control(int32_t primitive)
 {
-    return primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN;
+    return numc__primitive_is_control(primitive) && primitive != NUMC_PRIMITIVE_CUSTOM;
 }
 
 /* ---- a graph applied --------------------------------------------------------------------------------------------- */
@@ -192,9 +194,8 @@ numc_status numc__batch_apply(numc_context *context, const numc_graph *graph, in
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */
 
-/* An input of `type` with one axis more at `axis`; axis -1: as it is. */
-static numc_array *batched_input(numc_trace *trace, numc_context *context, const numc_type *type, int64_t size, int32_t axis,
-                                 const char *name)
+numc_array *numc__batch_input(numc_trace *trace, numc_context *context, const numc_type *type, int64_t size, int32_t axis,
+                              const char *name)
 {
     if (axis < 0)
         return numc__trace_input(trace, type, name);
@@ -236,7 +237,7 @@ static numc_graph *vmap_trace(numc_context *context, const numc_graph *graph, in
     if (trace == NULL)
         return NULL;
     for (int32_t i = 0; i < ins; i++) {
-        x[i] = batched_input(trace, context, &graph->values[i].type, size, in_axes[i], graph->values[i].name);
+        x[i] = numc__batch_input(trace, context, &graph->values[i].type, size, in_axes[i], graph->values[i].name);
         mapped[i] = in_axes[i] >= 0;
     }
     for (int32_t i = 0; i < ins; i++) {

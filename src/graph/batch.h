@@ -25,7 +25,7 @@ numc_batch_rule numc__batch_rule_of(int32_t primitive);
 
 #define NUMC_BATCH_RULES(X)                                                                        \
     X(elementwise) X(leading) X(shift_axes) X(broadcast) X(reshape) X(permute) X(slice) X(flip) X(pad) X(concat) X(gather) \
-    X(scatter) X(shift_axis) X(search) X(matmul) X(triangular_solve) X(cond) X(scan)
+    X(scatter) X(shift_axis) X(search) X(matmul) X(triangular_solve) X(cond) X(scan) X(while) X(custom)
 #define NUMC_DECLARE_BATCH_RULE(name)                                                              \
     numc_status numc__batch_##name(const numc_batching *b, numc_array **y, bool *mapped_y);
 NUMC_BATCH_RULES(NUMC_DECLARE_BATCH_RULE)
@@ -37,6 +37,10 @@ numc_array *numc__batch_spread(numc_context *context, int64_t size, const numc_a
 numc_array *numc__batch_operand(const numc_batching *b, int32_t k);
 /* x with axis `from` moved to `to`. */
 numc_array *numc__batch_move(numc_context *context, const numc_array *x, int32_t from, int32_t to);
+
+/* An input of `type` with one axis more at `axis`; axis -1: as it is. */
+numc_array *numc__batch_input(numc_trace *trace, numc_context *context, const numc_type *type, int64_t size, int32_t axis,
+                              const char *name);
 
 /* ---- whole graphs ------------------------------------------------------------------------------------------------ */
 /* The graph on arrays: y and whether each is mapped. */

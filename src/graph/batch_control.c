@@ -1,4 +1,5 @@
-/* batch_control.c - batching rules of control flow: the batched cond with one predicate is a cond, the batched scan a scan. */
+/* batch_control.c - batching rules of control flow: the batched cond with one predicate is a cond, the batched scan a
+ * scan, the batched while a while. */
 #include "graph/batch.h"
 
 #include <string.h>
@@ -38,6 +39,23 @@ static numc_status scan_flags(numc_context *context, const numc_attributes *attr
     return NUMC_OK;
 }
 
+/* The same of a while; `each`: elements end at steps of their own, and then all carries are mapped. */
+static numc_status while_flags(numc_context *context, const numc_attributes *attributes, bool *mapped, bool *mapped_y, bool *each)
+{
+    int32_t carries = (int32_t)attributes->numbers[0];
+    for (bool changed = true; changed;) {
+        NUMC_TRY(numc__batch_flags(context, attributes->graphs[0], mapped, each));
+        NUMC_TRY(numc__batch_flags(context, attributes->graphs[1], mapped, mapped_y));
+        changed = false;
+        for (int32_t k = 0; k < carries; k++) {
+            bool now = mapped[k] || mapped_y[k] || *each;
+            changed = changed || now != mapped[k];
+            mapped[k] = mapped_y[k] = now;
+        }
+    }
+    return NUMC_OK;
+}
+
 numc_status numc__batch_flags_control(numc_context *context, const numc_node *node, const bool *mapped, bool *mapped_y)
 {
     if (node->primitive == NUMC_PRIMITIVE_COND)
@@ -47,7 +65,9 @@ numc_status numc__batch_flags_control(numc_context *context, const numc_node *no
     if (flags == NULL)
         return context->status;
     memcpy(flags, mapped, count * sizeof *flags);
-    numc_status status = scan_flags(context, &node->attributes, flags, mapped_y);
+    bool each;
+    numc_status status = node->primitive == NUMC_PRIMITIVE_WHILE ? while_flags(context, &node->attributes, flags, mapped_y, &each)
+                                                                 : scan_flags(context, &node->attributes, flags, mapped_y);
     numc__free(context, flags, count * sizeof *flags);
     return status;
 }
@@ -177,6 +197,76 @@ numc_status numc__batch_scan(const numc_batching *b, numc_array **y, bool *mappe
         status = context->status;
     }
     numc__graph_release(attributes.graphs[0]);
+    numc__free(context, x, size);
+    return status;
+}
+
+/* ---- while ------------------------------------------------------------------------------------------------------- */
+
+/* Where elements end at steps of their own. `condition`: whether any element goes on; else the step, which changes the carries
+ * of those that do. */
+static numc_graph *while_each(const numc_batching *b, const bool *mapped, bool condition, numc_array **block, bool *flags)
+{
+    numc_context *context = b->context;
+    const numc_graph *test = b->attributes->graphs[0], *step = b->attributes->graphs[1];
+    int32_t carries = (int32_t)b->attributes->numbers[0], count = condition ? 1 : carries;
+    numc_array **x = block, **y = x + b->input_count, *more = NULL;
+    bool is_mapped;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace == NULL)
+        return NULL;
+    for (int32_t i = 0; i < b->input_count; i++)
+        x[i] = numc__batch_input(trace, context, &test->values[i].type, b->size, mapped[i] ? 0 : -1, NULL);
+    numc_status status = numc__batch_apply(context, test, b->size, (const numc_array *const *)x, mapped, &more, &is_mapped);
+    if (status == NUMC_OK && condition) {
+        const int64_t axis = 0;
+        y[0] = numc__apply_numbers(context, NUMC_PRIMITIVE_REDUCE_ANY, (const numc_array *[]){more}, 1, &axis, 1);
+        status = context->status;
+    } else if (status == NUMC_OK) {
+        status = numc__batch_apply(context, step, b->size, (const numc_array *const *)x, mapped, y, flags);
+        for (int32_t k = 0; k < carries && status == NUMC_OK; k++) {
+            if (!flags[k])
+                y[k] = numc__batch_spread(context, b->size, y[k]);
+            y[k] = select_by(context, more, y[k], x[k]);
+            status = context->status;
+        }
+    }
+    if (status != NUMC_OK) {
+        numc__trace_abandon(trace);
+        return NULL;
+    }
+    return numc__trace_finish(trace, y, count, NULL, NULL);
+}
+
+numc_status numc__batch_while(const numc_batching *b, numc_array **y, bool *mapped_y)
+{
+    numc_context *context = b->context;
+    int32_t carries = (int32_t)b->attributes->numbers[0];
+    size_t ins = (size_t)b->input_count, outs = (size_t)carries + 1, pointers = 2 * ins + outs;
+    size_t size = pointers * sizeof(void *) + (ins + outs) * sizeof(bool);
+    const numc_array **x = numc__allocate_zero(context, 1, size);
+    if (x == NULL)
+        return context->status;
+    numc_array **block = (numc_array **)(uintptr_t)(x + ins);
+    bool *mapped = (bool *)(void *)(x + pointers), *flags = mapped + ins, each = false;
+    static const bool one = false;
+    memcpy(mapped, b->mapped, ins * sizeof *mapped);
+    numc_attributes attributes = *b->attributes;
+    attributes.graphs[0] = attributes.graphs[1] = NULL;
+    numc_status status = while_flags(context, b->attributes, mapped, mapped_y, &each);
+    for (int32_t k = 0; k < b->input_count && status == NUMC_OK; k++) {
+        x[k] = mapped[k] ? numc__batch_operand(b, k) : b->x[k];
+        status = context->status;
+    }
+    for (int i = 0; i < 2 && status == NUMC_OK; i++) {
+        attributes.graphs[i] = each ? while_each(b, mapped, i == 0, block, flags)
+                                    : numc__batch_graph(context, b->attributes->graphs[i], b->size, mapped, i == 0 ? &one : mapped_y);
+        status = context->status;
+    }
+    if (status == NUMC_OK)
+        status = numc__bind(context, b->primitive, x, b->input_count, &attributes, y, b->output_count);
+    numc__graph_release(attributes.graphs[0]);
+    numc__graph_release(attributes.graphs[1]);
     numc__free(context, x, size);
     return status;
 }

@@ -46,7 +46,7 @@ static inline const numc_array *numc__constant_on(numc_context *context, const n
 numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *graph, const numc_array *const *inputs,
                                      int32_t input_count);
 
-/* COND and SCAN on concrete operands. */
+/* Control flow on concrete operands. */
 numc_status numc__control_run(numc_context *context, int32_t primitive, const numc_array *const *inputs,
                               int32_t input_count, const numc_attributes *attributes, numc_array **outputs,
                               int32_t output_capacity);

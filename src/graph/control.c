@@ -1,4 +1,4 @@
-/* control.c - numc_cond and numc_scan: bodies are traced once into sub-graphs; concrete operands run them at once. */
+/* control.c - numc_cond, numc_switch, numc_scan, numc_map, numc_while and numc_fori: bodies are traced once into sub-graphs; concrete operands run them at once. */
 #include <string.h>
 
 #include "graph/build.h"
@@ -103,14 +103,79 @@ static numc_status run_scan(numc_context *context, const numc_array *const *inpu
     return status;
 }
 
+/* One step of a while, or the test before it: the carries so far, then the constants. */
+static numc_status run_while_step(numc_context *context, const numc_attributes *attributes, int64_t step, const numc_array **operands,
+                                  int32_t input_count, numc_array **results, numc_array **carried, bool *more)
+{
+    int32_t carries = (int32_t)attributes->numbers[0];
+    int64_t limit = attributes->numbers[1];
+    for (int32_t k = 0; k < carries; k++)
+        operands[k] = carried[k] != NULL ? carried[k] : operands[k];
+    NUMC_TRY(numc__graph_apply(context, attributes->graphs[0], operands, input_count, results, 1));
+    *more = numc_item_bool(results[0]);
+    NUMC_TRY(context->status);
+    if (!*more)
+        return NUMC_OK;
+    NUMC_REQUIRE(context, limit == 0 || step < limit, NUMC_VALUE, "numc_while: the condition still holds after %lld steps, its limit",
+                 (long long)limit);
+    NUMC_TRY(numc__graph_apply(context, attributes->graphs[1], operands, input_count, results, carries));
+    for (int32_t k = 0; k < carries; k++)
+        results[k] = numc_keep(results[k]);
+    for (int32_t k = 0; k < carries; k++) {
+        numc_release(carried[k]);
+        carried[k] = results[k];
+    }
+    return context->status;
+}
+
+static numc_status run_while(numc_context *context, const numc_array *const *inputs, int32_t input_count,
+                             const numc_attributes *attributes, numc_array **outputs)
+{
+    int32_t carries = (int32_t)attributes->numbers[0];
+    size_t count = (size_t)input_count + 2 * (size_t)carries + 1;
+    numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    if (block == NULL)
+        return context->status;
+    const numc_array **operands = (const numc_array **)(uintptr_t)block;
+    numc_array **carried = block + input_count, **results = carried + carries;
+    numc_status status = NUMC_OK;
+    bool more = true;
+    for (int32_t k = 0; k < input_count; k++)
+        operands[k] = inputs[k];
+    for (int64_t step = 0; more && status == NUMC_OK; step++) {
+        status = numc_scope_begin(context);
+        if (status != NUMC_OK)
+            break;
+        status = run_while_step(context, attributes, step, operands, input_count, results, carried, &more);
+        numc_scope_end(context);
+    }
+    for (int32_t k = 0; k < carries && status == NUMC_OK; k++) {
+        outputs[k] = numc__array_alias(context, carried[k] != NULL ? carried[k] : inputs[k]);
+        status = context->status;
+    }
+    for (int32_t k = 0; k < carries; k++)
+        numc_release(carried[k]);
+    numc__free(context, block, count * sizeof *block);
+    return status;
+}
+
+static numc_status run_custom(numc_context *context, const numc_array *const *inputs, int32_t input_count,
+                              const numc_attributes *attributes, numc_array **outputs)
+{
+    const numc_graph *graph = attributes->graphs[0];
+    return numc__graph_apply(context, graph, inputs, input_count, outputs, graph->output_count);
+}
+
 numc_status numc__control_run(numc_context *context, int32_t primitive, const numc_array *const *inputs,
                               int32_t input_count, const numc_attributes *attributes, numc_array **outputs,
                               int32_t output_capacity)
 {
     for (int32_t i = 0; i < output_capacity; i++)
         outputs[i] = NULL;
-    numc_status status = primitive == NUMC_PRIMITIVE_COND ? run_cond(context, inputs, input_count, attributes, outputs)
-                                                          : run_scan(context, inputs, input_count, attributes, outputs);
+    numc_status status = (primitive == NUMC_PRIMITIVE_COND    ? run_cond
+                          : primitive == NUMC_PRIMITIVE_SCAN  ? run_scan
+                          : primitive == NUMC_PRIMITIVE_WHILE ? run_while
+                                                              : run_custom)(context, inputs, input_count, attributes, outputs);
     if (status != NUMC_OK) {
         for (int32_t i = 0; i < output_capacity; i++)
             outputs[i] = NULL;
@@ -217,7 +282,12 @@ static numc_status join_captures(numc_context *context, body *yes, body *no, int
     return NUMC_OK;
 }
 
-static numc_status same_outputs(numc_context *context, const numc_graph *yes, const numc_graph *no)
+/* How a cond is spoken of in messages. */
+typedef struct wording {
+    const char *name, *yes, *no;
+} wording;
+
+static numc_status same_outputs(numc_context *context, const wording *words, const numc_graph *yes, const numc_graph *no)
 {
     for (int32_t i = 0; i < yes->output_count; i++) {
         const numc_type *a = numc__graph_output_type(yes, i), *b = numc__graph_output_type(no, i);
@@ -226,17 +296,17 @@ static numc_status same_outputs(numc_context *context, const numc_graph *yes, co
             numc__type_format(left, sizeof left, a->dtype, a->rank, a->shape);
             numc__type_format(right, sizeof right, b->dtype, b->rank, b->shape);
             return numc__fail(context, a->dtype != b->dtype ? NUMC_DTYPE : NUMC_SHAPE,
-                              "numc_cond: output %d is %s when true and %s when false", i, left, right);
+                              "%s: output %d is %s %s and %s %s", words->name, i, left, words->yes, right, words->no);
         }
     }
     return NUMC_OK;
 }
 
-static numc_status record_cond(numc_context *context, const numc_array *predicate, body *yes, body *no,
+static numc_status record_cond(numc_context *context, const wording *words, const numc_array *predicate, body *yes, body *no,
                                const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
                                int32_t output_count)
 {
-    NUMC_TRY(same_outputs(context, yes->graph, no->graph));
+    NUMC_TRY(same_outputs(context, words, yes->graph, no->graph));
     size_t most = (size_t)input_count + (size_t)yes->captured_count + (size_t)no->captured_count + 1;
     size_t size = most * (sizeof(void *) + sizeof(numc_type) + sizeof(int32_t));
     const numc_array **operands = numc__allocate(context, size);
@@ -263,6 +333,29 @@ static bool listed(const void *list, int32_t count)
     return count >= 0 && (list != NULL || count == 0);
 }
 
+/* The predicate is traced. */
+static numc_status trace_cond(numc_context *context, const wording *words, const numc_array *predicate, numc_trace_fn true_body,
+                              numc_trace_fn false_body, void *user, const numc_array *const *inputs, int32_t input_count,
+                              numc_array **outputs, int32_t output_count)
+{
+    size_t size = ((size_t)input_count + 1) * sizeof(numc_type);
+    numc_type *types = numc__allocate(context, size);
+    if (types == NULL)
+        return context->status;
+    for (int32_t i = 0; i < input_count; i++)
+        types[i] = numc__type_of(inputs[i]);
+    body yes, no = {0};
+    numc_status status = trace_body(context, true_body, user, types, input_count, output_count, words->name, &yes);
+    if (status == NUMC_OK)
+        status = trace_body(context, false_body, user, types, input_count, output_count, words->name, &no);
+    if (status == NUMC_OK)
+        status = record_cond(context, words, predicate, &yes, &no, inputs, input_count, outputs, output_count);
+    body_free(context, &yes);
+    body_free(context, &no);
+    numc__free(context, types, size);
+    return status;
+}
+
 numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc_trace_fn false_body, void *user,
                       const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count)
 {
@@ -279,7 +372,6 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
     NUMC_REQUIRE(context, listed(inputs, input_count) && listed(outputs, output_count), NUMC_INVALID_ARGUMENT,
                  "numc_cond: a list of %d inputs or %d outputs is NULL or of negative length", (int)input_count,
                  (int)output_count);
-    size_t size = ((size_t)input_count + 1) * sizeof(numc_type);
     if (input_count > 0) {
         numc_context *deeper = numc__lane_of(inputs, input_count, "numc_cond");
         if (deeper == NULL)
@@ -299,20 +391,115 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
         }
         return context->status;
     }
-    numc_type *types = numc__allocate(context, size);
-    if (types == NULL)
+    static const wording words = {"numc_cond", "when true", "when false"};
+    return trace_cond(context, &words, predicate, true_body, false_body, user, inputs, input_count, outputs, output_count);
+}
+
+/* ---- switch: a tree of conds --------------------------------------------------------------------------------------- */
+
+/* Bodies first .. end-1, chosen by the first of the inputs; end - first > 1 wherever a choice is made. */
+typedef struct choice {
+    const numc_trace_fn *bodies;
+    int32_t first, end;
+    void *user;
+} choice;
+
+static numc_status choose(numc_context *context, choice *all, const numc_array *const *inputs, int32_t input_count,
+                          numc_array **outputs, int32_t output_count);
+
+static void lower_half(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                       int32_t output_count, void *user)
+{
+    choice half = *(const choice *)user;
+    half.end = half.first + (half.end - half.first) / 2;
+    (void)choose(context, &half, inputs, input_count, outputs, output_count);
+}
+
+static void upper_half(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                       int32_t output_count, void *user)
+{
+    choice half = *(const choice *)user;
+    half.first += (half.end - half.first) / 2;
+    (void)choose(context, &half, inputs, input_count, outputs, output_count);
+}
+
+static numc_status choose(numc_context *context, choice *all, const numc_array *const *inputs, int32_t input_count,
+                          numc_array **outputs, int32_t output_count)
+{
+    if (all->end - all->first == 1) {
+        all->bodies[all->first](context, inputs + 1, input_count - 1, outputs, output_count, all->user);
         return context->status;
+    }
+    int32_t middle = all->first + (all->end - all->first) / 2;
+    char yes[48], no[48];
+    numc__format(yes, sizeof yes, "for an index below %d", (int)middle);
+    numc__format(no, sizeof no, "from %d on", (int)middle);
+    const wording words = {"numc_switch", yes, no};
+    numc_array *low = numc_less(inputs[0], middle);
+    if (low == NULL)
+        return context->status;
+    return trace_cond(context, &words, low, lower_half, upper_half, all, inputs, input_count, outputs, output_count);
+}
+
+/* As int64, in which bounds can be told; what of uint64 is beyond it is the largest. */
+static numc_array *wide_index(const numc_array *index)
+{
+    if (index->dtype == NUMC_UINT64)
+        index = numc_minimum(index, INT64_MAX);
+    return numc_astype(index, NUMC_INT64);
+}
+
+numc_status numc_switch(const numc_array *index, const numc_trace_fn *bodies, int32_t body_count, void *user,
+                        const numc_array *const *inputs, int32_t input_count, numc_array **outputs, int32_t output_count)
+{
+    for (int32_t i = 0; outputs != NULL && i < output_count; i++)
+        outputs[i] = NULL;
+    numc_context *context = numc__lane_of(&index, 1, "numc_switch");
+    for (int32_t i = 0; index == NULL && inputs != NULL && i < input_count; i++) {
+        if (numc_array_context(inputs[i]) != NULL)
+            return numc__fail(inputs[i]->context, NUMC_INVALID_ARGUMENT, "numc_switch: the index is NULL");
+    }
+    if (context == NULL)
+        return index != NULL && index->live == NUMC_ARRAY_LIVE ? index->context->status : NUMC_INVALID_ARGUMENT;
+    NUMC_REQUIRE(context, bodies != NULL && body_count > 0, NUMC_INVALID_ARGUMENT, "numc_switch: there is no body");
+    for (int32_t i = 0; i < body_count; i++)
+        NUMC_REQUIRE(context, bodies[i] != NULL, NUMC_INVALID_ARGUMENT, "numc_switch: body %d is NULL", (int)i);
+    NUMC_REQUIRE(context, listed(inputs, input_count) && listed(outputs, output_count), NUMC_INVALID_ARGUMENT,
+                 "numc_switch: a list of %d inputs or %d outputs is NULL or of negative length", (int)input_count,
+                 (int)output_count);
+    if (input_count > 0) {
+        numc_context *deeper = numc__lane_of(inputs, input_count, "numc_switch");
+        if (deeper == NULL)
+            return context->status != NUMC_OK ? context->status : NUMC_INVALID_ARGUMENT;
+        context = deeper->depth > context->depth ? deeper : context;
+    }
+    NUMC_TRY(context->status);
+    bool whole = (numc_dtype_kind(index->dtype) & NUMC_KINDS_INTEGRAL) != 0;
+    NUMC_REQUIRE(context, whole && index->rank == 0, NUMC_DTYPE, "numc_switch: the index must be a 0-d integer");
+    if (index->content != NUMC_CONTENT_TRACED || body_count == 1) {
+        int64_t i = 0;
+        if (body_count > 1) {
+            i = numc_item_integer(wide_index(index));
+            NUMC_TRY(context->status);
+        }
+        i = i < 0 ? 0 : i >= body_count ? body_count - 1 : i;
+        bodies[i](context, inputs, input_count, outputs, output_count, user);
+        for (int32_t k = 0; k < output_count && context->status == NUMC_OK; k++) {
+            if (outputs[k] == NULL)
+                numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_switch: body %d left output %d NULL", (int)i, k);
+        }
+        return context->status;
+    }
+    size_t size = ((size_t)input_count + 1) * sizeof(void *);
+    const numc_array **operands = numc__allocate(context, size);
+    if (operands == NULL)
+        return context->status;
+    operands[0] = wide_index(index);
     for (int32_t i = 0; i < input_count; i++)
-        types[i] = numc__type_of(inputs[i]);
-    body yes, no = {0};
-    numc_status status = trace_body(context, true_body, user, types, input_count, output_count, "numc_cond", &yes);
-    if (status == NUMC_OK)
-        status = trace_body(context, false_body, user, types, input_count, output_count, "numc_cond", &no);
-    if (status == NUMC_OK)
-        status = record_cond(context, predicate, &yes, &no, inputs, input_count, outputs, output_count);
-    body_free(context, &yes);
-    body_free(context, &no);
-    numc__free(context, types, size);
+        operands[i + 1] = inputs[i];
+    choice all = {bodies, 0, body_count, user};
+    numc_status status = operands[0] == NULL ? context->status : choose(context, &all, operands, input_count + 1, outputs, output_count);
+    numc__free(context, operands, size);
     return status;
 }
 
@@ -333,7 +520,7 @@ static numc_status scan_length(numc_context *context, const numc_array *const *s
     return NUMC_OK;
 }
 
-static numc_status same_carries(numc_context *context, const numc_graph *graph, int32_t carries)
+static numc_status same_carries(numc_context *context, const char *name, const numc_graph *graph, int32_t carries)
 {
     for (int32_t k = 0; k < carries; k++) {
         const numc_type *in = numc__graph_input_type(graph, k), *out = numc__graph_output_type(graph, k);
@@ -342,7 +529,7 @@ static numc_status same_carries(numc_context *context, const numc_graph *graph, 
             numc__type_format(before, sizeof before, in->dtype, in->rank, in->shape);
             numc__type_format(after, sizeof after, out->dtype, out->rank, out->shape);
             return numc__fail(context, in->dtype != out->dtype ? NUMC_DTYPE : NUMC_SHAPE,
-                              "numc_scan: carry %d is %s before a step and %s after it", k, before, after);
+                              "%s: carry %d is %s before a step and %s after it", name, k, before, after);
         }
     }
     return NUMC_OK;
@@ -352,7 +539,7 @@ static numc_status bind_scan(numc_context *context, const body *step, const numc
                              int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,
                              int64_t length, bool reverse, numc_array **outputs, int32_t output_count)
 {
-    NUMC_TRY(same_carries(context, step->graph, carry_count));
+    NUMC_TRY(same_carries(context, "numc_scan", step->graph, carry_count));
     int32_t total = carry_count + sequence_count + step->captured_count, at = 0;
     size_t size = (size_t)total * sizeof(void *);
     const numc_array **operands = numc__allocate(context, size);
@@ -419,4 +606,202 @@ numc_status numc_scan_(numc_context *context, numc_trace_fn callback, void *user
     body_free(context, &step);
     numc__free(context, types, size);
     return status;
+}
+
+/* Carries' types; count of them. */
+static numc_status carry_types(numc_context *context, const char *name, const numc_array *const *carries, int32_t count, numc_type *types)
+{
+    for (int32_t k = 0; k < count; k++) {
+        NUMC_REQUIRE(context, carries[k] != NULL, NUMC_INVALID_ARGUMENT, "%s: carry %d is NULL", name, k);
+        NUMC_REQUIRE(context, carries[k]->live == NUMC_ARRAY_LIVE, NUMC_DEAD_ARRAY, "%s: carry %d is dead", name, k);
+        types[k] = numc__type_of(carries[k]);
+    }
+    return NUMC_OK;
+}
+
+/* ---- map: a scan that carries nothing ------------------------------------------------------------------------------ */
+
+numc_status numc_map_(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *sequences,
+                      int32_t sequence_count, numc_array **outputs, int32_t output_count)
+{
+    for (int32_t k = 0; outputs != NULL && k < output_count; k++)
+        outputs[k] = NULL;
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, callback != NULL && sequences != NULL && sequence_count > 0 && listed(outputs, output_count),
+                 NUMC_INVALID_ARGUMENT, "numc_map: the body is NULL, or a list of %d sequences or %d outputs is not one",
+                 (int)sequence_count, (int)output_count);
+    return numc_scan_(context, callback, user, NULL, 0, sequences, sequence_count, outputs, output_count, NULL);
+}
+
+/* ---- while --------------------------------------------------------------------------------------------------------- */
+
+static numc_status record_while(numc_context *context, body *condition, body *step, const numc_array *const *carries,
+                                int32_t carry_count, int64_t limit, numc_array **outputs)
+{
+    const numc_type *truth = numc__graph_output_type(condition->graph, 0);
+    NUMC_REQUIRE(context, truth->dtype == NUMC_BOOL && truth->rank == 0, NUMC_DTYPE, "numc_while: the condition must give a 0-d bool");
+    NUMC_TRY(same_carries(context, "numc_while", step->graph, carry_count));
+    size_t most = (size_t)carry_count + (size_t)condition->captured_count + (size_t)step->captured_count + 1;
+    size_t size = most * (sizeof(void *) + sizeof(numc_type) + sizeof(int32_t));
+    const numc_array **operands = numc__allocate(context, size);
+    if (operands == NULL)
+        return context->status;
+    numc_type *types = (numc_type *)(void *)(operands + most);
+    int32_t *map = (int32_t *)(void *)(types + most), total = carry_count;
+    for (int32_t k = 0; k < carry_count; k++)
+        operands[k] = carries[k];
+    numc_status status = NUMC_OK;
+    if (condition->captured_count + step->captured_count > 0)
+        status = join_captures(context, condition, step, carry_count, operands, types, map, &total);
+    if (status == NUMC_OK) {
+        const int64_t numbers[2] = {carry_count, limit};
+        numc_attributes attributes = {.count = 2, .numbers = numbers, .graphs = {condition->graph, step->graph}};
+        status = numc__bind(context, NUMC_PRIMITIVE_WHILE, operands, total, &attributes, outputs, carry_count);
+    }
+    numc__free(context, operands, size);
+    return status;
+}
+
+numc_status numc_while_(numc_context *context, numc_trace_fn condition, numc_trace_fn callback, void *user,
+                        const numc_array *const *carries, int32_t carry_count, numc_array **outputs,
+                        const numc_while_options *options)
+{
+    for (int32_t k = 0; outputs != NULL && k < carry_count; k++)
+        outputs[k] = NULL;
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(context->status);
+    numc_while_options chosen = {0};
+    if (options != NULL)
+        NUMC_TRY(numc__options_copy(context, &chosen, sizeof chosen, options, options->size, "numc_while_options"));
+    NUMC_REQUIRE(context, condition != NULL && callback != NULL, NUMC_INVALID_ARGUMENT, "numc_while: the condition or the body is NULL");
+    NUMC_REQUIRE(context, carries != NULL && outputs != NULL && carry_count > 0, NUMC_INVALID_ARGUMENT,
+                 "numc_while: a list of %d carries or outputs is NULL, or there is no carry", (int)carry_count);
+    NUMC_REQUIRE(context, chosen.limit >= 0, NUMC_INVALID_ARGUMENT, "numc_while: limit %lld", (long long)chosen.limit);
+    size_t size = (size_t)carry_count * sizeof(numc_type);
+    numc_type *types = numc__allocate(context, size);
+    if (types == NULL)
+        return context->status;
+    body test = {0}, step = {0};
+    numc_status status = carry_types(context, "numc_while", carries, carry_count, types);
+    if (status == NUMC_OK)
+        status = trace_body(context, condition, user, types, carry_count, 1, "numc_while", &test);
+    if (status == NUMC_OK)
+        status = trace_body(context, callback, user, types, carry_count, carry_count, "numc_while", &step);
+    if (status == NUMC_OK)
+        status = record_while(context, &test, &step, carries, carry_count, chosen.limit, outputs);
+    body_free(context, &test);
+    body_free(context, &step);
+    numc__free(context, types, size);
+    return status;
+}
+
+/* ---- fori: a scan over a range, or a while where a bound is traced --------------------------------------------------- */
+
+typedef struct counting {
+    numc_trace_fn body;
+    void *user;
+    const numc_array *upper;
+    int32_t carries;
+} counting;
+
+/* A step of the scan: carries..., index. The body wants the index first. */
+static void counted_step(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                         int32_t output_count, void *user)
+{
+    const counting *c = user;
+    size_t size = (size_t)input_count * sizeof(void *);
+    const numc_array **turned = numc__allocate(context, size);
+    if (turned == NULL)
+        return;
+    turned[0] = inputs[input_count - 1];
+    for (int32_t k = 0; k < c->carries; k++)
+        turned[k + 1] = inputs[k];
+    c->body(context, turned, input_count, outputs, output_count, c->user);
+    numc__free(context, turned, size);
+}
+
+/* A step of the while: index, carries... */
+static void counting_step(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                          int32_t output_count, void *user)
+{
+    const counting *c = user;
+    outputs[0] = numc_add(inputs[0], 1);
+    c->body(context, inputs, input_count, outputs + 1, output_count - 1, c->user);
+}
+
+static void below(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                  int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    outputs[0] = numc_less(inputs[0], ((const counting *)user)->upper);
+}
+
+/* A bound as a 0-d int64 array. */
+static numc_array *bound_of(numc_context *context, const char *which, numc_operand bound)
+{
+    if (bound.kind == NUMC_OPERAND_INTEGER)
+        return numc_number_(context, NUMC_INT64, bound);
+    const numc_array *x = bound.kind == NUMC_OPERAND_ARRAY ? bound.value.array : NULL;
+    if (x == NULL || x->live != NUMC_ARRAY_LIVE || x->rank != 0 || (numc_dtype_kind(x->dtype) & NUMC_KINDS_INTEGRAL) == 0) {
+        numc__fail(context, x != NULL && x->live != NUMC_ARRAY_LIVE ? NUMC_DEAD_ARRAY : NUMC_DTYPE,
+                   "numc_fori: the %s bound must be a whole number or a 0-d integer array that is alive", which);
+        return NULL;
+    }
+    return wide_index(x);
+}
+
+static numc_status counted_loop(numc_context *context, const numc_array *lower, counting *c, const numc_array *const *carries,
+                                numc_array **outputs)
+{
+    int64_t first = numc_item_integer(lower), end = numc_item_integer(c->upper), zero = 0;
+    NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, first >= 0 || end <= INT64_MAX + first, NUMC_VALUE, "numc_fori: from %lld to %lld are too many steps",
+                 (long long)first, (long long)end);
+    int64_t numbers[2] = {zero, end > first ? end - first : 0};
+    numc_attributes attributes = {.count = 2, .numbers = numbers, .dtype = NUMC_INT64};
+    numc_array *range = numc__bind1(context, NUMC_PRIMITIVE_IOTA, NULL, 0, &attributes);
+    const numc_array *places = numc_add(range, first);
+    if (places == NULL)
+        return context->status;
+    return numc_scan_(context, counted_step, c, carries, c->carries, &places, 1, outputs, 0, NULL);
+}
+
+static numc_status counting_loop(numc_context *context, const numc_array *lower, counting *c, const numc_array *const *carries,
+                                 numc_array **outputs)
+{
+    size_t count = (size_t)c->carries + 1, size = 2 * count * sizeof(void *);
+    const numc_array **all = numc__allocate_zero(context, 1, size);
+    if (all == NULL)
+        return context->status;
+    numc_array **results = (numc_array **)(uintptr_t)(all + count);
+    all[0] = lower;
+    for (int32_t k = 0; k < c->carries; k++)
+        all[k + 1] = carries[k];
+    numc_status status = numc_while_(context, below, counting_step, c, all, (int32_t)count, results, NULL);
+    for (int32_t k = 0; k < c->carries && status == NUMC_OK; k++)
+        outputs[k] = results[k + 1];
+    numc__free(context, all, size);
+    return status;
+}
+
+numc_status numc_fori_(numc_context *context, numc_operand lower, numc_operand upper, numc_trace_fn callback, void *user,
+                       const numc_array *const *carries, int32_t carry_count, numc_array **outputs)
+{
+    for (int32_t k = 0; outputs != NULL && k < carry_count; k++)
+        outputs[k] = NULL;
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    NUMC_TRY(context->status);
+    NUMC_REQUIRE(context, callback != NULL && carries != NULL && outputs != NULL && carry_count > 0 && carry_count < INT32_MAX,
+                 NUMC_INVALID_ARGUMENT, "numc_fori: the body or a list of %d carries or outputs is NULL, or there is no carry",
+                 (int)carry_count);
+    numc_array *first = bound_of(context, "lower", lower);
+    counting c = {callback, user, first == NULL ? NULL : bound_of(context, "upper", upper), carry_count};
+    if (first == NULL || c.upper == NULL)
+        return context->status;
+    bool known = first->content != NUMC_CONTENT_TRACED && c.upper->content != NUMC_CONTENT_TRACED;
+    return (known ? counted_loop : counting_loop)(context, first, &c, carries, outputs);
 }

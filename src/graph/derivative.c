@@ -276,7 +276,7 @@ PARTIAL(random_gamma,
     [NUMC_PRIMITIVE_##upper] = {.jvp = numc__jvp_##lower, .vjp = numc__vjp_##lower}
 #define FLAT_STRUCTURAL(upper, why) [NUMC_PRIMITIVE_##upper] = {.zero = (why)}
 
-/* COND and SCAN are recognised before their row is called; the row says that there are rules. */
+/* Control flow is recognised before their row is called; the row says that there are rules. */
 static numc_status never_jvp(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {
     (void)dx, (void)dy;
@@ -341,6 +341,8 @@ static const numc_rule rules[NUMC_PRIMITIVE_LIMIT] = {
     FLAT_STRUCTURAL(STOP_GRADIENT, "that is what it is for"),
     [NUMC_PRIMITIVE_COND] = {.jvp = never_jvp, .vjp = never_vjp},
     [NUMC_PRIMITIVE_SCAN] = {.jvp = never_jvp, .vjp = never_vjp},
+    [NUMC_PRIMITIVE_WHILE] = {.jvp = never_jvp, .vjp = never_vjp},
+    STRUCTURAL(CUSTOM, custom),
 };
 
 const numc_rule *numc__rule_of(int32_t primitive)

@@ -38,7 +38,7 @@ struct numc_graph {
     struct numc_graph_block *blocks; /* arena for shapes, attributes, names */
 };
 
-/* Types of inputs and outputs: what numc__primitive_infer needs of the sub-graphs of COND and SCAN. */
+/* Types of inputs and outputs: what numc__primitive_infer needs of the sub-graphs of control flow. */
 static inline const numc_type *numc__graph_input_type(const numc_graph *graph, int32_t index)
 {
     return &graph->values[index].type;

@@ -38,6 +38,8 @@ static const struct {
     {NUMC_PRIMITIVE_EIG, "vectors"},
     {NUMC_PRIMITIVE_SVD, "mode"},
     {NUMC_PRIMITIVE_SCAN, "carries sequences length reverse"},
+    {NUMC_PRIMITIVE_WHILE, "carries limit"},
+    {NUMC_PRIMITIVE_CUSTOM, "reverse"},
 };
 
 static const char *layout_of(int32_t primitive)

@@ -1,5 +1,5 @@
-/* rules_control.c - derivatives of cond and scan. Their sub-graphs are differentiated where they are: the derivative of a
- * cond is a cond, of a scan a scan. */
+/* rules_control.c - derivatives of cond, scan and while. Their sub-graphs are differentiated where they are: the derivative of a
+ * cond is a cond, of a scan a scan, of a while a while. */
 #include <string.h>
 
 #include "graph/derivative.h"
@@ -46,7 +46,8 @@ numc_status numc__activity_control(numc_context *context, const numc_node *node,
         return context->status;
     if (count > 0)
         memcpy(flags, inputs, count * sizeof *flags);
-    numc_status status = scan_activity(context, node->attributes.graphs[0], (int32_t)node->attributes.numbers[0], flags, outputs);
+    const numc_graph *step = node->attributes.graphs[node->primitive == NUMC_PRIMITIVE_WHILE ? 1 : 0];
+    numc_status status = scan_activity(context, step, (int32_t)node->attributes.numbers[0], flags, outputs);
     numc__free(context, flags, count * sizeof *flags);
     return status;
 }
@@ -503,15 +504,100 @@ static numc_status scan_vjp(const numc_application *a, numc_array *const *residu
     return status;
 }
 
+/* ---- while, forward: there is no reverse, since the number of steps is not known before ---------------------------- */
+
+/* The condition (tangents are passed over) or the step; inputs: carries, dcarries, constants, dconstants. */
+static numc_graph *while_jvp_body(numc_context *context, const numc_graph *graph, int32_t carries, bool condition,
+                                  const bool *moving)
+{
+    int32_t n = graph->input_count, m = graph->output_count;
+    scratch s;
+    if (scratch_begin(&s, context, 2 * (size_t)n + 3 * (size_t)m, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, n), **dx = pointers_of(&s, n), **dy = pointers_of(&s, m), **y = pointers_of(&s, 2 * m);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int part = 0; part < 4; part++) {
+            for (int32_t i = 0; i < n; i++) {
+                if ((i < carries) == (part < 2) && (part % 2 == 0 || moving[i]))
+                    (part % 2 == 0 ? x : dx)[i] = input_like(trace, &graph->values[i].type);
+            }
+        }
+        int32_t count = m;
+        numc_status status;
+        if (condition) {
+            status = context->status;
+            if (status == NUMC_OK)
+                status = numc__graph_apply(context, graph, CONST(x), n, y, m);
+        } else {
+            status = numc__jvp_apply(context, graph, CONST(x), CONST(dx), y, dy);
+            for (int32_t i = 0; i < m && status == NUMC_OK; i++) {
+                if (moving[i])
+                    y[count++] = dy[i] != NULL ? dy[i] : numc__zeros_of(context, numc__graph_output_type(graph, i));
+                status = context->status;
+            }
+        }
+        result = close_body(trace, status, y, count);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+static numc_status while_jvp(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy)
+{
+    numc_context *context = a->context;
+    int32_t n = a->input_count, carries = a->output_count, count = 0, results_count = carries;
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, 2 * (size_t)n + 2 * (size_t)carries, (size_t)n + (size_t)carries));
+    numc_array **operands = pointers_of(&s, 2 * n), **results = pointers_of(&s, 2 * carries);
+    bool *moving = flags_of(&s, n), *active = flags_of(&s, carries);
+    for (int32_t i = 0; i < n; i++)
+        moving[i] = dx[i] != NULL;
+    numc_status status = scan_activity(context, a->attributes->graphs[1], carries, moving, active);
+    for (int part = 0; part < 4; part++) {
+        for (int32_t i = 0; i < n; i++) {
+            if ((i < carries) == (part < 2) && (part % 2 == 0 || moving[i]))
+                operands[count++] = part % 2 == 0 ? WEAKEN(a->x[i]) : dx[i] != NULL ? WEAKEN(dx[i]) : numc__zeros_as(context, a->x[i]);
+        }
+    }
+    for (int32_t i = 0; i < carries; i++)
+        results_count += moving[i];
+    if (status == NUMC_OK)
+        status = context->status;
+    const int64_t numbers[2] = {results_count, a->attributes->numbers[1]};
+    numc_attributes attributes = {.count = 2, .numbers = numbers};
+    for (int i = 0; i < 2 && status == NUMC_OK; i++) {
+        attributes.graphs[i] = while_jvp_body(context, a->attributes->graphs[i], carries, i == 0, moving);
+        status = context->status;
+    }
+    if (status == NUMC_OK)
+        status = numc__bind(context, NUMC_PRIMITIVE_WHILE, CONST(operands), count, &attributes, results, results_count);
+    for (int32_t i = 0, next = carries; i < carries && status == NUMC_OK; i++) {
+        y[i] = results[i];
+        dy[i] = moving[i] ? results[next++] : NULL;
+    }
+    numc__graph_release(attributes.graphs[0]);
+    numc__graph_release(attributes.graphs[1]);
+    scratch_end(&s);
+    return status;
+}
+
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 numc_status numc__jvp_control(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy)
 {
-    return a->primitive == NUMC_PRIMITIVE_COND ? cond_jvp(a, dx, y, dy) : scan_jvp(a, dx, y, dy);
+    return (a->primitive == NUMC_PRIMITIVE_COND    ? cond_jvp
+            : a->primitive == NUMC_PRIMITIVE_WHILE ? while_jvp
+                                                   : scan_jvp)(a, dx, y, dy);
 }
 
 numc_status numc__vjp_control(const numc_application *a, numc_array *const *residuals, const numc_array *const *ybar,
                               const bool *wanted, numc_array **xbar)
 {
+    if (a->primitive == NUMC_PRIMITIVE_WHILE)
+        return numc__fail(a->context, NUMC_UNSUPPORTED,
+                          "numc_while has no reverse mode, since how many steps it takes is not known before it runs: use numc_scan or "
+                          "numc_fori with bounds that are known, numc_function_jvp, or numc_stop_gradient on what it starts from");
     return a->primitive == NUMC_PRIMITIVE_COND ? cond_vjp(a, ybar, wanted, xbar) : scan_vjp(a, residuals, ybar, wanted, xbar);
 }

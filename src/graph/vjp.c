@@ -7,7 +7,7 @@
 
 static bool is_control(int32_t primitive)
 {
-    return primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN;
+    return numc__primitive_is_control(primitive) && primitive != NUMC_PRIMITIVE_CUSTOM;
 }
 
 /* Fills active[] of all values from active[] of the inputs; inputs and outputs are scratch as wide as the widest node. */
@@ -85,6 +85,10 @@ static numc_status forward_node(numc_tape *tape, int32_t n)
         numc_application a = {context, node->primitive, &node->attributes, tape->operands,
                               node->input_count, NULL, node->output_count};
         NUMC_TRY(numc__scan_store(&a, tape->results, tape->residuals[n]));
+    } else if (active && node->primitive == NUMC_PRIMITIVE_CUSTOM && node->attributes.numbers[0] != 0) {
+        /* written out, so that what its own reverse rule gives can be differentiated forwards */
+        NUMC_TRY(numc__graph_apply(context, node->attributes.graphs[0], tape->operands, node->input_count, tape->results,
+                                   node->output_count));
     } else {
         NUMC_TRY(numc__bind(context, node->primitive, tape->operands, node->input_count, &node->attributes,
                             tape->results, node->output_count));

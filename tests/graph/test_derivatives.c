@@ -281,6 +281,22 @@ BODY(scan_back)
     numc_scan(context, body_scan_step, NULL, in, 1, in + 1, 1, out, 1, .reverse = true);
 }
 
+/* x sin y with its derivative written by hand */
+BODY(x_sin_y) { UNUSED(); out[0] = numc_multiply(in[0], numc_sin(in[1])); }
+BODY(x_sin_y_jvp)
+{
+    UNUSED();
+    out[0] = numc_add(numc_multiply(in[3], numc_sin(in[1])), numc_multiply(in[4], numc_multiply(in[0], numc_cos(in[1]))));
+}
+BODY(custom)
+{
+    UNUSED();
+    numc_function *plain = numc_function_trace(context, body_x_sin_y, NULL, in, 2, 1);
+    numc_function *f = numc_function_custom_jvp(context, plain, body_x_sin_y_jvp, NULL);
+    numc_function_call(context, f, in, 2, out, 1);
+    SQUARED()
+}
+
 #define S(...) {(const int64_t[]){__VA_ARGS__}, (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), true}
 #define S0 {NULL, 0, true}
 static const body_case body_cases[] = {
@@ -334,6 +350,7 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_SVD, "wide svd", body_svd, 1, 3, {S(3, 4)}, 1, 4},
     {NUMC_PRIMITIVE_COND, "cond", body_cond, 2, 1, {S(3), S(3)}, 2, 0},
     {NUMC_PRIMITIVE_SCAN, "scan", body_scan, 2, 2, {S(2), S(4, 2)}, 2, 0},
+    {NUMC_PRIMITIVE_CUSTOM, "custom", body_custom, 2, 1, {S(3), S(3)}, 2, 0},
     {NUMC_PRIMITIVE_SCAN, "scan reverse", body_scan_back, 2, 2, {S(2), S(4, 2)}, 2, 0},
 };
 
@@ -415,8 +432,8 @@ static bool has_case(numc_context *context, int32_t primitive)
         if (found)
             return true;
     }
-    /* the draws have tests of their own below */
-    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA;
+    /* the draws have tests of their own below; a while has no reverse mode, its forward mode is in test_loops.c */
+    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA || primitive == NUMC_PRIMITIVE_WHILE;
 }
 
 static void every_primitive_has_a_rule_and_a_case(void **state)

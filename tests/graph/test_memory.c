@@ -2,6 +2,8 @@
 #include "../base/failing.h"
 #include "support.h"
 
+#include "graph/function.h"
+
 #define BODY(name)                                                                                 \
     static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
                      int32_t output_count, void *user)
@@ -71,6 +73,76 @@ static void pass(failing *memory)
     numc_close(context);
 }
 
+/* The transforms that are made of others, and the other loops. */
+BODY(less_than_nine) { (void)input_count, (void)output_count, (void)context; out[0] = numc_less(in[0], ((const shared *)user)->scale); }
+BODY(double_it) { (void)input_count, (void)output_count, (void)context, (void)user; out[0] = numc_multiply(in[0], 2.0); }
+BODY(model_jvp) { (void)input_count, (void)output_count, (void)context, (void)user; out[0] = numc_add(numc_sum(in[3]), in[4]); }
+BODY(loops)
+{
+    (void)input_count, (void)output_count, (void)user;
+    shared s = {numc_add(numc_exp(in[1]), 8.0)};
+    const numc_trace_fn bodies[3] = {double_it, either, other};
+    numc_array *grown[1] = {NULL}, *chosen[1] = {NULL}, *counted[1] = {NULL};
+    const numc_array *start = numc_add(numc_square(in[1]), 0.5);
+    numc_while(context, less_than_nine, double_it, &s, &start, 1, grown, .limit = 50);
+    const numc_array *last = grown[0];
+    numc_switch(numc_astype(numc_sum(in[0]), NUMC_INT64), bodies, 3, &s, &last, 1, chosen, 1);
+    last = chosen[0];
+    numc_fori(context, 0, numc_astype(last, NUMC_INT64), step, &s, &last, 1, counted);
+    out[0] = numc_add(numc_sum(in[0]), chosen[0]);
+}
+
+static void second_pass(failing *memory)
+{
+    numc_context *context = numc_open(&(numc_options){.backend = "ref", .threads = 1, .allocate = failing_allocate, .allocate_user = memory});
+    if (context == NULL)
+        return;
+    const numc_array *x[4] = {reals(context, NUMC_SHAPE(3), DOUBLES(0.5, -1, 2)), reals(context, NUMC_SCALAR, DOUBLES(0.25)), NULL, NULL};
+    x[2] = x[0];
+    x[3] = x[1];
+    numc_function *f = numc_function_trace(context, model, NULL, x, 2, 1);
+    numc_function *made[8] = {numc_function_jacobian_forward(context, f), numc_function_jacobian_reverse(context, f), numc_function_hessian(context, f),
+                              numc_function_hvp(context, f), numc_function_linearize(context, f, x, 2, NULL, 0), NULL, NULL, NULL};
+    made[5] = numc_function_custom_jvp(context, f, model_jvp, NULL);
+    made[6] = numc_function_value_and_gradient(context, made[5]);
+    numc_function *looped = numc_function_trace(context, loops, NULL, x, 2, 1);
+    const numc_array *many[2] = {numc_stack((const numc_array *[]){x[0], x[0]}, 2, 0), numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2))};
+    made[7] = numc_function_vmap(context, looped, many, 2);
+    numc_function *moving = numc_function_jvp(context, looped);
+    numc_array *y[8] = {NULL}, *z[1] = {NULL}, *forward[2] = {NULL};
+    numc_status status = numc_error_status(context);
+    if (status == NUMC_OK)
+        status = numc_function_call(context, made[6], x, 2, y, 3);
+    if (status == NUMC_OK)
+        status = numc_function_call(context, made[7], many, 2, z, 1);
+    if (status == NUMC_OK)
+        status = numc__graph_apply(context, moving->graph, x, 4, forward, 2);
+    if (!memory->failed) {
+        ASSERT_FINE(context);
+        for (int i = 0; i < 8; i++)
+            assert_non_null(made[i]);
+        assert_true(z[0] != NULL && forward[1] != NULL && y[2] != NULL);
+    } else if (status != NUMC_OK) {
+        assert_int_equal(numc_error_status(context), NUMC_MEMORY);
+    }
+    numc_error_clear(context);
+    numc_close(context);
+}
+
+static void every_allocation_of_the_rest_may_fail(void **state)
+{
+    (void)state;
+    for (long n = 0;; n++) {
+        failing memory = failing_at(n);
+        second_pass(&memory);
+        if (memory.blocks != 0 || memory.mistakes != 0)
+            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
+        if (!memory.failed)
+            break;
+        n += n / 50; /* thousands of them: all of the first, then every tenth and so on */
+    }
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -88,6 +160,6 @@ static void every_allocation_may_fail(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(every_allocation_of_the_rest_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

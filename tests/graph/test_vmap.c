@@ -67,6 +67,57 @@ BODY(parts_body)
     out[0] = numc_real(z);
     out[1] = numc_imag(z);
 }
+/* Newton's root of in[0], until it moves little; in[1] is where it begins */
+BODY(moves) { UNUSED(); out[0] = numc_greater(numc_abs(numc_subtract(in[0], in[1])), numc_multiply(in[0], 1e-12)); }
+BODY(newton)
+{
+    UNUSED();
+    out[0] = numc_multiply(numc_add(in[0], numc_divide((const numc_array *)user, in[0])), 0.5);
+    out[1] = numc_add(in[0], 0.0);
+    out[2] = numc_add(in[2], 1);
+}
+BODY(while_body)
+{
+    UNUSED();
+    const numc_array *carries[3] = {in[1], numc_zeros_like(in[1]), numc_zeros(context, NUMC_INT64, NUMC_SCALAR)};
+    numc_while(context, moves, newton, (void *)(uintptr_t)in[0], carries, 3, out);
+}
+/* as often for every element, whatever is mapped: carries are a count and a vector */
+BODY(fewer) { UNUSED(); out[0] = numc_less(in[0], 3); }
+BODY(turn) { UNUSED(); out[0] = numc_add(in[0], 1); out[1] = numc_multiply(in[1], (const numc_array *)user); }
+BODY(while_count_body)
+{
+    UNUSED();
+    const numc_array *carries[2] = {numc_zeros(context, NUMC_INT64, NUMC_SCALAR), in[0]};
+    numc_while(context, fewer, turn, (void *)(uintptr_t)in[1], carries, 2, out);
+}
+BODY(two_results) { UNUSED(); out[0] = numc_multiply(in[0], numc_sum(in[1])); out[1] = numc_cos(in[1]); }
+BODY(two_results_jvp)
+{
+    UNUSED();
+    out[0] = numc_add(numc_multiply(in[4], numc_sum(in[1])), numc_multiply(in[0], numc_sum(in[5])));
+    out[1] = numc_multiply(in[5], numc_negative(numc_sin(in[1])));
+}
+BODY(custom_body)
+{
+    UNUSED();
+    numc_function *plain = numc_function_trace(context, two_results, NULL, in, 2, 2);
+    numc_function_call(context, numc_function_custom_jvp(context, plain, two_results_jvp, NULL), in, 2, out, 2);
+}
+BODY(pick_sin) { UNUSED(); out[0] = numc_sin(in[0]); }
+BODY(pick_scale) { UNUSED(); out[0] = numc_multiply(in[0], numc_sum(in[1])); }
+BODY(pick_none) { UNUSED(); out[0] = numc_zeros_like(in[0]); }
+BODY(switch_body)
+{
+    UNUSED();
+    const numc_trace_fn bodies[3] = {pick_sin, pick_scale, pick_none};
+    numc_switch(in[2], bodies, 3, NULL, in, 2, out, 1);
+}
+BODY(fori_step) { UNUSED(); out[0] = numc_add(numc_multiply(in[1], 0.5), numc_multiply(in[0], (const numc_array *)user)); }
+BODY(fori_body) { UNUSED(); numc_fori(context, 2, 6, fori_step, (void *)(uintptr_t)in[1], in, 1, out); }
+BODY(fori_traced_body) { UNUSED(); numc_fori(context, 1, in[2], fori_step, (void *)(uintptr_t)in[1], in, 1, out); }
+BODY(map_step) { UNUSED(); out[0] = numc_add(numc_sum(in[0]), in[1]); out[1] = numc_exp(in[1]); }
+BODY(map_body) { UNUSED(); numc_map(context, map_step, NULL, in, 2, out, 2); }
 
 BODY(eig_body)
 {
@@ -139,6 +190,13 @@ static const batch_case cases[] = {
     {P(COND), "cond", 4, 2, {S(3), S(2), S0, S0}, {{UNIT, 0}, {SPREAD, 0}, {SPREAD, 0}, {TRUTH, NUMC_BOOL}}, 0, NULL, cond_body},
     {P(SCAN), "scan", 3, 4, {S(2), S(4, 2), S(2)}, {{SPREAD, 0}, {SPREAD, 0}, {SPREAD, 0}}, 0, NULL, scan_body},
     {P(SCAN), "scan back", 3, 4, {S0, S(4), S0}, {{SPREAD, 0}, {SPREAD, 0}, {SPREAD, 0}}, 0, NULL, scan_back_body},
+    {P(WHILE), "while", 2, 3, {S0, S0}, {{UNIT, 0}, {UNIT, 0}}, 0, NULL, while_body},
+    {P(WHILE), "while that counts", 2, 2, {S(3), S(3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, while_count_body},
+    {P(CUSTOM), "custom", 2, 2, {S(2), S(3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, custom_body},
+    {P(COND), "switch", 3, 1, {S(2), S(3), S0}, {{SPREAD, 0}, {SPREAD, 0}, {INDEX, NUMC_INT32}}, 0, NULL, switch_body},
+    {P(SCAN), "fori", 2, 1, {S(2), S(2)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, fori_body},
+    {P(WHILE), "fori to a traced bound", 3, 1, {S(2), S(2), S0}, {{SPREAD, 0}, {SPREAD, 0}, {INDEX, NUMC_INT64}}, 0, NULL, fori_traced_body},
+    {P(SCAN), "map", 2, 2, {S(3, 2), S(3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, map_body},
 };
 
 static void primitive_body(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
