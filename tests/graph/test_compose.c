@@ -307,7 +307,7 @@ static void mistakes_are_named(void **state)
     assert_error(context, NUMC_INVALID_ARGUMENT, "numc_function_jacobian_forward: the function is NULL");
     assert_null(numc_function_jacobian_reverse(NULL, plain));
     assert_null(numc_function_hvp(context, numc_function_jvp(context, plain)));
-    assert_error(context, NUMC_SHAPE, "a gradient is of one 0-d float output");
+    assert_error(context, NUMC_SHAPE, "a gradient is of one 0-d real float output");
     assert_null(numc_function_linearize(context, NULL, &x, 1, NULL, 0));
     assert_error(context, NUMC_INVALID_ARGUMENT, "numc_function_linearize: the function is NULL");
     numc_close(context);
