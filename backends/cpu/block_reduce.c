@@ -3,6 +3,9 @@
  * and with it every bit, is the same whatever the instruction set. */
 #include <math.h>
 #include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #include "block_template.h"
 
@@ -47,6 +50,81 @@ typedef float half_f32 __attribute__((vector_size(16)));
 #else
 #define DEFINE_VECTOR_LANES(name, T, V, operator) DEFINE_LANES(name, T)
 #endif
+
+/* The extreme of many floats at once, in any order, where the order cannot show: false where a NaN is met, whose place counts,
+ * or where the extreme is a zero, whose sign does. Nothing to gain without vectors. */
+#if defined(__AVX2__)
+#define DEFINE_MANY(name, T, V, width, load, set, extreme, unordered, or, mask, store, worst, sign)  \
+    static inline bool name##_many(size_t n, const T *a, T *out)                                   \
+    {                                                                                              \
+        V x0 = set(worst), x1 = x0, x2 = x0, x3 = x0, bad = unordered(x0, x0, _CMP_UNORD_Q);       \
+        size_t i = 0;                                                                              \
+        for (; n - i >= 4 * width; i += 4 * width) {                                               \
+            const V y0 = load(a + i), y1 = load(a + i + width);                                    \
+            const V y2 = load(a + i + 2 * width), y3 = load(a + i + 3 * width);                    \
+            x0 = extreme(x0, y0);                                                                  \
+            x1 = extreme(x1, y1);                                                                  \
+            x2 = extreme(x2, y2);                                                                  \
+            x3 = extreme(x3, y3);                                                                  \
+            bad = or(bad, or(unordered(y0, y1, _CMP_UNORD_Q), unordered(y2, y3, _CMP_UNORD_Q)));   \
+        }                                                                                          \
+        if (mask(bad) != 0)                                                                        \
+            return false;                                                                          \
+        T lane[width], x = worst;                                                                  \
+        store(lane, extreme(extreme(x0, x1), extreme(x2, x3)));                                    \
+        for (size_t k = 0; k < width; ++k)                                                         \
+            x = lane[k] sign x ? lane[k] : x;                                                      \
+        for (; i < n; ++i) {                                                                       \
+            if (a[i] != a[i])                                                                      \
+                return false;                                                                      \
+            x = a[i] sign x ? a[i] : x;                                                            \
+        }                                                                                          \
+        *out = x;                                                                                  \
+        return x != 0;                                                                             \
+    }
+#define F64_MANY(name, extreme, worst, sign)                                                       \
+    DEFINE_MANY(name, double, __m256d, 4, _mm256_loadu_pd, _mm256_set1_pd, extreme, _mm256_cmp_pd, _mm256_or_pd, \
+                _mm256_movemask_pd, _mm256_storeu_pd, worst, sign)
+#define F32_MANY(name, extreme, worst, sign)                                                       \
+    DEFINE_MANY(name, float, __m256, 8, _mm256_loadu_ps, _mm256_set1_ps, extreme, _mm256_cmp_ps, _mm256_or_ps, \
+                _mm256_movemask_ps, _mm256_storeu_ps, worst, sign)
+F64_MANY(max_f64, _mm256_max_pd, (double)-INFINITY, >)
+F64_MANY(min_f64, _mm256_min_pd, (double)INFINITY, <)
+F32_MANY(max_f32, _mm256_max_ps, -INFINITY, >)
+F32_MANY(min_f32, _mm256_min_ps, INFINITY, <)
+#else
+#define NO_MANY(name, T)                                                                           \
+    static inline bool name##_many(size_t n, const T *a, T *out)                                   \
+    {                                                                                              \
+        (void)n, (void)a, (void)out;                                                               \
+        return false;                                                                              \
+    }
+NO_MANY(max_f64, double)
+NO_MANY(min_f64, double)
+NO_MANY(max_f32, float)
+NO_MANY(min_f32, float)
+#endif
+/* A value that is neither NaN nor zero may join any lane; the exact way is taken where one is, some thousands at a time. */
+#define DEFINE_EXTREME_LANES(name, T)                                                              \
+    static inline T name##_exact_pair(T x, T y)                                                    \
+    {                                                                                              \
+        return name##_pair(x, y);                                                                  \
+    }                                                                                              \
+    DEFINE_LANES(name##_exact, T)                                                                  \
+    static inline void name##_lanes(size_t n, T *restrict lanes, const T *a)                       \
+    {                                                                                              \
+        while (n >= 64) {                                                                          \
+            const size_t m = n < 4096 ? n & ~(size_t)7 : 4096;                                     \
+            T x;                                                                                   \
+            if (name##_many(m, a, &x))                                                             \
+                lanes[0] = name##_pair(lanes[0], x);                                               \
+            else                                                                                   \
+                name##_exact_lanes(m, lanes, a);                                                   \
+            n -= m;                                                                                \
+            a += m;                                                                                \
+        }                                                                                          \
+        name##_exact_lanes(n, lanes, a);                                                           \
+    }
 
 /* combine(x, y): x the lane, y the element. */
 #define DEFINE_REDUCTION(name, T, identity_value, formula, define_lanes)                           \
@@ -108,8 +186,8 @@ DEFINE_INTEGER(u64, uint64_t, uint64_t, 0, UINT64_MAX)
 #define DEFINE_REAL(s, T, V)                                                                       \
     DEFINE_REDUCTION(sum_##s, T, 0, x + y, DEFINE_VECTOR_LANES(sum_##s, T, V, +))                  \
     DEFINE_REDUCTION(prod_##s, T, 1, x *y, DEFINE_VECTOR_LANES(prod_##s, T, V, *))                 \
-    DEFINE_REDUCTION(max_##s, T, -INFINITY, ((x > y) | (x != x)) ? x : y, DEFINE_LANES(max_##s, T)) \
-    DEFINE_REDUCTION(min_##s, T, INFINITY, ((x < y) | (x != x)) ? x : y, DEFINE_LANES(min_##s, T))
+    DEFINE_REDUCTION(max_##s, T, -INFINITY, ((x > y) | (x != x)) ? x : y, DEFINE_EXTREME_LANES(max_##s, T)) \
+    DEFINE_REDUCTION(min_##s, T, INFINITY, ((x < y) | (x != x)) ? x : y, DEFINE_EXTREME_LANES(min_##s, T))
 DEFINE_REAL(f32, float, half_f32)
 DEFINE_REAL(f64, double, half_f64)
 
@@ -171,12 +249,62 @@ const numc_block_reduction *NUMC_BLOCK(reduction)(uint32_t reduction, uint32_t d
         state->index = index;                                                                      \
         memcpy(&state->value, &x, sizeof x);                                                       \
     }
+/* Blocks of which no element is better than the best so far, as most are, are only compared. many(n, a, x, &found): false
+ * where something is to be looked at one by one. */
+#define EXTREME_BLOCK 1024
+#define DEFINE_BLOCKS(name, T, many)                                                               \
+    static void name(size_t n, numc_block_extreme *state, const void *pa, int64_t first)           \
+    {                                                                                              \
+        const T *a = pa;                                                                           \
+        if (state->index < 0 && n > 0) {                                                           \
+            name##_each(1, state, a, first);                                                       \
+            ++a, ++first, --n;                                                                     \
+        }                                                                                          \
+        while (n > 0) {                                                                            \
+            const size_t m = n < EXTREME_BLOCK ? n : EXTREME_BLOCK;                                \
+            T x;                                                                                   \
+            memcpy(&x, &state->value, sizeof x);                                                   \
+            if (!(many))                                                                           \
+                name##_each(m, state, a, first);                                                   \
+            a += m;                                                                                \
+            first += (int64_t)m;                                                                   \
+            n -= m;                                                                                \
+        }                                                                                          \
+    }
+/* No element of the block is better: a comparison of each, of which the processor does many at once. */
+#define DEFINE_NONE(name, T, better)                                                               \
+    static inline bool name##_none(size_t n, const T *a, T x)                                      \
+    {                                                                                              \
+        T found = 0;                                                                               \
+        for (size_t i = 0; i < n; ++i) {                                                           \
+            const T y = a[i];                                                                      \
+            found |= (T)(better);                                                                  \
+        }                                                                                          \
+        return found == 0;                                                                         \
+    }
 #define DEFINE_EXTREMES(s, T)                                                                      \
-    DEFINE_EXTREME(argmax_##s, T, y > x)                                                           \
-    DEFINE_EXTREME(argmin_##s, T, y < x)
+    DEFINE_EXTREME(argmax_##s##_each, T, y > x)                                                    \
+    DEFINE_EXTREME(argmin_##s##_each, T, y < x)                                                    \
+    DEFINE_NONE(argmax_##s, T, y > x)                                                              \
+    DEFINE_NONE(argmin_##s, T, y < x)                                                              \
+    DEFINE_BLOCKS(argmax_##s, T, argmax_##s##_none(m, a, x))                                       \
+    DEFINE_BLOCKS(argmin_##s, T, argmin_##s##_none(m, a, x))
+/* many() answers where the block's extreme is neither NaN nor zero. */
 #define DEFINE_REAL_EXTREMES(s, T)                                                                 \
-    DEFINE_EXTREME(argmax_##s, T, x == x && !(y <= x))                                             \
-    DEFINE_EXTREME(argmin_##s, T, x == x && !(y >= x))
+    DEFINE_EXTREME(argmax_##s##_each, T, x == x && !(y <= x))                                      \
+    DEFINE_EXTREME(argmin_##s##_each, T, x == x && !(y >= x))                                      \
+    static inline bool argmax_##s##_none(size_t n, const T *a, T x)                                \
+    {                                                                                              \
+        T most;                                                                                    \
+        return x != x || (max_##s##_many(n, a, &most) && most <= x);                               \
+    }                                                                                              \
+    static inline bool argmin_##s##_none(size_t n, const T *a, T x)                                \
+    {                                                                                              \
+        T least;                                                                                   \
+        return x != x || (min_##s##_many(n, a, &least) && least >= x);                             \
+    }                                                                                              \
+    DEFINE_BLOCKS(argmax_##s, T, argmax_##s##_none(m, a, x))                                       \
+    DEFINE_BLOCKS(argmin_##s, T, argmin_##s##_none(m, a, x))
 DEFINE_EXTREMES(i8, int8_t)
 DEFINE_EXTREMES(i16, int16_t)
 DEFINE_EXTREMES(i32, int32_t)

@@ -9,8 +9,8 @@ enum {
     DEPTH = 8,
     OPERANDS = 4,
     PIECE = 512,           /* elements at a time of what is not contiguous; a multiple of the 8 lanes */
-    TILE_ROWS = 16,        /* of a turned operand: so many of its contiguous elements ... */
-    TILE_COLUMNS = 64,     /* ... for so many columns */
+    TILE_ROWS = 8,         /* of a turned operand: so many of its contiguous elements ... */
+    TILE_COLUMNS = 128,     /* ... for so many columns */
     LINE = 64,             /* bytes; strides below are no worse than a straight read */
     COLUMN_BYTES = 1024,   /* of a row, while many rows are reduced into one */
     SPLIT_FROM = 100000,   /* estimated ns: below, waking threads costs more than it gains */
@@ -273,6 +273,18 @@ static void map_row(const walk *w, int64_t n, char *const *at)
         map_pieces(w, n, at, NULL);
 }
 
+/* Asks for the lines of the next tile, whose columns are `step` apart, while this one is worked on. */
+static void fetch(const char *from, int64_t step, int64_t bytes)
+{
+#if defined(__GNUC__)
+    for (int64_t c = 0; c < TILE_COLUMNS; c++, from += step)
+        for (int64_t k = 0; k < bytes; k += LINE)
+            __builtin_prefetch(from + k, 0, 2);
+#else
+    (void)from, (void)step, (void)bytes;
+#endif
+}
+
 /* Loops `turned` and innermost in tiles: a turned operand is read along its own lines and written across into a tile. */
 static void map_tiles(const walk *w, int64_t rows, char *const *at)
 {
@@ -280,21 +292,32 @@ static void map_tiles(const walk *w, int64_t rows, char *const *at)
     const int32_t inner = w->depth - 1, turned = w->turned;
     const int64_t columns = w->extents[inner];
     _Alignas(64) char tiles[OPERANDS][TILE_ROWS * TILE_COLUMNS * 8];
+    bool simple = !w->spread && w->contiguous_result; /* nothing but the turned operands to bring together */
+    for (int32_t p = 0; p < d->operands; p++)
+        simple = simple && (w->turns[p] || !w->strided[p]);
     for (int64_t row = 0; row < rows; row += TILE_ROWS) {
         const int64_t r = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
             const int64_t c = columns - column < TILE_COLUMNS ? columns - column : TILE_COLUMNS;
-            char *tile[OPERANDS] = {NULL, NULL, NULL, NULL}, *place[OPERANDS + 1];
+            char *tile[OPERANDS] = {NULL, NULL, NULL, NULL}, *place[OPERANDS + 1] = {NULL};
             for (int32_t p = 0; p <= d->operands; p++) {
                 place[p] = at[p] + row * w->steps[p][turned] + column * w->steps[p][inner];
                 if (p < d->operands && w->turns[p]) {
                     tile[p] = tiles[p];
+                    if (columns - column >= 2 * TILE_COLUMNS)
+                        fetch(place[p] + TILE_COLUMNS * w->steps[p][inner], w->steps[p][inner], r * d->operand[p].size);
                     d->memory[p]->turn((size_t)r, (size_t)c, tiles[p], (int64_t)TILE_COLUMNS * d->operand[p].size, place[p],
                                        w->steps[p][inner]);
                 }
             }
             for (int64_t k = 0; k < r; k++) {
-                map_pieces(w, c, place, tile);
+                if (simple) {
+                    char *operands[OPERANDS] = {tile[0] != NULL ? tile[0] : place[0], tile[1] != NULL ? tile[1] : place[1],
+                                                tile[2] != NULL ? tile[2] : place[2], tile[3] != NULL ? tile[3] : place[3]};
+                    call(w, c, place[d->operands], operands);
+                } else {
+                    map_pieces(w, c, place, tile);
+                }
                 for (int32_t p = 0; p <= d->operands; p++) {
                     place[p] += w->steps[p][turned];
                     if (p < d->operands && tile[p] != NULL)

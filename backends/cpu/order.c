@@ -115,13 +115,28 @@ static const move_fn additions[NUMC_DTYPE_COUNT] = {
 };
 static const move_fn settings[17] = {[1] = set_1, [2] = set_2, [4] = set_4, [8] = set_8, [16] = set_16};
 
+/* Lines far apart are asked for some positions before they are read; an address outside the array is not touched by that. */
+enum { AHEAD = 32 };
+#if defined(__GNUC__)
+#define FETCH(address) __builtin_prefetch((const void *)(uintptr_t)(address), 0, 3)
+#else
+#define FETCH(address) ((void)0)
+#endif
+
 /* One axis of indices and single values: the common case by far. x, y and the indices by bytes; `drop` says what becomes of an
  * index outside [0, extent). */
 #define DEFINE_LINES(name, I, T)                                                                   \
     static void gather_##name(int64_t n, const char *x, int64_t x_step, int64_t extent, const char *index, \
                               int64_t index_step, char *y, int64_t y_step)                         \
     {                                                                                              \
-        for (int64_t p = 0; p < n; ++p) {                                                          \
+        int64_t p = 0;                                                                             \
+        for (; p < n - AHEAD; ++p) {                                                               \
+            int64_t i = (int64_t) * (const I *)(const void *)(index + p * index_step);             \
+            FETCH((uintptr_t)x + (uintptr_t)((int64_t) * (const I *)(const void *)(index + (p + AHEAD) * index_step)) * (uintptr_t)x_step); \
+            i = i < 0 ? 0 : i >= extent ? extent - 1 : i;                                          \
+            *(T *)(void *)(y + p * y_step) = *(const T *)(const void *)(x + i * x_step);           \
+        }                                                                                          \
+        for (; p < n; ++p) {                                                                       \
             int64_t i = (int64_t) * (const I *)(const void *)(index + p * index_step);             \
             i = i < 0 ? 0 : i >= extent ? extent - 1 : i;                                          \
             *(T *)(void *)(y + p * y_step) = *(const T *)(const void *)(x + i * x_step);           \

@@ -1,6 +1,7 @@
 /* plugin.c - the cpu backend's table, its device and its memory. Device memory is host memory; every call has run when it
  * returns. */
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "blas.h"
@@ -79,20 +80,39 @@ static void device_close(numc_device *device)
     numc_cpu_free(device->host, device, sizeof *device);
 }
 
-/* The host's allocator aligns to 16 bytes; here the distance to the next multiple of 64 is kept in the byte before. */
-enum { ALIGNMENT = 64 };
+/* The host's allocator aligns to 16 bytes; the distance to the next multiple of 64, or of a large page for a large array, is
+ * kept in the four bytes before. */
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20, LARGE_FROM = 4 << 20 };
+
+static size_t alignment_of(uint64_t bytes)
+{
+    return bytes >= LARGE_FROM ? LARGE_PAGE : ALIGNMENT;
+}
+
+void numc_cpu_large_pages(void *memory, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    const uintptr_t first = ((uintptr_t)memory + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    const uintptr_t last = ((uintptr_t)memory + bytes) / LARGE_PAGE * LARGE_PAGE;
+    if (bytes >= LARGE_FROM && last > first)
+        (void)madvise((char *)memory + (first - (uintptr_t)memory), last - first, MADV_HUGEPAGE); /* a wish: it may fail */
+#else
+    (void)memory, (void)bytes;
+#endif
+}
 
 static int32_t memory_allocate(numc_device *device, uint64_t bytes, void **memory)
 {
     *memory = NULL;
-    if (bytes > SIZE_MAX - 2 * ALIGNMENT)
-        return numc_cpu_fail(device->host, NUMC_MEMORY, "out of memory for an array");
-    unsigned char *block = numc_cpu_allocate(device->host, (size_t)bytes + ALIGNMENT);
+    const size_t alignment = alignment_of(bytes);
+    unsigned char *block = bytes > SIZE_MAX - 2 * alignment ? NULL : numc_cpu_allocate(device->host, (size_t)bytes + alignment);
     if (block == NULL)
         return numc_cpu_fail(device->host, NUMC_MEMORY, "out of memory for an array");
-    const size_t distance = ALIGNMENT - (uintptr_t)block % ALIGNMENT; /* 1 to 64: there is always a byte before */
-    block[distance - 1] = (unsigned char)distance;
+    /* 16 to `alignment`: there is always room before */
+    const uint32_t distance = (uint32_t)(alignment - (uintptr_t)block % alignment);
+    memcpy(block + distance - sizeof distance, &distance, sizeof distance);
     *memory = block + distance;
+    numc_cpu_large_pages(*memory, (size_t)bytes);
     return NUMC_OK;
 }
 
@@ -101,7 +121,9 @@ static void memory_release(numc_device *device, void *memory, uint64_t bytes)
     if (memory == NULL)
         return;
     unsigned char *start = memory;
-    numc_cpu_free(device->host, start - start[-1], (size_t)bytes + ALIGNMENT);
+    uint32_t distance;
+    memcpy(&distance, start - sizeof distance, sizeof distance);
+    numc_cpu_free(device->host, start - distance, (size_t)bytes + alignment_of(bytes));
 }
 
 static int32_t memory_upload(numc_device *device, void *memory, uint64_t offset, const void *host, uint64_t bytes)

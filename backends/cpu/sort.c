@@ -243,6 +243,7 @@ int32_t numc_cpu_sort(numc_device *device, const numc_view *x, int32_t axis, uin
     uint64_t *keys = numc_cpu_allocate(device->host, bytes);
     if (keys == NULL)
         return numc_cpu_fail(device->host, NUMC_MEMORY, "sort: out of memory");
+    numc_cpu_large_pages(keys, bytes);
     for (int64_t line = 0; line < lines; ++line) {
         char *to[2] = {NULL, NULL};
         int64_t steps[2] = {0, 0};
