@@ -263,7 +263,7 @@ static Z tangens_h(E *e, const Z *z)
     R re = choose(e, far, COPYSIGN(N(1), x), DIV(MUL(sh, F(COSH, x)), below));
     R im = choose(e, far, MUL(MUL(N(4), sc), F(EXP, MUL(N(-2), ax))), DIV(sc, below));
     re = choose(e, both(e, wild, EQUAL(x, zero)), x, re);
-    im = choose(e, both(e, wild, IS(ISINF, x)), COPYSIGN(zero, y), im);
+    im = choose(e, IS(ISINF, x), COPYSIGN(zero, y), im); /* the standard; C99 has the sign of sin 2y */
     return (Z){re, choose(e, EQUAL(y, zero), y, im)};
 }
 

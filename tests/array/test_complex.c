@@ -450,6 +450,19 @@ static bool as_c(double a, double c, bool open_sign)
     return a == c || fabs(a - c) <= 1e-14 * fabs(c) + 1e-300;
 }
 
+/* tanh(+-inf + i y) = +-1 + 0i with y's sign, as the array standard has it; C's zero has the sign of sin 2y. tan(z) = -i tanh(i z). */
+static void tangents_of_infinities(void **state)
+{
+    numc_context *context = *state;
+    for (int i = 0; i < 16; i++) {
+        double x = i & 1 ? -INFINITY : INFINITY, y = (i & 2 ? -1 : 1) * (i < 8 ? 0.5 * i + 0.25 : INFINITY);
+        numc_complex_number h = numc_item_complex(numc_tanh(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(x, y))));
+        assert_true(h.re == copysign(1, x) && h.im == 0 && signbit(h.im) == signbit(y));
+        numc_complex_number t = numc_item_complex(numc_tan(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(y, x))));
+        assert_true(t.im == copysign(1, x) && t.re == 0 && signbit(t.re) == signbit(y));
+    }
+}
+
 /* Annex G of C99, through the C library. */
 static void special_values_are_those_of_c(void **state)
 {
@@ -467,6 +480,8 @@ static void special_values_are_those_of_c(void **state)
             continue;
         assert_int_equal(numc_to_host(functions[f].function(z), NUMC_COMPLEX128, out, sizeof out), NUMC_OK);
         for (int i = 0; i < SPECIAL * SPECIAL; i++) {
+            if (strncmp(functions[f].name, "tan", 3) == 0 && isinf(in[2 * i + (functions[f].name[3] != 'h')]))
+                continue; /* tangents_of_infinities */
             double _Complex w = functions[f].special(CMPLX(in[2 * i], in[2 * i + 1]));
             if (!as_c(out[2 * i], creal(w), isnan(cimag(w))) || !as_c(out[2 * i + 1], cimag(w), isnan(creal(w))))
                 fail_msg("%s(%g, %g) = (%.17g, %.17g), C says (%.17g, %.17g)", functions[f].name, in[2 * i], in[2 * i + 1],
@@ -643,7 +658,8 @@ int main(void)
         TEST(numbers_become_arrays), TEST(host_memory_round_trips), TEST(text_is_as_numpys), TEST(dlpack_both_ways),
         TEST(parts_take_apart_and_put_together), TEST(dtypes_are_promoted), TEST(order_and_rounding_are_refused),
         TEST(movement_moves_both_parts), TEST(equality_and_tests), TEST(products_of_matrices),
-        TEST(functions_are_accurate), TEST(special_values_are_those_of_c), TEST(arithmetic_is_accurate), TEST(powers),
+        TEST(functions_are_accurate), TEST(special_values_are_those_of_c), TEST(tangents_of_infinities),
+        TEST(arithmetic_is_accurate), TEST(powers),
         TEST(products_and_means), TEST(sets_of_complex_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
