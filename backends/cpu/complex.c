@@ -10,7 +10,12 @@
 #include "blas.h"
 #include "linalg.h"
 
-enum { OWN_MOST = 16 * 16 * 16, MOST = INT_MAX / 2 };
+enum {
+    OWN_MOST = 16 * 16 * 16, /* multiplications: a smaller product is not worth opening OpenBLAS for */
+    MOST = INT_MAX / 2,
+    SPLIT_FROM = 1 << 20, /* multiplications: below, waking threads costs more than it gains */
+    SHARE_ROWS = 256      /* rows of the result per share, whatever the number of threads */
+};
 
 static const double one_wide[2] = {1.0, 0.0}, zero_wide[2] = {0.0, 0.0};
 static const float one_narrow[2] = {1.0f, 0.0f}, zero_narrow[2] = {0.0f, 0.0f};
@@ -66,11 +71,36 @@ static bool layout(int64_t rows, int64_t columns, int64_t row, int64_t column, i
     return by_rows || by_columns;
 }
 
+typedef struct product_work {
+    const numc_cpu_complex_blas *blas; /* NULL: the own loop */
+    product p;
+    uint32_t dtype;
+    int ta, tb, lda, ldb, ldc;
+} product_work;
+
+static void run_share(void *user, int64_t number)
+{
+    const product_work *w = user;
+    const int64_t size = (int64_t)numc_cpu_view_size(w->dtype), first = number * SHARE_ROWS;
+    product p = w->p;
+    p.rows = p.rows - first < SHARE_ROWS ? p.rows - first : SHARE_ROWS;
+    p.a = (const char *)p.a + first * p.a_row * size;
+    p.c = (char *)p.c + first * p.c_row * size;
+    const bool wide = w->dtype == NUMC_COMPLEX128;
+    const void *zero = wide ? (const void *)zero_wide : (const void *)zero_narrow;
+    if (w->blas != NULL)
+        w->blas->gemm(CBLAS_ROW_MAJOR, w->ta, w->tb, (int)p.rows, (int)p.columns, (int)p.inner, one(w->dtype), p.a, w->lda, p.b,
+                      w->ldb, p.accumulate ? one(w->dtype) : zero, p.c, w->ldc);
+    else
+        (wide ? product_complex128 : product_complex64)(&p);
+}
+
 int32_t numc_cpu_complex_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c, bool accumulate)
 {
     const int32_t batch = c->rank - 2;
-    const uint32_t dtype = c->dtype;
-    product p = {
+    product_work w = {.dtype = c->dtype};
+    product *p = &w.p;
+    *p = (product){
         .rows = a->shape[batch],
         .inner = a->shape[batch + 1],
         .columns = b->shape[batch + 1],
@@ -82,26 +112,24 @@ int32_t numc_cpu_complex_matmul(numc_device *device, const numc_view *a, const n
         .c_column = c->strides[batch + 1],
         .accumulate = accumulate,
     };
-    int ta = 0, tb = 0, tc = 0, lda = 0, ldb = 0, ldc = 0;
-    const numc_cpu_complex_blas *blas = NULL;
-    if ((double)p.rows * (double)p.inner * (double)p.columns > OWN_MOST && p.rows <= MOST && p.inner <= MOST &&
-        p.columns <= MOST && layout(p.rows, p.inner, p.a_row, p.a_column, &ta, &lda) &&
-        layout(p.inner, p.columns, p.b_row, p.b_column, &tb, &ldb) &&
-        layout(p.rows, p.columns, p.c_row, p.c_column, &tc, &ldc) && tc == CBLAS_NO_TRANSPOSE)
-        blas = numc_cpu_complex_blas_get(device, dtype);
-    const void *start = accumulate ? one(dtype) : dtype == NUMC_COMPLEX128 ? (const void *)zero_wide : (const void *)zero_narrow;
-    const int64_t count = numc_cpu_count(c, batch);
+    int tc = 0;
+    const double work = (double)p->rows * (double)p->inner * (double)p->columns;
+    if (work > OWN_MOST && p->rows <= MOST && p->inner <= MOST && p->columns <= MOST &&
+        layout(p->rows, p->inner, p->a_row, p->a_column, &w.ta, &w.lda) &&
+        layout(p->inner, p->columns, p->b_row, p->b_column, &w.tb, &w.ldb) &&
+        layout(p->rows, p->columns, p->c_row, p->c_column, &tc, &w.ldc) && tc == CBLAS_NO_TRANSPOSE)
+        w.blas = numc_cpu_complex_blas_get(device, c->dtype);
+    const int64_t count = numc_cpu_count(c, batch), shares = (p->rows + SHARE_ROWS - 1) / SHARE_ROWS;
+    const numc_host *host = device->host;
     for (int64_t number = 0; number < count; ++number) {
-        p.a = numc_cpu_entry(a, batch, number);
-        p.b = numc_cpu_entry(b, batch, number);
-        p.c = numc_cpu_entry(c, batch, number);
-        if (blas != NULL)
-            blas->gemm(CBLAS_ROW_MAJOR, ta, tb, (int)p.rows, (int)p.columns, (int)p.inner, one(dtype), p.a, lda, p.b, ldb, start,
-                       p.c, ldc);
-        else if (dtype == NUMC_COMPLEX128)
-            product_complex128(&p);
+        p->a = numc_cpu_entry(a, batch, number);
+        p->b = numc_cpu_entry(b, batch, number);
+        p->c = numc_cpu_entry(c, batch, number);
+        if (shares > 1 && work >= SPLIT_FROM)
+            host->parallel_for(host->user, shares, run_share, &w);
         else
-            product_complex64(&p);
+            for (int64_t share = 0; share < shares; ++share)
+                run_share(&w, share);
     }
     return NUMC_OK;
 }

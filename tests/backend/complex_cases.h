@@ -59,6 +59,8 @@ static void complex_products_are_sums(void **state)
             for (int layout = 0; layout < LAYOUTS * LAYOUTS; layout++)
                 assert_complex_product(complex_dtypes[d], extents[e][0], extents[e][1], extents[e][2], layout % LAYOUTS,
                                        layout / LAYOUTS, layout % 2 != 0);
+    assert_complex_product(NUMC_COMPLEX128, 530, 47, 45, COLUMNS, ROWS, true); /* in shares */
+    assert_complex_product(NUMC_COMPLEX64, 530, 47, 45, ROWS, GAPS, false);
 }
 
 /* Hermitian with 2n on the diagonal: positive definite, condition number below 4. */

@@ -359,7 +359,8 @@ static void a_kernel_runs_in_several_threads(void **state)
 
 /* ---- every allocation may fail ----------------------------------------------------------------------------------- */
 
-/* A kernel with more registers than fit the stack of a run, as run and launch, then a sort, then the text of the kernel. */
+/* A kernel with more registers than fit the stack of a run, as run and launch, then a sort, factorisations, then the
+ * text of the kernel. */
 static int32_t work(numc_backend_device *d)
 {
     const numc_backend *t = &d->table;
@@ -395,6 +396,18 @@ static int32_t work(numc_backend_device *d)
     numc_view vx = {memory[0], 0, NUMC_FLOAT64, 1, shape, strides}, vy = {memory[1], 0, NUMC_FLOAT64, 1, shape, strides};
     if (status == NUMC_OK)
         status = t->sort(d->device, &vx, 0, 0, &vy, NULL);
+    int64_t square[2] = {2, 2}, square_strides[2] = {2, 1}, two[1] = {2}, point[2] = {1, 1};
+    const numc_view a = {memory[0], 0, NUMC_FLOAT64, 2, square, square_strides}, s = {memory[1], 0, NUMC_FLOAT64, 1, two, strides};
+    const numc_view z = {memory[1], 0, NUMC_COMPLEX128, 1, two, strides}, one = {memory[0], 0, NUMC_FLOAT64, 2, point, point};
+    const numc_view q = {memory[1], 0, NUMC_FLOAT64, 2, point, point}, r = {memory[1], 1, NUMC_FLOAT64, 2, point, point};
+    if (status == NUMC_OK)
+        status = t->eigh(d->device, &a, &s, NULL);
+    if (status == NUMC_OK)
+        status = t->svd(d->device, &a, NULL, &s, NULL);
+    if (status == NUMC_OK)
+        status = t->eig(d->device, &a, &z, NULL);
+    if (status == NUMC_OK)
+        status = t->qr(d->device, &one, &q, &r);
     if (status == NUMC_OK)
         status = d->host.kernel_emit(d->host.user, &b.source, NUMC_DIALECT_C, "f", &text, &text_size);
     if (text != NULL)
