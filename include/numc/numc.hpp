@@ -865,6 +865,141 @@ inline array matrix_norm(const array &x, numc_matrix_order order = NUMC_ORDER_FR
 }
 } // namespace linalg
 
+/* ---- special functions and random numbers: special.h and random.h by the same names ---------------------------------- */
+
+namespace special {
+#define NUMC_CPP_SPECIAL(name)                                                                     \
+    inline array name(const array &x)                                                              \
+    {                                                                                              \
+        return array::adopt(numc_special_##name(x.get()));                                         \
+    }
+NUMC_CPP_SPECIAL(gammaln)
+NUMC_CPP_SPECIAL(digamma)
+NUMC_CPP_SPECIAL(trigamma)
+NUMC_CPP_SPECIAL(erf)
+NUMC_CPP_SPECIAL(erfc)
+NUMC_CPP_SPECIAL(erfinv)
+NUMC_CPP_SPECIAL(ndtr)
+NUMC_CPP_SPECIAL(log_ndtr)
+NUMC_CPP_SPECIAL(ndtri)
+NUMC_CPP_SPECIAL(expit)
+NUMC_CPP_SPECIAL(logit)
+NUMC_CPP_SPECIAL(softplus)
+NUMC_CPP_SPECIAL(log_expit)
+NUMC_CPP_SPECIAL(log1mexp)
+#undef NUMC_CPP_SPECIAL
+/* Of several operands one at least is an array. */
+#define NUMC_CPP_SPECIAL_2(name)                                                                   \
+    inline array name(const operand &a, const operand &b)                                          \
+    {                                                                                              \
+        return array::adopt(numc_special_##name##_(a, b));                                         \
+    }
+NUMC_CPP_SPECIAL_2(xlogy)
+NUMC_CPP_SPECIAL_2(xlog1py)
+NUMC_CPP_SPECIAL_2(betaln)
+NUMC_CPP_SPECIAL_2(gammainc)
+NUMC_CPP_SPECIAL_2(gammaincc)
+NUMC_CPP_SPECIAL_2(gammaincinv)
+NUMC_CPP_SPECIAL_2(gammainccinv)
+#undef NUMC_CPP_SPECIAL_2
+inline array betainc(const operand &a, const operand &b, const operand &x)
+{
+    return array::adopt(numc_special_betainc_(a, b, x));
+}
+inline array betaincinv(const operand &a, const operand &b, const operand &p)
+{
+    return array::adopt(numc_special_betaincinv_(a, b, p));
+}
+inline array polygamma(int64_t n, const array &x)
+{
+    return array::adopt(numc_special_polygamma(n, x.get()));
+}
+inline array multigammaln(const array &a, int64_t d)
+{
+    return array::adopt(numc_special_multigammaln(a.get(), d));
+}
+inline array softmax(const array &x, int64_t along = -1)
+{
+    return array::adopt(numc_special_softmax(x.get(), along));
+}
+inline array log_softmax(const array &x, int64_t along = -1)
+{
+    return array::adopt(numc_special_log_softmax(x.get(), along));
+}
+} // namespace special
+
+namespace random {
+inline array key(place where, uint64_t seed)
+{
+    return array::adopt(numc_random_key_(where, seed));
+}
+inline array split(const array &from, int64_t count = 2)
+{
+    return array::adopt(numc_random_split(from.get(), count));
+}
+inline array fold_in(const array &from, uint32_t child)
+{
+    return array::adopt(numc_random_fold_in(from.get(), child));
+}
+inline array bits(const array &from, const shape &of, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_random_bits(from.get(), dtype, of));
+}
+inline array uniform(const array &from, const shape &of, const operand &low = 0, const operand &high = 1,
+                     numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_random_uniform_(from.get(), dtype, of, low, high));
+}
+inline array randint(const array &from, const shape &of, int64_t low, int64_t high, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_random_randint(from.get(), dtype, of, low, high));
+}
+#define NUMC_CPP_RANDOM(name)                                                                      \
+    inline array name(const array &from, const shape &of, numc_dtype dtype = NUMC_DTYPE_DEFAULT)   \
+    {                                                                                              \
+        return array::adopt(numc_random_##name(from.get(), dtype, of));                            \
+    }
+NUMC_CPP_RANDOM(normal)
+NUMC_CPP_RANDOM(exponential)
+NUMC_CPP_RANDOM(cauchy)
+NUMC_CPP_RANDOM(laplace)
+NUMC_CPP_RANDOM(logistic)
+NUMC_CPP_RANDOM(gumbel)
+#undef NUMC_CPP_RANDOM
+/* Those with parameters: a, or a and b, then the shape of the result. */
+#define NUMC_CPP_RANDOM_1(name)                                                                    \
+    inline array name(const array &from, const operand &a, const shape &of, numc_dtype dtype = NUMC_DTYPE_DEFAULT) \
+    {                                                                                              \
+        return array::adopt(numc_random_##name##_(from.get(), a, dtype, of));                      \
+    }
+#define NUMC_CPP_RANDOM_2(name)                                                                    \
+    inline array name(const array &from, const operand &a, const operand &b, const shape &of,      \
+                      numc_dtype dtype = NUMC_DTYPE_DEFAULT)                                       \
+    {                                                                                              \
+        return array::adopt(numc_random_##name##_(from.get(), a, b, dtype, of));                   \
+    }
+NUMC_CPP_RANDOM_1(gamma)
+NUMC_CPP_RANDOM_1(loggamma)
+NUMC_CPP_RANDOM_1(student_t)
+NUMC_CPP_RANDOM_1(poisson)
+NUMC_CPP_RANDOM_2(beta)
+NUMC_CPP_RANDOM_2(binomial)
+#undef NUMC_CPP_RANDOM_1
+#undef NUMC_CPP_RANDOM_2
+inline array bernoulli(const array &from, const operand &probability, const shape &of)
+{
+    return array::adopt(numc_random_bernoulli_(from.get(), probability, of));
+}
+inline array dirichlet(const array &from, const array &concentration, const shape &of, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_random_dirichlet(from.get(), concentration.get(), dtype, of));
+}
+inline array categorical(const array &from, const array &logits, const shape &of)
+{
+    return array::adopt(numc_random_categorical(from.get(), logits.get(), of));
+}
+} // namespace random
+
 /* ---- models ---------------------------------------------------------------------------------------------------------
  * A distribution is C's: it belongs to the scope it is made in. */
 using distribution = numc_distribution *;

@@ -37,6 +37,17 @@ static numc_array *both_parts(const numc_array *z)
     return numc_subtract(numc_real(z), numc_multiply(numc_imag(z), 2.0));
 }
 
+static numc_array *assigned(const numc_array *x)
+{
+    numc_array *y = numc_multiply(x, x);
+    numc_status status = numc_add_assign(&y, x);
+    if (status == NUMC_OK)
+        status = numc_multiply_assign(&y, 0.5);
+    if (status == NUMC_OK)
+        status = numc_subtract_assign(&y, numc_index(y, NUMC_AT(0)));
+    return status == NUMC_OK ? y : NULL;
+}
+
 #define SUBJECTS(X)                                                                                \
     X(add_broadcast, numc_add(x, numc_index(x, NUMC_AT(0))))                                       \
     X(numbers, numc_divide(numc_multiply(2, numc_subtract(1.5, x)), 3))                            \
@@ -60,6 +71,13 @@ static numc_array *both_parts(const numc_array *z)
     X(moved, numc_moveaxis(numc_expand_dims(x, NUMC_AXES(1)), 0, -1))                              \
     X(flipped, numc_multiply(numc_flip(x, NUMC_AXES(1)), x))                                       \
     X(rolled, numc_multiply(numc_roll(x, 1, 0), x))                                                \
+    X(rolled_flat, numc_multiply(numc_roll(x, 5, NUMC_FLATTEN), x))                                \
+    X(rolled_axes, numc_multiply(numc_roll(x, NUMC_SHAPE(1, -2), NUMC_AXES(0, 1)), x))             \
+    X(moved_axes, numc_moveaxis(numc_stack((const numc_array *[]){x, x}, 2, 0), NUMC_AXES(0, 1), NUMC_AXES(2, 0))) \
+    X(joined_flat, numc_concat((const numc_array *[]){x, numc_index(numc_square(x), NUMC_AT(0))}, 2, NUMC_FLATTEN)) \
+    X(repeated_each, numc_repeat(x, numc_abs(picks(x)), NUMC_AXIS(1)))                             \
+    X(like_it, numc_add(numc_full_like(x, 2.5), numc_multiply(x, numc_ones_like(x))))              \
+    X(in_place, assigned(x))                                                                       \
     X(tiled, numc_tile(x, NUMC_SHAPE(2, 1)))                                                       \
     X(repeated, numc_repeat(x, 2, NUMC_AXIS(1)))                                                   \
     X(stacked, numc_stack((const numc_array *[]){x, numc_square(x)}, 2, 1))                        \

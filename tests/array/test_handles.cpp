@@ -103,6 +103,35 @@ static void expressions()
     CHECK(tensordot(four, four).item() == 32 && linalg::svdvals(four).size() == 2 && linalg::eigvals(four).size() == 2);
     CHECK((v * std::size_t{2})[0].item() == 18);
     CHECK(v.to_string() == "[9 9 3 4]" && v.to_string(true) == "array([9, 9, 3, 4])");
+    array k = random::key(c, 7);
+    CHECK(random::split(k, 3).shape() == (std::vector<int64_t>{3, 2}) && random::bits(random::fold_in(k, 1), {2}).dtype() == NUMC_UINT32);
+    CHECK(random::uniform(k, {100}, 2, 3)[5].item() >= 2 && random::normal(k, {2, 3}, NUMC_FLOAT32).dtype() == NUMC_FLOAT32);
+    CHECK(random::randint(k, {4}, 5, 6)[3].item_integer() == 5 && random::bernoulli(k, 1, {3})[2].item_bool());
+    CHECK(random::gamma(k, 2.5, {5}).size() == 5 && random::beta(k, 2, 3, {5}).size() == 5 && random::poisson(k, 0, {2})[1].item() == 0);
+    CHECK(random::dirichlet(k, ones(c, {3}), {2}).shape() == (std::vector<int64_t>{2, 3}));
+    CHECK(random::categorical(k, from_vector(c, values{0, -INFINITY}), {4})[0].item_integer() == 0);
+    CHECK(special::gammaln(arange(c, 1, 4, 1, NUMC_FLOAT64)).to_vector()[0] == 0 && special::xlogy(0, zeros(c, {})).item() == 0);
+    CHECK(special::softmax(zeros(c, {4}))[0].item() == 0.25 && std::abs(special::betainc(1, 1, full(c, {}, 0.5)).item() - 0.5) < 1e-14);
+    CHECK((isin(arange(c, 0, 3), 1).to_vector() == values{0, 1, 0}) && unique_counts(zeros(c, {3})).counts[0].item() == 3);
+    CHECK(unique_all(zeros(c, {2})).inverse_indices.size() == 2 && unique_values(zeros(c, {3})).size() == 1);
+    CHECK((diff(arange(c, 0, 6, 2)).to_vector() == values{2, 2}) && diff(arange(c, 0, 3), axis(0), 0).size() == 3);
+    CHECK(nonzero(eye(c, 2, 2)).size() == 2 && unstack(eye(c, 2, 3), 1).size() == 3 && broadcast_arrays({zeros(c, {2, 1}), zeros(c, {3})})[1].rank() == 2);
+    CHECK(meshgrid({arange(c, 0, 2), arange(c, 0, 3)})[0].shape() == (std::vector<int64_t>{3, 2}));
+    CHECK(meshgrid({arange(c, 0, 2), arange(c, 0, 3)}, true)[0].shape() == (std::vector<int64_t>{2, 3}));
+    CHECK((roll(arange(c, 0, 3), {1}, {0}).to_vector() == values{2, 0, 1}) && (roll(arange(c, 0, 3), 1, 0).to_vector() == values{2, 0, 1}));
+    CHECK(moveaxis(zeros(c, {2, 3, 4}), {0, 1}, {-1, 0}).shape() == (std::vector<int64_t>{3, 4, 2}));
+    CHECK((repeat(arange(c, 0, 2), arange(c, 1, 3)).to_vector() == values{0, 1, 1}) && (repeat(arange(c, 0, 2), 2).size() == 4));
+    CHECK(zeros_like(v, NUMC_INT8).dtype() == NUMC_INT8 && empty_like(v).dtype() == v.dtype() && (full_like(v, 3)[0].item() == 3));
+    CHECK(asarray(c, 2.5).item() == 2.5 && asarray(c, v, NUMC_FLOAT32).dtype() == NUMC_FLOAT32 && empty(c, {2}).size() == 2);
+    CHECK(ones_like(v, NUMC_BOOL)[1].item_bool() && searchsorted(arange(c, 0, 4), 2).item_integer() == 2);
+    array i = arange(c, 5, 8);
+    i %= 4;
+    i <<= 2;
+    i |= 1;
+    i &= 13;
+    i ^= 8;
+    i >>= 1;
+    CHECK((i.to_vector() == values{6, 0, 2}));
     c.check();
 }
 
