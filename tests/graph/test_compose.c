@@ -109,6 +109,34 @@ static void jacobians_agree(void **state)
     numc_close(context);
 }
 
+/* A holomorphic function, and one that gives a real number of a complex one: J along the real axis, no conjugation. */
+BODY(holomorphic) { UNUSED(); out[0] = numc_multiply(numc_square(in[0]), numc_index(in[0], NUMC_AT(0))); }
+static void complex_jacobians(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    numc_scope(context) {
+        numc_array *re = reals(context, NUMC_SHAPE(2), DOUBLES(1, 2)), *im = reals(context, NUMC_SHAPE(2), DOUBLES(-0.5, 3));
+        const numc_array *z = numc_complex(re, im);
+        numc_function *f = numc_function_trace(context, holomorphic, NULL, &z, 1, 1);
+        numc_function *made[2] = {numc_function_jacobian_forward(context, f), numc_function_jacobian_reverse(context, f)};
+        /* [[3 a^2, 0], [b^2, 2 a b]] */
+        numc_array *a = numc_index(z, NUMC_AT(0)), *b = numc_index(z, NUMC_AT(1));
+        const numc_array *entries[4] = {numc_multiply(numc_square(a), 3.0), numc_zeros_like(a), numc_square(b), numc_multiply(numc_multiply(a, b), 2.0)};
+        for (int i = 0; i < 2; i++) {
+            numc_array *y[2];
+            ASSERT_FINE(context);
+            assert_non_null(made[i]);
+            assert_int_equal(numc_function_call(context, made[i], &z, 1, y, 2), NUMC_OK);
+            numc_array *flat = numc_reshape(y[1], NUMC_SHAPE(4)), *wanted = numc_stack(entries, 4, 0);
+            assert_near(numc_real(flat), numc_real(wanted), 8 * 0x1p-52);
+            assert_near(numc_imag(flat), numc_imag(wanted), 8 * 0x1p-52);
+        }
+    }
+    ASSERT_FINE(context);
+    numc_close(context);
+}
+
 /* A GARCH-like density with a scan and a cond on the data: (theta (3), series (4)) -> number */
 BODY(volatility)
 {
@@ -317,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jacobians_agree),
+        cmocka_unit_test(complex_jacobians),
         cmocka_unit_test(hessian_through_a_scan),
         cmocka_unit_test(linear_functions),
         cmocka_unit_test(own_derivatives),

@@ -46,15 +46,23 @@ static void turn(numc_context *context, const numc_array *const *in, int32_t inp
     out[0] = numc_sqrt(numc_add(numc_square(in[0]), 0.5));
 }
 
+static void counted(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                    int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    numc_array *angle = numc_multiply((const numc_array *)user, numc_astype(in[0], NUMC_FLOAT64));
+    out[0] = bounded(numc_add(in[1], numc_sin(angle)));
+}
+
 /* All arrays of the pool have shape [2, 3], [3] or []. */
 static numc_array *random_step(numc_context *context, pool *p, generator *g)
 {
     const numc_array *x = pick(p, g), *y = pick(p, g), *z = pick(p, g);
     int32_t rank = numc_array_rank(x);
     int64_t axis = rank == 0 ? 0 : draw_below(g, rank);
-    int choice = draw_below(g, 23);
+    int choice = draw_below(g, 26);
     if (rank == 0 && choice >= 12)
-        choice -= 12;
+        choice %= 12;
     switch (choice) {
     case 0: return numc_add(x, y);
     case 1: return bounded(numc_subtract(x, y));
@@ -89,6 +97,22 @@ static numc_array *random_step(numc_context *context, pool *p, generator *g)
             return numc_sin(x);
         numc_array *row = numc_array_rank(y) == 2 ? numc_sum(y, NUMC_AXES(0)) : numc_cos(y);
         return bounded(numc_matmul(x, numc_outer(row, row)));
+    }
+    case 22: {
+        const numc_trace_fn bodies[3] = {weigh, turn, weigh};
+        const numc_array *weight = numc_sum(z);
+        numc_array *out[1], *index = numc_astype(numc_multiply(numc_sin(numc_sum(y)), 4.0), NUMC_INT64);
+        return numc_switch(index, bodies, 3, (void *)(uintptr_t)weight, &x, 1, out, 1) == NUMC_OK ? out[0] : NULL;
+    }
+    case 23: {
+        numc_array *out[1];
+        const numc_array *weight = numc_sum(z);
+        return numc_fori(context, -1, 2, counted, (void *)(uintptr_t)weight, &x, 1, out) == NUMC_OK ? out[0] : NULL;
+    }
+    case 24: {
+        numc_array *out[1];
+        const numc_array *weight = numc_sum(y);
+        return numc_map(context, weigh, (void *)(uintptr_t)weight, &x, 1, out, 1) == NUMC_OK ? out[0] : NULL;
     }
     case 21: {
         numc_array *places = numc_astype(numc_multiply(numc_abs(numc_sin(numc_sum(y))), 2.999), NUMC_INT64);

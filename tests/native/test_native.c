@@ -53,7 +53,13 @@ static void smaller(numc_context *context, const numc_array *const *in, int32_t 
     out[0] = numc_divide(in[0], 3.0);
 }
 
-/* Elementwise code, reductions of both extents, gathers, a scalar scan, a vector scan backwards, a branch. */
+static void still_large(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs, (void)user;
+    out[0] = numc_greater(numc_max(numc_abs(in[0])), 0.125);
+}
+
+/* Elementwise code, reductions of both extents, gathers, a scalar scan, a vector scan backwards, a branch, a while. */
 static void everything(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs,
                        void *user)
 {
@@ -73,6 +79,9 @@ static void everything(numc_context *context, const numc_array *const *in, int32
     out[3] = both[1];
     const numc_array *chosen[1] = {x};
     if (numc_cond(numc_greater(numc_sum(x), 0.0), larger, smaller, NULL, chosen, 1, branch, 1) != NUMC_OK)
+        return;
+    chosen[0] = branch[0];
+    if (numc_while(context, still_large, smaller, NULL, chosen, 1, branch, .limit = 40) != NUMC_OK)
         return;
     out[4] = branch[0];
     out[5] = numc_max(numc_matmul(numc_reshape(numc_take(x, numc_arange(context, NUMC_INT64, 0, 36, 1), NUMC_AXIS(0)), NUMC_SHAPE(12, 3)), m),
