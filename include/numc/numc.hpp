@@ -6,6 +6,7 @@
 #ifndef NUMC_NUMC_HPP
 #define NUMC_NUMC_HPP
 
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -139,6 +140,11 @@ public:
     operand(T number) : value_(number_of(number))
     {
     }
+    template <class T>
+    operand(const ::std::complex<T> &number)
+        : value_(numc_operand_parts({static_cast<double>(number.real()), static_cast<double>(number.imag())}))
+    {
+    }
     operator numc_operand() const { return value_; }
 
 private:
@@ -199,9 +205,13 @@ private:
 template <class T>
 constexpr numc_dtype dtype_of()
 {
-    static_assert(::std::is_arithmetic_v<T>, "arrays hold numbers and bools");
+    static_assert(::std::is_arithmetic_v<T> || ::std::is_same_v<T, ::std::complex<float>> ||
+                      ::std::is_same_v<T, ::std::complex<double>>,
+                  "arrays hold numbers and bools");
     if constexpr (::std::is_same_v<T, bool>)
         return NUMC_BOOL;
+    else if constexpr (!::std::is_arithmetic_v<T>)
+        return sizeof(T) == 8 ? NUMC_COMPLEX64 : NUMC_COMPLEX128;
     else if constexpr (::std::is_floating_point_v<T>)
         return sizeof(T) == 4 ? NUMC_FLOAT32 : NUMC_FLOAT64;
     else if constexpr (::std::is_signed_v<T>)
@@ -250,6 +260,11 @@ public:
     double item() const { return numc_item(handle_); }
     int64_t item_integer() const { return numc_item_integer(handle_); }
     bool item_bool() const { return numc_item_bool(handle_); }
+    ::std::complex<double> item_complex() const
+    {
+        const numc_complex_number number = numc_item_complex(handle_);
+        return {number.re, number.im};
+    }
     /* Row-major; throws when there is no value. T is not bool: std::vector<bool> has no memory to write to. */
     template <class T = double>
     ::std::vector<T> to_vector() const
@@ -380,6 +395,9 @@ array from_vector(place where, const ::std::vector<T> &values, const shape &of =
         return array::adopt(numc_##name(x.get()));                                                 \
     }
 NUMC_UNARY_FUNCTIONS(NUMC_CPP_UNARY)
+NUMC_CPP_UNARY(real)
+NUMC_CPP_UNARY(imag)
+NUMC_CPP_UNARY(conj)
 NUMC_CPP_UNARY(diagonal)
 NUMC_CPP_UNARY(diag)
 NUMC_CPP_UNARY(stop_gradient)
@@ -401,6 +419,7 @@ NUMC_CPP_UNARY(stop_gradient)
     }
 #define NUMC_CPP_BINARY(name) NUMC_CPP_BINARY_AS(name, numc_##name)
 NUMC_BINARY_FUNCTIONS(NUMC_CPP_BINARY)
+NUMC_CPP_BINARY(complex)
 NUMC_CPP_BINARY_AS(operator+, numc_add)
 NUMC_CPP_BINARY_AS(operator-, numc_subtract)
 NUMC_CPP_BINARY_AS(operator*, numc_multiply)

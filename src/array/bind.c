@@ -311,8 +311,6 @@ static numc_status run_concat(call *c)
     return NUMC_OK;
 }
 
-static numc_status run_by_parts(call *c);
-
 static numc_status run_gather(call *c)
 {
     const numc_array *x = c->inputs[0], *indices = c->inputs[1];
@@ -335,8 +333,6 @@ static numc_status run_gather(call *c)
         return done(c, numc__array_new_view(c->context, x, type->rank, type->shape, strides,
                                             x->offset + at * x->strides[axis]));
     }
-    if (numc__is_complex(type->dtype))
-        return run_by_parts(c);
     numc_backend_device *device = device_of(c);
     numc_view from, at, to;
     NUMC_TRY(view_of(c->context, x, &from));
@@ -350,8 +346,6 @@ static numc_status run_scatter(call *c)
     const numc_array *x = c->inputs[0], *values = c->inputs[2];
     if (values->size == 0 || x->size == 0)
         return run_alias(c);
-    if (numc__is_complex(x->dtype))
-        return run_by_parts(c);
     numc_backend_device *device = numc__array_device(c->context);
     numc_view at, from, to;
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
@@ -418,6 +412,8 @@ static bool reduce_immediate(uint32_t reduction, const numc_array *x, int64_t n,
     memcpy(value, source, 16);
     return true;
 }
+
+static numc_status run_by_parts(call *c);
 
 static numc_status run_reduce(call *c)
 {
@@ -486,8 +482,6 @@ static numc_status run_cumulative(call *c)
 {
     if (is_empty(c->types))
         return done(c, zeros(c->context, c->types));
-    if (numc__is_complex(c->types->dtype))
-        return run_by_parts(c);
     numc_backend_device *device = numc__array_device(c->context);
     numc_view from, to;
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
@@ -542,15 +536,11 @@ static numc_status matrix_of(call *c, int32_t i, numc_view *view)
     return x == NULL ? c->context->status : view_of(c->context, x, view);
 }
 
-static numc_status run_complex_matmul(call *c);
-
 static numc_status run_matmul(call *c)
 {
     const numc_array *a = c->inputs[0];
     if (is_empty(c->types) || a->shape[a->rank - 1] == 0)
         return done(c, zeros(c->context, c->types));
-    if (numc__is_complex(a->dtype))
-        return run_complex_matmul(c);
     numc_backend_device *device = numc__array_device(c->context);
     numc_view left, right, to;
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
@@ -694,38 +684,14 @@ static numc_array *joined(numc_context *context, const numc_array *x)
     return y;
 }
 
-/* What moves or adds elements does so to both parts: the primitive again, on real arrays with one axis more at the end. */
+/* A sum is that of both parts: the primitive again, on a real array with one axis more at the end. */
 static numc_status run_by_parts(call *c)
 {
     if (is_empty(c->types))
         return done(c, zeros(c->context, c->types));
-    const numc_array *inputs[3];
-    for (int32_t i = 0; i < c->input_count; i++) {
-        inputs[i] = numc__is_complex(c->inputs[i]->dtype) ? numc__array_parts(c->context, c->inputs[i]) : c->inputs[i];
-        if (inputs[i] == NULL)
-            return c->context->status;
-    }
-    numc_array *y = numc__bind1(c->context, c->primitive, inputs, c->input_count, c->attributes);
+    const numc_array *x = numc__array_parts(c->context, c->inputs[0]);
+    numc_array *y = x == NULL ? NULL : numc__bind1(c->context, c->primitive, &x, 1, c->attributes);
     return done(c, y == NULL ? NULL : joined(c->context, y));
-}
-
-/* (A + iB)(C + iD) = AC - BD + i (AD + BC) */
-static numc_status run_complex_matmul(call *c)
-{
-    numc_context *context = c->context;
-    const numc_array *parts[4];
-    numc_array *products[4];
-    NUMC_TRY(numc_scope_begin(context));
-    for (int i = 0; i < 4; i++) { /* in order, as libraries for products need them */
-        const numc_array *part = context->status == NUMC_OK ? numc__array_part(context, c->inputs[i / 2], i % 2) : NULL;
-        parts[i] = part == NULL ? NULL : numc__array_contiguous(context, part);
-    }
-    for (int i = 0; i < 4; i++) {
-        const numc_array *factors[2] = {parts[i / 2], parts[2 + i % 2]};
-        products[i] = context->status == NUMC_OK ? numc__bind1(context, NUMC_PRIMITIVE_MATMUL, factors, 2, NULL) : NULL;
-    }
-    numc_array *re = numc_subtract(products[0], products[3]), *im = numc_add(products[1], products[2]);
-    return done(c, numc__scope_leave(context, numc__complex_of(context, re, im)));
 }
 
 typedef numc_status (*runner)(call *c);

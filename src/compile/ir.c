@@ -137,9 +137,9 @@ static int32_t written_out(numc_ir *ir, int32_t value)
 {
     if (numc__is_complex(ir->values[value].type.dtype)) {
         static const numc_attributes none = {0};
-        int32_t parts[2] = {numc__ir_append(ir, NUMC_PRIMITIVE_REAL, &value, 1, &none),
-                            numc__ir_append(ir, NUMC_PRIMITIVE_IMAG, &value, 1, &none)};
-        return numc__ir_append(ir, NUMC_PRIMITIVE_COMPLEX, parts, 2, &none);
+        int32_t parts[2] = {numc__ir_emit(ir, NUMC_PRIMITIVE_REAL, &value, 1, &none),
+                            numc__ir_emit(ir, NUMC_PRIMITIVE_IMAG, &value, 1, &none)};
+        return ir->failed ? -1 : numc__ir_append(ir, NUMC_PRIMITIVE_COMPLEX, parts, 2, &none);
     }
     numc_attributes *convert = numc__arena_allocate(&ir->arena, 1, sizeof *convert);
     if (convert == NULL) {

@@ -119,16 +119,6 @@ static pair convert(numc_context *context, pair z, numc_dtype to)
     return y;
 }
 
-/* (A + iB)(C + iD) = AC - BD + i (AD + BC) */
-static pair product(numc_context *context, pair a, pair b)
-{
-    const numc_array *factors[4] = {a.re, a.im, b.re, b.im}, *products[4];
-    for (int i = 0; i < 4; i++)
-        products[i] = bind_one(context, NUMC_PRIMITIVE_MATMUL, (const numc_array *[]){factors[i / 2], factors[2 + i % 2]}, 2, NULL);
-    return (pair){bind_one(context, NUMC_SCALAR_SUBTRACT, (const numc_array *[]){products[0], products[3]}, 2, NULL),
-                  bind_one(context, NUMC_SCALAR_ADD, (const numc_array *[]){products[1], products[2]}, 2, NULL)};
-}
-
 /* What moves or adds elements does so to both parts. */
 static bool by_parts(int32_t primitive)
 {
@@ -240,8 +230,6 @@ static numc_status apply(numc_context *context, const numc_graph *graph, const n
         outputs[0] = (pair){primitive == NUMC_PRIMITIVE_REAL ? inputs[0].re : inputs[0].im, NULL};
     } else if (primitive == NUMC_PRIMITIVE_COMPLEX) {
         outputs[0] = (pair){inputs[0].re, inputs[1].re};
-    } else if (primitive == NUMC_PRIMITIVE_MATMUL) {
-        outputs[0] = product(context, inputs[0], inputs[1]);
     } else if (by_parts(primitive)) {
         const numc_array *both[2];
         for (int which = 0; which < 2; which++) {

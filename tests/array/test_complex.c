@@ -371,6 +371,14 @@ static const struct {
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions, POINTS = 6000 };
 
+/* The references are computed in long double, which has to be wider than double (under some emulators it is not). */
+static void need_long_double(void)
+{
+    volatile long double one = 1, little = 0x1p-60L;
+    if (one + little == one)
+        skip();
+}
+
 static double unit(uint64_t *seed)
 {
     return (double)next_random(seed) * 0x1p-31;
@@ -411,6 +419,7 @@ static double error_of(wide w, const double *y, bool is_single)
 static void functions_are_accurate(void **state)
 {
     numc_context *context = *state;
+    need_long_double();
     static double in[2 * POINTS], out[2 * POINTS];
     for (int single = 0; single < 2; single++) {
         uint64_t seed = 77;
@@ -499,6 +508,7 @@ static void special_values_are_those_of_c(void **state)
 static void arithmetic_is_accurate(void **state)
 {
     numc_context *context = *state;
+    need_long_double();
     static double a[2 * POINTS], b[2 * POINTS], out[2 * POINTS];
     for (int single = 0; single < 2; single++) {
         uint64_t seed = 78;
@@ -538,6 +548,7 @@ static void arithmetic_is_accurate(void **state)
 static void powers(void **state)
 {
     numc_context *context = *state;
+    need_long_double();
     uint64_t seed = 5;
     for (int turn = 0; turn < 300; turn++) {
         numc_scope(context)
@@ -575,6 +586,7 @@ static void powers(void **state)
 static void products_and_means(void **state)
 {
     numc_context *context = *state;
+    need_long_double();
     for (int64_t n = 0; n < 18; n++) {
         numc_scope(context)
         {
