@@ -102,8 +102,8 @@ static void expressions()
     CHECK((vecdot(four, four, -2).to_vector() == values{16, 16}) && linalg::trace(four, 1).item() == 0);
     CHECK(tensordot(four, four).item() == 32 && linalg::svdvals(four).size() == 2 && linalg::eigvals(four).size() == 2);
     CHECK((v * std::size_t{2})[0].item() == 18);
-    const std::complex<double> i(0, 1);
-    const array z = complex(v, 2.0) * i;
+    const std::complex<double> turn(0, 1);
+    const array z = complex(v, 2.0) * turn;
     CHECK(z.dtype() == NUMC_COMPLEX128 && z[0].item_complex() == std::complex<double>(-2, 9));
     CHECK((real(conj(z)).to_vector() == values{-2, -2, -2, -2}) && imag(conj(z))[0].item() == -9);
     CHECK((from_vector(c, z.to_vector<std::complex<float>>()).dtype() == NUMC_COMPLEX64));

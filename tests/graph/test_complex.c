@@ -277,6 +277,16 @@ BODY(picked)
     out[1] = numc_scatter_add(in[1], indices, in[0], 0);
 }
 
+BODY(inside) { UNUSED(); out[0] = numc_less(numc_sum(numc_abs(in[0])), 40.0); }
+BODY(iterate) { UNUSED(); out[0] = numc_add(numc_multiply(in[0], 1.5 + 0.5 * I), 0.25); out[1] = numc_add(in[1], 1); }
+BODY(while_small)
+{
+    UNUSED();
+    const numc_array *carries[2] = {in[0], numc_zeros(context, NUMC_INT64, NUMC_SCALAR)};
+    numc_while(context, inside, iterate, NULL, carries, 2, out);
+}
+BODY(forward_rule) { UNUSED(); out[0] = numc_multiply(numc_multiply(in[2], 3.0), in[1]); }
+
 #define S(...) {(const int64_t[]){__VA_ARGS__}, (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), true}
 static const struct {
     const char *name;
@@ -347,6 +357,37 @@ static void programs_give_what_graphs_give(void **state)
             numc_function_free(g);
         }
     }
+    numc_close(context);
+}
+
+/* A while, which has no reverse mode, forwards; and a derivative of one's own. */
+static void loops_and_derivatives_of_ones_own(void **state)
+{
+    (void)state;
+    numc_context *context = open_backend();
+    const numc_array *z = complexes(context, NUMC_SHAPE(3), 8), *dz = complexes(context, NUMC_SHAPE(3), 9);
+    numc_function *f = numc_function_trace(context, while_small, NULL, &z, 1, 2), *g = numc_function_jvp(context, f);
+    numc_array *y[3], *direct[2];
+    numc_function_call(context, g, (const numc_array *[]){z, dz}, 2, y, 3);
+    while_small(context, &z, 1, direct, 2, NULL);
+    ASSERT_FINE(context);
+    int64_t steps = numc_item_integer(y[1]);
+    assert_true(steps > 3 && steps == numc_item_integer(direct[1]));
+    compare("while", y[0], direct[0], 64 * 0x1p-52);
+    numc_array *factor = numc_pow(numc_number(context, NUMC_DTYPE_DEFAULT, 1.5 + 0.5 * I), (int)steps); /* linear in z */
+    compare("while's tangent", y[2], numc_multiply(factor, dz), 64 * 0x1p-52);
+    numc_function_free(f);
+    numc_function_free(g);
+
+    f = numc_function_trace(context, branch_one, NULL, &z, 1, 1); /* e^z, whose derivative is said to be 3 e^z */
+    numc_function *own = numc_function_custom_jvp(context, f, forward_rule, NULL);
+    g = numc_function_vjp(context, own);
+    numc_function_call(context, g, (const numc_array *[]){z, dz}, 2, y, 2);
+    ASSERT_FINE(context);
+    compare("a derivative of one's own", y[1], numc_multiply(numc_multiply(numc_exp(z), dz), 3.0), 16 * 0x1p-52);
+    numc_function_free(f);
+    numc_function_free(own);
+    numc_function_free(g);
     numc_close(context);
 }
 
@@ -470,6 +511,7 @@ int main(void)
         cmocka_unit_test(compositions_have_their_derivatives),
         cmocka_unit_test(gradients_follow_the_convention),
         cmocka_unit_test(programs_give_what_graphs_give),
+        cmocka_unit_test(loops_and_derivatives_of_ones_own),
         cmocka_unit_test(inputs_may_be_views),
         cmocka_unit_test(batches_are_loops),
         cmocka_unit_test(every_allocation_may_fail),
