@@ -74,7 +74,7 @@
     /* inputs predicate (0-d bool), operands...; graphs: true, false; both return the same types */ \
     X(COND, cond, -1, -1)                                                                          \
     /* inputs carry..., sequences..., constants...; graph: (carry, slices, constants) -> (carry, stacked);                   \
-     * numbers: carries, sequences, length, reverse. outputs: final carry..., stacked... */        \
+     * numbers: carries, sequences, length, reverse[, whole: it stays a scan]. outputs: final carry..., stacked... */ \
     X(SCAN, scan, -1, -1)                                                                          \
     /* inputs carry..., constants...; graphs: condition (0-d bool) and step, both of (carry, constants); numbers: carries,   \
      * limit (0: none). outputs: the first carries of which the condition is false */              \

@@ -789,6 +789,8 @@ static void emit_slot(numc_lowering *l, const numc_unit *unit, numc_step *step)
             continue;
         step->bodies[b] = numc__exec_body(l->context, node->attributes->graphs[b]);
         l->failed = step->bodies[b] == NULL;
+        if (!l->failed && step->kind == NUMC_STEP_SCAN)
+            l->failed = !numc__exec_lend(step->bodies[b], (int32_t)node->attributes->numbers[0], (int32_t)node->attributes->numbers[1]);
     }
 }
 

@@ -219,6 +219,29 @@ numc_exec *numc__exec_new(numc_context *context, numc_ir *ir, const int32_t *ext
     return exec;
 }
 
+bool numc__exec_lend(numc_exec *exec, int32_t first, int32_t count)
+{
+    bool *lent = numc__arena_allocate(&exec->arena, (size_t)exec->input_count, sizeof *lent);
+    if (lent == NULL)
+        return false;
+    for (int32_t k = first; k < first + count; k++) {
+        int32_t v = exec->inputs[k];
+        bool slots = numc__type_size(&exec->ir->values[v].type) > 0;
+        for (int32_t j = 0; j < exec->output_count; j++)
+            slots = slots && exec->outputs[j] != v;
+        for (int32_t s = 0; s < exec->step_count; s++) {
+            const numc_step *step = &exec->steps[s];
+            for (uint32_t a = 0; step->kind == NUMC_STEP_KERNEL && a < step->source.access_count; a++)
+                slots = slots && step->access_values[a] != v;
+            for (int32_t j = 0; step->kind != NUMC_STEP_KERNEL && j < step->input_count; j++)
+                slots = slots && (step->inputs[j].value != v || (step->kind == NUMC_STEP_SLOT && step->primitive != NUMC_PRIMITIVE_SCATTER));
+        }
+        lent[k] = slots;
+    }
+    exec->lent = lent;
+    return true;
+}
+
 numc_exec *numc__exec_body(numc_context *context, numc_graph *graph)
 {
     numc_ir *ir = numc__ir_new(context, graph, NULL);

@@ -59,6 +59,7 @@ struct numc_exec {
     uint64_t arena_bytes;
     int32_t *inputs; /* values written by the caller before each run; all have regions */
     int32_t input_count;
+    bool *lent;       /* per input, or NULL: read by slots alone, which look at the caller's memory instead of a region */
     int32_t *outputs; /* values read by the caller after; all have regions */
     int32_t output_count;
     int32_t external_count;
@@ -75,6 +76,7 @@ struct numc_native_frame {
     char *const *externals, *const *constants;   /* their first elements */
     const numc_native_frame *const *bodies;      /* two for each step */
     int32_t (*step)(void *state, int32_t step);  /* runs a step that has no text */
+    void (*lend)(void *state, int32_t input, void *memory, int64_t offset); /* where a lent input lies: `offset` elements on */
     void *state;
 };
 /* Numbers an exec and its bodies from `count` on, and gives them the unit; the number after the last. */
@@ -96,6 +98,8 @@ numc_exec *numc__exec_new(numc_context *context, numc_ir *ir, const int32_t *ext
                           const int32_t *inputs, int32_t input_count, const int32_t *outputs, int32_t output_count);
 /* The body of a scan or a branch: a graph of its own in which every input is written by the caller. */
 numc_exec *numc__exec_body(numc_context *context, numc_graph *graph);
+/* Inputs first .. first + count - 1 that slots alone read are lent from now on. False: no memory. */
+bool numc__exec_lend(numc_exec *exec, int32_t first, int32_t count);
 void numc__exec_free(numc_exec *exec);
 void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent);
 

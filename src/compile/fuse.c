@@ -380,6 +380,21 @@ static void settle_reshapes(numc_lowering *l)
     }
 }
 
+static bool is_sequence(const numc_ir_node *node, int32_t k)
+{
+    return node->primitive == NUMC_PRIMITIVE_SCAN && k >= node->attributes->numbers[0]
+           && k < node->attributes->numbers[0] + node->attributes->numbers[1];
+}
+
+/* A look at a placed value that steps through it in order; places what it looks at. */
+static bool in_order(numc_lowering *l, int32_t value)
+{
+    numc_view_of view;
+    numc__lower_view(l, value, &view);
+    return is_row_major(&l->ir->values[value].type, view.strides)
+           && (l->roles[view.base] == NUMC_ROLE_GIVEN || l->memory[view.base]);
+}
+
 static void find_places(numc_lowering *l)
 {
     numc_ir *ir = l->ir;
@@ -447,6 +462,8 @@ static void find_places(numc_lowering *l)
             for (int32_t k = 0; k < node->output_count; k++)
                 l->memory[v + k] = true;
             for (int32_t k = 0; k < node->input_count; k++) {
+                if (is_sequence(node, k) && in_order(l, node->inputs[k]))
+                    continue; /* its steps are read where they lie */
                 if (numc__primitive_is_control(node->primitive) ||
                     (node->primitive == NUMC_PRIMITIVE_SCATTER && k == 0))
                     place(l, node->inputs[k]); /* copied whole: has to lie in order */

@@ -12,6 +12,7 @@ static const char head[] = "typedef struct frame {\n"
                            "    char *const *externals, *const *constants;\n"
                            "    const struct frame *const *bodies;\n"
                            "    int32_t (*step)(void *state, int32_t step);\n"
+                           "    void (*lend)(void *state, int32_t input, void *memory, int64_t offset);\n"
                            "    void *state;\n"
                            "} frame;\n"
                            "#define NUMC_E_KERNEL static __attribute__((noinline))\n";
@@ -142,6 +143,12 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
         numc__text_add(text, "        const int64_t i = t;\n");
     for (int32_t k = carries; k < carries + sequences && length > 0; k++) {
         unsigned long long bytes = view_bytes(&step->inputs[k]) / length;
+        if (body->lent != NULL && body->lent[k]) {
+            numc__text_add(text, "        b->lend(b->state, %d, ", (int)k);
+            add_view(text, exec, &step->inputs[k]);
+            numc__text_add(text, ", i * %llu);\n", bytes / numc_dtype_size(step->inputs[k].dtype));
+            continue;
+        }
         (void)numc__format(skip, sizeof skip, " + i * %llu", bytes);
         add_copy(text, exec, &step->inputs[k], skip, body, body->inputs[k], bytes, true);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compile/exec.h"
+#include "compile/rows.h"
 
 struct numc_program {
     numc_core *core;
@@ -146,7 +147,9 @@ numc_program *numc__program_new(numc_context *context, numc_graph *graph, const 
     program->call = options == NULL;
     numc__arena_begin(&program->arena, context);
     const bool *data = options != NULL ? options->data : NULL;
-    program->ir = numc__ir_new(context, graph, data);
+    numc_graph *blocked = numc__graph_rows(context, graph, data);
+    program->ir = blocked == NULL ? NULL : numc__ir_new(context, blocked, data);
+    numc__graph_release(blocked);
     if (program->ir == NULL || !build(program, context, data) || prepare_native(context, program) != NUMC_OK) {
         numc__program_release(program);
         return NULL;

@@ -532,7 +532,7 @@ bool numc__scan_split(numc_ir *ir, const numc_attributes *attributes, const int3
 {
     enum { LEAST_LENGTH = 4 };
     const int64_t *numbers = attributes->numbers;
-    if (ir->failed || numbers[2] < LEAST_LENGTH)
+    if (ir->failed || numbers[2] < LEAST_LENGTH || (attributes->count > 4 && numbers[4] != 0))
         return false;
     numc_ir *body = numc__ir_new(ir->context, attributes->graphs[0], NULL);
     if (body == NULL) {

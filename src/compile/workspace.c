@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+/* A slot's look at a lent input. */
+typedef struct loan {
+    int32_t input;
+    int64_t offset; /* of the look */
+    numc_view *view;
+} loan;
+
 typedef struct step_state {
     numc_launch *launch;
     numc_view *views; /* inputs, then outputs */
@@ -18,6 +25,8 @@ struct numc_exec_state {
     uint64_t bytes;
     step_state *steps;
     numc_arena arena;
+    loan *loans;
+    int32_t loan_count;
     numc_native_frame frame;
     numc_exec_state *root;  /* the state of the whole program */
     numc_context *context;  /* root: the lane that runs it */
@@ -106,6 +115,41 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
 
 static int32_t run_step(void *user, int32_t number);
 
+static void lend(void *user, int32_t input, void *memory, int64_t offset)
+{
+    numc_exec_state *state = user;
+    for (int32_t k = 0; k < state->loan_count; k++) {
+        if (state->loans[k].input != input)
+            continue;
+        state->loans[k].view->memory = memory;
+        state->loans[k].view->offset = state->loans[k].offset + offset;
+    }
+}
+
+static numc_status prepare_loans(numc_context *context, numc_exec_state *state)
+{
+    const numc_exec *exec = state->exec;
+    for (int pass = 0; pass < 2 && exec->lent != NULL; pass++) { /* counts, then fills */
+        int32_t count = 0;
+        for (int32_t s = 0; s < exec->step_count; s++) {
+            const numc_step *step = &exec->steps[s];
+            for (int32_t k = 0; step->kind == NUMC_STEP_SLOT && k < step->input_count; k++) {
+                for (int32_t i = 0; i < exec->input_count; i++) {
+                    if (!exec->lent[i] || exec->inputs[i] != step->inputs[k].value)
+                        continue;
+                    if (pass == 1)
+                        state->loans[count] = (loan){i, step->inputs[k].offset, &state->steps[s].views[k]};
+                    count++;
+                }
+            }
+        }
+        if (pass == 0 && (state->loans = numc__arena_allocate(&state->arena, (size_t)count, sizeof *state->loans)) == NULL)
+            return context->status;
+        state->loan_count = count;
+    }
+    return NUMC_OK;
+}
+
 static char **first_elements(numc_exec_state *state, numc_array *const *arrays, int32_t count)
 {
     char **memory = numc__arena_allocate(&state->arena, (size_t)count, sizeof *memory);
@@ -125,6 +169,7 @@ static numc_status prepare_native(numc_context *context, numc_exec_state *state,
     state->frame.constants = first_elements(state, exec->constants, exec->constant_count);
     state->frame.bodies = bodies;
     state->frame.step = run_step;
+    state->frame.lend = lend;
     state->frame.state = state;
     if (bodies == NULL || state->frame.externals == NULL || state->frame.constants == NULL)
         return context->status;
@@ -170,7 +215,7 @@ static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, 
         if (prepared != NUMC_OK)
             goto fail;
     }
-    if (prepare_native(context, state, externals) != NUMC_OK)
+    if (prepare_loans(context, state) != NUMC_OK || prepare_native(context, state, externals) != NUMC_OK)
         goto fail;
     return state;
 fail:
@@ -314,7 +359,11 @@ static numc_status run_scan(numc_context *context, numc_exec_state *state, const
         uint64_t i = (uint64_t)(n[3] != 0 ? length - 1 - t : t);
         for (int32_t k = carries; k < carries + sequences; k++) {
             uint64_t bytes = view_bytes(&in[k]) / (uint64_t)length;
-            NUMC_STEP_TRY(copy_in(state, body, k, &in[k], i * bytes, bytes));
+            if (body->exec->lent != NULL && body->exec->lent[k])
+                lend(body, k, in[k].memory,
+                     in[k].offset + (int64_t)(i * bytes / numc_dtype_size((numc_dtype)in[k].dtype)));
+            else
+                NUMC_STEP_TRY(copy_in(state, body, k, &in[k], i * bytes, bytes));
         }
         NUMC_TRY(numc__exec_run(context, body));
         for (int32_t k = carries; k < step->output_count; k++) {

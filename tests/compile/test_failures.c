@@ -64,7 +64,8 @@ static numc_graph *traced(numc_context *context, body_fn *body, numc_array *cons
     return numc__trace_finish(trace, &result, 1, NULL, NULL);
 }
 
-static bool make_inputs(numc_context *context, numc_array **x)
+/* `copies` of the data, one below another. */
+static bool make_inputs(numc_context *context, int64_t copies, numc_array **x)
 {
     static const double rows[12] = {1, 0.5, -1, 2, -0.25, 0.5, 0, 1.5, 1, -1, 2.5, 0.25}, y[4] = {0.5, -0.25, 1, 0.75};
     static const double weights[3] = {0.25, -0.5, 1}, scale = 0.75;
@@ -72,14 +73,21 @@ static bool make_inputs(numc_context *context, numc_array **x)
     x[1] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(4), y);
     x[2] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), weights);
     x[3] = numc_from_host(context, NUMC_FLOAT64, NUMC_SCALAR, &scale);
+    if (copies > 1) {
+        x[0] = numc_tile(x[0], NUMC_SHAPE(copies, 1));
+        x[1] = numc_tile(x[1], NUMC_SHAPE(copies));
+    }
     return numc_error_status(context) == NUMC_OK;
 }
 
 typedef struct subject {
     const char *name;
     body_fn *body;
+    int64_t copies;
 } subject;
-static const subject subjects[] = {{"regression", regression}, {"process", process}, {"recurrence", recurrence}};
+/* The last one is blocks of rows and a rest, when its data are bound. */
+static const subject subjects[] = {
+    {"regression", regression, 1}, {"process", process, 1}, {"recurrence", recurrence, 1}, {"rows", regression, 11003}};
 
 /* Data bound once, then host-side runs. */
 static double bound(numc_context *context, void *user)
@@ -87,7 +95,7 @@ static double bound(numc_context *context, void *user)
     const subject *s = user;
     static const bool data[4] = {true, true, false, false}, active[4] = {false, false, true, true};
     numc_array *x[4];
-    if (!make_inputs(context, x))
+    if (!make_inputs(context, s->copies, x))
         return NAN;
     double total = NAN, value = 0, slope[3] = {0}, last = 0;
     numc_graph *graph = traced(context, s->body, x);
@@ -116,7 +124,7 @@ static double called(numc_context *context, void *user)
 {
     const subject *s = user;
     numc_array *x[4], *y[5] = {NULL};
-    if (!make_inputs(context, x))
+    if (!make_inputs(context, s->copies, x))
         return NAN;
     double total = NAN;
     numc_graph *graph = traced(context, s->body, x);

@@ -1,0 +1,548 @@
+/* rows.c - one pass over a large matrix X (N, D): X b, functions of its rows, and sums over them such as X^T r, block by block.
+ *
+ * A value is *mapped* when row i of it (index i of its first axis, of size N) depends on row i of X, and of other arrays, alone.
+ * Sums of mapped values over rows are *sinks*. A scan over blocks of rows that fit the cache computes the mapped values of a block and adds
+ * to the sinks, so X is read from memory once; what else needs a mapped value finds it stacked. The rows of a block are summed
+ * first, then the blocks in order. */
+#include "compile/rows.h"
+
+#include <string.h>
+
+#include "graph/build.h"
+
+enum {
+    LEAST_BYTES = 1 << 20,  /* of a matrix: below, the second pass finds it in the cache */
+    BLOCK_BYTES = 128 << 10 /* of its rows in a block: half of a small second-level cache */
+};
+
+typedef enum row_kind {
+    ROW_BEFORE, /* does not depend on mapped values */
+    ROW_MAPPED,
+    ROW_SINK,
+    ROW_AFTER /* depends on sinks, or on mapped values in another way */
+} row_kind;
+
+typedef struct rows {
+    numc_context *context;
+    const numc_graph *graph;
+    int32_t matrix;
+    int64_t count; /* N */
+    int64_t block; /* rows in a block of the scan being recorded */
+    /* per value */
+    uint8_t *kinds;
+    bool *fixed;    /* the same in every run */
+    bool *sliced;   /* not mapped, but read row by row */
+    bool *needed;   /* mapped or a sink: read after the scan */
+    const numc_array **outer, **inner;
+    /* as long as the graph has values */
+    const numc_array **list, **operands;
+    numc_array **results;
+} rows;
+
+static const numc_type *type_of(const rows *r, int32_t value)
+{
+    return &r->graph->values[value].type;
+}
+
+static const numc_node *maker(const rows *r, int32_t value)
+{
+    int32_t n = r->graph->values[value].node;
+    return n < 0 ? NULL : &r->graph->nodes[n];
+}
+
+static bool has_rows(const rows *r, int32_t value)
+{
+    const numc_type *type = type_of(r, value);
+    return type->rank > 0 && type->shape[0] == r->count;
+}
+
+/* ---- which value is what ------------------------------------------------------------------------------------------------- */
+
+/* a of a^T: a permutation of two axes. -1 otherwise. */
+static int32_t turned(const rows *r, int32_t value)
+{
+    const numc_node *node = maker(r, value);
+    bool turns = node != NULL && node->primitive == NUMC_PRIMITIVE_PERMUTE && node->attributes.count == 2
+                 && node->attributes.numbers[0] == 1;
+    return turns ? node->inputs[0] : -1;
+}
+
+/* A splat, or the same for every row: made anew for a block. */
+static bool is_spread(const rows *r, int32_t value)
+{
+    const numc_array *constant = r->graph->values[value].constant;
+    const numc_node *node = maker(r, value);
+    if (constant != NULL && constant->content == NUMC_CONTENT_IMMEDIATE)
+        return true;
+    return node != NULL && node->primitive == NUMC_PRIMITIVE_BROADCAST && r->kinds[node->inputs[0]] == ROW_BEFORE
+           && (type_of(r, node->inputs[0])->rank < type_of(r, value)->rank || type_of(r, node->inputs[0])->shape[0] == 1);
+}
+
+static bool may_be_sliced(const rows *r, int32_t value)
+{
+    return r->kinds[value] == ROW_MAPPED || (r->kinds[value] == ROW_BEFORE && has_rows(r, value));
+}
+
+/* A mapped value or a factor of one, read row by row. */
+static void slice(rows *r, int32_t value)
+{
+    if (r->kinds[value] == ROW_BEFORE && !is_spread(r, value))
+        r->sliced[value] = true;
+}
+
+static bool reduces_rows(const numc_node *node)
+{
+    for (int32_t k = 0; k < node->attributes.count; k++)
+        if (node->attributes.numbers[k] == 0)
+            return true;
+    return false;
+}
+
+/* Of a node that reads a mapped value and nothing that comes after. */
+static row_kind kind_of_reader(rows *r, const numc_node *node)
+{
+    int32_t x = node->inputs[0], y = node->first_output;
+    if (numc__primitive_is_scalar(node->primitive)) {
+        for (int32_t k = 0; k < node->input_count; k++)
+            slice(r, node->inputs[k]);
+        return ROW_MAPPED;
+    }
+    switch (node->primitive) {
+    case NUMC_PRIMITIVE_RESHAPE:
+        return has_rows(r, y) ? ROW_MAPPED : ROW_AFTER;
+    case NUMC_PRIMITIVE_BROADCAST:
+        return type_of(r, x)->rank == type_of(r, y)->rank ? ROW_MAPPED : ROW_AFTER;
+    case NUMC_PRIMITIVE_PERMUTE:
+        return node->attributes.numbers[0] == 0 ? ROW_MAPPED : ROW_AFTER;
+    case NUMC_PRIMITIVE_REDUCE_SUM:
+        return reduces_rows(node) ? ROW_SINK : ROW_MAPPED;
+    case NUMC_PRIMITIVE_REDUCE_PROD:
+    case NUMC_PRIMITIVE_REDUCE_MAX:
+    case NUMC_PRIMITIVE_REDUCE_MIN:
+    case NUMC_PRIMITIVE_REDUCE_ANY:
+    case NUMC_PRIMITIVE_REDUCE_ALL:
+        return reduces_rows(node) ? ROW_AFTER : ROW_MAPPED;
+    case NUMC_PRIMITIVE_MATMUL:
+        return r->kinds[x] == ROW_MAPPED && r->kinds[node->inputs[1]] == ROW_BEFORE && type_of(r, x)->rank == 2 ? ROW_MAPPED
+                                                                                                                : ROW_AFTER;
+    case NUMC_PRIMITIVE_GATHER:
+        return node->attributes.numbers[0] == 0 && r->kinds[x] == ROW_BEFORE ? ROW_MAPPED : ROW_AFTER;
+    default:
+        return ROW_AFTER;
+    }
+}
+
+/* a^T q, both by rows and one of them mapped. */
+static bool is_contraction(const rows *r, const numc_node *node)
+{
+    if (node->primitive != NUMC_PRIMITIVE_MATMUL)
+        return false;
+    int32_t a = turned(r, node->inputs[0]), q = node->inputs[1];
+    return a >= 0 && type_of(r, q)->rank == 2 && may_be_sliced(r, a) && may_be_sliced(r, q)
+           && (r->kinds[a] == ROW_MAPPED || r->kinds[q] == ROW_MAPPED);
+}
+
+static bool is_first_product(const rows *r, const numc_node *node)
+{
+    return node->primitive == NUMC_PRIMITIVE_MATMUL && node->inputs[0] == r->matrix && r->kinds[node->inputs[1]] == ROW_BEFORE
+           && !r->fixed[node->inputs[1]];
+}
+
+/* True: the matrix is read before and after functions of its rows. */
+static bool find_kinds(rows *r)
+{
+    const numc_graph *graph = r->graph;
+    bool twice = false;
+    memset(r->kinds, ROW_BEFORE, (size_t)graph->value_count);
+    memset(r->sliced, 0, (size_t)graph->value_count);
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_node *node = &graph->nodes[n];
+        bool mapped = false, after = false;
+        row_kind kind = ROW_BEFORE;
+        for (int32_t k = 0; k < node->input_count; k++) {
+            mapped = mapped || r->kinds[node->inputs[k]] == ROW_MAPPED;
+            after = after || r->kinds[node->inputs[k]] >= ROW_SINK;
+        }
+        if (is_contraction(r, node)) {
+            kind = ROW_SINK;
+            slice(r, turned(r, node->inputs[0]));
+            slice(r, node->inputs[1]);
+            twice = twice || turned(r, node->inputs[0]) == r->matrix;
+        } else if (after) {
+            kind = ROW_AFTER;
+        } else if (mapped) {
+            kind = node->output_count == 1 ? kind_of_reader(r, node) : ROW_AFTER;
+        } else if (is_first_product(r, node)) {
+            kind = ROW_MAPPED;
+            slice(r, r->matrix);
+        }
+        for (int32_t k = 0; k < node->output_count; k++)
+            r->kinds[node->first_output + k] = (uint8_t)kind;
+    }
+    return twice;
+}
+
+static void find_needed(rows *r)
+{
+    const numc_graph *graph = r->graph;
+    memset(r->needed, 0, (size_t)graph->value_count);
+    for (int32_t k = 0; k < graph->output_count; k++)
+        r->needed[graph->outputs[k]] = true;
+    for (int32_t n = graph->node_count - 1; n >= 0; n--) {
+        const numc_node *node = &graph->nodes[n];
+        bool used = false;
+        for (int32_t k = 0; k < node->output_count; k++)
+            used = used || r->needed[node->first_output + k];
+        for (int32_t k = 0; k < node->input_count && used && r->kinds[node->first_output] == ROW_AFTER; k++)
+            r->needed[node->inputs[k]] = true;
+    }
+}
+
+/* The largest matrix that is read twice; false when there is none. */
+static bool find_matrix(rows *r, const bool *fixed)
+{
+    const numc_graph *graph = r->graph;
+    uint64_t largest = 0;
+    int32_t found = -1;
+    for (int32_t v = 0; v < graph->value_count; v++)
+        r->fixed[v] = v < graph->input_count ? fixed != NULL && fixed[v] : graph->values[v].constant != NULL;
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_node *node = &graph->nodes[n];
+        bool same = true;
+        for (int32_t k = 0; k < node->input_count; k++)
+            same = same && r->fixed[node->inputs[k]];
+        for (int32_t k = 0; k < node->output_count; k++)
+            r->fixed[node->first_output + k] = same;
+    }
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_node *node = &graph->nodes[n];
+        int32_t x = node->primitive == NUMC_PRIMITIVE_MATMUL ? node->inputs[0] : -1;
+        if (x < 0 || type_of(r, x)->rank != 2 || (x >= graph->input_count && !r->fixed[x]))
+            continue;
+        uint64_t bytes = numc_dtype_size(type_of(r, x)->dtype);
+        bytes *= (uint64_t)type_of(r, x)->shape[0] * (uint64_t)type_of(r, x)->shape[1];
+        if (bytes < LEAST_BYTES || bytes <= largest)
+            continue;
+        r->matrix = x;
+        r->count = type_of(r, x)->shape[0];
+        if (!find_kinds(r))
+            continue;
+        largest = bytes;
+        found = x;
+    }
+    if (found < 0)
+        return false;
+    r->matrix = found;
+    r->count = type_of(r, found)->shape[0];
+    (void)find_kinds(r);
+    find_needed(r);
+    return true;
+}
+
+/* ---- recording ----------------------------------------------------------------------------------------------------------- */
+
+static const numc_array *bind_one(rows *r, int32_t primitive, const numc_array *const *inputs, int32_t count,
+                                  const numc_attributes *attributes)
+{
+    return r->context->status != NUMC_OK ? NULL : numc__bind1(r->context, primitive, inputs, count, attributes);
+}
+
+/* x with another shape; BROADCAST or RESHAPE. */
+static const numc_array *shaped(rows *r, int32_t primitive, const numc_array *x, int32_t rank, const int64_t *shape)
+{
+    const numc_attributes attributes = {.count = rank, .numbers = shape};
+    return bind_one(r, primitive, &x, 1, &attributes);
+}
+
+/* The shape of a value by rows with another number of rows; `steps` > 0: blocks of them, (steps, rows, ...). */
+static int32_t row_shape(const rows *r, int32_t value, int64_t steps, int64_t count, int64_t *shape)
+{
+    const numc_type *type = type_of(r, value);
+    int32_t rank = 0;
+    if (steps > 0)
+        shape[rank++] = steps;
+    shape[rank++] = count;
+    for (int32_t d = 1; d < type->rank; d++)
+        shape[rank++] = type->shape[d];
+    return rank;
+}
+
+/* Rows [first, first + steps block) as (steps, block, ...). */
+static const numc_array *blocks_of(rows *r, int32_t value, int64_t first, int64_t steps)
+{
+    const numc_type *type = type_of(r, value);
+    const numc_array *x = r->outer[value];
+    int64_t numbers[3 * NUMC_RANK_LIMIT] = {0}, shape[NUMC_RANK_LIMIT + 1];
+    if (steps * r->block < r->count) {
+        for (int32_t d = 0; d < type->rank; d++) {
+            numbers[d] = d == 0 ? first : 0;
+            numbers[type->rank + d] = d == 0 ? steps * r->block : type->shape[d];
+            numbers[2 * type->rank + d] = 1;
+        }
+        const numc_attributes attributes = {.count = 3 * type->rank, .numbers = numbers};
+        x = bind_one(r, NUMC_PRIMITIVE_SLICE, &x, 1, &attributes);
+    }
+    int32_t rank = row_shape(r, value, steps, r->block, shape);
+    return shaped(r, NUMC_PRIMITIVE_RESHAPE, x, rank, shape);
+}
+
+/* Operand k is read row by row; or else whole, for every row. */
+static bool reads_rows(const rows *r, const numc_node *node, int32_t k)
+{
+    if (node->primitive == NUMC_PRIMITIVE_GATHER)
+        return k == 1;
+    return node->primitive != NUMC_PRIMITIVE_MATMUL || k == 0 || r->kinds[node->first_output] == ROW_SINK;
+}
+
+/* The rows of a value that belong to the block. */
+static const numc_array *in_block(rows *r, int32_t value)
+{
+    const numc_array *constant = r->graph->values[value].constant;
+    int64_t shape[NUMC_RANK_LIMIT + 1];
+    if (r->kinds[value] == ROW_MAPPED || r->sliced[value])
+        return r->inner[value];
+    int32_t rank = row_shape(r, value, 0, r->block, shape);
+    if (constant != NULL)
+        return numc__array_new_immediate(r->context, constant->dtype, rank, shape, constant->immediate);
+    return shaped(r, NUMC_PRIMITIVE_BROADCAST, r->outer[maker(r, value)->inputs[0]], rank, shape);
+}
+
+/* A mapped value, or what a block adds to a sink. */
+static numc_status apply_in_block(rows *r, const numc_node *node)
+{
+    int32_t y = node->first_output;
+    numc_attributes attributes = node->attributes;
+    int64_t shape[NUMC_RANK_LIMIT + 1];
+    const numc_array *inputs[8];
+    NUMC_REQUIRE(r->context, node->input_count <= 8, NUMC_INTERNAL, "compile: %s of a block has %d operands",
+                 numc__primitive_name(node->primitive), (int)node->input_count);
+    for (int32_t k = 0; k < node->input_count; k++) {
+        int32_t a = r->kinds[y] == ROW_SINK && node->primitive == NUMC_PRIMITIVE_MATMUL && k == 0 ? turned(r, node->inputs[0]) : -1;
+        inputs[k] = reads_rows(r, node, k) ? in_block(r, a >= 0 ? a : node->inputs[k]) : r->outer[node->inputs[k]];
+        if (a >= 0) {
+            const numc_attributes *turn = &maker(r, node->inputs[0])->attributes;
+            inputs[k] = bind_one(r, NUMC_PRIMITIVE_PERMUTE, &inputs[k], 1, turn);
+        }
+    }
+    if (node->primitive == NUMC_PRIMITIVE_RESHAPE || node->primitive == NUMC_PRIMITIVE_BROADCAST) {
+        attributes.count = row_shape(r, y, 0, r->block, shape);
+        attributes.numbers = shape;
+    }
+    r->inner[y] = bind_one(r, node->primitive, inputs, node->input_count, &attributes);
+    return r->context->status;
+}
+
+static bool is_carry(const rows *r, int32_t value)
+{
+    return r->kinds[value] == ROW_SINK && r->needed[value];
+}
+
+static bool is_stacked(const rows *r, int32_t value)
+{
+    return r->kinds[value] == ROW_MAPPED && r->needed[value];
+}
+
+/* Inputs: the carries, then a block of each sliced value. Outputs: the carries, then the stacked values. */
+static numc_status record_body(rows *r, numc_trace *trace, int32_t *output_count)
+{
+    const numc_graph *graph = r->graph;
+    int32_t count = 0;
+    for (int32_t v = 0; v < graph->value_count; v++)
+        if (is_carry(r, v)) /* kept apart until the node has been applied */
+            r->list[count++] = numc__trace_input(trace, type_of(r, v), NULL);
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (!r->sliced[v])
+            continue;
+        int64_t shape[NUMC_RANK_LIMIT + 1];
+        int32_t rank = row_shape(r, v, 0, r->block, shape);
+        r->inner[v] = numc__trace_input(trace, &(numc_type){type_of(r, v)->dtype, rank, shape}, NULL);
+    }
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        int32_t kind = r->kinds[graph->nodes[n].first_output];
+        if (kind == ROW_MAPPED || kind == ROW_SINK)
+            NUMC_TRY(apply_in_block(r, &graph->nodes[n]));
+    }
+    count = 0;
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (!is_carry(r, v))
+            continue;
+        const numc_array *sum[2] = {r->list[count], r->inner[v]};
+        r->results[count++] = (numc_array *)(uintptr_t)bind_one(r, NUMC_SCALAR_ADD, sum, 2, NULL);
+    }
+    for (int32_t v = 0; v < graph->value_count; v++)
+        if (is_stacked(r, v))
+            r->results[count++] = (numc_array *)(uintptr_t)r->inner[v];
+    *output_count = count;
+    return r->context->status;
+}
+
+static numc_status bind_scan(rows *r, numc_graph *body, const numc_array *const *captured, int32_t captured_count, int64_t first,
+                             int64_t steps, int32_t output_count)
+{
+    const numc_graph *graph = r->graph;
+    _Alignas(16) static const unsigned char zero[16] = {0};
+    int32_t carries = 0, sequences = 0, total = 0;
+    size_t size = ((size_t)graph->value_count + (size_t)captured_count + 1) * sizeof(numc_array *);
+    const numc_array **operands = numc__allocate(r->context, size);
+    if (operands == NULL)
+        return r->context->status;
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (!is_carry(r, v))
+            continue;
+        const numc_type *type = type_of(r, v);
+        operands[total++] =
+            first > 0 ? r->outer[v] : numc__array_new_immediate(r->context, type->dtype, type->rank, type->shape, zero);
+        carries++;
+    }
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (!r->sliced[v])
+            continue;
+        operands[total++] = blocks_of(r, v, first, steps);
+        sequences++;
+    }
+    for (int32_t k = 0; k < captured_count; k++)
+        operands[total++] = captured[k];
+    const int64_t numbers[5] = {carries, sequences, steps, 0, 1};
+    const numc_attributes attributes = {.count = 5, .numbers = numbers, .graphs = {body}};
+    numc_status status = r->context->status;
+    if (status == NUMC_OK)
+        status = numc__bind(r->context, NUMC_PRIMITIVE_SCAN, operands, total, &attributes, r->results, output_count);
+    numc__free(r->context, operands, size);
+    return status;
+}
+
+/* Rows [first, first + steps block): sinks grow, and stacked values get their rows. */
+static numc_status scan_rows(rows *r, int64_t first, int64_t steps, int64_t block)
+{
+    const numc_graph *graph = r->graph;
+    const numc_array **captured = NULL;
+    int32_t output_count = 0, captured_count = 0, k = 0;
+    numc_graph *body = NULL;
+    r->block = block;
+    numc_trace *trace = numc__trace_begin(r->context);
+    if (trace == NULL)
+        return r->context->status;
+    if (record_body(r, trace, &output_count) == NUMC_OK)
+        body = numc__trace_finish(trace, r->results, output_count, &captured, &captured_count);
+    else
+        numc__trace_abandon(trace);
+    numc_status status = body == NULL ? r->context->status
+                                      : bind_scan(r, body, captured, captured_count, first, steps, output_count);
+    numc__free(r->context, captured, (size_t)captured_count * sizeof *captured);
+    numc__graph_release(body);
+    NUMC_TRY(status);
+    for (int32_t v = 0; v < graph->value_count; v++)
+        if (is_carry(r, v))
+            r->outer[v] = r->results[k++];
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (!is_stacked(r, v))
+            continue;
+        int64_t shape[NUMC_RANK_LIMIT + 1];
+        int32_t rank = row_shape(r, v, 0, steps * block, shape);
+        const numc_array *both[2] = {r->outer[v], shaped(r, NUMC_PRIMITIVE_RESHAPE, r->results[k++], rank, shape)};
+        const numc_attributes axis = {.count = 1, .numbers = (const int64_t[]){0}};
+        r->outer[v] = first > 0 ? bind_one(r, NUMC_PRIMITIVE_CONCAT, both, 2, &axis) : both[1];
+    }
+    return r->context->status;
+}
+
+static numc_status apply_outside(rows *r, const numc_node *node)
+{
+    const char *site = r->context->site;
+    for (int32_t k = 0; k < node->input_count; k++)
+        r->operands[k] = r->outer[node->inputs[k]];
+    if (node->site != NULL)
+        r->context->site = node->site;
+    numc_status status = numc__bind(r->context, node->primitive, r->operands, node->input_count, &node->attributes, r->results,
+                                    node->output_count);
+    r->context->site = site;
+    for (int32_t k = 0; k < node->output_count; k++)
+        r->outer[node->first_output + k] = r->results[k];
+    return status;
+}
+
+/* Whether all the node reads is there: what comes after may be read by nothing that is needed. */
+static bool is_wanted(const rows *r, const numc_node *node)
+{
+    for (int32_t k = 0; k < node->input_count; k++)
+        if (r->outer[node->inputs[k]] == NULL)
+            return false;
+    return true;
+}
+
+static numc_status record(rows *r, numc_trace *trace)
+{
+    const numc_graph *graph = r->graph;
+    const numc_type *matrix = type_of(r, r->matrix);
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (v < graph->input_count)
+            r->outer[v] = numc__trace_input(trace, &graph->values[v].type, graph->values[v].name);
+        else if (graph->values[v].constant != NULL)
+            r->outer[v] = numc__constant_on(r->context, graph->values[v].constant);
+        NUMC_TRY(r->context->status);
+    }
+    for (int32_t n = 0; n < graph->node_count; n++)
+        if (r->kinds[graph->nodes[n].first_output] == ROW_BEFORE)
+            NUMC_TRY(apply_outside(r, &graph->nodes[n]));
+    int64_t bytes = matrix->shape[1] * (int64_t)numc_dtype_size(matrix->dtype), block = BLOCK_BYTES / bytes;
+    block = block < 8 ? 8 : block > r->count ? r->count : block & ~(int64_t)7; /* whole lanes */
+    for (int64_t b = block; b > block / 2; b -= 8) { /* without a rest, where that costs little */
+        if (r->count % b == 0) {
+            block = b;
+            break;
+        }
+    }
+    int64_t steps = r->count / block, rest = r->count % block;
+    NUMC_TRY(scan_rows(r, 0, steps, block));
+    if (rest > 0)
+        NUMC_TRY(scan_rows(r, steps * block, 1, rest));
+    for (int32_t n = 0; n < graph->node_count; n++)
+        if (r->kinds[graph->nodes[n].first_output] == ROW_AFTER && is_wanted(r, &graph->nodes[n]))
+            NUMC_TRY(apply_outside(r, &graph->nodes[n]));
+    for (int32_t k = 0; k < graph->output_count; k++)
+        r->results[k] = (numc_array *)(uintptr_t)r->outer[graph->outputs[k]];
+    return NUMC_OK;
+}
+
+static bool has_large_product(const numc_graph *graph)
+{
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_type *x = graph->nodes[n].primitive == NUMC_PRIMITIVE_MATMUL ? &graph->values[graph->nodes[n].inputs[0]].type : NULL;
+        if (x != NULL && x->rank == 2 && numc_dtype_kind(x->dtype) == NUMC_KIND_REAL && x->shape[0] >= 64 && x->shape[1] >= 1
+            && x->shape[0] > LEAST_BYTES / (x->shape[1] * (int64_t)numc_dtype_size(x->dtype)))
+            return true;
+    }
+    return false;
+}
+
+numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const bool *fixed)
+{
+    if (!has_large_product(graph))
+        return numc__graph_keep(graph);
+    size_t values = (size_t)graph->value_count + (size_t)graph->output_count + 1;
+    for (int32_t n = 0; n < graph->node_count; n++)
+        values = values < (size_t)graph->nodes[n].input_count ? (size_t)graph->nodes[n].input_count : values;
+    size_t pointers = 5 * values * sizeof(numc_array *), bytes = pointers + 4 * values;
+    char *block = numc__allocate_zero(context, 1, bytes);
+    if (block == NULL)
+        return NULL;
+    const numc_array **arrays = (const numc_array **)(void *)block;
+    rows r = {.context = context, .graph = graph, .outer = arrays, .inner = arrays + values, .list = arrays + 2 * values,
+              .operands = arrays + 3 * values, .results = (numc_array **)(uintptr_t)(arrays + 4 * values),
+              .kinds = (uint8_t *)block + pointers};
+    r.fixed = (bool *)(r.kinds + values);
+    r.sliced = r.fixed + values;
+    r.needed = r.sliced + values;
+    numc_graph *made = NULL;
+    if (!find_matrix(&r, fixed)) {
+        made = numc__graph_keep(graph);
+    } else {
+        numc_trace *trace = numc__trace_begin(context);
+        if (trace != NULL && record(&r, trace) == NUMC_OK)
+            made = numc__trace_finish(trace, r.results, graph->output_count, NULL, NULL);
+        else if (trace != NULL)
+            numc__trace_abandon(trace);
+    }
+    numc__free(context, block, bytes);
+    return made;
+}

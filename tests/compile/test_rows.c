@@ -1,0 +1,246 @@
+/* test_rows.c - one pass over a large matrix: programs that read X in X b and in X^T r become a scan over blocks of rows and give
+ * what the graph gives node by node; programs that must not, do not. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compile/program.h"
+#include "compile/rows.h"
+#include "graph/function.h"
+#include "numc/numc.h"
+
+/* X is (N, D), beyond the least size; b (D), s (), y (N), g (N) whole numbers below 5, m (D, 3). */
+enum { X, B, S, Y, G, M, INPUTS };
+typedef struct form {
+    const char *name;
+    int64_t rows, columns;
+    numc_dtype dtype;
+    void (*body)(numc_context *context, const numc_array *const *in, numc_array **out);
+    int outputs;
+    bool gradient; /* of output 0 in b and s, instead of the outputs */
+    int scans;     /* how many the graph gets */
+} form;
+
+static numc_array *linear(const numc_array *const *in)
+{
+    return numc_add(numc_matmul(in[X], in[B]), in[S]);
+}
+
+static void logistic(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *eta = linear(in);
+    out[0] = numc_add(numc_sum(numc_subtract(numc_multiply(in[Y], eta), numc_special_softplus(eta))), numc_sum(numc_square(in[B])));
+}
+
+/* A table read by an index of the row, a matrix of right sides, a weight for each row. */
+static void several(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *effects = numc_take(numc_multiply(in[B], in[S]), in[G], NUMC_AXIS(0));
+    numc_array *all = numc_tanh(numc_matmul(in[X], numc_multiply(in[M], in[S])));
+    numc_array *r = numc_subtract(numc_add(linear(in), effects), numc_add(in[Y], numc_sum(all, NUMC_AXES(-1))));
+    out[0] = numc_sum(numc_multiply(numc_square(r), numc_exp(numc_negative(in[Y]))));
+}
+
+/* Rows are needed one by one after the pass, and a second pass depends on the first. */
+static void two_stages(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *eta = numc_sin(linear(in)), *xt = numc_matrix_transpose(in[X]);
+    numc_array *first = numc_matmul(xt, eta);
+    out[0] = eta;
+    out[1] = first;
+    out[2] = numc_matmul(xt, numc_tanh(numc_matmul(in[X], numc_multiply(first, 1e-3))));
+    out[3] = numc_max(eta);
+}
+
+/* exp(eta - max eta): what the second product reads waits for all rows. */
+static void softmax(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *eta = linear(in), *w = numc_exp(numc_subtract(eta, numc_max(eta)));
+    out[0] = numc_matmul(numc_matrix_transpose(in[X]), numc_divide(w, numc_sum(w)));
+}
+
+/* X is square: nothing else with as many elements is taken for rows. */
+static void square(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *r = numc_multiply(numc_matmul(in[X], in[B]), numc_add(in[B], in[Y]));
+    out[0] = numc_matmul(numc_matrix_transpose(in[X]), r);
+    out[1] = numc_sum(r);
+}
+
+static void hessian_product(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *w = numc_special_expit(linear(in)), *v = numc_matmul(in[X], numc_cos(in[B]));
+    out[0] = numc_matmul(numc_matrix_transpose(in[X]), numc_multiply(numc_multiply(w, numc_subtract(1.0, w)), v));
+}
+
+static void once(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    out[0] = numc_sum(numc_exp(numc_negative(numc_square(linear(in)))));
+}
+
+static const form forms[] = {
+    {"logistic, blocks without a rest", 1600, 100, NUMC_FLOAT64, logistic, 1, true, 1},
+    {"logistic, a rest", 1607, 101, NUMC_FLOAT64, logistic, 1, true, 2},
+    {"logistic, float32", 4001, 80, NUMC_FLOAT32, logistic, 1, true, 2},
+    {"logistic, rows longer than a block", 70, 20011, NUMC_FLOAT64, logistic, 1, true, 2},
+    {"logistic, too small", 800, 100, NUMC_FLOAT64, logistic, 1, true, 0},
+    {"several", 1607, 101, NUMC_FLOAT64, several, 1, true, 2},
+    {"two stages", 1607, 101, NUMC_FLOAT64, two_stages, 4, false, 2},
+    {"softmax", 1607, 101, NUMC_FLOAT64, softmax, 1, false, 0},
+    {"square", 400, 400, NUMC_FLOAT64, square, 2, false, 1},
+    {"Hessian-vector product", 1600, 101, NUMC_FLOAT64, hessian_product, 1, false, 1},
+    {"read once", 1607, 101, NUMC_FLOAT64, once, 1, false, 0},
+};
+
+static void trace_body(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)count, (void)outputs;
+    ((const form *)user)->body(context, in, out);
+}
+
+static double noise(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) * 0x1p-53 - 0.5;
+}
+
+static numc_array *filled(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape, double scale, uint64_t *state)
+{
+    int64_t size = rank < 1 ? 1 : rank < 2 ? shape[0] : shape[0] * shape[1];
+    double *values = malloc((size_t)size * sizeof *values);
+    assert_non_null(values);
+    for (int64_t i = 0; i < size; i++)
+        values[i] = scale * noise(state);
+    numc_array *x = numc_astype(numc_from_host(context, NUMC_FLOAT64, ((numc_shape){shape, rank, true}), values), dtype);
+    free(values);
+    return x;
+}
+
+static numc_graph *graph_of(numc_context *context, const form *f, numc_array **in)
+{
+    uint64_t state = 11;
+    const int64_t wide[2] = {f->rows, f->columns}, right[2] = {f->columns, 3};
+    in[X] = filled(context, f->dtype, 2, wide, 1.0, &state);
+    in[B] = filled(context, f->dtype, 1, &f->columns, 0.3, &state);
+    in[S] = filled(context, f->dtype, 0, NULL, 1.0, &state);
+    in[Y] = filled(context, f->dtype, 1, &f->rows, 2.0, &state);
+    in[G] = numc_astype(numc_add(filled(context, NUMC_FLOAT64, 1, &f->rows, 4.99, &state), 2.5), NUMC_INT64);
+    in[M] = filled(context, f->dtype, 2, right, 0.2, &state);
+    numc_function *function = numc_function_trace(context, trace_body, (void *)(uintptr_t)f, (const numc_array *const *)in, INPUTS,
+                                                  f->outputs);
+    if (function == NULL)
+        fail_msg("%s: %s", f->name, numc_error_message(context));
+    const bool active[INPUTS] = {[B] = true, [S] = true};
+    return f->gradient ? numc__graph_value_and_gradient(context, function->graph, active) : numc__graph_keep(function->graph);
+}
+
+static int scans(const numc_graph *graph)
+{
+    int count = 0;
+    for (int32_t n = 0; n < graph->node_count; n++)
+        count += graph->nodes[n].primitive == NUMC_PRIMITIVE_SCAN;
+    return count;
+}
+
+/* Sums of at most 20000 terms of order 1, in another order: the difference is below n eps sum |terms|, in practice below
+ * sqrt(n) eps times it; 64 sqrt(20000) eps < 1e4 eps of the largest element is far from both and finds every missing row. */
+static void compare(numc_context *context, const char *name, const numc_array *a, const numc_array *b)
+{
+    if (a == NULL || b == NULL)
+        fail_msg("%s: %s", name, numc_error_message(context));
+    double eps = numc_array_dtype(a) == NUMC_FLOAT32 ? 0x1p-23 : 0x1p-52;
+    double difference = numc_item(numc_max(numc_abs(numc_subtract(a, b)))), size = numc_item(numc_max(numc_abs(b)));
+    if (!(difference <= 1e4 * eps * (1.0 + size)))
+        fail_msg("%s: the blocks give a difference of %g, the largest element is %g", name, difference, size);
+}
+
+static void blocks_give_what_the_graph_gives(void **unused)
+{
+    (void)unused;
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+        const form *f = &forms[k];
+        numc_context *context = numc_open(NULL);
+        numc_array *in[INPUTS], *right[8] = {NULL}, *compiled[8] = {NULL};
+        const bool fixed[INPUTS] = {[X] = true, [Y] = true, [G] = true};
+        numc_graph *graph = graph_of(context, f, in);
+        if (graph == NULL)
+            fail_msg("%s: %s", f->name, numc_error_message(context));
+        numc_graph *blocked = numc__graph_rows(context, graph, fixed);
+        if (blocked == NULL || numc__graph_verify(context, blocked) != NUMC_OK)
+            fail_msg("%s: %s", f->name, numc_error_message(context));
+        if (scans(blocked) != f->scans)
+            fail_msg("%s: %d scans, not %d", f->name, scans(blocked), f->scans);
+        assert_true(f->scans > 0 || blocked == graph);
+        int32_t outputs = graph->output_count;
+        if (numc__graph_apply(context, graph, (const numc_array *const *)in, INPUTS, right, outputs) != NUMC_OK)
+            fail_msg("%s: %s", f->name, numc_error_message(context));
+        numc_program *program = numc__program_new(context, graph, NULL);
+        if (program == NULL
+            || numc__program_call(context, program, (const numc_array *const *)in, INPUTS, compiled, outputs) != NUMC_OK)
+            fail_msg("%s: %s", f->name, numc_error_message(context));
+        for (int32_t i = 0; i < outputs; i++)
+            compare(context, f->name, compiled[i], right[i]);
+        numc__program_release(program);
+        numc__graph_release(blocked);
+        numc__graph_release(graph);
+        numc_close(context);
+    }
+}
+
+/* Bound to its data, as a sampler runs it, twice with other parameters: nothing of the first run is left in the second. */
+static void bound_programs_start_anew(void **unused)
+{
+    (void)unused;
+    const form *f = &forms[1];
+    numc_context *context = numc_open(NULL);
+    numc_array *in[INPUTS], *data[3];
+    const bool fixed[INPUTS] = {[X] = true, [Y] = true, [G] = true};
+    numc_graph *graph = graph_of(context, f, in);
+    const numc_program_options options = {.data = fixed};
+    numc_program *program = numc__program_new(context, graph, &options);
+    data[0] = in[X], data[1] = in[Y], data[2] = in[G];
+    numc_binding *binding = numc__binding_new(context, program, (const numc_array *const *)data, 3);
+    numc_workspace *workspace = numc__workspace_new(context, binding);
+    if (workspace == NULL)
+        fail_msg("%s", numc_error_message(context));
+    double *b = calloc(2 * (size_t)f->columns, sizeof *b), first = 0, value = 0, s = 0.25, m[3 * 128] = {0}, gradient[2];
+    assert_non_null(b);
+    for (int run = 0; run < 3; run++) {
+        for (int64_t i = 0; i < f->columns; i++)
+            b[i] = run == 1 ? 0.01 * (double)i : 0.02;
+        const void *inputs[3] = {b, &s, m};
+        void *outputs[3] = {&value, b + f->columns, gradient};
+        if (numc__workspace_run(context, workspace, inputs, outputs) != NUMC_OK)
+            fail_msg("%s", numc_error_message(context));
+        if (run == 0)
+            first = value;
+        assert_true(run == 1 ? value != first : value == first);
+    }
+    free(b);
+    numc__workspace_free(workspace);
+    numc__binding_release(binding);
+    numc__program_release(program);
+    numc__graph_release(graph);
+    numc_close(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_give_what_the_graph_gives),
+        cmocka_unit_test(bound_programs_start_anew),
+    };
+    return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
+}
