@@ -78,6 +78,8 @@ static void print_attributes(numc_text *text, int32_t primitive, const numc_attr
         int32_t take = kind == '*' ? left : kind == '^' ? attributes->count / shared : 1;
         if (take > left)
             take = left;
+        if (kind != '*' && kind != '^' && take == 0) /* the last ones may be left out */
+            break;
         numc__text_add(text, " %.*s=", (int)length, at);
         if (kind == '*' || kind == '^')
             print_list(text, attributes->numbers + used, take);
