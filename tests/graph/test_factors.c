@@ -295,6 +295,71 @@ static void what_has_no_derivative_is_refused(void **state)
     numc_close(context);
 }
 
+/* ---- no elements ----------------------------------------------------------------------------------------------------- */
+
+BODY(everything)
+{
+    UNUSED();
+    const numc_array *x = in[0];
+    numc_array *gram = numc_matmul(numc_matrix_transpose(x), x);
+    out[0] = numc_linalg_qr(x).r;
+    out[1] = numc_linalg_svd(x, .reduced = true).u;
+    out[2] = numc_linalg_pinv(x);
+    out[3] = numc_linalg_matrix_norm(x, NUMC_ORDER_SPECTRAL);
+    out[4] = numc_linalg_eigh(gram).vectors;
+    out[5] = numc_abs(numc_linalg_eigvals(gram));
+    out[6] = numc_linalg_cholesky(gram);
+    out[7] = numc_add(numc_linalg_det(gram), numc_linalg_slogdet(gram).logabsdet);
+}
+BODY(full)
+{
+    UNUSED();
+    out[0] = numc_linalg_qr(in[0], .complete = true).q;
+    out[1] = numc_linalg_svd(in[0]).u;
+    out[2] = numc_linalg_svd(in[0]).vh;
+}
+BODY(total)
+{
+    UNUSED();
+    numc_array *y[8];
+    everything(context, in, 1, y, 8, NULL);
+    out[0] = numc_sum(y[0]);
+    for (int k = 1; k < 8; k++)
+        out[0] = numc_add(out[0], numc_sum(y[k]));
+}
+
+/* Compiled, and with a gradient; what has no elements may have a factor that has. */
+static void matrices_without_elements(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    static const int64_t shapes[][3] = {{2, 3, 0}, {2, 0, 0}, {0, 3, 3}, {0, 3, 2}, {0, 2, 3}, {2, 0, 3}};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        numc_scope(context) {
+            const int64_t *s = shapes[k];
+            const numc_array *x[1] = {numc_zeros_(context, NUMC_FLOAT64, (numc_shape){s, 3, true})};
+            numc_array *y[8];
+            numc_function *f = numc_function_trace(context, everything, NULL, x, 1, 8);
+            numc_function_call(context, f, x, 1, y, 8);
+            numc_function *g = numc_function_value_and_gradient(context, numc_function_trace(context, total, NULL, x, 1, 1));
+            numc_function_call(context, g, x, 1, y, 2);
+            ASSERT_FINE(context);
+            assert_int_equal(numc_array_size(y[1]), 0);
+            if (s[2] == 0) /* determinants 1 of empty matrices */
+                assert_true(numc_item(y[0]) == (double)s[0]);
+            f = numc_function_trace(context, full, NULL, x, 1, 3);
+            numc_function_call(context, f, x, 1, y, 3);
+            ASSERT_FINE(context);
+            for (int i = 0; i < 3; i++) { /* unitary of either size */
+                int64_t n = i == 2 ? s[2] : s[1];
+                numc_array *gap = numc_subtract(numc_matmul(y[i], numc_matrix_transpose(y[i])), numc_eye(context, NUMC_FLOAT64, n, n, 0));
+                assert_true(numc_item(numc_sum(numc_abs(gap))) == 0);
+            }
+        }
+    }
+    numc_close(context);
+}
+
 /* ---- every allocation may fail ------------------------------------------------------------------------------------------ */
 
 static void derive(failing *memory, numc_trace_fn body, numc_shape shape, const double *const *values, int32_t inputs, int32_t outputs)
@@ -342,6 +407,7 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(compositions), cmocka_unit_test(complex_matrices), cmocka_unit_test(degenerate_matrices),
-                                       cmocka_unit_test(what_has_no_derivative_is_refused), cmocka_unit_test(every_allocation_may_fail)};
+                                       cmocka_unit_test(what_has_no_derivative_is_refused), cmocka_unit_test(matrices_without_elements),
+                                       cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
