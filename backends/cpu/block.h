@@ -107,6 +107,7 @@ typedef struct numc_block_matrix {
 
 /* One pass of a Fourier transform; block_fft.h describes it. */
 enum { NUMC_BLOCK_FFT_RADIX_MOST = 31 };
+#define NUMC_BLOCK_FFT_ALONE INT64_MIN /* for `second` below: there is no imaginary part */
 typedef struct numc_block_fft_pass {
     int32_t radix;
     int64_t rest;

@@ -106,7 +106,7 @@ typedef float near_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may
             if (x == NULL)                                                                         \
                 for (int64_t k = 0; k < n; ++k)                                                    \
                     re[k * lanes + b] = im[k * lanes + b] = 0;                                     \
-            else if (second == 0)                                                                  \
+            else if (second == NUMC_BLOCK_FFT_ALONE)                                                                  \
                 for (int64_t k = 0; k < n; ++k) {                                                  \
                     re[k * lanes + b] = x[k * step];                                               \
                     im[k * lanes + b] = 0;                                                         \
@@ -135,7 +135,7 @@ typedef float near_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may
             T *restrict y = lines[b];                                                              \
             if (y == NULL)                                                                         \
                 continue;                                                                          \
-            if (second == 0)                                                                       \
+            if (second == NUMC_BLOCK_FFT_ALONE)                                                                       \
                 for (int64_t k = 0; k < n; ++k)                                                    \
                     y[k * step] = re[k * lanes + b];                                               \
             else                                                                                   \

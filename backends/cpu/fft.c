@@ -213,7 +213,7 @@ static void run_group(const fft_work *w, int64_t first, int64_t count, void *mem
     if (packed && w->from_real) {
         block->take(n / 2, lanes, from, 2 * step_x, step_x, x.re, x.im);
     } else if (w->from_real) {
-        block->take(n, lanes, from, step_x, 0, x.re, x.im);
+        block->take(n, lanes, from, step_x, NUMC_BLOCK_FFT_ALONE, x.re, x.im);
     } else if (packed) {
         block->take(n / 2 + 1, lanes, from, 2 * step_x, 1, y.re, y.im);
         block->tangle(n / 2, lanes, plan->roots, y.re, y.im, x.re, x.im);
@@ -233,7 +233,7 @@ static void run_group(const fft_work *w, int64_t first, int64_t count, void *mem
     if (packed && w->to_real) {
         block->put(n / 2, lanes, to, 2 * step_y, step_y, done.re, done.im);
     } else if (w->to_real) {
-        block->put(n, lanes, to, step_y, 0, done.re, done.im);
+        block->put(n, lanes, to, step_y, NUMC_BLOCK_FFT_ALONE, done.re, done.im);
     } else if (packed) {
         block->untangle(n / 2, lanes, plan->roots, done.re, done.im, other.re, other.im);
         block->put(n / 2 + 1, lanes, to, 2 * step_y, 1, other.re, other.im);

@@ -7,6 +7,7 @@
 #include "numc/base.h"
 #include "numc/diagnostics.h"
 #include "numc/dist.h"
+#include "numc/fft.h"
 #include "numc/function.h"
 #include "numc/linalg.h"
 #include "numc/mcmc.h"

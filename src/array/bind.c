@@ -632,6 +632,19 @@ static numc_status run_factor(call *c)
     }
 }
 
+static numc_status run_fft(call *c)
+{
+    if (is_empty(c->types))
+        return done(c, zeros(c->context, c->types));
+    numc_backend_device *device = numc__array_device(c->context);
+    numc_view from, to;
+    NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
+    NUMC_TRY(view_of(c->context, c->inputs[0], &from));
+    NUMC_TRY(output_view(c, 0, &to));
+    return finish(c, device->table.fft(device->device, &from, (int32_t)c->attributes->numbers[0],
+                                       numc__fft_direction(c->primitive, c->attributes->numbers), &to));
+}
+
 /* ---- complex ----------------------------------------------------------------------------------------------------- */
 
 static numc_status run_part(call *c)
@@ -664,26 +677,6 @@ static numc_status run_complex(call *c)
     return done(c, y);
 }
 
-/* Real [..., 2] as complex [...]: another header of its memory. */
-static numc_array *joined(numc_context *context, const numc_array *x)
-{
-    bool fits = x->content == NUMC_CONTENT_BUFFER && x->strides[x->rank - 1] == 1 && x->offset % 2 == 0;
-    for (int32_t d = 0; d < x->rank - 1 && fits; d++)
-        fits = x->strides[d] % 2 == 0;
-    if (!fits)
-        x = numc__array_contiguous(context, x);
-    numc_array *y = x == NULL ? NULL : numc__array_new(context, numc__complex_dtype(x->dtype), x->rank - 1, x->shape);
-    if (y == NULL)
-        return NULL;
-    atomic_fetch_add_explicit(&x->buffer->references, 1, memory_order_relaxed);
-    y->content = NUMC_CONTENT_BUFFER;
-    y->buffer = x->buffer;
-    y->offset = x->offset / 2;
-    for (int32_t d = 0; d < y->rank; d++)
-        y->strides[d] = x->strides[d] / 2;
-    return y;
-}
-
 /* A sum is that of both parts: the primitive again, on a real array with one axis more at the end. */
 static numc_status run_by_parts(call *c)
 {
@@ -691,7 +684,7 @@ static numc_status run_by_parts(call *c)
         return done(c, zeros(c->context, c->types));
     const numc_array *x = numc__array_parts(c->context, c->inputs[0]);
     numc_array *y = x == NULL ? NULL : numc__bind1(c->context, c->primitive, &x, 1, c->attributes);
-    return done(c, y == NULL ? NULL : joined(c->context, y));
+    return done(c, y == NULL ? NULL : numc__array_joined(c->context, y));
 }
 
 typedef numc_status (*runner)(call *c);
@@ -723,6 +716,9 @@ static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = 
     ROW(CUMULATIVE_MAX) = run_cumulative,
     ROW(SORT) = run_sort,
     ROW(SEARCH) = run_search,
+    ROW(FFT) = run_fft,
+    ROW(RFFT) = run_fft,
+    ROW(IRFFT) = run_fft,
     ROW(MATMUL) = run_matmul,
     ROW(CHOLESKY) = run_cholesky,
     ROW(TRIANGULAR_SOLVE) = run_triangular_solve,

@@ -418,6 +418,25 @@ numc_array *numc__array_parts(numc_context *context, const numc_array *x)
     return y;
 }
 
+numc_array *numc__array_joined(numc_context *context, const numc_array *x)
+{
+    bool fits = x->content == NUMC_CONTENT_BUFFER && x->strides[x->rank - 1] == 1 && x->offset % 2 == 0;
+    for (int32_t d = 0; d < x->rank - 1 && fits; d++)
+        fits = x->strides[d] % 2 == 0;
+    if (!fits)
+        x = numc__array_contiguous(context, x);
+    numc_array *y = x == NULL ? NULL : numc__array_new(context, numc__complex_dtype(x->dtype), x->rank - 1, x->shape);
+    if (y == NULL)
+        return NULL;
+    atomic_fetch_add_explicit(&x->buffer->references, 1, memory_order_relaxed);
+    y->content = NUMC_CONTENT_BUFFER;
+    y->buffer = x->buffer;
+    y->offset = x->offset / 2;
+    for (int32_t d = 0; d < y->rank; d++)
+        y->strides[d] = x->strides[d] / 2;
+    return y;
+}
+
 numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape,
                                       const void *value)
 {

@@ -631,6 +631,26 @@ static numc_status rule_custom(inference *f)
     return NUMC_OK;
 }
 
+static numc_status rule_fft(inference *f)
+{
+    const numc_type *x = f->inputs;
+    bool from_real = f->primitive == NUMC_PRIMITIVE_RFFT, to_real = f->primitive == NUMC_PRIMITIVE_IRFFT;
+    NEED_NUMBERS(from_real ? 1 : 2);
+    int64_t axis = f->attributes->numbers[0], shape[NUMC_RANK_LIMIT];
+    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NEED(from_real ? numc_dtype_kind(x->dtype) == NUMC_KIND_REAL : numc__is_complex(x->dtype), NUMC_DTYPE,
+         "it is not defined for %s", numc_dtype_name(x->dtype));
+    int64_t n = to_real ? f->attributes->numbers[1] : x->shape[axis];
+    NEED(n >= 1, NUMC_VALUE, "the length n is %lld, not 1 at least", (long long)n);
+    NEED(!to_real || x->shape[axis] == n / 2 + 1, NUMC_SHAPE, "a length n of %lld takes %lld terms", (long long)n,
+         (long long)(n / 2 + 1));
+    NEED(from_real || to_real || f->attributes->numbers[1] == 1 || f->attributes->numbers[1] == -1, NUMC_INTERNAL,
+         "the direction is neither -1 nor 1");
+    for (int32_t d = 0; d < x->rank; d++)
+        shape[d] = d != axis ? x->shape[d] : from_real ? n / 2 + 1 : n;
+    return output(f, from_real ? numc__complex_dtype(x->dtype) : to_real ? numc__part_dtype(x->dtype) : x->dtype, x->rank, shape);
+}
+
 typedef numc_status (*rule)(inference *f);
 #define ROW(NAME) [NUMC_PRIMITIVE_##NAME - NUMC_PRIMITIVE_STRUCTURAL]
 static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
@@ -660,6 +680,9 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(CUMULATIVE_MAX) = rule_cumulative,
     ROW(SORT) = rule_cumulative,
     ROW(SEARCH) = rule_search,
+    ROW(FFT) = rule_fft,
+    ROW(RFFT) = rule_fft,
+    ROW(IRFFT) = rule_fft,
     ROW(MATMUL) = rule_matmul,
     ROW(CHOLESKY) = rule_cholesky,
     ROW(TRIANGULAR_SOLVE) = rule_triangular_solve,

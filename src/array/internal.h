@@ -90,6 +90,8 @@ numc_array *numc__array_new_view(numc_context *context, const numc_array *x, int
 /* Concrete complex x: a view of its real (0) or imaginary (1) part; of both, with one axis of size 2 more at the end. */
 numc_array *numc__array_part(numc_context *context, const numc_array *x, int which);
 numc_array *numc__array_parts(numc_context *context, const numc_array *x);
+/* Concrete real x [..., 2], not immediate, as complex [...]: another header of its memory where that is laid out so. */
+numc_array *numc__array_joined(numc_context *context, const numc_array *x);
 numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape,
                                       const void *value);
 numc_array *numc__array_new_traced(numc_context *context, numc_trace *trace, int32_t value, const numc_type *type);

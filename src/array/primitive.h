@@ -55,6 +55,12 @@
     X(SORT, sort, 1, 2)                                                                            \
     /* inputs sorted (1-D), values; numbers: right */                                              \
     X(SEARCH, search, 2, 1)                                                                        \
+    /* complex x, unscaled; numbers: axis, direction (-1 forward, +1 backward) */                  \
+    X(FFT, fft, 1, 1)                                                                              \
+    /* real x of n along the axis to the first n/2+1 terms of its forward transform; numbers: axis */ \
+    X(RFFT, rfft, 1, 1)                                                                            \
+    /* complex x of n/2+1 terms to the real backward transform; numbers: axis, n */                \
+    X(IRFFT, irfft, 1, 1)                                                                          \
     /* last two axes, equal batch axes */                                                          \
     X(MATMUL, matmul, 2, 1)                                                                        \
     X(CHOLESKY, cholesky, 1, 1)                                                                    \
@@ -92,6 +98,12 @@ typedef enum numc_primitive {
 #undef NUMC_X
     NUMC_PRIMITIVE_LIMIT
 } numc_primitive;
+
+/* The direction the slot fft is called with. */
+static inline int32_t numc__fft_direction(int32_t primitive, const int64_t *numbers)
+{
+    return primitive == NUMC_PRIMITIVE_FFT ? (int32_t)numbers[1] : primitive == NUMC_PRIMITIVE_RFFT ? -1 : 1;
+}
 
 static inline bool numc__primitive_is_scalar(int32_t primitive)
 {

@@ -277,6 +277,10 @@ static int32_t call_slot(numc_exec_state *state, const numc_step *step, const nu
         return table->sort(device, &in[0], (int32_t)n[0], (uint32_t)n[1], &out[0], &out[1]);
     case NUMC_PRIMITIVE_SEARCH:
         return table->search(device, &in[0], &in[1], (uint32_t)n[0], &out[0]);
+    case NUMC_PRIMITIVE_FFT:
+    case NUMC_PRIMITIVE_RFFT:
+    case NUMC_PRIMITIVE_IRFFT:
+        return table->fft(device, &in[0], (int32_t)n[0], numc__fft_direction(step->primitive, n), &out[0]);
     case NUMC_PRIMITIVE_SCATTER: { /* the target starts as x: places the copy, then the values */
         const numc_view *x = &in[0];
         int64_t size = 1;

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "numc/fft.h"
 #include "numc/linalg.h"
 
 /* The suite runs on ref, and again on each backend that NUMC_BACKEND names. */

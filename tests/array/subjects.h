@@ -48,6 +48,11 @@ static numc_array *assigned(const numc_array *x)
     return status == NUMC_OK ? y : NULL;
 }
 
+static numc_array *spectrum_product(const numc_array *z)
+{
+    return numc_multiply(z, numc_conj(z));
+}
+
 #define SUBJECTS(X)                                                                                \
     X(add_broadcast, numc_add(x, numc_index(x, NUMC_AT(0))))                                       \
     X(numbers, numc_divide(numc_multiply(2, numc_subtract(1.5, x)), 3))                            \
@@ -149,6 +154,12 @@ static numc_array *assigned(const numc_array *x)
     X(complex_products, both_parts(numc_add(numc_prod(complex_matrix(x), NUMC_AXES(0)), numc_mean(complex_matrix(x), NUMC_AXES(0))))) \
     X(complex_running, both_parts(numc_cumulative_prod(complex_matrix(x), NUMC_AXIS(1))))           \
     X(complex_matmul, both_parts(numc_matmul(complex_matrix(x), numc_conj(numc_matrix_transpose(complex_matrix(x)))))) \
+    X(spectrum, numc_square(numc_abs(numc_fft_fft(x))))                                            \
+    X(correlation, numc_fft_irfft(spectrum_product(numc_fft_rfft(x, .n = NUMC_LENGTH(7))), .n = NUMC_LENGTH(7)))   \
+    X(box_spectrum, numc_real(numc_fft_ifftn(x, .s = NUMC_SHAPE(2, 5), .norm = NUMC_FFT_ORTHO)))   \
+    X(half_box, numc_imag(numc_fft_rfftn(numc_square(x), .norm = NUMC_FFT_FORWARD)))               \
+    X(from_half_box, numc_fft_irfftn(numc_square(x), NUMC_AXES(1, 0)))                             \
+    X(hermitian, numc_multiply(numc_fft_hfft(x), numc_imag(numc_index(numc_fft_ihfft(x), NUMC_ALL, NUMC_SLICE(1, 2)))))  \
     X(members, numc_where(numc_isin(x, numc_sort(x)), numc_square(x), x))
 
 #define DEFINE(name, expression)                                                                   \

@@ -171,6 +171,20 @@ static void an_operand_may_be_read_more_than_once(void **state)
         assert_true(fabs(y[2][i]) <= 8 * DBL_EPSILON);
 }
 
+/* Real lines of one number, which are taken in pairs, as everything between. */
+static void a_constant_is_its_first_term(void **state)
+{
+    (void)state;
+    for (int64_t n = 1; n <= 40; n++) {
+        double x = 1.5, y[2 * 21];
+        int64_t terms = n / 2 + 1, still = 0, one = 1;
+        numc_view vx = {&x, 0, NUMC_FLOAT64, 1, &n, &still}, vy = {y, 0, NUMC_COMPLEX128, 1, &terms, &one};
+        assert_int_equal(cpu.table->fft(cpu.device, &vx, 0, -1, &vy), NUMC_OK);
+        for (int64_t i = 0; i < 2 * terms; i++) /* the norm is 1.5 n */
+            assert_true(fabs(y[i] - (i == 0 ? 1.5 * (double)n : 0)) <= fourier_bound(true, n) * 1.5 * (double)n);
+    }
+}
+
 static void plans_are_kept_within_bounds(void **state)
 {
     (void)state;
@@ -237,6 +251,7 @@ int main(void)
         cmocka_unit_test(bits_do_not_depend_on_company),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(an_operand_may_be_read_more_than_once),
+        cmocka_unit_test(a_constant_is_its_first_term),
         cmocka_unit_test(plans_are_kept_within_bounds),
         cmocka_unit_test(memory_that_fails_is_reported),
     };

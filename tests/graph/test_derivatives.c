@@ -199,6 +199,22 @@ static void sort_body(numc_context *context, const numc_array *const *in, numc_a
 }
 BODY(sort) { UNUSED(); sort_body(context, in, out, 1, 0); }
 BODY(sort_down) { UNUSED(); sort_body(context, in, out, 0, 1); }
+/* complex in and out: in[0] + i in[1], then something of both parts */
+static void transform_parts(numc_context *context, int32_t primitive, const numc_array *const *in, numc_array **out, int32_t count,
+                            const int64_t *list)
+{
+    numc_array *z = primitive == NUMC_PRIMITIVE_RFFT ? (numc_array *)(uintptr_t)in[0] : numc_complex(in[0], in[1]);
+    numc_array *y = bind_numbers(context, primitive, (const numc_array *[]){z}, 1, count, list);
+    if (primitive == NUMC_PRIMITIVE_IRFFT)
+        out[0] = numc_multiply(y, y);
+    else
+        out[0] = numc_multiply(numc_real(y), numc_add(numc_imag(y), 1.0));
+}
+BODY(fft) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_FFT, in, out, NUMBERS(1, -1)); }
+BODY(fft_back) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_FFT, in, out, NUMBERS(0, 1)); }
+BODY(rfft) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_RFFT, in, out, NUMBERS(1)); }
+BODY(irfft_even) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_IRFFT, in, out, NUMBERS(1, 4)); }
+BODY(irfft_odd) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_IRFFT, in, out, NUMBERS(0, 5)); }
 BODY(matmul) { UNUSED(); out[0] = numc__bind1(context, NUMC_PRIMITIVE_MATMUL, in, 2, NULL); SQUARED() }
 BODY(cholesky) { UNUSED(); out[0] = numc__bind1(context, NUMC_PRIMITIVE_CHOLESKY, in, 1, NULL); SQUARED() }
 BODY(solve_lower) { ONE(TRIANGULAR_SOLVE, 0, 0, 0) SQUARED() }
@@ -331,6 +347,12 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_CUMULATIVE_MAX, "cumulative_max reverse", body_cumulative_max_back, 1, 1, {S(2, 4)}, 2, 0},
     {NUMC_PRIMITIVE_SORT, "sort", body_sort, 1, 2, {S(2, 4)}, 2, 0},
     {NUMC_PRIMITIVE_SORT, "sort descending", body_sort_down, 1, 2, {S(4, 2)}, 2, 0},
+    {NUMC_PRIMITIVE_FFT, "fft", body_fft, 2, 1, {S(2, 5), S(2, 5)}, 2, 0},
+    {NUMC_PRIMITIVE_FFT, "fft back", body_fft_back, 2, 1, {S(4, 2), S(4, 2)}, 2, 0},
+    {NUMC_PRIMITIVE_RFFT, "rfft even", body_rfft, 1, 1, {S(2, 6)}, 2, 0},
+    {NUMC_PRIMITIVE_RFFT, "rfft odd", body_rfft, 1, 1, {S(2, 5)}, 2, 0},
+    {NUMC_PRIMITIVE_IRFFT, "irfft even", body_irfft_even, 2, 1, {S(2, 3), S(2, 3)}, 2, 0},
+    {NUMC_PRIMITIVE_IRFFT, "irfft odd", body_irfft_odd, 2, 1, {S(3, 2), S(3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_MATMUL, "matmul", body_matmul, 2, 1, {S(2, 2, 3), S(2, 3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_CHOLESKY, "cholesky", body_cholesky, 1, 1, {S(2, 3, 3)}, 2, 2},
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "solve lower", body_solve_lower, 2, 1, {S(2, 3, 3), S(2, 3, 2)}, 2, 2},

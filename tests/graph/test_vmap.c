@@ -131,6 +131,19 @@ BODY(eig_body)
     }
 }
 
+/* both parts of every transform */
+BODY(fft_body)
+{
+    UNUSED();
+    const numc_array *z = numc_complex(in[0], in[1]);
+    numc_attributes forward = {.count = 2, .numbers = (const int64_t[]){0, -1}}, real = {.count = 2, .numbers = (const int64_t[]){1, 4}};
+    numc_attributes line = {.count = 1, .numbers = (const int64_t[]){0}};
+    numc_array *y = numc__bind1(context, NUMC_PRIMITIVE_FFT, &z, 1, &forward), *h = numc__bind1(context, NUMC_PRIMITIVE_RFFT, in, 1, &line);
+    out[0] = numc_add(numc_real(y), numc_multiply(numc_imag(y), 2.0));
+    out[1] = numc_add(numc_real(h), numc_multiply(numc_imag(h), 2.0));
+    out[2] = numc__bind1(context, NUMC_PRIMITIVE_IRFFT, &z, 1, &real);
+}
+
 #define S(...) {(const int64_t[]){__VA_ARGS__}, (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), true}
 #define S0 {NULL, 0, true}
 #define N(...) (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
@@ -182,6 +195,9 @@ static const batch_case cases[] = {
     {P(SEARCH), "search", 2, 1, {S(5), S(2, 3)}, {{SORTED, 0}, {SPREAD, 0}}, N(0), NULL},
     {P(SEARCH), "search right", 2, 1, {S(4), S(3)}, {{SORTED, NUMC_INT64}, {WHOLE, NUMC_INT64}}, N(1), NULL},
     {P(SEARCH), "search for one", 2, 1, {S(7), S0}, {{SORTED, 0}, {SPREAD, 0}}, N(1), NULL},
+    {P(FFT), "fft", 2, 3, {S(5, 3), S(5, 3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, fft_body},
+    {P(RFFT), "rfft", 2, 3, {S(4, 3), S(4, 3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, fft_body},
+    {P(IRFFT), "irfft", 2, 3, {S(2, 3), S(2, 3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, fft_body},
     {P(MATMUL), "matmul", 2, 1, {S(2, 3), S(3, 4)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, NULL},
     {P(MATMUL), "batched matmul", 2, 1, {S(2, 2, 3), S(2, 3, 4)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, NULL},
     {P(MATMUL), "matrix by vector", 2, 1, {S(3, 3), S(3, 1)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, NULL},
