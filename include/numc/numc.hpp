@@ -884,6 +884,56 @@ inline array matrix_norm(const array &x, numc_matrix_order order = NUMC_ORDER_FR
 }
 } // namespace linalg
 
+namespace fft {
+/* length(64) in place of n; none: that of the axis. */
+inline numc_length length(int64_t n)
+{
+    return {n, true};
+}
+#define NUMC_CPP_LINE(name)                                                                        \
+    inline array name(const array &x, numc_axis along = {0, false}, numc_length n = {0, false},    \
+                      numc_fft_norm norm = NUMC_FFT_BACKWARD)                                      \
+    {                                                                                              \
+        const numc_fft_options options = {sizeof(numc_fft_options), along, n, norm};               \
+        return array::adopt(numc_fft_##name(x.get(), &options));                                   \
+    }
+NUMC_CPP_LINE(fft)
+NUMC_CPP_LINE(ifft)
+NUMC_CPP_LINE(rfft)
+NUMC_CPP_LINE(irfft)
+NUMC_CPP_LINE(hfft)
+NUMC_CPP_LINE(ihfft)
+#undef NUMC_CPP_LINE
+#define NUMC_CPP_BOX(name)                                                                         \
+    inline array name(const array &x, const axes &over = {}, const axes &s = {},                   \
+                      numc_fft_norm norm = NUMC_FFT_BACKWARD)                                      \
+    {                                                                                              \
+        const numc_fftn_options options = {sizeof(numc_fftn_options), over, s, norm};              \
+        return array::adopt(numc_fft_##name(x.get(), &options));                                   \
+    }
+NUMC_CPP_BOX(fftn)
+NUMC_CPP_BOX(ifftn)
+NUMC_CPP_BOX(rfftn)
+NUMC_CPP_BOX(irfftn)
+#undef NUMC_CPP_BOX
+inline array fftfreq(place where, int64_t n, double d = 1, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_fft_fftfreq_(where, dtype, n, d));
+}
+inline array rfftfreq(place where, int64_t n, double d = 1, numc_dtype dtype = NUMC_DTYPE_DEFAULT)
+{
+    return array::adopt(numc_fft_rfftfreq_(where, dtype, n, d));
+}
+inline array fftshift(const array &x, const axes &over = {})
+{
+    return array::adopt(numc_fft_fftshift(x.get(), over));
+}
+inline array ifftshift(const array &x, const axes &over = {})
+{
+    return array::adopt(numc_fft_ifftshift(x.get(), over));
+}
+} // namespace fft
+
 /* ---- special functions and random numbers: special.h and random.h by the same names ---------------------------------- */
 
 namespace special {

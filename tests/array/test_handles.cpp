@@ -107,6 +107,11 @@ static void expressions()
     CHECK(z.dtype() == NUMC_COMPLEX128 && z[0].item_complex() == std::complex<double>(-2, 9));
     CHECK((real(conj(z)).to_vector() == values{-2, -2, -2, -2}) && imag(conj(z))[0].item() == -9);
     CHECK((from_vector(c, z.to_vector<std::complex<float>>()).dtype() == NUMC_COMPLEX64));
+    const array bins = fft::rfft(ones(c, {4})), back = fft::irfft(bins, axis(0), fft::length(4));
+    CHECK(bins.dtype() == NUMC_COMPLEX128 && bins.size() == 3 && (back.to_vector() == values{1, 1, 1, 1}));
+    CHECK((fft::rfftn(x, {0, 1}).shape() == std::vector<int64_t>{2, 2, 4}));
+    CHECK((fft::fftn(x, {}, {5, -1}, NUMC_FFT_ORTHO).shape() == std::vector<int64_t>{2, 5, 4}));
+    CHECK((fft::fftshift(fft::fftfreq(c, 4)).to_vector() == values{-0.5, -0.25, 0, 0.25}));
     CHECK(v.to_string() == "[9 9 3 4]" && v.to_string(true) == "array([9, 9, 3, 4])");
     array k = random::key(c, 7);
     CHECK(random::split(k, 3).shape() == (std::vector<int64_t>{3, 2}) && random::bits(random::fold_in(k, 1), {2}).dtype() == NUMC_UINT32);
