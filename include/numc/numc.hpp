@@ -1161,7 +1161,43 @@ private:
 };
 using model = handle<numc_model, numc_model_free>;
 using mcmc = handle<numc_mcmc, numc_mcmc_free>;
-using function = handle<numc_function, numc_function_free>;
+/* A recorded function (numc/function.h): its transforms are functions too, empty after an error; a call gives its outputs, none
+ * after an error. A callback of C's is recorded by numc_function_trace. */
+class function : public handle<numc_function, numc_function_free> {
+public:
+    using handle::handle;
+    function jvp(const place &where) const { return numc_function_jvp(where, get()); }
+    function vjp(const place &where) const { return numc_function_vjp(where, get()); }
+    function value_and_gradient(const place &where) const { return numc_function_value_and_gradient(where, get()); }
+    function jacobian_forward(const place &where) const { return numc_function_jacobian_forward(where, get()); }
+    function jacobian_reverse(const place &where) const { return numc_function_jacobian_reverse(where, get()); }
+    function hessian(const place &where) const { return numc_function_hessian(where, get()); }
+    function hvp(const place &where) const { return numc_function_hvp(where, get()); }
+    /* Axes: none for 0 everywhere, or one each, NUMC_UNMAPPED for none. */
+    function vmap(const place &where, const ::std::vector<array> &examples, const ::std::vector<int64_t> &in_axes = {},
+                  const ::std::vector<int64_t> &out_axes = {}) const
+    {
+        numc_vmap_options options = {};
+        options.size = sizeof options;
+        options.in_axes = list_of(in_axes);
+        options.out_axes = list_of(out_axes);
+        return numc_function_vmap_(where, get(), pointers(examples).data(), static_cast<int32_t>(examples.size()), &options);
+    }
+    ::std::vector<array> operator()(const place &where, const ::std::vector<array> &inputs) const
+    {
+        const int32_t count = numc_function_output_count(get());
+        ::std::vector<numc_array *> results(static_cast<::std::size_t>(count > 0 ? count : 0));
+        return adopt_all(numc_function_call(where, get(), pointers(inputs).data(), static_cast<int32_t>(inputs.size()), results.data(),
+                                            count > 0 ? count : 0),
+                         results);
+    }
+
+private:
+    static numc_axes list_of(const ::std::vector<int64_t> &list)
+    {
+        return {list.data(), static_cast<int32_t>(list.size()), !list.empty()};
+    }
+};
 using record = handle<numc_record, numc_record_free>;
 
 } // namespace numc

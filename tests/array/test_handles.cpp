@@ -236,6 +236,40 @@ static void models()
     CHECK(numc_mcmc_draw_count(chains, 0) == 50 && numc_mcmc_site_count(chains) == 4);
 }
 
+/* x -> sum x^3 */
+static void cubes(numc_context *, const numc_array *const *in, int32_t, numc_array **out, int32_t, void *)
+{
+    out[0] = numc_sum(numc_multiply(numc_operand_array(numc_square(in[0])), numc_operand_array(in[0])), nullptr);
+}
+
+static void functions()
+{
+    context c("ref");
+    array x = from_vector(c, values{1, 2, -3});
+    const numc_array *example = x.get();
+    function f = numc_function_trace(c, cubes, nullptr, &example, 1, 1);
+    c.check();
+    std::vector<array> h = f.hessian(c)(c, {x});
+    c.check();
+    CHECK(h.size() == 3 && h[0].item() == -18 && h[1].to_vector() == (values{3, 12, 27}));
+    CHECK(h[2].to_vector() == (values{6, 0, 0, 0, 12, 0, 0, 0, -18}));
+    array rows = stack({x, x * 2});
+    std::vector<array> g = f.value_and_gradient(c).vmap(c, {rows})(c, {rows});
+    c.check();
+    CHECK(g.size() == 2 && g[0].to_vector() == (values{-18, -144}) && g[1].shape() == (std::vector<int64_t>{2, 3}));
+    array columns = stack({x, x * 2}, -1);
+    CHECK(f.vmap(c, {columns}, {-1}, {0})(c, {columns})[0].to_vector() == (values{-18, -144}));
+    CHECK(f.hvp(c)(c, {x, x})[2].to_vector() == (values{6, 24, 54}));
+    CHECK(f.jacobian_forward(c)(c, {x})[1].to_vector() == f.jacobian_reverse(c)(c, {x})[1].to_vector());
+    CHECK(f.jvp(c)(c, {x, x})[1].item() == -54 && f.vjp(c)(c, {x, ones(c, {})})[1].to_vector() == (values{3, 12, 27}));
+    c.check();
+    function refused = f.vmap(c, {x}, {NUMC_UNMAPPED});
+    CHECK(refused.get() == nullptr && numc_error_status(c) == NUMC_INVALID_ARGUMENT);
+    numc_error_clear(c);
+    CHECK(refused(c, {x}).empty());
+    numc_error_clear(c);
+}
+
 int main()
 {
     owning();
@@ -243,6 +277,7 @@ int main()
     errors();
     traces();
     models();
+    functions();
     if (failures == 0)
         std::puts("all checks passed");
     return failures != 0;
