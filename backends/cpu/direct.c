@@ -8,7 +8,7 @@
 enum {
     DEPTH = 8,
     OPERANDS = 4,
-    PIECE = 512,           /* elements at a time of what is not contiguous; a multiple of the 8 lanes */
+    PIECE = 256,           /* elements at a time of what is not contiguous; a multiple of the 8 lanes */
     TILE_ROWS = 8,         /* of a turned operand: so many of its contiguous elements ... */
     TILE_COLUMNS = 128,     /* ... for so many columns */
     LINE = 64,             /* bytes; strides below are no worse than a straight read */

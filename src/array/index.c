@@ -348,21 +348,43 @@ static numc_status mask_fits(numc_context *context, const char *name, const numc
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 
-/* Eight bytes of a mask, each 0 or 1. */
-static uint64_t eight_of(const unsigned char *mask)
+static uint64_t eight_bytes(const unsigned char *mask)
 {
     uint64_t word;
     memcpy(&word, mask, sizeof word);
+    return word;
+}
+
+/* Of eight bytes each 1 where it was not 0. */
+static uint64_t eight_bits(uint64_t word)
+{
     word |= word >> 4 & 0x0f * EACH_BYTE;
     word |= word >> 2 & 0x03 * EACH_BYTE;
     return (word | (word >> 1 & EACH_BYTE)) & EACH_BYTE;
 }
 
-static int64_t count_true(const unsigned char *mask, int64_t n)
+/* How many bytes are not 0; *plain: all of them are 0 or 1. */
+static int64_t count_true(const unsigned char *mask, int64_t n, bool *plain)
 {
     int64_t total = 0, i = 0;
-    for (; n - i >= 8; i += 8)
-        total += (int64_t)(eight_of(mask + i) * EACH_BYTE >> 56);
+    uint64_t seen = 0;
+    while (n - i >= 8) { /* 255 words at most: no byte of the sum overflows */
+        int64_t words = (n - i) / 8 < 255 ? (n - i) / 8 : 255;
+        uint64_t sum = 0;
+        for (int64_t k = 0; k < words; k++, i += 8) {
+            uint64_t word = eight_bytes(mask + i);
+            seen |= word;
+            sum += word;
+        }
+        const uint64_t halves = UINT64_C(0x00ff00ff00ff00ff);
+        total += (int64_t)(((sum & halves) + (sum >> 8 & halves)) * UINT64_C(0x0001000100010001) >> 48);
+    }
+    *plain = (seen & ~EACH_BYTE) == 0;
+    if (!*plain) {
+        total = 0;
+        for (int64_t k = 0; k < i; k++)
+            total += mask[k] != 0;
+    }
     for (; i < n; i++)
         total += mask[i] != 0;
     return total;
@@ -370,32 +392,30 @@ static int64_t count_true(const unsigned char *mask, int64_t n)
 
 /* The positions of true in host memory, of which there are `total`. Eight at a time are written from a table of the positions
  * within each pattern of eight, so that no branch depends on the mask; what is too much is written over by the next. */
-static void write_positions(const unsigned char *mask, int64_t n, int64_t total, int64_t *positions)
+static void write_positions(const unsigned char *mask, int64_t n, int64_t total, bool plain, int64_t *positions)
 {
     int64_t i = 0, k = 0;
-    if (n >= 4096) {
-        unsigned char table[256][8] = {{0}}, counts[256];
+    if (NUMC_LITTLE_ENDIAN && n >= 16384) {
+        int64_t table[256][8];
+        unsigned char counts[256];
         for (unsigned pattern = 0; pattern < 256; pattern++) {
             unsigned char used = 0;
-            for (unsigned char bit = 0; bit < 8; bit++) {
-                if ((pattern >> bit & 1) != 0)
-                    table[pattern][used++] = bit;
+            for (int64_t bit = 0; bit < 8; bit++) {
+                table[pattern][used] = bit; /* stays where the bit is set; one too many is written over */
+                used = (unsigned char)(used + (pattern >> bit & 1));
             }
+            for (unsigned j = used; j < 8; j++)
+                table[pattern][j] = 0;
             counts[pattern] = used;
         }
         for (; n - i >= 8 && total - k >= 8; i += 8) {
-            unsigned char bytes[8];
-            uint64_t word = eight_of(mask + i);
-            memcpy(bytes, &word, sizeof bytes); /* the first in memory is the lowest bit, whatever the byte order */
-            unsigned pattern = 0;
-            if (NUMC_LITTLE_ENDIAN) {
-                pattern = (unsigned)(word * UINT64_C(0x0102040810204080) >> 56);
-            } else {
-                for (unsigned bit = 0; bit < 8; bit++)
-                    pattern |= (unsigned)bytes[bit] << bit;
-            }
+            uint64_t word = eight_bytes(mask + i);
+            /* the product brings bit 0 of byte b to bit 56 + b */
+            unsigned pattern = (unsigned)((plain ? word : eight_bits(word)) * UINT64_C(0x0102040810204080) >> 56);
+            int64_t *to = positions + k;
+            const int64_t *from = table[pattern];
             for (int j = 0; j < 8; j++)
-                positions[k + j] = i + table[pattern][j];
+                to[j] = i + from[j];
             k += counts[pattern];
         }
     }
@@ -420,10 +440,11 @@ numc_array *numc__mask_positions(numc_context *context, const char *name, const 
         return flat == NULL ? NULL : numc__full(context, NUMC_INT64, 1, &first, 0);
     const unsigned char *bytes = readable(context, flat);
     if (bytes != NULL) {
-        const int64_t count = count_true(bytes, n);
+        bool plain;
+        const int64_t count = count_true(bytes, n, &plain);
         numc_array *y = numc__array_new_buffer(context, NUMC_INT64, 1, &count);
         if (y != NULL)
-            write_positions(bytes, n, count, y->buffer->memory);
+            write_positions(bytes, n, count, plain, y->buffer->memory);
         return y;
     }
     numc_array *running = numc_cumulative_sum(flat);

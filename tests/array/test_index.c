@@ -230,13 +230,56 @@ static void taking_and_adding(void **state)
     assert_ok(context);
 }
 
+/* Beyond the sizes where masks are read eight at a time; some with bytes other than 0 and 1. */
+static void large_masks_equal_loops(void **state)
+{
+    numc_context *context = *state;
+    enum { N = 20011 };
+    static unsigned char mask[N];
+    static int64_t expected[N], found[N];
+    uint64_t seed = 17;
+    for (int way = 0; way < 6; way++) {
+        int64_t count = 0;
+        for (int64_t i = 0; i < N; i++) {
+            uint64_t bits = (uint64_t)next_random(&seed);
+            mask[i] = way == 0 ? 0 : way == 1 ? 1 : way == 2 ? bits % 50 == 0 : (unsigned char)(bits % 2 * (way == 5 ? 1 + bits % 100 : 1));
+            if (mask[i] != 0)
+                expected[count++] = i;
+        }
+        numc_scope(context)
+        {
+            numc_array *m = numc_from_host(context, NUMC_BOOL, NUMC_SHAPE(N), mask);
+            numc_array *x = numc_arange(context, NUMC_INT64, 0, N, 1);
+            if (way == 4) { /* from the middle of memory */
+                m = numc_index(m, NUMC_SLICE(3, N));
+                x = numc_index(x, NUMC_SLICE(3, N));
+                int64_t kept = 0;
+                for (int64_t k = 0; k < count; k++) {
+                    if (expected[k] >= 3)
+                        expected[kept++] = expected[k];
+                }
+                count = kept;
+            }
+            numc_array *picked = numc_index(x, NUMC_PICK(m)), *at[1];
+            assert_int_equal(numc_array_size(picked), count);
+            assert_int_equal(numc_to_host(picked, NUMC_INT64, found, (size_t)count * sizeof *found), NUMC_OK);
+            assert_memory_equal(found, expected, (size_t)count * sizeof *found);
+            assert_int_equal(numc_nonzero(m, at, 1), NUMC_OK);
+            assert_int_equal(numc_array_size(at[0]), count);
+            assert_int_equal(numc_to_host(numc_add(at[0], way == 4 ? 3 : 0), NUMC_INT64, found, (size_t)count * sizeof *found), NUMC_OK);
+            assert_memory_equal(found, expected, (size_t)count * sizeof *found);
+        }
+    }
+    assert_ok(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(random_slices_equal_loops), TEST(integer_arrays),
         TEST(masks),                     TEST(terms_and_their_errors),
         TEST(assignment_is_seen_nowhere_else), TEST(results_have_headers_of_their_own),
-        TEST(taking_and_adding),
+        TEST(taking_and_adding),         TEST(large_masks_equal_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

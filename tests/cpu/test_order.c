@@ -197,6 +197,39 @@ static void sorts_agree(void **state)
             }
 }
 
+/* Values that differ in their lowest bits alone, but for one or two far away: the highest bits decide hardly anything. */
+static void close_values_and_positions_are_sorted(void **state)
+{
+    (void)state;
+    const int64_t n = 5000;
+    for (uint32_t descending = 0; descending < 2; descending++)
+        for (int turn = 0; turn < 4; turn++) {
+            shaped x, values, indices;
+            lay_out(&x, input, NUMC_FLOAT64, 1, &n, 0);
+            lay_out(&values, expected, NUMC_FLOAT64, 1, &n, 0);
+            lay_out(&indices, expected + BYTES / 2, NUMC_INT64, 1, &n, 0);
+            for (int64_t i = 0; i < BYTES / 8; i++) {
+                const int64_t k = rng_below(&r, turn == 0 ? 4 : 1 << 20);
+                double v = 1.0 + (double)k * 0x1p-52;
+                if (turn > 1 && i % 997 == 5)
+                    v = turn == 2 ? -1e300 : (double)NAN;
+                memcpy(input + i * 8, &v, 8);
+            }
+            start_outputs(NUMC_INT64);
+            assert_int_equal(ref->sort(ref_device, &x.view, 0, descending, &values.view, &indices.view), NUMC_OK);
+            values.view.memory = found;
+            indices.view.memory = found + BYTES / 2;
+            assert_int_equal(cpu.table->sort(cpu.device, &x.view, 0, descending, &values.view, &indices.view), NUMC_OK);
+            assert_true(same(NUMC_FLOAT64));
+            start_outputs(NUMC_FLOAT64);
+            values.view.memory = expected;
+            assert_int_equal(ref->sort(ref_device, &x.view, 0, descending, &values.view, NULL), NUMC_OK);
+            values.view.memory = found;
+            assert_int_equal(cpu.table->sort(cpu.device, &x.view, 0, descending, &values.view, NULL), NUMC_OK);
+            assert_true(same(NUMC_FLOAT64));
+        }
+}
+
 static void searches_agree(void **state)
 {
     (void)state;
@@ -257,7 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gather_and_scatter_agree),
         cmocka_unit_test(lines_agree),
-        cmocka_unit_test(sorts_agree),
+        cmocka_unit_test(sorts_agree), cmocka_unit_test(close_values_and_positions_are_sorted),
         cmocka_unit_test(searches_agree),
         cmocka_unit_test(views_that_do_not_fit_are_refused),
     };
