@@ -9,7 +9,7 @@ from . import _library
 from ._array import Array, asarray, by_name as _dtypes, from_dlpack
 from ._functions import *   # noqa: F403: the names below
 from ._functions import __array_namespace_info__, _public
-from . import linalg
+from . import fft, linalg
 
 __array_api_version__ = "2025.12"
 __version__ = _library.C.numc_version().decode()
@@ -17,5 +17,5 @@ newaxis = None
 
 globals().update(_dtypes)   # bool, int8 ... complex128
 
-__all__ = ["e", "inf", "nan", "newaxis", "pi", "asarray", "from_dlpack", "linalg", "__array_namespace_info__",
+__all__ = ["e", "inf", "nan", "newaxis", "pi", "asarray", "from_dlpack", "fft", "linalg", "__array_namespace_info__",
            *_dtypes, *_public]

@@ -170,6 +170,18 @@ class RtolOptions(Options):
     _fields_ = [("size", c_size_t), ("rtol", Operand)]
 
 
+class Length(Structure):
+    _fields_ = [("value", c_int64), ("given", c_bool)]
+
+
+class FftOptions(Options):
+    _fields_ = [("size", c_size_t), ("axis", Axis), ("n", Length), ("norm", c_int32)]
+
+
+class FftnOptions(Options):
+    _fields_ = [("size", c_size_t), ("axes", Shape), ("s", Shape), ("norm", c_int32)]
+
+
 class DlpackOptions(Options):
     _fields_ = [("size", c_size_t), ("copy", c_int32)]
 
@@ -184,6 +196,7 @@ structs = {
     SearchsortedOptions: "numc_searchsorted_options", IsinOptions: "numc_isin_options",
     FormatOptions: "numc_format_options", MeshgridOptions: "numc_meshgrid_options", DiffOptions: "numc_diff_options", NormOrder: "numc_norm_order",
     VectorNormOptions: "numc_vector_norm_options", MatrixNormOptions: "numc_matrix_norm_options",
+    Length: "numc_length", FftOptions: "numc_fft_options", FftnOptions: "numc_fftn_options",
     DlpackOptions: "numc_dlpack_options", Qr: "numc_qr", Eigh: "numc_eigh", Eig: "numc_eig", Svd: "numc_svd",
     VecdotOptions: "numc_vecdot_options", TraceOptions: "numc_trace_options", CholeskyOptions: "numc_cholesky_options",
     QrOptions: "numc_qr_options", SvdOptions: "numc_svd_options", RtolOptions: "numc_rtol_options",
@@ -223,6 +236,7 @@ letters = {
     "e": (POINTER(VecdotOptions), "const numc_vecdot_options *"), "j": (POINTER(TraceOptions), "const numc_trace_options *"),
     "/": (POINTER(CholeskyOptions), "const numc_cholesky_options *"), ")": (POINTER(QrOptions), "const numc_qr_options *"),
     "[": (POINTER(SvdOptions), "const numc_svd_options *"), "R": (POINTER(RtolOptions), "const numc_rtol_options *"),
+    "G": (POINTER(FftOptions), "const numc_fft_options *"), "H": (POINTER(FftnOptions), "const numc_fftn_options *"),
     "K": (POINTER(DlpackOptions), "const numc_dlpack_options *"),
     "w": (POINTER(c_void_p), "DLManagedTensorVersioned **"), "W": (c_void_p, "DLManagedTensorVersioned *"),
     "y": (POINTER(c_void_p), "DLManagedTensor **"), "Y": (c_void_p, "DLManagedTensor *"),
@@ -280,6 +294,10 @@ prototypes.update((f"numc_{name}", "Aa") for name in unary)
 prototypes.update((f"numc_{name}", "Aoo") for name in binary)
 prototypes.update((f"numc_{name}_assign_", "rho") for name in assigned)
 prototypes.update((f"numc_{name}", "Aa2") for name in reductions)
+prototypes.update((f"numc_fft_{name}", "AaG") for name in "fft ifft rfft irfft hfft ihfft".split())
+prototypes.update((f"numc_fft_{name}", "AaH") for name in "fftn ifftn rfftn irfftn".split())
+prototypes.update((f"numc_fft_{name}_", "ACtld") for name in "fftfreq rfftfreq".split())
+prototypes.update((f"numc_fft_{name}", "Aas") for name in "fftshift ifftshift".split())
 
 
 class _Functions:
