@@ -206,13 +206,14 @@ static Z exponential(E *e, const Z *z)
     return (Z){re, choose(e, EQUAL(y, zero), y, im)};
 }
 
-/* expm1(x) cos y - 2 sin^2(y / 2) + i e^x sin y; away from 0 e^z - 1. */
+/* expm1(x) cos y - 2 sin^2(y / 2) + i e^x sin y; away from 0 e^z - 1. The standard's real part of 0 is +0. */
 static Z exp_m1(E *e, const Z *z)
 {
     R x = z->re, y = z->im, s = F(SIN, MUL(y, N(0.5)));
     Z w = exponential(e, z);
     R close = SUB(MUL(F(EXPM1, x), F(COS, y)), MUL(N(2), MUL(s, s)));
-    return (Z){choose(e, LESS(ABS(x), N(1)), close, SUB(w.re, N(1))), w.im};
+    R re = choose(e, LESS(ABS(x), N(1)), close, SUB(w.re, N(1)));
+    return (Z){choose(e, EQUAL(re, N(0)), N(0), re), w.im};
 }
 
 /* sinh and cosh of x without overflow but for a factor, `rest`. */

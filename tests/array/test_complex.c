@@ -463,6 +463,8 @@ static bool as_c(double a, double c, bool open_sign)
 static void tangents_of_infinities(void **state)
 {
     numc_context *context = *state;
+    numc_complex_number m = numc_item_complex(numc_expm1(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(-0.0, 0.0))));
+    assert_true(m.re == 0 && !signbit(m.re) && m.im == 0 && !signbit(m.im)); /* the standard's 0 + 0j as well */
     for (int i = 0; i < 16; i++) {
         double x = i & 1 ? -INFINITY : INFINITY, y = (i & 2 ? -1 : 1) * (i < 8 ? 0.5 * i + 0.25 : INFINITY);
         numc_complex_number h = numc_item_complex(numc_tanh(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(x, y))));

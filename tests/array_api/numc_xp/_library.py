@@ -236,7 +236,7 @@ letters = {
     "e": (POINTER(VecdotOptions), "const numc_vecdot_options *"), "j": (POINTER(TraceOptions), "const numc_trace_options *"),
     "/": (POINTER(CholeskyOptions), "const numc_cholesky_options *"), ")": (POINTER(QrOptions), "const numc_qr_options *"),
     "[": (POINTER(SvdOptions), "const numc_svd_options *"), "R": (POINTER(RtolOptions), "const numc_rtol_options *"),
-    "G": (POINTER(FftOptions), "const numc_fft_options *"), "H": (POINTER(FftnOptions), "const numc_fftn_options *"),
+    "{": (POINTER(FftOptions), "const numc_fft_options *"), "}": (POINTER(FftnOptions), "const numc_fftn_options *"),
     "K": (POINTER(DlpackOptions), "const numc_dlpack_options *"),
     "w": (POINTER(c_void_p), "DLManagedTensorVersioned **"), "W": (c_void_p, "DLManagedTensorVersioned *"),
     "y": (POINTER(c_void_p), "DLManagedTensor **"), "Y": (c_void_p, "DLManagedTensor *"),
@@ -294,8 +294,8 @@ prototypes.update((f"numc_{name}", "Aa") for name in unary)
 prototypes.update((f"numc_{name}", "Aoo") for name in binary)
 prototypes.update((f"numc_{name}_assign_", "rho") for name in assigned)
 prototypes.update((f"numc_{name}", "Aa2") for name in reductions)
-prototypes.update((f"numc_fft_{name}", "AaG") for name in "fft ifft rfft irfft hfft ihfft".split())
-prototypes.update((f"numc_fft_{name}", "AaH") for name in "fftn ifftn rfftn irfftn".split())
+prototypes.update((f"numc_fft_{name}", "Aa{") for name in "fft ifft rfft irfft hfft ihfft".split())
+prototypes.update((f"numc_fft_{name}", "Aa}") for name in "fftn ifftn rfftn irfftn".split())
 prototypes.update((f"numc_fft_{name}_", "ACtld") for name in "fftfreq rfftfreq".split())
 prototypes.update((f"numc_fft_{name}", "Aas") for name in "fftshift ifftshift".split())
 
