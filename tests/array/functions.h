@@ -4,6 +4,7 @@
 #define NUMC_TESTS_ARRAY_FUNCTIONS_H
 
 #include "numc/dlpack.h"
+#include "numc/fft.h"
 #include "numc/linalg.h"
 
 /* What a row may use. x and y have one shape and dtype; `line` is 1-d and in order, `square` (3, 3), both of x's dtype. */
@@ -176,6 +177,22 @@ static inline numc_array *through_dlpack(numc_context *context, const numc_array
     X(linalg_trace, SQUARE, numc_linalg_trace(square, 0))                                          \
     X(linalg_vector_norm, SQUARE, numc_linalg_vector_norm(square))
 
+#define FFT_ROWS(X)                                                                                \
+    X(fft_fft, AXIS | NONEMPTY, numc_fft_fft(x))                                                   \
+    X(fft_ifft, AXIS | NONEMPTY, numc_fft_ifft(x))                                                 \
+    X(fft_fftn, AXIS | NONEMPTY, numc_fft_fftn(x))                                                 \
+    X(fft_ifftn, AXIS | NONEMPTY, numc_fft_ifftn(x))                                               \
+    X(fft_rfft, AXIS | NONEMPTY, numc_fft_rfft(x))                                                 \
+    X(fft_irfft, AXIS | NONEMPTY, numc_fft_irfft(x, .n = NUMC_LENGTH(5)))                          \
+    X(fft_rfftn, AXIS | NONEMPTY, numc_fft_rfftn(x))                                               \
+    X(fft_irfftn, AXIS | NONEMPTY, numc_fft_irfftn(x, .s = NUMC_SHAPE(6)))                         \
+    X(fft_hfft, AXIS | NONEMPTY, numc_fft_hfft(x, .n = NUMC_LENGTH(4)))                            \
+    X(fft_ihfft, AXIS | NONEMPTY, numc_fft_ihfft(x))                                               \
+    X(fft_fftfreq, CREATES, numc_fft_fftfreq(c, g->dtype, 5, 0.5))                                 \
+    X(fft_rfftfreq, CREATES, numc_fft_rfftfreq(c, g->dtype, 5, 0.5))                               \
+    X(fft_fftshift, 0, numc_fft_fftshift(x, (numc_axes){0}))                                       \
+    X(fft_ifftshift, 0, numc_fft_ifftshift(x, (numc_axes){0}))
+
 /* Further forms, for the tests alone: along axes, with lists, indexing, in place. */
 #define FURTHER_ROWS(X)                                                                            \
     X(sum_last, AXIS, numc_sum(x, NUMC_AXES(-1), .keepdims = true))                                \
@@ -254,6 +271,7 @@ ELEMENTWISE_OTHER_ROWS(DEFINE_ROW)
 INDEXING_ROWS(DEFINE_ROW)
 LINEAR_ROWS(DEFINE_ROW)
 LINALG_ROWS(DEFINE_ROW)
+FFT_ROWS(DEFINE_ROW)
 MANIPULATION_ROWS(DEFINE_ROW)
 SEARCHING_ROWS(DEFINE_ROW)
 SET_ROWS(DEFINE_ROW)
@@ -270,6 +288,7 @@ FURTHER_ROWS(DEFINE_ROW)
 #define LIST_INDEXING(name, flags, expression) LIST_ROW("indexing", name, flags)
 #define LIST_LINEAR(name, flags, expression) LIST_ROW("linear algebra", name, flags)
 #define LIST_LINALG(name, flags, expression) LIST_ROW("linalg", name, flags)
+#define LIST_FFT(name, flags, expression) LIST_ROW("fft", name, flags)
 #define LIST_MANIPULATION(name, flags, expression) LIST_ROW("manipulation", name, flags)
 #define LIST_SEARCHING(name, flags, expression) LIST_ROW("searching", name, flags)
 #define LIST_SET(name, flags, expression) LIST_ROW("sets", name, flags)
@@ -281,7 +300,8 @@ static const function_row function_rows[] = {
     CREATION_ROWS(LIST_CREATION) DTYPE_ROWS(LIST_DTYPE) NUMC_UNARY_FUNCTIONS(LIST_ELEMENTWISE)
     NUMC_BINARY_FUNCTIONS(LIST_ELEMENTWISE) ELEMENTWISE_OTHER_ROWS(LIST_ELEMENTWISE_OTHER) INDEXING_ROWS(LIST_INDEXING)
     LINEAR_ROWS(LIST_LINEAR) MANIPULATION_ROWS(LIST_MANIPULATION) SEARCHING_ROWS(LIST_SEARCHING) SET_ROWS(LIST_SET)
-    SORTING_ROWS(LIST_SORTING) STATISTICAL_ROWS(LIST_STATISTICAL) UTILITY_ROWS(LIST_UTILITY) LINALG_ROWS(LIST_LINALG) FURTHER_ROWS(LIST_FURTHER)
+    SORTING_ROWS(LIST_SORTING) STATISTICAL_ROWS(LIST_STATISTICAL) UTILITY_ROWS(LIST_UTILITY) LINALG_ROWS(LIST_LINALG) FFT_ROWS(LIST_FFT)
+    FURTHER_ROWS(LIST_FURTHER)
 };
 #define FUNCTION_ROW_COUNT (sizeof function_rows / sizeof *function_rows)
 

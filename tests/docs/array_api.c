@@ -87,6 +87,14 @@ static const struct {
     {"linalg_inv", "As solve."},
     {"linalg_matrix_power", "Integers stay integers for powers that are not negative."},
     {"linalg_outer", "Its C name is numc_outer."},
+    {"fft_fft", "Of any length in O(n log n). Real numbers become complex; float32 is computed as such."},
+    {"fft_ifft", "As fft."},
+    {"fft_fftn", "Lengths without axes are those of the last axes. An axis given twice is transformed twice."},
+    {"fft_ifftn", "As fftn."},
+    {"fft_irfft", "The imaginary parts of the first term, and of an even length's last, are ignored."},
+    {"fft_hfft", "As irfft."},
+    {"fft_fftfreq", "A distance of 0 is an error."},
+    {"fft_rfftfreq", "As fftfreq."},
 };
 
 static const char *note_of(const char *name)
