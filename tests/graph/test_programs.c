@@ -1,5 +1,5 @@
 /* Random programs, seeds fixed: run at once and through a graph they give the same bits; their graphs verify; forward and
- * reverse mode agree; vmapped programs give what a loop of calls gives. */
+ * reverse mode agree; vmapped programs give what a loop of calls gives; native code gives the interpreter's bits. */
 #include "support.h"
 
 #include "graph/function.h"
@@ -346,9 +346,60 @@ static void vmapped_programs_agree(void **state)
     numc_close(context);
 }
 
-int main(void)
+/* Native code against the interpreter, bit for bit: the program and its reverse mode, interpreted in one context and compiled by the
+ * machine's compiler in another. */
+static uint64_t native_seeds = 4; /* a compiler takes half a second for each */
+static void native_programs_agree(void **state)
 {
+    (void)state;
+    for (uint64_t seed = 1; seed <= native_seeds; seed++) {
+        double results[2][8][8] = {{{0}}};
+        for (int native = 0; native < 2; native++) {
+            numc_context *context = numc_open(&(numc_options){.backend = "ref", .jit = native ? NUMC_JIT_ON : NUMC_JIT_OFF});
+            generator g = {seed * 977};
+            const numc_array *x[5];
+            for (int i = 0; i < 3; i++)
+                x[i] = random_input(context, &g, i);
+            numc_function *f = numc_function_trace(context, program, &seed, x, 3, 2);
+            numc_function *backward = numc_function_vjp(context, f);
+            numc_array *y[8];
+            numc_array *plain[2];
+            if (backward != NULL && numc_function_call(context, f, x, 3, plain, 2) == NUMC_OK) {
+                x[3] = numc_full_like(plain[0], 0.75);
+                x[4] = numc_full_like(plain[1], -1.25);
+                (void)numc_function_call(context, backward, x, 5, y, 5);
+            }
+            if (numc_error_status(context) != NUMC_OK && strstr(numc_error_message(context), "no C compiler") != NULL) {
+                numc_close(context);
+                skip();
+            }
+            ASSERT_FINE(context);
+            numc_statistics statistics;
+            assert_int_equal(numc_statistics_get(context, &statistics), NUMC_OK);
+            assert_int_equal(statistics.programs_native, native ? 2 : 0);
+            for (int i = 0; i < 7; i++) {
+                const numc_array *result = i < 2 ? plain[i] : y[i - 2];
+                size_t bytes = (size_t)numc_array_size(result) * sizeof(double);
+                assert_true(bytes <= sizeof results[0][0]);
+                assert_int_equal(numc_to_host(result, NUMC_FLOAT64, results[native][i], bytes), NUMC_OK);
+            }
+            numc_close(context);
+        }
+        for (int i = 0; i < 8; i++)
+            if (memcmp(results[0][i], results[1][i], sizeof results[0][i]) != 0)
+                fail_msg("seed %llu: result %d: interpreted %.17g ..., native %.17g ...", (unsigned long long)seed, i, results[0][i][0],
+                         results[1][i][0]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--native") == 0) {
+        native_seeds = 150;
+        const struct CMUnitTest longer[] = {cmocka_unit_test(native_programs_agree)};
+        return cmocka_run_group_tests(longer, NULL, NULL);
+    }
     const struct CMUnitTest tests[] = {cmocka_unit_test(programs_agree), cmocka_unit_test(compiled_programs_agree),
-                                       cmocka_unit_test(vmapped_programs_agree)};
+                                       cmocka_unit_test(vmapped_programs_agree), cmocka_unit_test(native_programs_agree)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
