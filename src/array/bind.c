@@ -415,6 +415,72 @@ static bool reduce_immediate(uint32_t reduction, const numc_array *x, int64_t n,
 
 static numc_status run_by_parts(call *c);
 
+/* Runs of equal steps among the reduced axes, in the order of memory: largest stride first, none negative. */
+typedef struct stretch {
+    int64_t n, stride;
+} stretch;
+
+static int32_t find_stretches(const numc_array *x, uint64_t reduced, stretch *runs, int64_t *offset)
+{
+    stretch axes[NUMC_RANK_LIMIT];
+    int32_t count = 0, used = 0;
+    *offset = x->offset;
+    for (int32_t d = 0; d < x->rank; d++) {
+        if ((reduced >> d & 1) == 0 || x->shape[d] == 1)
+            continue;
+        stretch axis = {x->shape[d], x->strides[d]};
+        if (axis.stride < 0) {
+            *offset += (axis.n - 1) * axis.stride;
+            axis.stride = -axis.stride;
+        }
+        int32_t at = count++;
+        for (; at > 0 && axes[at - 1].stride < axis.stride; at--)
+            axes[at] = axes[at - 1];
+        axes[at] = axis;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (used > 0 && runs[used - 1].stride == axes[i].n * axes[i].stride)
+            runs[used - 1] = (stretch){runs[used - 1].n * axes[i].n, axes[i].stride};
+        else
+            runs[used++] = axes[i];
+    }
+    return used;
+}
+
+/* Axes that do not lie side by side: the elements are read where they are, along the run that is closest in memory, and what
+ * that leaves is reduced once more. Not for positions, which count in logical order. */
+static numc_status reduce_apart(call *c, uint32_t reduction, uint64_t reduced, const int64_t *kept_strides)
+{
+    const numc_array *x = c->inputs[0];
+    const numc_type *type = c->types;
+    stretch runs[NUMC_RANK_LIMIT];
+    numc_kernel_operand from = numc__kernel_operand_of(x);
+    int32_t count = find_stretches(x, reduced, runs, &from.offset), rank = type->rank;
+    int64_t shape[2 * NUMC_RANK_LIMIT], strides[2 * NUMC_RANK_LIMIT], left = 1;
+    for (int32_t d = 0; d < rank; d++) {
+        shape[d] = type->shape[d];
+        strides[d] = kept_strides[d];
+    }
+    for (int32_t i = 0; i < count - 1; i++) {
+        shape[rank] = runs[i].n;
+        strides[rank++] = runs[i].stride;
+        left *= runs[i].n;
+    }
+    from.strides = strides;
+    numc_view view;
+    NUMC_TRY(output_view(c, 0, &view));
+    numc_kernel_operand to = numc__kernel_operand_of(c->outputs[0]);
+    const stretch last = runs[count - 1];
+    if (count == 1)
+        return numc__kernel_reduce(c->context, reduction, rank, shape, &from, last.n, last.stride, &to);
+    numc_array *partial = numc__array_new_buffer(c->context, type->dtype, rank, shape);
+    if (partial == NULL)
+        return c->context->status;
+    numc_kernel_operand between = numc__kernel_operand_of(partial);
+    NUMC_TRY(numc__kernel_reduce(c->context, reduction, rank, shape, &from, last.n, last.stride, &between));
+    return numc__kernel_reduce(c->context, reduction, type->rank, type->shape, &between, left, 1, &to);
+}
+
 static numc_status run_reduce(call *c)
 {
     const numc_array *x = c->inputs[0];
@@ -449,6 +515,8 @@ static numc_status run_reduce(call *c)
             return done(c, zeros(c->context, type));
         return done(c, numc__array_new_view(c->context, x, type->rank, type->shape, kept_strides, x->offset));
     }
+    if (!joined && x->content == NUMC_CONTENT_BUFFER && reduction < NUMC_REDUCTION_ARGMAX)
+        return reduce_apart(c, reduction, reduced, kept_strides);
     numc_kernel_operand from;
     if (!joined || x->content == NUMC_CONTENT_IMMEDIATE) {
         /* reduced axes last, in order, side by side: the reduction runs over them row-major */
