@@ -247,7 +247,8 @@ static int32_t fold(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32
     }
     uint64_t result = (uint64_t)numc__type_size(type) * numc_dtype_size(type->dtype);
     bool splat = immediate && (numc__primitive_is_scalar(primitive) || primitive == NUMC_PRIMITIVE_BROADCAST ||
-                               primitive == NUMC_PRIMITIVE_RESHAPE);
+                               primitive == NUMC_PRIMITIVE_RESHAPE || primitive == NUMC_PRIMITIVE_REAL ||
+                               primitive == NUMC_PRIMITIVE_IMAG);
     if (!splat && result > bytes && result > 64)
         return -1;
     int32_t id = -1;
