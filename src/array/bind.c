@@ -448,7 +448,8 @@ static int32_t find_stretches(const numc_array *x, uint64_t reduced, stretch *ru
 }
 
 /* Axes that do not lie side by side: the elements are read where they are, along the run that is closest in memory, and what
- * that leaves is reduced once more. Not for positions, which count in logical order. */
+ * that leaves is reduced once more. For results that no order changes: positions count in logical order, and the sums and
+ * products of floats keep the bits that the same elements give row-major. */
 static numc_status reduce_apart(call *c, uint32_t reduction, uint64_t reduced, const int64_t *kept_strides)
 {
     const numc_array *x = c->inputs[0];
@@ -515,7 +516,10 @@ static numc_status run_reduce(call *c)
             return done(c, zeros(c->context, type));
         return done(c, numc__array_new_view(c->context, x, type->rank, type->shape, kept_strides, x->offset));
     }
-    if (!joined && x->content == NUMC_CONTENT_BUFFER && reduction < NUMC_REDUCTION_ARGMAX)
+    bool ordered = reduction >= NUMC_REDUCTION_ARGMAX
+                   || ((reduction == NUMC_REDUCTION_SUM || reduction == NUMC_REDUCTION_PROD)
+                       && numc_dtype_kind(type->dtype) == NUMC_KIND_REAL);
+    if (!joined && !ordered && x->content == NUMC_CONTENT_BUFFER)
         return reduce_apart(c, reduction, reduced, kept_strides);
     numc_kernel_operand from;
     if (!joined || x->content == NUMC_CONTENT_IMMEDIATE) {

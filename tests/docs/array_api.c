@@ -71,7 +71,7 @@ static const struct {
     {"unique_values", "As unique_all."},
     {"sort", "Stable always; NaN comes last in both directions."},
     {"argsort", "Stable always; NaN comes last in both directions."},
-    {"sum", "Of a view the elements are added in the order of memory, so that the last bits of a float sum may depend on strides."},
+    {"sum", "A float sum has the same bits whatever the strides: reduced axes of a view that do not lie side by side are laid so first."},
     {"var", "Two passes; NaN where the divisor count - correction is not positive."},
     {"std", "As var."},
     {"mean", "Integers are taken as the default float; `.dtype` chooses another."},
