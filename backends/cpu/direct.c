@@ -129,24 +129,33 @@ static void walk_begin(walk *w, const numc_kernel *kernel, const numc_kernel_arg
     const int32_t depth = d->depth, result = d->operands;
     const size_t row = (size_t)kernel->depth + 1;
     w->how = d;
+    w->turned = -1;
+    w->plain = w->spread = w->contiguous_result = false;
+    w->function = NULL;
     w->depth = depth;
     w->places_count = result + 1;
-    for (int32_t k = 0; k < depth; k++)
-        w->extents[k] = arguments->extents[d->extent[k]];
+    int32_t loop = 0;
+    do /* there is at least one */
+        w->extents[loop] = arguments->extents[d->extent[loop]];
+    while (++loop < depth);
     for (int32_t p = 0; p <= result; p++) {
         const numc_cpu_direct_operand *operand = p == result ? &d->result : &d->operand[p];
         if (operand->constant) {
             /* only read: the block functions take their operands as const */
             w->places[p] = (char *)(uintptr_t)&arguments->constants[operand->number];
-            for (int32_t k = 0; k < depth; k++)
-                w->steps[p][k] = 0;
+            loop = 0;
+            do
+                w->steps[p][loop] = 0;
+            while (++loop < depth);
             continue;
         }
         const int64_t size = operand->size, *strides = arguments->strides + (size_t)operand->number * row;
         w->places[p] = (char *)arguments->buffers[kernel->accesses[operand->number].buffer] +
                        arguments->offsets[operand->number] * size;
-        for (int32_t k = 0; k < depth; k++)
-            w->steps[p][k] = strides[k] * size;
+        loop = 0;
+        do
+            w->steps[p][loop] = strides[loop] * size;
+        while (++loop < depth);
     }
 }
 
@@ -376,8 +385,6 @@ static bool map(const numc_device *device, walk *w)
         strided = strided || w->strided[p];
     }
     w->contiguous_result = w->steps[result][inner] == d->result.size;
-    w->turned = -1;
-    w->function = NULL;
     bool spread = false;
     if (d->row != NULL) {
         w->function = single ? variant_of(w) : d->row->variants[0];
@@ -519,7 +526,7 @@ static bool reduce(const numc_device *device, walk *w)
 
 bool numc_cpu_direct_run(const numc_device *device, const numc_kernel *kernel, const numc_kernel_arguments *arguments)
 {
-    walk w = {.turned = -1};
+    walk w; /* each member is set where it is first needed: clearing all of it would cost more than a small kernel */
     walk_begin(&w, kernel, arguments);
     return kernel->direct.kind == NUMC_CPU_DIRECT_MAP ? map(device, &w) : reduce(device, &w);
 }

@@ -315,20 +315,27 @@ static numc_array *run_traced(const plan *p, int32_t primitive)
 /* target: NULL, or an array of the result's shape and dtype whose memory takes it; then nothing is returned but target. */
 static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dtype, numc_dtype result, numc_array *target)
 {
-    numc_kernel_operand operands[OPERANDS] = {{.immediate = false}};
+    numc_kernel_operand operands[OPERANDS];
     _Alignas(16) unsigned char values[OPERANDS][16];
     int64_t strides[OPERANDS][NUMC_RANK_LIMIT];
     bool converted = false;
+    operands[0].immediate = false;
     for (int32_t i = 0; i < p->count; i++) {
         const numc_operand *operand = &p->operands[i];
         const numc_array *x = operand->kind == NUMC_OPERAND_ARRAY ? operand->value.array : NULL;
+        numc_kernel_operand *o = &operands[i]; /* filled member by member: a copy would wait for the stores before it */
         if (x == NULL || x->content == NUMC_CONTENT_IMMEDIATE) {
             memset(values[i], 0, sizeof values[i]);
             if (x == NULL)
                 numc__value_number(p->dtypes[i], values[i], operand);
             else
                 numc__value_convert(p->dtypes[i], values[i], x->dtype, x->immediate);
-            operands[i] = (numc_kernel_operand){.dtype = p->dtypes[i], .immediate = true, .value = values[i]};
+            o->dtype = p->dtypes[i];
+            o->immediate = true;
+            o->value = values[i];
+            o->memory = NULL;
+            o->offset = 0;
+            o->strides = NULL;
             continue;
         }
         if (x->dtype != p->dtypes[i]) {
@@ -341,16 +348,15 @@ static numc_array *run_concrete(const plan *p, uint32_t operation, numc_dtype dt
                 return NULL;
             }
         }
-        operands[i] = numc__kernel_operand_of(x);
-        if (!operands[i].immediate && x->rank > 0) {
-            int32_t lead = p->rank - x->rank;
-            for (int32_t d = 0; d < p->rank; d++)
-                strides[i][d] = d < lead || x->shape[d - lead] == 1 ? 0 : x->strides[d - lead];
-            operands[i].strides = strides[i];
-        } else if (!operands[i].immediate) {
-            memset(strides[i], 0, (size_t)p->rank * sizeof strides[i][0]);
-            operands[i].strides = strides[i];
-        }
+        o->dtype = x->dtype;
+        o->immediate = x->content == NUMC_CONTENT_IMMEDIATE;
+        o->value = x->immediate;
+        o->memory = o->immediate ? NULL : x->buffer->memory;
+        o->offset = x->offset;
+        o->strides = o->immediate ? x->strides : strides[i];
+        int32_t lead = p->rank - x->rank;
+        for (int32_t d = 0; d < p->rank && !o->immediate; d++)
+            strides[i][d] = d < lead || x->shape[d - lead] == 1 ? 0 : x->strides[d - lead];
     }
     numc_array *y = target;
     if (target == NULL) {
