@@ -261,7 +261,8 @@ NUMC_API numc_array *numc_asarray_(numc_context *context, numc_dtype dtype, numc
 NUMC_API numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand start, numc_operand stop,
                                   numc_operand step);
 /* (number): start + i (stop - start) / (number - 1), the last one stop exactly; `.open_end`: / number, stop left out. dtype:
- * default the default float; an integer dtype takes the values as numc_astype. start and stop are numbers. */
+ * default the default float; an integer dtype takes the values as numc_astype. start and stop are numbers, perhaps
+ * complex: then the dtype is, and both parts go by themselves. */
 typedef struct numc_linspace_options {
     size_t size;
     bool open_end;
@@ -362,7 +363,10 @@ NUMC_API numc_array *numc_to_device_(const numc_array *x, numc_context *context)
 /* ---- elementwise, one array ---------------------------------------------------------------------------------------------
  * The result has x's shape, and x's dtype for negative, abs, sign, positive, square, floor, ceil, trunc and round (half to
  * even); isnan, isinf, isfinite, signbit and logical_not give bool; bitwise_invert is for integers and bools. The others
- * take integers as the default float. Outside a domain the result is NaN or an infinity, never an error. */
+ * take integers as the default float. Outside a domain the result is NaN or an infinity, never an error.
+ * Complex x: abs is |x|, of the parts' dtype; sign x / |x|, 0 of 0; round rounds both parts; isnan and isinf hold of either part,
+ * isfinite of both; floor, ceil, trunc and signbit are refused. The others are within a few eps of |result|, with the branch
+ * cuts and special values of C99's annex G. */
 #define NUMC_UNARY_FUNCTIONS(X)                                                                    \
     X(negative) X(abs) X(sign) X(positive) X(floor) X(ceil) X(trunc) X(round) X(sqrt) X(square)    \
     X(reciprocal) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) X(asin)    \
@@ -377,7 +381,8 @@ NUMC_UNARY_FUNCTIONS(NUMC_DECLARE_UNARY)
  * and bools. floor_divide rounds down and remainder has the sign of x2; of integers by 0 both are 0. Integers wrap around;
  * their negative powers are truncated (of 1 and -1 their own, of all others 0). A shift by the width or more, or by a
  * negative count, leaves 0, or -1 of a negative number shifted right. maximum and minimum give NaN where either is NaN, of
- * bools a bool. */
+ * bools a bool. Complex: add, subtract, multiply, divide, equal, not_equal, the logical functions, and pow: e^(x2 log x1), or a
+ * product where x2 is a whole C number, |x2| <= 64. An infinity times or over anything may be NaN, as NumPy's. */
 #define NUMC_BINARY_FUNCTIONS(X)                                                                   \
     X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(remainder) X(pow) X(atan2) X(hypot) \
     X(logaddexp) X(maximum) X(minimum) X(copysign) X(nextafter) X(equal) X(not_equal) X(less)      \

@@ -746,6 +746,10 @@ static bool prepare(const numc_bijector *b, const char *name, const numc_array *
     numc_operand operand = numc_operand_array(x);
     if (context == NULL || b == NULL || numc__prepare_elementwise(context, name, &operand, 1, true, real) != NUMC_OK)
         return false;
+    if (numc__is_complex((*real)->dtype)) {
+        numc__fail(context, NUMC_DTYPE, "%s: %s is of real numbers, not %s", name, b->kind->name, numc_dtype_name((*real)->dtype));
+        return false;
+    }
     if ((*real)->rank >= rank)
         return true;
     numc__fail(context, NUMC_SHAPE, "%s: %s needs %d axes, the value has %d", name, b->kind->name, (int)rank, (int)(*real)->rank);

@@ -398,6 +398,10 @@ static const numc_array *value_of(const numc_distribution *d, numc_operand value
     const numc_array *x = value.value.array;
     if (numc__lane_of(&x, 1, name) == NULL)
         return NULL;
+    if (numc__is_complex(x->dtype)) {
+        numc__fail(context, NUMC_DTYPE, "%s: the value is %s", name, numc_dtype_name(x->dtype));
+        return NULL;
+    }
     return x->dtype == NUMC_BOOL ? numc_astype(x, NUMC_INT64) : x;
 }
 

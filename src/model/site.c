@@ -424,6 +424,10 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
                         : numc_number_(context, numc_distribution_dtype(message.distribution), value);
     if (message.value == NULL)
         return NULL;
+    if (numc__is_complex(numc_array_dtype(message.value))) {
+        numc__fail(context, NUMC_DTYPE, "observed site %s: the value is %s", full, numc_dtype_name(numc_array_dtype(message.value)));
+        return NULL;
+    }
     return send(run, &message, message.value) == NUMC_OK ? message.value : NULL;
 }
 
@@ -443,6 +447,10 @@ static numc_array *plain_site(numc_run *run, numc_site_kind kind, const char *na
     }
     if (numc__array_own(run->context, value, full) != NUMC_OK)
         return NULL;
+    if (kind == NUMC_SITE_FACTOR && numc__is_complex(numc_array_dtype(value))) {
+        numc__fail(run->context, NUMC_DTYPE, "factor %s is complex", full);
+        return NULL;
+    }
     numc_message message = message_for(run, kind, full);
     message.value = value;
     return send(run, &message, NULL) == NUMC_OK ? message.value : NULL;

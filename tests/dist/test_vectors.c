@@ -269,6 +269,26 @@ static void test_masked(void **state)
     assert_error(context, NUMC_DTYPE, "float64, not bool");
 }
 
+/* Distributions are of real numbers; their logarithm of a density too. */
+static void test_complex_is_refused(void **state)
+{
+    numc_context *context = *state;
+    const numc_complex_number i = {0, 1};
+    numc_array *z = numc_number(context, NUMC_COMPLEX128, i);
+    assert_null(numc_normal(context, z, 1.0));
+    assert_error(context, NUMC_DTYPE, "complex128");
+    assert_null(numc_normal(context, 0.0, i));
+    assert_error(context, NUMC_DTYPE, "complex number");
+    assert_null(numc_distribution_log_prob(numc_normal(context, 0.0, 1.0), z));
+    assert_error(context, NUMC_DTYPE, "complex128");
+    assert_null(numc_distribution_log_prob(numc_normal(context, 0.0, 1.0), i));
+    assert_error(context, NUMC_DTYPE, "complex number");
+    assert_null(numc_bijector_forward(numc_bijector_exp(context), z));
+    assert_error(context, NUMC_DTYPE, "complex128");
+    assert_null(numc_random_uniform(numc_random_key(context, 1), NUMC_FLOAT64, NUMC_SHAPE(2), i, 1.0));
+    assert_error(context, NUMC_DTYPE, "complex number");
+}
+
 static void test_transformed(void **state)
 {
     numc_context *context = *state;
@@ -392,6 +412,7 @@ int main(void)
         TEST(test_independent_and_expanded),
         TEST(test_missing_shapes),
         TEST(test_masked),
+        TEST(test_complex_is_refused),
         TEST(test_transformed),
         TEST(test_delta_and_improper),
         cmocka_unit_test(test_every_allocation_may_fail),

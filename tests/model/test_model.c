@@ -353,6 +353,16 @@ static void bad_name(numc_run *r, void *user)
     (void)user;
     numc_sample(r, "x,y", numc_normal(r, 0, 1));
 }
+static void complex_factor(numc_run *r, void *user)
+{
+    (void)user;
+    numc_factor(r, "w", numc_full(r, NUMC_COMPLEX128, NUMC_SCALAR, 1.0));
+}
+static void complex_observation(numc_run *r, void *user)
+{
+    (void)user;
+    numc_observe(r, "y", numc_normal(r, 0, 1), numc_full(r, NUMC_COMPLEX128, NUMC_SCALAR, 1.0));
+}
 static void no_seed(numc_run *r, void *user)
 {
     (void)user;
@@ -549,6 +559,8 @@ static void test_refusals(void **unused)
         {observes_null, NUMC_SITE, {"site y", "NULL", ""}, false},
         {bad_parameter, NUMC_VALUE, {"site x", "scale", "-1"}, false},
         {bad_name, NUMC_SITE, {"not acceptable", "comma", ""}, false},
+        {complex_factor, NUMC_DTYPE, {"factor w", "complex", ""}, false},
+        {complex_observation, NUMC_DTYPE, {"complex128", "value", ""}, false},
         {no_seed, NUMC_SITE, {"site x", "seed", ""}, true},
         {same_dim, NUMC_SITE, {"plate b", "dim -1", "plate a"}, false},
     };
