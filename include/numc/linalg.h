@@ -132,8 +132,8 @@ typedef struct numc_slogdet {
 NUMC_API numc_slogdet numc_linalg_slogdet(const numc_array *x);
 
 /* The Moore-Penrose inverse, (..., M, N) to (..., N, M), and the rank, int64, by singular values: those up to rtol times the
- * largest count as zero. numc_linalg_pinv(x, .rtol = NUMC_OPERAND(1e-10)). The inverse's derivatives are those at constant rank, right
- * to second order, and finite where singular values are equal. */
+ * largest count as zero. numc_linalg_pinv(x, .rtol = NUMC_OPERAND(1e-10)). The inverse's derivatives are those at constant rank,
+ * and finite where singular values are equal. */
 typedef struct numc_rtol_options {
     size_t size;
     numc_operand rtol; /* a number, or a real array that broadcasts to (...); default: max(M, N) eps */

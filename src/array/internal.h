@@ -72,6 +72,10 @@ numc_status numc__bind(numc_context *context, int32_t primitive, const numc_arra
 numc_array *numc__bind1(numc_context *context, int32_t primitive, const numc_array *const *inputs, int32_t input_count,
                         const numc_attributes *attributes);
 
+/* The type of numc_trace_fn (function.h). */
+typedef void (*numc_body)(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                          int32_t output_count, void *user);
+
 /* The graph floor registers how traced applications are recorded, and how control flow runs on concrete arrays. */
 typedef struct numc_trace_hooks {
     numc_status (*record)(numc_context *context, int32_t primitive, const numc_array *const *inputs, int32_t input_count,
@@ -79,6 +83,10 @@ typedef struct numc_trace_hooks {
     numc_status (*run_control)(numc_context *context, int32_t primitive, const numc_array *const *inputs,
                                int32_t input_count, const numc_attributes *attributes, numc_array **outputs,
                                int32_t output_capacity);
+    /* One array made by `body` from the inputs, whose derivative is what `jvp` makes of inputs, result, and the tangents of
+     * float inputs, as numc_function_custom_jvp has it: for compositions with a better derivative than their parts'. */
+    numc_array *(*custom)(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
+                          int32_t input_count);
 } numc_trace_hooks;
 const numc_trace_hooks *numc__trace_hooks(void); /* defined in src/graph: a static const table */
 

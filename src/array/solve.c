@@ -193,17 +193,37 @@ static numc_array *pinv_moves(const numc_array *p, const numc_array *a, const nu
     return numc_subtract(numc_add(left, right), numc_matmul(numc_matmul(p, da), p));
 }
 
-/* Derivatives of singular vectors blow up where singular values meet, that of P does not. So a traced P is its value plus
- * D(P(A0 + h/2), A0 + h/2) h, with D as above, A0 the value of A, h = A - A0, and P(A0 + h/2) = P + D(P, A0) h/2: h is zero,
- * but has A's derivative, and by the midpoint rule the first and second derivatives of the sum are those of P. */
+/* Derivatives of singular vectors blow up where singular values meet, that of P does not: a traced P has its own. Operands are x
+ * and, when it is an array, rtol. */
+typedef struct pinv_call {
+    numc_operand rtol;
+    int32_t operands;
+} pinv_call;
+
+static void pinv_body(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                      int32_t output_count, void *user)
+{
+    (void)output_count;
+    const pinv_call *call = user;
+    numc_operand rtol = input_count == 2 ? numc_operand_array(inputs[1]) : call->rtol;
+    outputs[0] = pseudo_inverse(context, "numc_linalg_pinv", inputs[0], rtol);
+}
+
+static void pinv_jvp(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                     int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    int32_t result = ((const pinv_call *)user)->operands;
+    outputs[0] = pinv_moves(inputs[result], inputs[0], inputs[result + 1]);
+}
+
 static numc_array *traced_pinv(numc_context *context, const char *name, const numc_array *a, numc_operand rtol)
 {
-    const numc_array *still = numc_stop_gradient(a);
-    const numc_array *p = still == NULL ? NULL : pseudo_inverse(context, name, still, rtol);
-    p = numc_stop_gradient(p);
-    const numc_array *h = numc_subtract(a, still), *half = numc_multiply(h, 0.5);
-    const numc_array *middle = numc_add(p, pinv_moves(p, still, half));
-    return numc_add(p, pinv_moves(middle, numc_add(still, half), h));
+    const numc_array *inputs[2] = {a, rtol.kind == NUMC_OPERAND_ARRAY ? rtol.value.array : NULL};
+    pinv_call call = {rtol, inputs[1] == NULL ? 1 : 2};
+    if (inputs[1] != NULL && numc__array_own(context, inputs[1], name) != NUMC_OK)
+        return NULL;
+    return numc__trace_hooks()->custom(context, pinv_body, pinv_jvp, &call, inputs, call.operands);
 }
 
 numc_array *(numc_linalg_pinv)(const numc_array *x, const numc_rtol_options *options)
@@ -217,7 +237,9 @@ numc_array *(numc_linalg_pinv)(const numc_array *x, const numc_rtol_options *opt
     if (numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) == NUMC_OK
         && numc__matrix_check(context, name, x) == NUMC_OK) {
         const numc_array *a = numc__matrix_float(context, x);
-        if (a != NULL && a->content == NUMC_CONTENT_TRACED)
+        const numc_array *given = known.rtol.kind == NUMC_OPERAND_ARRAY ? known.rtol.value.array : NULL;
+        bool traced = a != NULL && (a->content == NUMC_CONTENT_TRACED || numc_array_is_traced(given));
+        if (traced)
             y = traced_pinv(context, name, a, known.rtol);
         else if (a != NULL)
             y = pseudo_inverse(context, name, a, known.rtol);

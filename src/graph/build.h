@@ -46,6 +46,10 @@ static inline const numc_array *numc__constant_on(numc_context *context, const n
 numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *graph, const numc_array *const *inputs,
                                      int32_t input_count);
 
+/* The hook `custom`. */
+numc_array *numc__custom_apply(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
+                               int32_t input_count);
+
 /* Control flow on concrete operands. */
 numc_status numc__control_run(numc_context *context, int32_t primitive, const numc_array *const *inputs,
                               int32_t input_count, const numc_attributes *attributes, numc_array **outputs,

@@ -230,6 +230,34 @@ static numc_graph *trace_rule(numc_context *context, const numc_graph *graph, bo
     return numc__trace_finish(trace, outputs, results, NULL, NULL);
 }
 
+numc_array *numc__custom_apply(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
+                               int32_t input_count)
+{
+    enum { INPUTS = 4 };
+    numc_array *block[3 * (INPUTS + 1)], *y = NULL;
+    if (input_count > INPUTS) {
+        numc__fail(context, NUMC_INTERNAL, "a function with its own derivative takes at most %d operands here", (int)INPUTS);
+        return NULL;
+    }
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace == NULL)
+        return NULL;
+    for (int32_t i = 0; i < input_count; i++) {
+        numc_type type = numc__type_of(inputs[i]);
+        block[i] = numc__trace_input(trace, &type, NULL);
+    }
+    if (context->status == NUMC_OK)
+        body(context, CONST(block), input_count, &y, 1, user);
+    numc_graph *graph = numc__trace_finish(trace, &y, 1, NULL, NULL);
+    numc_graph *rule = graph == NULL ? NULL : trace_rule(context, graph, false, jvp, user, block);
+    static const int64_t forward = 0;
+    const numc_attributes attributes = {.count = 1, .numbers = &forward, .graphs = {graph, rule}};
+    y = rule == NULL ? NULL : numc__bind1(context, NUMC_PRIMITIVE_CUSTOM, inputs, input_count, &attributes);
+    numc__graph_release(graph);
+    numc__graph_release(rule);
+    return y;
+}
+
 static numc_graph *with_rule(numc_context *context, const numc_graph *graph, numc_graph *rule, bool reverse, numc_array **block)
 {
     numc_trace *trace = numc__trace_begin(context);

@@ -400,7 +400,7 @@ static numc_status record(numc_context *context, int32_t primitive, const numc_a
 
 const numc_trace_hooks *numc__trace_hooks(void)
 {
-    static const numc_trace_hooks hooks = {.record = record, .run_control = numc__control_run};
+    static const numc_trace_hooks hooks = {.record = record, .run_control = numc__control_run, .custom = numc__custom_apply};
     return &hooks;
 }
 

@@ -10,6 +10,7 @@
 
 BODY(pinv) { UNUSED(); out[0] = numc_linalg_pinv(in[0]); }
 BODY(pinv_of_product) { UNUSED(); out[0] = numc_linalg_pinv(numc_matmul(in[0], in[1]), .rtol = NUMC_OPERAND(1e-6)); }
+BODY(pinv_within) { UNUSED(); out[0] = numc_linalg_pinv(in[0], .rtol = NUMC_OPERAND(numc_multiply(1e-3, numc_sum(numc_square(in[1]))))); }
 BODY(det) { UNUSED(); out[0] = numc_linalg_det(in[0]); }
 BODY(slogdet) { UNUSED(); out[0] = numc_linalg_slogdet(in[0]).logabsdet; }
 BODY(inv) { UNUSED(); out[0] = numc_linalg_inv(in[0]); }
@@ -51,7 +52,8 @@ static const struct {
     double values[2][12];
     int order;
 } cases[] = {
-    {"pinv, tall", pinv, 1, 1, {A43}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
+    {"pinv, tall", pinv, 1, 1, {A43}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 3},
+    {"pinv, a tolerance that is traced", pinv_within, 2, 1, {A22, A22}, {{2, 1, 0, -1}, {0.5, 0, 0, 0.5}}, 2},
     {"pinv, wide", pinv, 1, 1, {A34}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
     {"pinv, square", pinv, 1, 1, {A33}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2}}, 2},
     {"pinv, equal singular values", pinv, 1, 1, {A43}, {{2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0}}, 2},
