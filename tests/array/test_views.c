@@ -231,6 +231,61 @@ static void views_are_their_copies(void **state)
     }
 }
 
+/* A symmetric positive definite (3, 3) in five ways to lie in memory. */
+static numc_array *square_layout(numc_context *context, numc_dtype dtype, int which)
+{
+    static const int64_t values[9] = {6, 1, 2, 1, 5, 0, 2, 0, 4};
+    numc_array *x = numc_astype(numc_from_host(context, NUMC_INT64, NUMC_SHAPE(3, 3), values), dtype);
+    numc_array *room = numc_zeros(context, dtype, NUMC_SHAPE(7, 8));
+    switch (which) {
+    case 0: return numc_matrix_transpose(x);
+    case 1: return numc_flip(x, (numc_axes){0});
+    case 2: return numc_index(numc_index_update(room, x, NUMC_SLICE_STEP(1, 7, 2), NUMC_SLICE_STEP(0, 6, 2)), NUMC_SLICE_STEP(1, 7, 2), NUMC_SLICE_STEP(0, 6, 2));
+    case 3: return numc_index(numc_index_update(room, x, NUMC_SLICE(2, 5), NUMC_SLICE(3, 6)), NUMC_SLICE(2, 5), NUMC_SLICE(3, 6));
+    default: return numc_broadcast_to(numc_multiply(numc_astype(numc_eye(context, NUMC_INT64, 3, 3, 0), dtype), numc_number(context, dtype, 2)), NUMC_SHAPE(2, 3, 3));
+    }
+}
+
+/* Linear algebra over strided and repeated matrices: the same as over their copies. Where a library is called with strides it may
+ * group its sums otherwise: entries up to 10, a dozen operations each, differ by at most 1000 eps of the largest. */
+static void matrices_as_views(void **state)
+{
+    numc_context *context = *state;
+    for (size_t t = 0; t < DTYPE_COUNT; t++) {
+        for (int k = 0; k < 5; k++) {
+            for (size_t i = 0; i < FUNCTION_ROW_COUNT; i++) {
+                const function_row *row = &function_rows[i];
+                if ((row->flags & SQUARE) == 0 || dtypes[t] == NUMC_BOOL) /* of bools it is singular */
+                    continue;
+                numc_scope(context) {
+                    given view = {.context = context, .dtype = dtypes[t], .square = square_layout(context, dtypes[t], k)};
+                    given copy = view;
+                    copy.square = copied(view.square);
+                    assert_ok(context);
+                    numc_array *a = row->call(&view);
+                    numc_status status = numc_error_status(context);
+                    numc_error_clear(context);
+                    numc_array *b = row->call(&copy);
+                    char what[128];
+                    snprintf(what, sizeof what, "%s, %s, matrices %d", row->name, numc_dtype_name(dtypes[t]), k);
+                    if (numc_error_status(context) != status || (status != NUMC_OK && status != NUMC_DTYPE && status != NUMC_SHAPE))
+                        fail_msg("%s: status %d and %d: %s", what, status, numc_error_status(context), numc_error_message(context));
+                    numc_error_clear(context);
+                    if (status == NUMC_OK && numc_isdtype(numc_array_dtype(a), NUMC_KINDS_INTEGRAL)) {
+                        assert_same(a, b, 0, what);
+                    } else if (status == NUMC_OK) {
+                        assert_int_equal(numc_array_dtype(a), numc_array_dtype(b));
+                        double apart = numc_item(numc_max(numc_abs(numc_subtract(a, b)))), size = numc_item(numc_max(numc_abs(b)));
+                        assert_ok(context);
+                        if (!(apart <= 1000 * eps_of(numc_array_dtype(b)) * size))
+                            fail_msg("%s: %.17g apart, the largest is %.17g", what, apart, size);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /* A reduction of a strided view reads it where it lies: one kernel along axes that lie side by side, else a second one over
  * what the first leaves; the memory in use does not grow by a copy. (Sums and products of floats along axes that do not lie
  * side by side are laid so first: two kernels as well.) */
@@ -434,6 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(views_are_their_copies),
+        TEST(matrices_as_views),
         TEST(reductions_read_views),
         TEST(rank_thirty_two),
         TEST(empty_axes),
