@@ -1,4 +1,5 @@
-/* control.c - numc_cond, numc_switch, numc_scan, numc_map, numc_while and numc_fori: bodies are traced once into sub-graphs; concrete operands run them at once. */
+/* control.c - numc_cond, numc_switch, numc_scan, numc_map, numc_while and numc_fori: bodies are traced once into sub-graphs; concrete
+ * operands run them at once. */
 #include <string.h>
 
 #include "graph/build.h"

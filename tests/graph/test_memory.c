@@ -77,6 +77,7 @@ static void pass(failing *memory)
 BODY(less_than_nine) { (void)input_count, (void)output_count, (void)context; out[0] = numc_less(in[0], ((const shared *)user)->scale); }
 BODY(double_it) { (void)input_count, (void)output_count, (void)context, (void)user; out[0] = numc_multiply(in[0], 2.0); }
 BODY(model_jvp) { (void)input_count, (void)output_count, (void)context, (void)user; out[0] = numc_add(numc_sum(in[3]), in[4]); }
+BODY(counted_step) { (void)input_count, (void)output_count, (void)context; out[0] = numc_multiply(in[1], numc_sin(((const shared *)user)->scale)); }
 BODY(loops)
 {
     (void)input_count, (void)output_count, (void)user;
@@ -88,8 +89,8 @@ BODY(loops)
     const numc_array *last = grown[0];
     numc_switch(numc_astype(numc_sum(in[0]), NUMC_INT64), bodies, 3, &s, &last, 1, chosen, 1);
     last = chosen[0];
-    numc_fori(context, 0, numc_astype(last, NUMC_INT64), step, &s, &last, 1, counted);
-    out[0] = numc_add(numc_sum(in[0]), chosen[0]);
+    numc_fori(context, 0, numc_astype(last, NUMC_INT64), counted_step, &s, &last, 1, counted);
+    out[0] = numc_add(numc_sum(in[0]), counted[0]);
 }
 
 static void second_pass(failing *memory)
