@@ -1,5 +1,7 @@
 /* block_fft.c - the loops of Fourier transforms at float32 and float64: passes, and what stands before and after them. The same
  * line gives the same bits alone or among others, and in both sets of block functions. */
+#include <string.h>
+
 #include "block_template.h"
 
 #if defined(__AVX2__)
@@ -77,6 +79,21 @@ typedef float near_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may
         }                                                                                          \
     }
 
+enum { CHUNK = 64 };
+
+/* How many components apart all lanes lie, 0 where they do not, or some are missing. */
+static int64_t lanes_apart(int64_t lanes, const void *const *lines, size_t size)
+{
+    const char *const *at = (const char *const *)lines;
+    if (lanes < 2 || at[0] == NULL || at[1] == NULL)
+        return 0;
+    const int64_t bytes = at[1] - at[0];
+    for (int64_t b = 2; b < lanes; ++b)
+        if (at[b] == NULL || at[b] - at[b - 1] != bytes)
+            return 0;
+    return bytes % (int64_t)size == 0 ? bytes / (int64_t)size : 0;
+}
+
 /* The loops that the compiler can see through. Lanes b < lanes of element k lie at [k lanes + b]; lines[b] is NULL for a lane that
  * only fills the vector. Memory outside is walked in steps of components. */
 #define DEFINE_FFT(T, SUFFIX, WIDTH)                                                               \
@@ -101,22 +118,46 @@ typedef float near_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may
             }                                                                                      \
             return;                                                                                \
         }                                                                                          \
-        for (int64_t b = 0; b < lanes; ++b) {                                                      \
-            const T *restrict x = lines[b];                                                        \
-            if (x == NULL)                                                                         \
-                for (int64_t k = 0; k < n; ++k)                                                    \
-                    re[k * lanes + b] = im[k * lanes + b] = 0;                                     \
-            else if (second == NUMC_BLOCK_FFT_ALONE)                                                                  \
-                for (int64_t k = 0; k < n; ++k) {                                                  \
-                    re[k * lanes + b] = x[k * step];                                               \
-                    im[k * lanes + b] = 0;                                                         \
-                }                                                                                  \
-            else                                                                                   \
-                for (int64_t k = 0; k < n; ++k) {                                                  \
-                    re[k * lanes + b] = x[k * step];                                               \
-                    im[k * lanes + b] = x[k * step + second];                                      \
-                }                                                                                  \
+        const int64_t apart = lanes_apart(lanes, lines, sizeof(T));                                \
+        if (apart == 1 || apart == 2) { /* side by side: element by element, all lanes at once */  \
+            const T *restrict x = lines[0];                                                        \
+            for (int64_t k = 0; k < n; ++k, x += step, re += lanes, im += lanes) {                 \
+                if (apart == 2)                                                                    \
+                    for (int64_t b = 0; b < lanes; ++b)                                            \
+                        re[b] = x[2 * b];                                                          \
+                else                                                                               \
+                    for (int64_t b = 0; b < lanes; ++b)                                            \
+                        re[b] = x[b];                                                              \
+                const T *restrict z = second == NUMC_BLOCK_FFT_ALONE ? x : x + second;             \
+                if (second == NUMC_BLOCK_FFT_ALONE)                                                \
+                    memset(im, 0, (size_t)lanes * sizeof(T));                                      \
+                else if (apart == 2)                                                               \
+                    for (int64_t b = 0; b < lanes; ++b)                                            \
+                        im[b] = z[2 * b];                                                          \
+                else                                                                               \
+                    for (int64_t b = 0; b < lanes; ++b)                                            \
+                        im[b] = z[b];                                                              \
+            }                                                                                      \
+            return;                                                                                \
         }                                                                                          \
+        for (int64_t first = 0; first < n; first += CHUNK) /* what is written stays in the cache */ \
+            for (int64_t b = 0; b < lanes; ++b) {                                                  \
+                const T *restrict x = lines[b];                                                    \
+                const int64_t end = n - first < CHUNK ? n : first + CHUNK;                         \
+                if (x == NULL)                                                                     \
+                    for (int64_t k = first; k < end; ++k)                                          \
+                        re[k * lanes + b] = im[k * lanes + b] = 0;                                 \
+                else if (second == NUMC_BLOCK_FFT_ALONE)                                           \
+                    for (int64_t k = first; k < end; ++k) {                                        \
+                        re[k * lanes + b] = x[k * step];                                           \
+                        im[k * lanes + b] = 0;                                                     \
+                    }                                                                              \
+                else                                                                               \
+                    for (int64_t k = first; k < end; ++k) {                                        \
+                        re[k * lanes + b] = x[k * step];                                           \
+                        im[k * lanes + b] = x[k * step + second];                                  \
+                    }                                                                              \
+            }                                                                                      \
     }                                                                                              \
     static void put_##SUFFIX(int64_t n, int64_t lanes, void *const *lines, int64_t step, int64_t second, const void *from_re, \
                              const void *from_im)                                                  \
@@ -131,19 +172,31 @@ typedef float near_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may
             }                                                                                      \
             return;                                                                                \
         }                                                                                          \
-        for (int64_t b = 0; b < lanes; ++b) {                                                      \
-            T *restrict y = lines[b];                                                              \
-            if (y == NULL)                                                                         \
-                continue;                                                                          \
-            if (second == NUMC_BLOCK_FFT_ALONE)                                                                       \
-                for (int64_t k = 0; k < n; ++k)                                                    \
-                    y[k * step] = re[k * lanes + b];                                               \
-            else                                                                                   \
-                for (int64_t k = 0; k < n; ++k) {                                                  \
-                    y[k * step] = re[k * lanes + b];                                               \
-                    y[k * step + second] = im[k * lanes + b];                                      \
+        const int64_t apart = lanes_apart(lanes, (const void *const *)lines, sizeof(T));           \
+        if (apart == 2 && second == 1) {                                                           \
+            T *restrict y = lines[0];                                                              \
+            for (int64_t k = 0; k < n; ++k, y += step, re += lanes, im += lanes)                   \
+                for (int64_t b = 0; b < lanes; ++b) {                                              \
+                    y[2 * b] = re[b];                                                              \
+                    y[2 * b + 1] = im[b];                                                          \
                 }                                                                                  \
+            return;                                                                                \
         }                                                                                          \
+        for (int64_t first = 0; first < n; first += CHUNK)                                         \
+            for (int64_t b = 0; b < lanes; ++b) {                                                  \
+                T *restrict y = lines[b];                                                          \
+                const int64_t end = n - first < CHUNK ? n : first + CHUNK;                         \
+                if (y == NULL)                                                                     \
+                    continue;                                                                      \
+                if (second == NUMC_BLOCK_FFT_ALONE)                                                \
+                    for (int64_t k = first; k < end; ++k)                                          \
+                        y[k * step] = re[k * lanes + b];                                           \
+                else                                                                               \
+                    for (int64_t k = first; k < end; ++k) {                                        \
+                        y[k * step] = re[k * lanes + b];                                           \
+                        y[k * step + second] = im[k * lanes + b];                                  \
+                    }                                                                              \
+            }                                                                                      \
     }                                                                                              \
     /* z = 0 beyond `given` elements; x may be z */                                                \
     static void multiply_##SUFFIX(int64_t n, int64_t given, int64_t lanes, const void *w, const void *x_re, const void *x_im, \

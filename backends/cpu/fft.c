@@ -194,6 +194,51 @@ static void *line_of(const numc_view *view, int32_t axis, int64_t number, int64_
     return numc_cpu_fft_at(view->memory, element * parts, dtype);
 }
 
+/* Long lines move in shares too. */
+typedef struct move_work {
+    const fft_work *w;
+    int64_t n, lanes, step, second;
+    const void *const *from; /* else to */
+    void *const *to;
+    planes p;
+} move_work;
+
+static void move_share(void *user, int64_t share)
+{
+    const move_work *m = user;
+    const uint32_t dtype = m->w->dtype;
+    const int64_t first = share * m->n / m->w->plan_shares, count = (share + 1) * m->n / m->w->plan_shares - first;
+    void *re = numc_cpu_fft_at(m->p.re, first, dtype), *im = numc_cpu_fft_at(m->p.im, first, dtype);
+    if (m->from != NULL) {
+        const void *line = numc_cpu_fft_at(m->from[0], first * m->step, dtype);
+        m->w->plan->block->take(count, 1, &line, m->step, m->second, re, im);
+    } else {
+        void *line = numc_cpu_fft_at(m->to[0], first * m->step, dtype);
+        m->w->plan->block->put(count, 1, &line, m->step, m->second, re, im);
+    }
+}
+
+static void move(move_work m)
+{
+    const numc_host *host = m.w->device->host;
+    if (m.lanes == 1 && m.w->plan_shares > 1)
+        host->parallel_for(host->user, m.w->plan_shares, move_share, &m);
+    else if (m.from != NULL)
+        m.w->plan->block->take(m.n, m.lanes, m.from, m.step, m.second, m.p.re, m.p.im);
+    else
+        m.w->plan->block->put(m.n, m.lanes, m.to, m.step, m.second, m.p.re, m.p.im);
+}
+
+static void take(const fft_work *w, int64_t n, int64_t lanes, const void *const *from, int64_t step, int64_t second, planes p)
+{
+    move((move_work){w, n, lanes, step, second, from, NULL, p});
+}
+
+static void put(const fft_work *w, int64_t n, int64_t lanes, void *const *to, int64_t step, int64_t second, planes p)
+{
+    move((move_work){w, n, lanes, step, second, NULL, to, p});
+}
+
 static void run_group(const fft_work *w, int64_t first, int64_t count, void *memory)
 {
     const numc_cpu_fft_plan *plan = w->plan, *inner = plan->kind == NUMC_CPU_FFT_REAL ? plan->first : plan;
@@ -211,17 +256,17 @@ static void run_group(const fft_work *w, int64_t first, int64_t count, void *mem
     planes x = planes_at(memory, 0, w->room / 2, dtype), y = planes_at(memory, w->room, w->room / 2, dtype);
     void *extra = numc_cpu_fft_at(memory, 2 * w->room, dtype);
     if (packed && w->from_real) {
-        block->take(n / 2, lanes, from, 2 * step_x, step_x, x.re, x.im);
+        take(w, n / 2, lanes, from, 2 * step_x, step_x, x);
     } else if (w->from_real) {
-        block->take(n, lanes, from, step_x, NUMC_BLOCK_FFT_ALONE, x.re, x.im);
+        take(w, n, lanes, from, step_x, NUMC_BLOCK_FFT_ALONE, x);
     } else if (packed) {
-        block->take(n / 2 + 1, lanes, from, 2 * step_x, 1, y.re, y.im);
+        take(w, n / 2 + 1, lanes, from, 2 * step_x, 1, y);
         block->tangle(n / 2, lanes, plan->roots, y.re, y.im, x.re, x.im);
     } else if (w->to_real) {
-        block->take(n / 2 + 1, lanes, from, 2 * step_x, 1, x.re, x.im);
+        take(w, n / 2 + 1, lanes, from, 2 * step_x, 1, x);
         block->mirror(n, lanes, x.re, x.im);
     } else {
-        block->take(n, lanes, from, 2 * step_x, 1, x.re, x.im);
+        take(w, n, lanes, from, 2 * step_x, 1, x);
     }
     /* backward: real and imaginary parts exchanged before and after */
     if (!w->forward)
@@ -231,14 +276,14 @@ static void run_group(const fft_work *w, int64_t first, int64_t count, void *mem
     if (!w->forward)
         done = exchanged(done), other = exchanged(other);
     if (packed && w->to_real) {
-        block->put(n / 2, lanes, to, 2 * step_y, step_y, done.re, done.im);
+        put(w, n / 2, lanes, to, 2 * step_y, step_y, done);
     } else if (w->to_real) {
-        block->put(n, lanes, to, step_y, NUMC_BLOCK_FFT_ALONE, done.re, done.im);
+        put(w, n, lanes, to, step_y, NUMC_BLOCK_FFT_ALONE, done);
     } else if (packed) {
         block->untangle(n / 2, lanes, plan->roots, done.re, done.im, other.re, other.im);
-        block->put(n / 2 + 1, lanes, to, 2 * step_y, 1, other.re, other.im);
+        put(w, n / 2 + 1, lanes, to, 2 * step_y, 1, other);
     } else {
-        block->put(w->from_real ? n / 2 + 1 : n, lanes, to, 2 * step_y, 1, done.re, done.im);
+        put(w, w->from_real ? n / 2 + 1 : n, lanes, to, 2 * step_y, 1, done);
     }
 }
 
@@ -282,9 +327,9 @@ static int32_t run_lines(numc_device *device, fft_work *w)
     const double bytes = (double)w->room_each * (double)w->shares * 8.0;
     if (bytes > 0x1p60)
         return numc_cpu_fail(host, NUMC_MEMORY, "out of memory for a Fourier transform");
-    const size_t size = (size_t)(w->room_each * w->shares) * (w->dtype == NUMC_FLOAT64 ? 8 : 4);
+    size_t size = (size_t)(w->room_each * w->shares) * (w->dtype == NUMC_FLOAT64 ? 8 : 4);
     _Alignas(64) unsigned char stack[STACK_BYTES];
-    w->memory = size <= sizeof stack ? stack : numc_cpu_allocate(host, size);
+    w->memory = size <= sizeof stack ? stack : numc_cpu_fft_room_take(device, &size);
     if (w->memory == NULL)
         return numc_cpu_fail(host, NUMC_MEMORY, "out of memory for a Fourier transform");
     if (w->shares > 1)
@@ -292,7 +337,7 @@ static int32_t run_lines(numc_device *device, fft_work *w)
     else
         run_share(w, 0);
     if (w->memory != stack)
-        numc_cpu_free(host, w->memory, size);
+        numc_cpu_fft_room_give(device, w->memory, size);
     return NUMC_OK;
 }
 

@@ -49,6 +49,10 @@ void numc_cpu_fft_plans_free(numc_device *device);
 numc_cpu_fft_plan *numc_cpu_fft_plan_get(numc_device *device, uint32_t dtype, int64_t n, bool real);
 void numc_cpu_fft_plan_done(numc_device *device, numc_cpu_fft_plan *plan);
 
+/* Working memory of `size` bytes, or more, which `size` then says; NULL when out of memory. */
+void *numc_cpu_fft_room_take(numc_device *device, size_t *size);
+void numc_cpu_fft_room_give(numc_device *device, void *room, size_t size);
+
 /* Components of room beside x and y that a run needs. shares: how many may work at once. */
 int64_t numc_cpu_fft_extra(const numc_cpu_fft_plan *plan, int64_t lanes, int64_t shares);
 /* Forward transform of x, whose planes y equals in size; the result is in the one that is returned, the other is lost. SPLIT

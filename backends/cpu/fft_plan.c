@@ -11,7 +11,7 @@ enum {
     SPLIT_FROM = 1 << 15, /* complex values: from here on passes over all of them leave the cache */
     KEPT_MOST = 32
 };
-static const size_t KEPT_BYTES = (size_t)256 << 20;
+static const size_t KEPT_BYTES = (size_t)256 << 20, ROOM_BYTES = (size_t)128 << 20;
 static const int64_t LENGTH_MOST = INT64_C(1) << 48;
 
 struct numc_cpu_fft_plans {
@@ -20,6 +20,8 @@ struct numc_cpu_fft_plans {
     int32_t count;
     size_t bytes;
     uint64_t clock;
+    void *room; /* the last working memory, up to ROOM_BYTES */
+    size_t room_size;
 };
 
 /* ---- tables ---------------------------------------------------------------------------------------------------------------- */
@@ -324,9 +326,42 @@ void numc_cpu_fft_plans_free(numc_device *device)
         return;
     for (int32_t i = 0; i < plans->count; ++i)
         destroy(device->host, plans->kept[i]);
+    numc_cpu_free(device->host, plans->room, plans->room_size);
     (void)pthread_mutex_destroy(&plans->lock);
     numc_cpu_free(device->host, plans, sizeof *plans);
     device->fft_plans = NULL;
+}
+
+/* Fresh pages cost as much as a long transform: the memory of the last one is kept. */
+void *numc_cpu_fft_room_take(numc_device *device, size_t *size)
+{
+    numc_cpu_fft_plans *plans = device->fft_plans;
+    void *room = NULL;
+    (void)pthread_mutex_lock(&plans->lock);
+    if (plans->room != NULL && plans->room_size >= *size) {
+        room = plans->room;
+        *size = plans->room_size;
+        plans->room = NULL;
+        plans->room_size = 0;
+    }
+    (void)pthread_mutex_unlock(&plans->lock);
+    return room != NULL ? room : numc_cpu_allocate(device->host, *size);
+}
+
+void numc_cpu_fft_room_give(numc_device *device, void *room, size_t size)
+{
+    numc_cpu_fft_plans *plans = device->fft_plans;
+    (void)pthread_mutex_lock(&plans->lock);
+    if (size <= ROOM_BYTES && size > plans->room_size) { /* the larger one stays */
+        void *other = plans->room;
+        const size_t other_size = plans->room_size;
+        plans->room = room;
+        plans->room_size = size;
+        room = other;
+        size = other_size;
+    }
+    (void)pthread_mutex_unlock(&plans->lock);
+    numc_cpu_free(device->host, room, size);
 }
 
 /* Drops what has waited longest until the rest is within bounds; who still uses a plan destroys it. */
