@@ -7,6 +7,24 @@
 #include "array/internal.h"
 #include "numc/dlpack.h"
 
+/* CMPLX and CMPLXL, which not every compiler has with every C library. */
+static double _Complex joined(double re, double im)
+{
+    union {
+        double parts[2];
+        double _Complex number;
+    } both = {{re, im}};
+    return both.number;
+}
+static long double _Complex joined_wide(long double re, long double im)
+{
+    union {
+        long double parts[2];
+        long double _Complex number;
+    } both = {{re, im}};
+    return both.number;
+}
+
 static const numc_dtype complexes[2] = {NUMC_COMPLEX64, NUMC_COMPLEX128};
 
 /* size small numbers, exact in both dtypes. */
@@ -216,7 +234,7 @@ MOVER(turned, numc_permute_dims(x, NUMC_AXES(1, 0)))
 MOVER(flipped, numc_flip(x, NUMC_AXES(1)))
 MOVER(rolled, numc_roll(x, 2, 0))
 MOVER(sliced, numc_index(x, NUMC_SLICE_STEP(NUMC_END, NUMC_END, -2), NUMC_SLICE(1, 5)))
-MOVER(joined, numc_concat((const numc_array *[]){x, y, numc_flip(x, NUMC_AXES(0))}, 3, 1))
+MOVER(combined, numc_concat((const numc_array *[]){x, y, numc_flip(x, NUMC_AXES(0))}, 3, 1))
 MOVER(stacked, numc_stack((const numc_array *[]){x, y}, 2, 1))
 MOVER(repeated, numc_repeat(x, 3, NUMC_AXIS(1)))
 MOVER(tiled, numc_tile(x, NUMC_SHAPE(2, 1)))
@@ -250,7 +268,7 @@ static const struct {
     bool real_number; /* a number in it goes to the real part: the imaginary part is compared with 0 there */
 } movers[] = {
 #define M(name) {#name, name, false}
-    M(reshape), M(reshape_turned), M(broadcast), M(turned), M(flipped), M(rolled), M(sliced), M(joined), M(stacked),
+    M(reshape), M(reshape_turned), M(broadcast), M(turned), M(flipped), M(rolled), M(sliced), M(combined), M(stacked),
     M(repeated), M(tiled), M(lower), M(upper), M(taken), M(taken_rows), M(taken_along), M(picked), M(masked), M(chosen),
     {"chosen_number", chosen_number, true}, M(updated), {"updated_picked", updated_picked, true}, M(added), M(summed),
     M(summed_turned), M(summed_all), M(summed_number), M(summed_none), M(accumulated), M(accumulated_more), M(plus),
@@ -344,13 +362,13 @@ static wide wide_reciprocal(wide z) { return 1 / z; }
 static wide wide_expm1(wide z)
 {
     long double x = creall(z), y = cimagl(z), s = sinl(y / 2);
-    return CMPLXL(expm1l(x) * cosl(y) - 2 * s * s, expl(x) * sinl(y));
+    return joined_wide(expm1l(x) * cosl(y) - 2 * s * s, expl(x) * sinl(y));
 }
 static wide wide_log1p(wide z)
 {
     long double x = creall(z), y = cimagl(z);
     long double small = 0.5L * log1pl(x * (2 + x) + y * y);
-    return CMPLXL(hypotl(x, y) < 0.5L ? small : creall(clogl(CMPLXL(1 + x, y))), atan2l(y, 1 + x));
+    return joined_wide(hypotl(x, y) < 0.5L ? small : creall(clogl(joined_wide(1 + x, y))), atan2l(y, 1 + x));
 }
 static wide wide_log2(wide z) { return clogl(z) * 1.442695040888963407359924681L; }
 static wide wide_log10(wide z) { return clogl(z) * 0.434294481903251827651128918L; }
@@ -437,7 +455,7 @@ static void functions_are_accurate(void **state)
                 assert_true(numc_item_bool(numc_all(numc_logical_or(numc_equal(numc_flip(turned, NUMC_AXES(0)), y), numc_isnan(y)))));
             }
             for (int i = 0; i < POINTS; i++) {
-                wide w = functions[f].reference(CMPLXL(in[2 * i], in[2 * i + 1]));
+                wide w = functions[f].reference(joined_wide(in[2 * i], in[2 * i + 1]));
                 double error = error_of(w, out + 2 * i, single != 0);
                 if (error > 4)
                     fail_msg("%s(%.17g, %.17g) = (%.17g, %.17g) is %g eps off", functions[f].name, in[2 * i], in[2 * i + 1],
@@ -463,13 +481,13 @@ static bool as_c(double a, double c, bool open_sign)
 static void tangents_of_infinities(void **state)
 {
     numc_context *context = *state;
-    numc_complex_number m = numc_item_complex(numc_expm1(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(-0.0, 0.0))));
+    numc_complex_number m = numc_item_complex(numc_expm1(numc_number(context, NUMC_DTYPE_DEFAULT, joined(-0.0, 0.0))));
     assert_true(m.re == 0 && !signbit(m.re) && m.im == 0 && !signbit(m.im)); /* the standard's 0 + 0j as well */
     for (int i = 0; i < 16; i++) {
         double x = i & 1 ? -INFINITY : INFINITY, y = (i & 2 ? -1 : 1) * (i < 8 ? 0.5 * i + 0.25 : INFINITY);
-        numc_complex_number h = numc_item_complex(numc_tanh(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(x, y))));
+        numc_complex_number h = numc_item_complex(numc_tanh(numc_number(context, NUMC_DTYPE_DEFAULT, joined(x, y))));
         assert_true(h.re == copysign(1, x) && h.im == 0 && signbit(h.im) == signbit(y));
-        numc_complex_number t = numc_item_complex(numc_tan(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(y, x))));
+        numc_complex_number t = numc_item_complex(numc_tan(numc_number(context, NUMC_DTYPE_DEFAULT, joined(y, x))));
         assert_true(t.im == copysign(1, x) && t.re == 0 && signbit(t.re) == signbit(y));
     }
 }
@@ -493,14 +511,14 @@ static void special_values_are_those_of_c(void **state)
         for (int i = 0; i < SPECIAL * SPECIAL; i++) {
             if (strncmp(functions[f].name, "tan", 3) == 0 && isinf(in[2 * i + (functions[f].name[3] != 'h')]))
                 continue; /* tangents_of_infinities */
-            double _Complex w = functions[f].special(CMPLX(in[2 * i], in[2 * i + 1]));
+            double _Complex w = functions[f].special(joined(in[2 * i], in[2 * i + 1]));
             if (!as_c(out[2 * i], creal(w), isnan(cimag(w))) || !as_c(out[2 * i + 1], cimag(w), isnan(creal(w))))
                 fail_msg("%s(%g, %g) = (%.17g, %.17g), C says (%.17g, %.17g)", functions[f].name, in[2 * i], in[2 * i + 1],
                          out[2 * i], out[2 * i + 1], creal(w), cimag(w));
         }
         /* one number is folded on the host: the same bits */
         for (int i = 0; i < SPECIAL * SPECIAL; i += 7) {
-            numc_array *one = functions[f].function(numc_number(context, NUMC_DTYPE_DEFAULT, CMPLX(in[2 * i], in[2 * i + 1])));
+            numc_array *one = functions[f].function(numc_number(context, NUMC_DTYPE_DEFAULT, joined(in[2 * i], in[2 * i + 1])));
             numc_complex_number y = numc_item_complex(one);
             assert_true(as_c(y.re, out[2 * i], false) && as_c(y.im, out[2 * i + 1], false));
         }
@@ -526,7 +544,7 @@ static void arithmetic_is_accurate(void **state)
             numc_array *z = operations[f](numc_operand_array(x), numc_operand_array(y));
             assert_int_equal(numc_to_host(z, NUMC_COMPLEX128, out, sizeof out), NUMC_OK);
             for (int i = 0; i < POINTS; i++) {
-                wide p = CMPLXL(a[2 * i], a[2 * i + 1]), q = CMPLXL(b[2 * i], b[2 * i + 1]);
+                wide p = joined_wide(a[2 * i], a[2 * i + 1]), q = joined_wide(b[2 * i], b[2 * i + 1]);
                 if (f == 3 && q == 0)
                     continue;
                 wide w = f == 0 ? p + q : f == 1 ? p - q : f == 2 ? p * q : p / q;
@@ -555,11 +573,11 @@ static void powers(void **state)
     for (int turn = 0; turn < 300; turn++) {
         numc_scope(context)
         {
-            wide z = CMPLXL(4 * unit(&seed) - 2, 4 * unit(&seed) - 2), w = CMPLXL(6 * unit(&seed) - 3, 6 * unit(&seed) - 3);
+            wide z = joined_wide(4 * unit(&seed) - 2, 4 * unit(&seed) - 2), w = joined_wide(6 * unit(&seed) - 3, 6 * unit(&seed) - 3);
             int n = (int)(next_random(&seed) % 41) - 20;
             const double zs[2] = {(double)creall(z), (double)cimagl(z)}, ws[2] = {(double)creall(w), (double)cimagl(w)};
-            z = CMPLXL(zs[0], zs[1]);
-            w = CMPLXL(ws[0], ws[1]);
+            z = joined_wide(zs[0], zs[1]);
+            w = joined_wide(ws[0], ws[1]);
             numc_array *x = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(2), ((const double[]){zs[0], zs[1], zs[0], zs[1]}));
             numc_array *y = numc_from_host(context, NUMC_COMPLEX128, NUMC_SHAPE(2), ((const double[]){ws[0], ws[1], ws[0], ws[1]}));
             double out[4];
@@ -606,7 +624,7 @@ static void products_and_means(void **state)
                 for (int64_t i = 0; i <= n; i++) {
                     assert_true(error_of(product, out + 2 * (r * (n + 1) + i), false) <= 2 * (double)n + 1); /* 1.2 eps per product */
                     if (i < n) {
-                        wide z = CMPLXL(values[2 * (r * n + i)], values[2 * (r * n + i) + 1]);
+                        wide z = joined_wide(values[2 * (r * n + i)], values[2 * (r * n + i) + 1]);
                         product *= z;
                         mean += z / (2 * n);
                     }
@@ -621,7 +639,7 @@ static void products_and_means(void **state)
             assert_true(error_of(rows[0] * rows[1], all, false) <= 4 * (double)n + 1);
             y = numc_item_complex(numc_mean(x));
             if (n > 0) /* 2 n additions of terms below sqrt(2) */
-                assert_true(cabsl(CMPLXL(y.re, y.im) - mean) <= 2 * (double)n * 0x1p-52 * 1.5);
+                assert_true(cabsl(joined_wide(y.re, y.im) - mean) <= 2 * (double)n * 0x1p-52 * 1.5);
             else
                 assert_true(isnan(y.re));
         }
