@@ -114,30 +114,44 @@ numc_block_rows NUMC_BLOCK(arithmetic)(uint32_t dtype)
 /* low: the least value, exact in double; high: one past the greatest. */
 #define FROM_REAL(type, low, high, least, most)                                                    \
     (x != x ? (type)0 : (double)x <= (low) ? (least) : (double)x >= (high) ? (most) : (type)x)
+/* The same where both ends are exact in double and in int32: cut to them first, NaN to 0 by its bits, so that every value may
+ * be converted, many at once. */
+static inline double cut(double x, double least, double most)
+{
+    double y = x > least ? x : least;
+    y = y < most ? y : most;
+    uint64_t bits;
+    memcpy(&bits, &y, sizeof bits);
+    bits &= x == x ? ~UINT64_C(0) : 0;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+#define FROM_REAL_NARROW(type, least, most) (type)(int32_t)cut((double)x, (double)(least), (double)(most))
+#define FROM_INTEGER_NARROW(type, least, most) (type) x
 
-#define CONVERT_FROM(suffix, S, FROM)                                                              \
+#define CONVERT_FROM(suffix, S, FROM, NARROW)                                                              \
     DEFINE_UNARY(suffix##_to_bool, S, uint8_t, x != 0)                                             \
-    DEFINE_UNARY(suffix##_to_i8, S, int8_t, FROM(int8_t, -0x1p7, 0x1p7, INT8_MIN, INT8_MAX))       \
-    DEFINE_UNARY(suffix##_to_i16, S, int16_t, FROM(int16_t, -0x1p15, 0x1p15, INT16_MIN, INT16_MAX)) \
-    DEFINE_UNARY(suffix##_to_i32, S, int32_t, FROM(int32_t, -0x1p31, 0x1p31, INT32_MIN, INT32_MAX)) \
+    DEFINE_UNARY(suffix##_to_i8, S, int8_t, NARROW(int8_t, INT8_MIN, INT8_MAX))       \
+    DEFINE_UNARY(suffix##_to_i16, S, int16_t, NARROW(int16_t, INT16_MIN, INT16_MAX)) \
+    DEFINE_UNARY(suffix##_to_i32, S, int32_t, NARROW(int32_t, INT32_MIN, INT32_MAX)) \
     DEFINE_UNARY(suffix##_to_i64, S, int64_t, FROM(int64_t, -0x1p63, 0x1p63, INT64_MIN, INT64_MAX)) \
-    DEFINE_UNARY(suffix##_to_u8, S, uint8_t, FROM(uint8_t, 0.0, 0x1p8, 0, UINT8_MAX))              \
-    DEFINE_UNARY(suffix##_to_u16, S, uint16_t, FROM(uint16_t, 0.0, 0x1p16, 0, UINT16_MAX))         \
+    DEFINE_UNARY(suffix##_to_u8, S, uint8_t, NARROW(uint8_t, 0, UINT8_MAX))              \
+    DEFINE_UNARY(suffix##_to_u16, S, uint16_t, NARROW(uint16_t, 0, UINT16_MAX))         \
     DEFINE_UNARY(suffix##_to_u32, S, uint32_t, FROM(uint32_t, 0.0, 0x1p32, 0, UINT32_MAX))         \
     DEFINE_UNARY(suffix##_to_u64, S, uint64_t, FROM(uint64_t, 0.0, 0x1p64, 0, UINT64_MAX))         \
     DEFINE_UNARY(suffix##_to_f32, S, float, x)                                                     \
     DEFINE_UNARY(suffix##_to_f64, S, double, x)
-CONVERT_FROM(bool, uint8_t, FROM_INTEGER)
-CONVERT_FROM(i8, int8_t, FROM_INTEGER)
-CONVERT_FROM(i16, int16_t, FROM_INTEGER)
-CONVERT_FROM(i32, int32_t, FROM_INTEGER)
-CONVERT_FROM(i64, int64_t, FROM_INTEGER)
-CONVERT_FROM(u8, uint8_t, FROM_INTEGER)
-CONVERT_FROM(u16, uint16_t, FROM_INTEGER)
-CONVERT_FROM(u32, uint32_t, FROM_INTEGER)
-CONVERT_FROM(u64, uint64_t, FROM_INTEGER)
-CONVERT_FROM(f32, float, FROM_REAL)
-CONVERT_FROM(f64, double, FROM_REAL)
+CONVERT_FROM(bool, uint8_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(i8, int8_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(i16, int16_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(i32, int32_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(i64, int64_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(u8, uint8_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(u16, uint16_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(u32, uint32_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(u64, uint64_t, FROM_INTEGER, FROM_INTEGER_NARROW)
+CONVERT_FROM(f32, float, FROM_REAL, FROM_REAL_NARROW)
+CONVERT_FROM(f64, double, FROM_REAL, FROM_REAL_NARROW)
 
 numc_block_fn NUMC_BLOCK(convert)(uint32_t to, uint32_t from)
 {

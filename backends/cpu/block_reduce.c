@@ -249,10 +249,10 @@ const numc_block_reduction *NUMC_BLOCK(reduction)(uint32_t reduction, uint32_t d
         state->index = index;                                                                      \
         memcpy(&state->value, &x, sizeof x);                                                       \
     }
-/* Blocks of which no element is better than the best so far, as most are, are only compared. many(n, a, x, &found): false
- * where something is to be looked at one by one. */
+/* A block at a time: its extreme, found many at once, and only where that is better than the best so far its place. best(m, a, &y):
+ * false where the elements are to be looked at one by one. */
 #define EXTREME_BLOCK 1024
-#define DEFINE_BLOCKS(name, T, many)                                                               \
+#define DEFINE_BLOCKS(name, T, best, better)                                                       \
     static void name(size_t n, numc_block_extreme *state, const void *pa, int64_t first)           \
     {                                                                                              \
         const T *a = pa;                                                                           \
@@ -262,49 +262,52 @@ const numc_block_reduction *NUMC_BLOCK(reduction)(uint32_t reduction, uint32_t d
         }                                                                                          \
         while (n > 0) {                                                                            \
             const size_t m = n < EXTREME_BLOCK ? n : EXTREME_BLOCK;                                \
-            T x;                                                                                   \
+            T x, y;                                                                                \
             memcpy(&x, &state->value, sizeof x);                                                   \
-            if (!(many))                                                                           \
+            if (m < 16 || x != x || !best(m, a, &y)) {                                             \
                 name##_each(m, state, a, first);                                                   \
+            } else if (better) {                                                                   \
+                size_t i = 0;                                                                      \
+                for (uint8_t found = 0; i + 32 <= m; i += 32) { /* thirty-two compared at once */  \
+                    for (size_t k = 0; k < 32; ++k)                                                \
+                        found |= a[i + k] == y;                                                    \
+                    if (found)                                                                     \
+                        break;                                                                     \
+                }                                                                                  \
+                while (a[i] != y)                                                                  \
+                    ++i;                                                                           \
+                memcpy(&state->value, &y, sizeof y);                                               \
+                state->index = first + (int64_t)i;                                                 \
+            }                                                                                      \
             a += m;                                                                                \
             first += (int64_t)m;                                                                   \
             n -= m;                                                                                \
         }                                                                                          \
     }
-/* No element of the block is better: a comparison of each, of which the processor does many at once. */
-#define DEFINE_NONE(name, T, better)                                                               \
-    static inline bool name##_none(size_t n, const T *a, T x)                                      \
+#define DEFINE_BEST(name, T, better)                                                               \
+    static inline bool name##_best(size_t n, const T *a, T *out)                                   \
     {                                                                                              \
-        T found = 0;                                                                               \
-        for (size_t i = 0; i < n; ++i) {                                                           \
+        T x = a[0];                                                                                \
+        for (size_t i = 1; i < n; ++i) {                                                           \
             const T y = a[i];                                                                      \
-            found |= (T)(better);                                                                  \
+            x = better ? y : x;                                                                    \
         }                                                                                          \
-        return found == 0;                                                                         \
+        *out = x;                                                                                  \
+        return true;                                                                               \
     }
 #define DEFINE_EXTREMES(s, T)                                                                      \
     DEFINE_EXTREME(argmax_##s##_each, T, y > x)                                                    \
     DEFINE_EXTREME(argmin_##s##_each, T, y < x)                                                    \
-    DEFINE_NONE(argmax_##s, T, y > x)                                                              \
-    DEFINE_NONE(argmin_##s, T, y < x)                                                              \
-    DEFINE_BLOCKS(argmax_##s, T, argmax_##s##_none(m, a, x))                                       \
-    DEFINE_BLOCKS(argmin_##s, T, argmin_##s##_none(m, a, x))
-/* many() answers where the block's extreme is neither NaN nor zero. */
+    DEFINE_BEST(argmax_##s, T, y > x)                                                              \
+    DEFINE_BEST(argmin_##s, T, y < x)                                                              \
+    DEFINE_BLOCKS(argmax_##s, T, argmax_##s##_best, y > x)                                         \
+    DEFINE_BLOCKS(argmin_##s, T, argmin_##s##_best, y < x)
+/* _many() answers where the block's extreme is neither NaN nor zero. */
 #define DEFINE_REAL_EXTREMES(s, T)                                                                 \
     DEFINE_EXTREME(argmax_##s##_each, T, x == x && !(y <= x))                                      \
     DEFINE_EXTREME(argmin_##s##_each, T, x == x && !(y >= x))                                      \
-    static inline bool argmax_##s##_none(size_t n, const T *a, T x)                                \
-    {                                                                                              \
-        T most;                                                                                    \
-        return x != x || (max_##s##_many(n, a, &most) && most <= x);                               \
-    }                                                                                              \
-    static inline bool argmin_##s##_none(size_t n, const T *a, T x)                                \
-    {                                                                                              \
-        T least;                                                                                   \
-        return x != x || (min_##s##_many(n, a, &least) && least >= x);                             \
-    }                                                                                              \
-    DEFINE_BLOCKS(argmax_##s, T, argmax_##s##_none(m, a, x))                                       \
-    DEFINE_BLOCKS(argmin_##s, T, argmin_##s##_none(m, a, x))
+    DEFINE_BLOCKS(argmax_##s, T, max_##s##_many, y > x)                                            \
+    DEFINE_BLOCKS(argmin_##s, T, min_##s##_many, y < x)
 DEFINE_EXTREMES(i8, int8_t)
 DEFINE_EXTREMES(i16, int16_t)
 DEFINE_EXTREMES(i32, int32_t)

@@ -134,13 +134,41 @@ numc_array *numc_asarray_(numc_context *context, numc_dtype dtype, numc_operand 
     return lane == NULL ? NULL : numc_astype(x, dtype == NUMC_DTYPE_DEFAULT ? x->dtype : dtype);
 }
 
-/* Values made on the host, then copied: start + i step in double, the last one `last` when `closed`; or, `whole`, first +
+/* Values made on the host: start + i step in double, the last one `last` when `closed`; or, `whole`, first +
  * i by in int64, exactly. */
 typedef struct ramp {
     bool whole, closed;
     double start, step, last;
     int64_t first, by;
 } ramp;
+
+/* A piece at a time in int64 or double, converted where the dtype is another. */
+static void fill_ramp(numc_dtype dtype, const ramp *r, int64_t count, unsigned char *values)
+{
+    enum { PIECE = 256 };
+    const numc_dtype own = r->whole ? NUMC_INT64 : NUMC_FLOAT64;
+    size_t item = numc_dtype_size(dtype);
+    for (int64_t first = 0; first < count; first += PIECE) {
+        int64_t n = count - first < PIECE ? count - first : PIECE;
+        union {
+            int64_t whole[PIECE];
+            double real[PIECE];
+        } piece;
+        if (r->whole) {
+            for (int64_t i = 0; i < n; i++)
+                piece.whole[i] = (int64_t)((uint64_t)r->first + (uint64_t)(first + i) * (uint64_t)r->by);
+        } else {
+            for (int64_t i = 0; i < n; i++)
+                piece.real[i] = r->start + (double)(first + i) * r->step;
+            if (r->closed && first + n == count)
+                piece.real[n - 1] = r->last;
+        }
+        if (dtype == own)
+            memcpy(values + (size_t)first * item, &piece, (size_t)n * item);
+        else
+            numc__convert_many(dtype, values + (size_t)first * item, own, &piece, (size_t)n);
+    }
+}
 
 static numc_array *run_ramp(numc_context *context, const char *name, numc_dtype dtype, const ramp *r, int64_t count)
 {
@@ -154,18 +182,20 @@ static numc_array *run_ramp(numc_context *context, const char *name, numc_dtype 
         return NULL;
     }
     size_t bytes = (size_t)count * item;
+    numc_backend_device *device = numc__array_device(context);
+    if (device == NULL)
+        return NULL;
+    if (device->info.unified != 0 && count > 0) { /* made in place; a reused buffer may still be read by queued work */
+        numc_array *y = numc__array_new_buffer(context, dtype, 1, &count);
+        if (y == NULL || numc__device_check(context, device->table.synchronize(device->device), name) != NUMC_OK)
+            return NULL;
+        fill_ramp(dtype, r, count, y->buffer->memory);
+        return y;
+    }
     unsigned char *values = numc__allocate(context, bytes);
     if (values == NULL)
         return NULL;
-    for (int64_t i = 0; i < count; i++) {
-        if (r->whole) {
-            int64_t value = (int64_t)((uint64_t)r->first + (uint64_t)i * (uint64_t)r->by);
-            numc__value_convert(dtype, values + (size_t)i * item, NUMC_INT64, &value);
-        } else {
-            double value = r->closed && i == count - 1 ? r->last : r->start + (double)i * r->step;
-            numc__value_convert(dtype, values + (size_t)i * item, NUMC_FLOAT64, &value);
-        }
-    }
+    fill_ramp(dtype, r, count, values);
     numc_array *x = numc_from_host_(context, dtype, (numc_shape){&count, 1, true}, values);
     numc__free(context, values, bytes);
     return x;
