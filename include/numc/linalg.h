@@ -95,8 +95,9 @@ NUMC_API numc_eig numc_linalg_eig(const numc_array *x);
 NUMC_API numc_array *numc_linalg_eigvals(const numc_array *x);
 
 /* x = u diag(s) vh, (..., M, N), s (..., K) real, descending, K = min(M, N); u (..., M, M) and vh (..., N, N) unitary, or, `.reduced`,
- * (..., M, K) and (..., K, N). Derivatives of u and vh: of the reduced form only (of the full one NUMC_UNSUPPORTED), phases as numc_linalg_qr
- * and eigh leave them; not finite where singular values are equal, or zero when M and N differ. Those of s always are. */
+ * (..., M, K) and (..., K, N). Derivatives of u and vh: of the reduced form only (of the full one of M != N NUMC_UNSUPPORTED); they hold
+ * signs and the phases of vh's rows still, and are not finite where singular values are equal, or zero when M and N differ.
+ * The first derivatives of s are always finite. */
 typedef struct numc_svd {
     numc_array *u, *s, *vh;
 } numc_svd;
