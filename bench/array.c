@@ -60,6 +60,8 @@ RUN(run_where, numc_where(s->mask, s->x, s->y))
 RUN(run_less, numc_less(s->x, s->y))
 RUN(run_mask, numc_index(s->x, NUMC_PICK(s->mask)))
 RUN(run_cumulative, numc_cumulative_sum(s->x))
+RUN(run_fft_rows, numc_real(numc_fft_ifft(numc_fft_fft(s->A))))
+RUN(run_rfft, numc_fft_irfft(numc_fft_rfft(s->x)))
 
 static numc_array *run_nonzero(const subject *s)
 {
@@ -113,6 +115,8 @@ static const struct bench_case {
     {"mask", run_mask, "x[mask]", ALONE, NULL, NUMPY, 1.0},
     {"nonzero", run_nonzero, "np.nonzero(mask)", ALONE, NULL, NUMPY, 1.0},
     {"cumulative_sum", run_cumulative, "np.cumsum(x)", ALONE, NULL, NUMPY, 1.0},
+    {"fft_rows", run_fft_rows, "np.fft.ifft(np.fft.fft(A)).real", ALONE, NULL, NONE, 0.0},
+    {"rfft", run_rfft, "np.fft.irfft(np.fft.rfft(x))", ALONE, NULL, NONE, 0.0},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
