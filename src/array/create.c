@@ -312,6 +312,8 @@ numc_array *numc_linspace_(numc_context *context, numc_dtype dtype, numc_operand
         dtype = numc_default_float(context);
     int64_t steps = known.open_end ? number : number - 1;
     r.step = steps > 0 ? (r.last - r.start) / (double)steps : 0;
+    if (!isfinite(r.step) && isfinite(r.last) && isfinite(r.start)) /* the distance overflows, its parts do not */
+        r.step = r.last / (double)steps - r.start / (double)steps;
     r.closed = !known.open_end && number > 1;
     return run_ramp(context, name, dtype, &r, number);
 }

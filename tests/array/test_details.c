@@ -41,6 +41,36 @@ static void ranges_are_exact(void **state)
     assert_error(context, NUMC_INVALID_ARGUMENT, "an array where a number belongs");
 }
 
+/* Long enough to be made in several pieces, or by several workers. */
+static void long_ranges(void **state)
+{
+    numc_context *context = *state;
+    enum { COUNT = 10007 };
+    static double values[COUNT];
+    static float singles[COUNT];
+    static int64_t wholes[COUNT];
+    static int16_t few[COUNT];
+    assert_int_equal(numc_to_host(numc_linspace(context, NUMC_FLOAT64, -0.3, 7.1, COUNT), NUMC_FLOAT64, values, sizeof values), NUMC_OK);
+    double step = (7.1 - -0.3) / (COUNT - 1);
+    for (int i = 0; i < COUNT - 1; i++) {
+        double scaled = (double)i * step; /* two roundings, not contracted: -std=c11 */
+        assert_true(values[i] == -0.3 + scaled);
+    }
+    assert_true(values[COUNT - 1] == 7.1);
+    assert_int_equal(numc_to_host(numc_arange(context, NUMC_FLOAT32, 0.1, 0.1 + COUNT * 0.25, 0.25), NUMC_FLOAT32, singles, sizeof singles), NUMC_OK);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(singles[i] == (float)(0.1 + (double)i * 0.25));
+    const int64_t first = INT64_MIN + 5, by = INT64_MAX / COUNT * 2;
+    assert_int_equal(numc_to_host(numc_arange(context, NUMC_INT64, first, first + by * (COUNT / 2) + by * (COUNT / 2) + 1, by), NUMC_INT64, wholes, sizeof wholes), NUMC_OK);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(wholes[i] == (int64_t)((uint64_t)first + (uint64_t)i * (uint64_t)by));
+    assert_int_equal(numc_to_host(numc_arange(context, NUMC_INT16, 5000, 5000 - COUNT, -1), NUMC_INT16, few, sizeof few), NUMC_OK);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(few[i], 5000 - i);
+    assert_values(numc_linspace(context, NUMC_FLOAT64, -1e308, 1e308, 3), -1e308, 0, 1e308); /* a distance beyond double */
+    assert_ok(context);
+}
+
 static void created_like_another(void **state)
 {
     numc_context *context = *state;
@@ -355,6 +385,7 @@ static void inspected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(long_ranges),
         TEST(ranges_are_exact),      TEST(created_like_another), TEST(common_types),
         TEST(lists_of_axes),         TEST(repeats_of_their_own), TEST(numbers_among_arrays),
         TEST(options_that_do_not_apply), TEST(in_place),         TEST(masks_of_every_rank),
