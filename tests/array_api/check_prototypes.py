@@ -9,7 +9,7 @@ import tempfile
 
 
 def tables(path):
-    """The names `prototypes`, `letters`, `structs` of numc_xp/_library.py, which is run without a library."""
+    """The names `prototypes` and `structs` of numc_xp/_library.py, which is run without a library."""
     with open(path, encoding="utf-8") as source:
         tree = ast.parse(source.read())
     body = [node for node in tree.body
@@ -28,8 +28,7 @@ def main():
     found = tables(os.path.join(os.path.dirname(os.path.abspath(__file__)), "numc_xp", "_library.py"))
 
     cases = []
-    for name, letters in sorted(found["prototypes"].items()):
-        result, *parameters = [found["letters"][letter][1] for letter in letters]
+    for name, (result, *parameters) in sorted(found["prototypes"].items()):
         text = ", ".join(parameters) or "void"
         cases.append((name, f"__builtin_types_compatible_p(__typeof__(&({name})), {result} (*)({text}))"))
     for struct, name in found["structs"].items():

@@ -118,7 +118,16 @@ def check_array(x, what="x"):
 
 
 def index(value):
-    return operator.index(value)
+    """An int64; ctypes would cut a larger one to its low bits."""
+    value = operator.index(value)
+    if not -2**63 <= value < 2**63:
+        raise OverflowError(f"{value} does not fit int64")
+    return value
+
+
+def far(value):
+    """A bound of a slice or the offset of a diagonal: what is far beyond any size is as good as the end."""
+    return max(-2**62, min(2**62, operator.index(value)))
 
 
 def shape_of(values):
@@ -128,9 +137,6 @@ def shape_of(values):
     if not isinstance(values, (tuple, list)):
         values = (values,)
     values = [index(v) for v in values]
-    for v in values:
-        if not -2**63 <= v < 2**63:
-            raise ValueError(f"{v} is not a size or an axis")
     return Shape((c_int64 * len(values))(*values), len(values), True)
 
 
@@ -140,7 +146,7 @@ def axis_of(value):
 
 def small(value):
     """An int64, or an IndexError: out of bounds for any axis."""
-    value = index(value)
+    value = operator.index(value)
     if not -2**63 <= value < 2**63:
         raise IndexError(f"{value} is out of bounds")
     return value
@@ -199,7 +205,7 @@ def pack(values, dtype):
     try:
         if dtype is bool_:
             return struct.pack(f"{count}?", *map(bool, values))
-        return struct.pack(f"{count}{dtype.format}", *[index(value) if not isinstance(value, float) else int(value)
+        return struct.pack(f"{count}{dtype.format}", *[operator.index(value) if not isinstance(value, float) else int(value)
                                                       for value in values])
     except struct.error as error:
         raise OverflowError(f"a number does not fit {dtype.name}") from error
@@ -395,24 +401,19 @@ INDEX_ALL, INDEX_AT, INDEX_SLICE, INDEX_NEW, INDEX_ELLIPSIS, INDEX_ARRAY = range
 END = -2**63
 
 
-def clip_index(value):
-    """A slice's bound as int64: far beyond any size is as good as the end."""
-    return max(-2**62, min(2**62, index(value)))
-
-
 def index_terms(x, key, keep):
     """key as numc_index_term[]; keep holds the arrays made here."""
     keys = key if isinstance(key, tuple) else (key,)
     terms = (IndexTerm * len(keys))()
     for term, k in zip(terms, keys):
         if isinstance(k, slice):
-            step = 1 if k.step is None else index(k.step)
+            step = 1 if k.step is None else far(k.step)
             if step == 0:
                 raise ValueError("a slice's step is zero")
             term.kind = INDEX_SLICE
-            term.start = END if k.start is None else clip_index(k.start)
-            term.stop = END if k.stop is None else clip_index(k.stop)
-            term.step = max(-2**62, min(2**62, step))
+            term.start = END if k.start is None else far(k.start)
+            term.stop = END if k.stop is None else far(k.stop)
+            term.step = step
         elif k is None:
             term.kind = INDEX_NEW
         elif k is Ellipsis:

@@ -4,7 +4,7 @@ from ctypes import byref, c_int32, c_int64, c_void_p
 
 from ._array import (KIND_BOOL, KIND_COMPLEX, KIND_REAL, KIND_SIGNED, KIND_UNSIGNED, KINDS_INTEGRAL, Array, DType,
                      address_of_elements, adopt, axis_of, by_code, call, check_array, check_device, code_of,
-                     context, default_complex, default_index, default_integer, default_real, in_scope, index, is_number,
+                     context, default_complex, default_index, default_integer, default_real, far, in_scope, index, is_number,
                      operand, shape_of, small, the_device)
 from ._library import (ArgmaxOptions, Axis, C, CumulativeOptions, DiffOptions, IsinOptions, LikeOptions, LinspaceOptions,
                        MeshgridOptions, Operand, ReduceOptions, SearchsortedOptions, Shape, SortOptions, VecdotOptions,
@@ -68,7 +68,7 @@ def empty_like(x, /, *, dtype=None, device=None):
 
 def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
     check_device(device)
-    return call(C.numc_eye_, context, code_of(dtype), index(n_rows), index(n_rows if n_cols is None else n_cols), index(k))
+    return call(C.numc_eye_, context, code_of(dtype), index(n_rows), index(n_rows if n_cols is None else n_cols), far(k))
 
 
 def full(shape, fill_value, *, dtype=None, device=None):
@@ -112,11 +112,11 @@ def ones_like(x, /, *, dtype=None, device=None):
 
 
 def tril(x, /, *, k=0):
-    return call(C.numc_tril, check_array(x), index(k))
+    return call(C.numc_tril, check_array(x), far(k))
 
 
 def triu(x, /, *, k=0):
-    return call(C.numc_triu, check_array(x), index(k))
+    return call(C.numc_triu, check_array(x), far(k))
 
 
 def zeros(shape, *, dtype=None, device=None):
@@ -503,7 +503,7 @@ def tensordot(x1, x2, /, *, axes=2):
     if isinstance(axes, (tuple, list)):
         axes1, axes2 = axes
         return call(C.numc_tensordot_axes, h1, h2, shape_of(axes1), shape_of(axes2))
-    return call(C.numc_tensordot, h1, h2, index(axes))
+    return call(C.numc_tensordot, h1, h2, sorted((-1, index(axes), 64))[1])      # int32; more than 32 axes are an error anyway
 
 
 def vecdot(x1, x2, /, *, axis=-1):

@@ -6,7 +6,8 @@ prototype and struct below with the headers.
 import ctypes
 import glob
 import os
-from ctypes import POINTER, Structure, c_bool, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+import re
+from ctypes import POINTER, Structure, c_bool, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 
 def _find():
@@ -186,118 +187,188 @@ class DlpackOptions(Options):
     _fields_ = [("size", c_size_t), ("copy", c_int32)]
 
 
-# The C name of each struct, for check_prototypes.py.
-structs = {
-    Operand: "numc_operand", Shape: "numc_shape", Axis: "numc_axis", IndexTerm: "numc_index_term",
-    FloatLimits: "numc_float_limits", IntegerLimits: "numc_integer_limits", Unique: "numc_unique", Slogdet: "numc_slogdet",
-    Capabilities: "numc_capabilities", DefaultDtypes: "numc_default_dtypes", LikeOptions: "numc_like_options",
-    LinspaceOptions: "numc_linspace_options", ReduceOptions: "numc_reduce_options", ArgmaxOptions: "numc_argmax_options",
-    CumulativeOptions: "numc_cumulative_options", SortOptions: "numc_sort_options",
-    SearchsortedOptions: "numc_searchsorted_options", IsinOptions: "numc_isin_options",
-    FormatOptions: "numc_format_options", MeshgridOptions: "numc_meshgrid_options", DiffOptions: "numc_diff_options", NormOrder: "numc_norm_order",
-    VectorNormOptions: "numc_vector_norm_options", MatrixNormOptions: "numc_matrix_norm_options",
-    Length: "numc_length", FftOptions: "numc_fft_options", FftnOptions: "numc_fftn_options",
-    DlpackOptions: "numc_dlpack_options", Qr: "numc_qr", Eigh: "numc_eigh", Eig: "numc_eig", Svd: "numc_svd",
-    VecdotOptions: "numc_vecdot_options", TraceOptions: "numc_trace_options", CholeskyOptions: "numc_cholesky_options",
-    QrOptions: "numc_qr_options", SvdOptions: "numc_svd_options", RtolOptions: "numc_rtol_options",
-}
+def _is_struct(value):
+    return isinstance(value, type) and issubclass(value, Structure) and hasattr(value, "_fields_")
+
+
+# Each struct and its C name: ReduceOptions is numc_reduce_options.
+structs = {struct: "numc" + re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), struct.__name__)
+           for struct in filter(_is_struct, list(globals().values()))}
 
 # ---- prototypes ------------------------------------------------------------------------------------------------------
-# One letter, its ctypes type and its C text. A prototype is the result's letter, then those of the parameters.
-letters = {
-    "A": (c_void_p, "numc_array *"), "a": (c_void_p, "const numc_array *"), "m": (c_void_p, "numc_array *"),
-    "C": (c_void_p, "numc_context *"), "k": (c_void_p, "const numc_context *"), "v": (None, "void"),
-    "o": (Operand, "numc_operand"), "s": (Shape, "numc_shape"), "x": (Axis, "numc_axis"),
-    "S": (POINTER(Shape), "const numc_shape *"), "I": (POINTER(c_int64), "int64_t *"),
-    "i": (c_int32, "int32_t"), "l": (c_int64, "int64_t"), "d": (c_double, "double"), "b": (c_bool, "bool"),
-    "t": (c_int32, "numc_dtype"), "r": (c_int32, "numc_status"), "z": (c_size_t, "size_t"),
-    "P": (c_void_p, "void *"), "p": (c_void_p, "const void *"), "c": (c_char_p, "char *"), "n": (c_char_p, "const char *"),
-    "L": (c_void_p, "const int64_t *"), "T": (POINTER(IndexTerm), "const numc_index_term *"),
-    "h": (POINTER(c_void_p), "numc_array **"), "g": (POINTER(c_void_p), "const numc_array *const *"),
-    "F": (FloatLimits, "numc_float_limits"), "N": (IntegerLimits, "numc_integer_limits"),
-    "B": (Capabilities, "numc_capabilities"), "E": (DefaultDtypes, "numc_default_dtypes"),
-    "q": (POINTER(c_int32), "numc_dtype *"), "Q": (POINTER(c_int32), "const numc_dtype *"),
-    "O": (POINTER(Operand), "const numc_operand *"), "u": (POINTER(c_char_p), "const char **"),
-    "0": (POINTER(LikeOptions), "const numc_like_options *"),
-    "U": (Unique, "numc_unique"), "D": (Slogdet, "numc_slogdet"),
-    "1": (POINTER(LinspaceOptions), "const numc_linspace_options *"),
-    "2": (POINTER(ReduceOptions), "const numc_reduce_options *"),
-    "3": (POINTER(ArgmaxOptions), "const numc_argmax_options *"),
-    "4": (POINTER(CumulativeOptions), "const numc_cumulative_options *"),
-    "5": (POINTER(SortOptions), "const numc_sort_options *"),
-    "6": (POINTER(SearchsortedOptions), "const numc_searchsorted_options *"),
-    "7": (POINTER(IsinOptions), "const numc_isin_options *"),
-    "8": (POINTER(MeshgridOptions), "const numc_meshgrid_options *"),
-    "9": (POINTER(DiffOptions), "const numc_diff_options *"),
-    "f": (POINTER(FormatOptions), "const numc_format_options *"),
-    "V": (POINTER(VectorNormOptions), "const numc_vector_norm_options *"),
-    "M": (POINTER(MatrixNormOptions), "const numc_matrix_norm_options *"),
-    "(": (Qr, "numc_qr"), "H": (Eigh, "numc_eigh"), "^": (Eig, "numc_eig"), "G": (Svd, "numc_svd"),
-    "e": (POINTER(VecdotOptions), "const numc_vecdot_options *"), "j": (POINTER(TraceOptions), "const numc_trace_options *"),
-    "/": (POINTER(CholeskyOptions), "const numc_cholesky_options *"), ")": (POINTER(QrOptions), "const numc_qr_options *"),
-    "[": (POINTER(SvdOptions), "const numc_svd_options *"), "R": (POINTER(RtolOptions), "const numc_rtol_options *"),
-    "{": (POINTER(FftOptions), "const numc_fft_options *"), "}": (POINTER(FftnOptions), "const numc_fftn_options *"),
-    "K": (POINTER(DlpackOptions), "const numc_dlpack_options *"),
-    "w": (POINTER(c_void_p), "DLManagedTensorVersioned **"), "W": (c_void_p, "DLManagedTensorVersioned *"),
-    "y": (POINTER(c_void_p), "DLManagedTensor **"), "Y": (c_void_p, "DLManagedTensor *"),
-}
+# The C declarations of what is called, without the names of parameters.
+declarations = """
+const char *numc_version()
+numc_status numc_error_status(const numc_context *)
+const char *numc_error_message(const numc_context *)
+void numc_error_clear(numc_context *)
+numc_status numc_scope_begin(numc_context *)
+void numc_scope_end(numc_context *)
+numc_array *numc_detach(numc_array *)
+numc_array *numc_keep(numc_array *)
+void numc_release(numc_array *)
+numc_dtype numc_array_dtype(const numc_array *)
+int32_t numc_array_rank(const numc_array *)
+const int64_t *numc_array_shape(const numc_array *)
+int64_t numc_array_size(const numc_array *)
+size_t numc_array_format(const numc_array *, char *, size_t, const numc_format_options *)
+numc_array *numc_from_host_(numc_context *, numc_dtype, numc_shape, const void *)
+numc_status numc_to_host(const numc_array *, numc_dtype, void *, size_t)
+double numc_item(const numc_array *)
+int64_t numc_item_integer(const numc_array *)
+bool numc_item_bool(const numc_array *)
+numc_capabilities numc_info_capabilities()
+const char *numc_info_default_device(numc_context *)
+numc_default_dtypes numc_info_default_dtypes(numc_context *)
+int32_t numc_info_devices(numc_context *, const char **, int32_t)
+int32_t numc_info_dtypes(numc_context *, int32_t, numc_dtype *)
+const char *numc_array_device(const numc_array *)
+numc_array *numc_to_device_(const numc_array *, numc_context *)
+numc_dtype numc_result_type(numc_context *, const numc_dtype *, int32_t, const numc_operand *, int32_t)
+bool numc_can_cast(numc_dtype, numc_dtype)
+bool numc_isdtype(numc_dtype, int32_t)
+numc_float_limits numc_finfo(numc_dtype)
+numc_integer_limits numc_iinfo(numc_dtype)
+numc_array *numc_astype(const numc_array *, numc_dtype)
+numc_array *numc_zeros_(numc_context *, numc_dtype, numc_shape)
+numc_array *numc_ones_(numc_context *, numc_dtype, numc_shape)
+numc_array *numc_empty_(numc_context *, numc_dtype, numc_shape)
+numc_array *numc_full_(numc_context *, numc_dtype, numc_shape, numc_operand)
+numc_array *numc_number_(numc_context *, numc_dtype, numc_operand)
+numc_array *numc_asarray_(numc_context *, numc_dtype, numc_operand)
+numc_array *numc_zeros_like(const numc_array *, const numc_like_options *)
+numc_array *numc_ones_like(const numc_array *, const numc_like_options *)
+numc_array *numc_empty_like(const numc_array *, const numc_like_options *)
+numc_array *numc_full_like_(const numc_array *, numc_operand, const numc_like_options *)
+numc_array *numc_arange_(numc_context *, numc_dtype, numc_operand, numc_operand, numc_operand)
+numc_array *numc_linspace_(numc_context *, numc_dtype, numc_operand, numc_operand, int64_t, const numc_linspace_options *)
+numc_array *numc_eye_(numc_context *, numc_dtype, int64_t, int64_t, int64_t)
+numc_array *numc_tril(const numc_array *, int64_t)
+numc_array *numc_triu(const numc_array *, int64_t)
+numc_array *numc_real(const numc_array *)
+numc_array *numc_imag(const numc_array *)
+numc_array *numc_conj(const numc_array *)
+numc_array *numc_where_(const numc_array *, numc_operand, numc_operand)
+numc_array *numc_clip_(const numc_array *, numc_operand, numc_operand)
+numc_array *numc_reshape(const numc_array *, numc_shape)
+numc_array *numc_broadcast_to(const numc_array *, numc_shape)
+numc_array *numc_permute_dims(const numc_array *, numc_shape)
+numc_array *numc_matrix_transpose(const numc_array *)
+numc_array *numc_moveaxis(const numc_array *, int64_t, int64_t)
+numc_array *numc_moveaxis_axes(const numc_array *, numc_shape, numc_shape)
+numc_array *numc_expand_dims(const numc_array *, numc_shape)
+numc_array *numc_squeeze(const numc_array *, numc_shape)
+numc_array *numc_flip(const numc_array *, numc_shape)
+numc_array *numc_roll(const numc_array *, int64_t, int64_t)
+numc_array *numc_roll_axes(const numc_array *, numc_shape, numc_shape)
+numc_array *numc_concat(const numc_array *const *, int32_t, int64_t)
+numc_array *numc_stack(const numc_array *const *, int32_t, int64_t)
+numc_array *numc_tile(const numc_array *, numc_shape)
+numc_array *numc_repeat(const numc_array *, int64_t, numc_axis)
+numc_array *numc_repeat_array(const numc_array *, const numc_array *, numc_axis)
+int32_t numc_broadcast_shapes(const numc_shape *, int32_t, int64_t *)
+numc_status numc_unstack(const numc_array *, int64_t, numc_array **, int32_t)
+numc_status numc_broadcast_arrays(const numc_array *const *, int32_t, numc_array **)
+numc_status numc_meshgrid_(const numc_array *const *, int32_t, numc_array **, const numc_meshgrid_options *)
+numc_array *numc_diff(const numc_array *, const numc_diff_options *)
+numc_array *numc_index_(const numc_array *, const numc_index_term *, int32_t)
+numc_status numc_index_assign_(numc_array **, numc_operand, const numc_index_term *, int32_t)
+numc_array *numc_take_(const numc_array *, const numc_array *, numc_axis)
+numc_array *numc_take_along_axis(const numc_array *, const numc_array *, int64_t)
+numc_array *numc_argmax(const numc_array *, const numc_argmax_options *)
+numc_array *numc_argmin(const numc_array *, const numc_argmax_options *)
+numc_array *numc_cumulative_sum(const numc_array *, const numc_cumulative_options *)
+numc_array *numc_cumulative_prod(const numc_array *, const numc_cumulative_options *)
+numc_array *numc_sort(const numc_array *, const numc_sort_options *)
+numc_array *numc_argsort(const numc_array *, const numc_sort_options *)
+numc_array *numc_searchsorted_(const numc_array *, numc_operand, const numc_searchsorted_options *)
+numc_status numc_nonzero(const numc_array *, numc_array **, int32_t)
+numc_unique numc_unique_all(const numc_array *)
+numc_unique numc_unique_counts(const numc_array *)
+numc_unique numc_unique_inverse(const numc_array *)
+numc_array *numc_unique_values(const numc_array *)
+numc_array *numc_isin_(numc_operand, numc_operand, const numc_isin_options *)
+numc_status numc_matmul_assign(numc_array **, const numc_array *)
+numc_array *numc_matmul(const numc_array *, const numc_array *)
+numc_array *numc_vecdot_(const numc_array *, const numc_array *, const numc_vecdot_options *)
+numc_array *numc_outer(const numc_array *, const numc_array *)
+numc_array *numc_tensordot(const numc_array *, const numc_array *, int32_t)
+numc_array *numc_tensordot_axes(const numc_array *, const numc_array *, numc_shape, numc_shape)
+numc_array *numc_linalg_cholesky(const numc_array *, const numc_cholesky_options *)
+numc_array *numc_linalg_solve(const numc_array *, const numc_array *)
+numc_array *numc_linalg_inv(const numc_array *)
+numc_array *numc_linalg_det(const numc_array *)
+numc_slogdet numc_linalg_slogdet(const numc_array *)
+numc_array *numc_linalg_diagonal(const numc_array *, int64_t)
+numc_array *numc_linalg_trace(const numc_array *, const numc_trace_options *)
+numc_array *numc_linalg_cross(const numc_array *, const numc_array *, int64_t)
+numc_array *numc_linalg_matrix_power(const numc_array *, int64_t)
+numc_array *numc_linalg_vector_norm(const numc_array *, const numc_vector_norm_options *)
+numc_array *numc_linalg_matrix_norm(const numc_array *, const numc_matrix_norm_options *)
+numc_qr numc_linalg_qr(const numc_array *, const numc_qr_options *)
+numc_eigh numc_linalg_eigh(const numc_array *)
+numc_array *numc_linalg_eigvalsh(const numc_array *)
+numc_eig numc_linalg_eig(const numc_array *)
+numc_array *numc_linalg_eigvals(const numc_array *)
+numc_svd numc_linalg_svd(const numc_array *, const numc_svd_options *)
+numc_array *numc_linalg_svdvals(const numc_array *)
+numc_array *numc_linalg_pinv(const numc_array *, const numc_rtol_options *)
+numc_array *numc_linalg_matrix_rank(const numc_array *, const numc_rtol_options *)
+numc_status numc_to_dlpack(const numc_array *, const numc_dlpack_options *, DLManagedTensorVersioned **)
+numc_status numc_to_dlpack_legacy(const numc_array *, const numc_dlpack_options *, DLManagedTensor **)
+numc_array *numc_from_dlpack_(numc_context *, DLManagedTensorVersioned *, const numc_dlpack_options *)
+numc_array *numc_from_dlpack_legacy_(numc_context *, DLManagedTensor *, const numc_dlpack_options *)
+"""
+# The same declaration for each of several names.
+families = [
+    ("numc_array *numc_{}(const numc_array *)",
+     "negative abs sign positive floor ceil trunc round sqrt square reciprocal exp expm1 log log1p log2 log10 "
+     "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh isnan isinf isfinite signbit logical_not "
+     "bitwise_invert"),
+    ("numc_array *numc_{}(numc_operand, numc_operand)",
+     "add subtract multiply divide floor_divide remainder pow atan2 hypot logaddexp maximum minimum copysign "
+     "nextafter equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor "
+     "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift"),
+    ("numc_status numc_{}_assign_(numc_array **, numc_operand)",
+     "add subtract multiply divide floor_divide remainder pow bitwise_and bitwise_or bitwise_xor "
+     "bitwise_left_shift bitwise_right_shift"),
+    ("numc_array *numc_{}(const numc_array *, const numc_reduce_options *)",
+     "sum prod max min mean var std all any count_nonzero"),
+    ("numc_array *numc_fft_{}(const numc_array *, const numc_fft_options *)",
+     "fft ifft rfft irfft hfft ihfft"),
+    ("numc_array *numc_fft_{}(const numc_array *, const numc_fftn_options *)",
+     "fftn ifftn rfftn irfftn"),
+    ("numc_array *numc_fft_{}_(numc_context *, numc_dtype, int64_t, double)",
+     "fftfreq rfftfreq"),
+    ("numc_array *numc_fft_{}(const numc_array *, numc_axes)",
+     "fftshift ifftshift"),
+]
 
-unary = ("negative abs sign positive floor ceil trunc round sqrt square reciprocal exp expm1 log log1p log2 log10 sin cos "
-         "tan asin acos atan sinh cosh tanh asinh acosh atanh isnan isinf isfinite signbit logical_not "
-         "bitwise_invert").split()
-binary = ("add subtract multiply divide floor_divide remainder pow atan2 hypot logaddexp maximum minimum copysign "
-          "nextafter equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and "
-          "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift").split()
-assigned = ("add subtract multiply divide floor_divide remainder pow bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
-            "bitwise_right_shift").split()
-reductions = "sum prod max min mean var std all any count_nonzero".split()
-
-prototypes = {
-    "numc_version": "n", "numc_error_status": "rk", "numc_error_message": "nk", "numc_error_clear": "vC",
-    "numc_scope_begin": "rC", "numc_scope_end": "vC",
-    "numc_detach": "Am", "numc_keep": "Am", "numc_release": "vm",
-    "numc_array_dtype": "ta", "numc_array_rank": "ia", "numc_array_shape": "La", "numc_array_size": "la",
-    "numc_array_format": "zaczf", "numc_from_host_": "ACtsp", "numc_to_host": "ratPz", "numc_item": "da",
-    "numc_item_integer": "la", "numc_item_bool": "ba",
-    "numc_info_capabilities": "B", "numc_info_default_device": "nC", "numc_info_default_dtypes": "EC",
-    "numc_info_devices": "iCui", "numc_info_dtypes": "iCiq", "numc_array_device": "na", "numc_to_device_": "AaC",
-    "numc_result_type": "tCQiOi", "numc_can_cast": "btt", "numc_isdtype": "bti",
-    "numc_finfo": "Ft", "numc_iinfo": "Nt", "numc_astype": "Aat",
-    "numc_zeros_": "ACts", "numc_ones_": "ACts", "numc_empty_": "ACts", "numc_full_": "ACtso", "numc_number_": "ACto",
-    "numc_asarray_": "ACto",
-    "numc_zeros_like": "Aa0", "numc_ones_like": "Aa0", "numc_empty_like": "Aa0", "numc_full_like_": "Aao0",
-    "numc_arange_": "ACtooo", "numc_linspace_": "ACtool1", "numc_eye_": "ACtlll", "numc_tril": "Aal", "numc_triu": "Aal",
-    "numc_real": "Aa", "numc_imag": "Aa", "numc_conj": "Aa", "numc_where_": "Aaoo", "numc_clip_": "Aaoo",
-    "numc_reshape": "Aas", "numc_broadcast_to": "Aas", "numc_permute_dims": "Aas", "numc_matrix_transpose": "Aa",
-    "numc_moveaxis": "Aall", "numc_moveaxis_axes": "Aass", "numc_expand_dims": "Aas", "numc_squeeze": "Aas", "numc_flip": "Aas", "numc_roll": "Aall",
-    "numc_roll_axes": "Aass",
-    "numc_concat": "Agil", "numc_stack": "Agil", "numc_tile": "Aas", "numc_repeat": "Aalx",
-    "numc_repeat_array": "Aaax",
-    "numc_broadcast_shapes": "iSiI", "numc_unstack": "ralhi", "numc_broadcast_arrays": "rgih", "numc_meshgrid_": "rgih8",
-    "numc_diff": "Aa9",
-    "numc_index_": "AaTi", "numc_index_assign_": "rhoTi", "numc_take_": "Aaax", "numc_take_along_axis": "Aaal",
-    "numc_argmax": "Aa3", "numc_argmin": "Aa3", "numc_cumulative_sum": "Aa4", "numc_cumulative_prod": "Aa4",
-    "numc_sort": "Aa5", "numc_argsort": "Aa5", "numc_searchsorted_": "Aao6",
-    "numc_nonzero": "rahi", "numc_unique_all": "Ua", "numc_unique_counts": "Ua", "numc_unique_inverse": "Ua",
-    "numc_unique_values": "Aa", "numc_isin_": "Aoo7", "numc_matmul_assign": "rha",
-    "numc_matmul": "Aaa", "numc_vecdot_": "Aaae", "numc_outer": "Aaa", "numc_tensordot": "Aaai",
-    "numc_tensordot_axes": "Aaass", "numc_linalg_cholesky": "Aa/", "numc_linalg_solve": "Aaa", "numc_linalg_inv": "Aa",
-    "numc_linalg_det": "Aa", "numc_linalg_slogdet": "Da", "numc_linalg_diagonal": "Aal", "numc_linalg_trace": "Aaj",
-    "numc_linalg_cross": "Aaal", "numc_linalg_matrix_power": "Aal", "numc_linalg_vector_norm": "AaV",
-    "numc_linalg_matrix_norm": "AaM", "numc_linalg_qr": "(a)", "numc_linalg_eigh": "Ha", "numc_linalg_eigvalsh": "Aa",
-    "numc_linalg_eig": "^a", "numc_linalg_eigvals": "Aa", "numc_linalg_svd": "Ga[", "numc_linalg_svdvals": "Aa",
-    "numc_linalg_pinv": "AaR", "numc_linalg_matrix_rank": "AaR",
-    "numc_to_dlpack": "raKw", "numc_to_dlpack_legacy": "raKy", "numc_from_dlpack_": "ACWK",
-    "numc_from_dlpack_legacy_": "ACYK",
+# The ctypes of C types: numbers, text, addresses, then every struct by value and by the address of a constant one.
+types = {
+    "void": None, "bool": c_bool, "int32_t": c_int32, "int64_t": c_int64, "double": c_double, "size_t": c_size_t,
+    "numc_dtype": c_int32, "numc_status": c_int32, "numc_axes": Shape,
+    "char *": c_char_p, "const char *": c_char_p, "const char **": POINTER(c_char_p), "void *": c_void_p,
+    "const void *": c_void_p, "int64_t *": POINTER(c_int64), "const int64_t *": c_void_p,
+    "numc_dtype *": POINTER(c_int32), "const numc_dtype *": POINTER(c_int32),
+    "numc_context *": c_void_p, "const numc_context *": c_void_p, "numc_array *": c_void_p, "const numc_array *": c_void_p,
+    "numc_array **": POINTER(c_void_p), "const numc_array *const *": POINTER(c_void_p),
+    "DLManagedTensor *": c_void_p, "DLManagedTensor **": POINTER(c_void_p),
+    "DLManagedTensorVersioned *": c_void_p, "DLManagedTensorVersioned **": POINTER(c_void_p),
 }
-prototypes.update((f"numc_{name}", "Aa") for name in unary)
-prototypes.update((f"numc_{name}", "Aoo") for name in binary)
-prototypes.update((f"numc_{name}_assign_", "rho") for name in assigned)
-prototypes.update((f"numc_{name}", "Aa2") for name in reductions)
-prototypes.update((f"numc_fft_{name}", "Aa{") for name in "fft ifft rfft irfft hfft ihfft".split())
-prototypes.update((f"numc_fft_{name}", "Aa}") for name in "fftn ifftn rfftn irfftn".split())
-prototypes.update((f"numc_fft_{name}_", "ACtld") for name in "fftfreq rfftfreq".split())
-prototypes.update((f"numc_fft_{name}", "Aas") for name in "fftshift ifftshift".split())
+types.update((name, struct) for struct, name in structs.items())
+types.update((f"const {name} *", POINTER(struct)) for struct, name in structs.items())
+
+
+def _parse(declaration):
+    """(name, [the result's C type, those of the parameters])"""
+    result, name, parameters = re.fullmatch(r"(.*?)(numc_\w+)\((.*)\)", declaration).groups()
+    return name, [result.strip(), *(parameters.split(", ") if parameters else ())]
+
+
+prototypes = dict(map(_parse, declarations.strip().splitlines()))
+for _declaration, _names in families:
+    prototypes.update(_parse(_declaration.format(_name)) for _name in _names.split())
 
 
 class _Functions:
@@ -305,9 +376,7 @@ class _Functions:
 
     def __getattr__(self, name):
         function = getattr(library, name)
-        result, *parameters = prototypes[name]
-        function.restype = letters[result][0]
-        function.argtypes = [letters[letter][0] for letter in parameters]
+        function.restype, *function.argtypes = [types[text] for text in prototypes[name]]
         setattr(self, name, function)
         return function
 

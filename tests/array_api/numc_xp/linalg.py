@@ -2,7 +2,7 @@
 from collections import namedtuple
 from ctypes import byref
 
-from ._array import adopt, call, check_array, code_of, in_scope, index, operand, shape_of, small
+from ._array import adopt, call, check_array, code_of, far, in_scope, index, operand, shape_of, small
 from ._functions import matmul, matrix_transpose, tensordot, unary, vecdot
 from ._library import (C, CholeskyOptions, MatrixNormOptions, NormOrder, QrOptions, RtolOptions, SvdOptions, TraceOptions,
                        VectorNormOptions)
@@ -40,7 +40,7 @@ def det(x, /):
 
 
 def diagonal(x, /, *, offset=0):
-    return call(C.numc_linalg_diagonal, check_array(x), index(offset))
+    return call(C.numc_linalg_diagonal, check_array(x), far(offset))
 
 
 def eig(x, /):
@@ -112,7 +112,7 @@ def svdvals(x, /):
 
 
 def trace(x, /, *, offset=0, dtype=None):
-    options = TraceOptions(offset=small(offset), dtype=code_of(dtype))
+    options = TraceOptions(offset=far(offset), dtype=code_of(dtype))
     return call(C.numc_linalg_trace, check_array(x), byref(options))
 
 
