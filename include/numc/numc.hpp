@@ -256,6 +256,7 @@ public:
     }
     bool is_traced() const { return numc_array_is_traced(handle_); }
     numc_context *where() const { return numc_array_context(handle_); }
+    const char *device() const { return numc_array_device(handle_); }
 
     double item() const { return numc_item(handle_); }
     int64_t item_integer() const { return numc_item_integer(handle_); }
@@ -519,6 +520,10 @@ inline array full_like(const array &x, const operand &value, numc_dtype dtype = 
 {
     const numc_like_options options = {sizeof options, dtype};
     return array::adopt(numc_full_like_(x.get(), value, &options));
+}
+inline array to_device(const array &x, place where) /* a copy in another context */
+{
+    return array::adopt(numc_to_device_(x.get(), where));
 }
 inline array tril(const array &x, int64_t diagonal_ = 0)
 {

@@ -134,6 +134,9 @@ static void expressions()
     CHECK(zeros_like(v, NUMC_INT8).dtype() == NUMC_INT8 && empty_like(v).dtype() == v.dtype() && (full_like(v, 3)[0].item() == 3));
     CHECK(asarray(c, 2.5).item() == 2.5 && asarray(c, v, NUMC_FLOAT32).dtype() == NUMC_FLOAT32 && empty(c, {2}).size() == 2);
     CHECK(ones_like(v, NUMC_BOOL)[1].item_bool() && searchsorted(arange(c, 0, 4), 2).item_integer() == 2);
+    context other("ref");
+    CHECK(to_device(v, other).where() == other.get() && to_device(v, other).to_vector() == v.to_vector());
+    CHECK(std::string(v.device()) == numc_info_default_device(c));
     array i = arange(c, 5, 8);
     i %= 4;
     i <<= 2;
