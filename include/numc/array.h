@@ -10,7 +10,7 @@
  * takes the number's dtype; arithmetic among bools is done in int64. uint64
  * with a signed dtype is an error. Shapes broadcast; ranks go to 32. Unless said otherwise a function is
  * defined as in the standard, 2025.12. Products of
- * matrices, factorisations, solves and norms are in linalg.h.
+ * matrices, factorisations, solves and norms are in linalg.h, Fourier transforms in fft.h.
  *
  * Complex elements lie in memory as real part, imaginary part. A real operand with a complex one becomes complex; a complex C
  * number makes of a float32 array complex64, of other real ones complex as wide as the default float. What needs an order, or

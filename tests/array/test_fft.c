@@ -7,6 +7,7 @@
 
 #include <complex.h>
 #include <float.h>
+#include <pthread.h>
 
 #include "numc/fft.h"
 #include "numc/function.h"
@@ -415,6 +416,57 @@ static void compiled_functions_give_the_same(void **state)
     numc_function_free(function);
 }
 
+/* Lanes of one device share its plans: more lengths than it keeps, in another order in each thread. */
+enum { THREADS = 4, LENGTHS = 60 };
+typedef struct worker {
+    numc_context *lane;
+    int first;
+    double worst; /* of a round trip, over the bound */
+    numc_status status;
+} worker;
+
+static void *transform_many(void *user)
+{
+    worker *w = user;
+    double x[2 * LENGTHS], y[2 * LENGTHS];
+    for (int i = 0; i < LENGTHS; i++) {
+        const int64_t n = 1 + (w->first + (w->first % 2 != 0 ? i : LENGTHS - i)) % LENGTHS;
+        double error = 0, norm = 0;
+        for (int64_t k = 0; k < 2 * n; k++)
+            x[k] = cos(0.7 * (double)(k * k));
+        numc_scope(w->lane) {
+            const numc_array *given = numc_from_host(w->lane, NUMC_COMPLEX128, NUMC_SHAPE(n), x);
+            (void)numc_to_host(numc_fft_ifft(numc_fft_fft(given)), NUMC_COMPLEX128, y, (size_t)n * 2 * sizeof *y);
+        }
+        for (int64_t k = 0; k < 2 * n; k++) {
+            error += (x[k] - y[k]) * (x[k] - y[k]);
+            norm += x[k] * x[k];
+        }
+        const double ratio = sqrt(error / norm) / (2 * bound(NUMC_FLOAT64, n));
+        w->worst = !(ratio <= w->worst) ? ratio : w->worst;
+    }
+    w->status = numc_error_status(w->lane);
+    return NULL;
+}
+
+static void lanes_share_plans(void **state)
+{
+    numc_context *context = *state;
+    worker workers[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (worker){.lane = numc_lane(context), .first = 17 * i};
+        assert_non_null(workers[i].lane);
+        assert_int_equal(pthread_create(&threads[i], NULL, transform_many, &workers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(workers[i].status, NUMC_OK);
+        assert_true(workers[i].worst <= 1.0);
+        numc_close(workers[i].lane);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +481,7 @@ int main(void)
         TEST(nothing_is_transformed_too),
         TEST(what_cannot_be_transformed_is_refused),
         TEST(compiled_functions_give_the_same),
+        TEST(lanes_share_plans),
     };
     return cmocka_run_group_tests_name("array_fft", tests, NULL, NULL);
 }

@@ -27,11 +27,11 @@ static void compare(bool wide, fourier_kind kind, int64_t lines, int64_t n, four
 static void transforms_are_sums(void **state)
 {
     (void)state;
-    static const int64_t lines[] = {1, 2, 5, 19};
+    static const int64_t lines[] = {1, 3, 11};
     for (int64_t n = 1; n <= 70; n++)
         for (int kind = 0; kind < FOURIER_KINDS; kind++)
             for (int wide = 0; wide < 2; wide++)
-                for (size_t l = 0; l < 4; l++)
+                for (size_t l = 0; l < 3; l++)
                     compare(wide != 0, (fourier_kind)kind, lines[l], n, (fourier_layout)((n + (int64_t)l) % FOURIER_LAYOUTS));
 }
 
@@ -48,7 +48,7 @@ static void longer_transforms_are_sums(void **state)
     compare(true, FOURIER_FORWARD, 1, 4096, FOURIER_LINES);
     compare(false, FOURIER_FORWARD, 1, 4096, FOURIER_LINES);
     compare(true, FOURIER_BACKWARD, 1, 10007, FOURIER_LINES);
-    compare(false, FOURIER_FROM_REAL, 1, 10007, FOURIER_LINES);
+    compare(false, FOURIER_FROM_REAL, 1, 4099, FOURIER_LINES);
 }
 
 /* Both ways through pieces (from 2^15), convolutions of pieces, and 2^20 with a prime beside it: only O(n log n) gets there. */
