@@ -6,6 +6,7 @@
 
 enum {
     SHARE_FROM = 1 << 15,   /* complex values: below, waking threads costs more than it gains */
+    INSIDE_FROM = 1 << 16,  /* the same for a part of one line among many */
     LANE_VALUES = 512,      /* short lines run together up to so many values */
     STACK_BYTES = 16 << 10, /* of working memory; more is allocated */
     LANES_MOST = 256
@@ -319,8 +320,9 @@ static int32_t run_lines(numc_device *device, fft_work *w)
     }
     w->groups = (w->lines + w->lanes - 1) / w->lanes;
     const bool worth = threads > 1 && (double)w->n * (double)w->lines >= SHARE_FROM;
-    w->plan_shares = !small && worth ? threads : 1;
-    w->shares = small && worth ? (threads < w->groups ? threads : w->groups) : 1;
+    const bool inside = !small && (w->n >= INSIDE_FROM || w->lines < threads); /* a line's own work is shared out */
+    w->plan_shares = inside && worth ? threads : 1;
+    w->shares = !inside && worth ? (threads < w->groups ? threads : w->groups) : 1;
     const int64_t most_lanes = w->lanes == 1 ? 1 : (w->lanes + width - 1) / width * width;
     w->room = 2 * (transformed + 1) * most_lanes;
     w->room_each = (2 * w->room + numc_cpu_fft_extra(w->plan, most_lanes, w->plan_shares) + 15) / 16 * 16;

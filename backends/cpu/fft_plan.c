@@ -8,7 +8,7 @@
 
 enum {
     PRIME_MOST = NUMC_BLOCK_FFT_RADIX_MOST,
-    SPLIT_FROM = 1 << 15, /* complex values: from here on passes over all of them leave the cache */
+    SPLIT_FROM = 1 << 12, /* complex values: from here on passes over all of them leave the first-level cache */
     KEPT_MOST = 32
 };
 static const size_t KEPT_BYTES = (size_t)256 << 20, ROOM_BYTES = (size_t)128 << 20;
