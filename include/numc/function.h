@@ -85,6 +85,43 @@ NUMC_API numc_function *numc_function_linearize(numc_context *context, const num
  * steps), or of a numerically better form are made so. */
 NUMC_API numc_function *numc_function_custom_jvp(numc_context *context, const numc_function *function, numc_trace_fn jvp, void *user);
 NUMC_API numc_function *numc_function_custom_vjp(numc_context *context, const numc_function *function, numc_trace_fn vjp, void *user);
+/* A function of your own in C as a function like any other: recorded by a trace as one step, called when that runs, for each
+ * element of a batch. It gets concrete arrays in host memory, row by row, and fills the outputs; where it does not return NUMC_OK
+ * the run stops with that status and the text it left in `message` (message_size bytes). It must give the same for the same
+ * inputs, may be called once or several times for one use, and from several threads at once (chains run concurrently): what
+ * `user` points to is shared by them, and must live as long as the function and all that was made of it. It may not use the
+ * context that runs it. */
+typedef struct numc_external_array {
+    numc_dtype dtype;
+    int32_t rank;
+    const int64_t *shape;
+    void *data; /* of inputs: read only */
+} numc_external_array;
+typedef numc_status (*numc_external_fn)(const numc_external_array *inputs, int32_t input_count, const numc_external_array *outputs,
+                                        int32_t output_count, char *message, size_t message_size, void *user);
+typedef struct numc_array_type {
+    numc_dtype dtype;
+    numc_shape shape; /* zero: 0-d */
+} numc_array_type;
+/* Derivatives are such functions too, each for the modes that need it; without one the error says so. They have none of their
+ * own: for second derivatives give numc_function_custom_jvp (_vjp) a rule made of functions that have them. */
+typedef struct numc_external_options {
+    size_t size;
+    numc_external_fn jvp; /* (x..., y..., dx of each float input) -> dy of each float output */
+    numc_external_fn vjp; /* (x..., y..., ybar of each float output) -> xbar of each float input */
+} numc_external_options;
+NUMC_API numc_function *numc_function_external_(numc_context *context, numc_external_fn callback, void *user,
+                                                const numc_array_type *inputs, int32_t input_count,
+                                                const numc_array_type *outputs, int32_t output_count,
+                                                const numc_external_options *options);
+#ifndef __cplusplus
+#define NUMC_EXTERNAL_1_(context, callback, user, inputs, input_count, outputs, output_count, ...) \
+    numc_function_external_(NUMC_CONTEXT(context), callback, user, inputs, input_count, outputs, output_count, \
+                            &(numc_external_options){.size = sizeof(numc_external_options), __VA_ARGS__})
+/* numc_function_external(context, solve, data, (numc_array_type[]){{NUMC_FLOAT64, NUMC_SHAPE(3)}}, 1,
+ *                        (numc_array_type[]){{NUMC_FLOAT64}}, 1, .vjp = solve_vjp) */
+#define numc_function_external(...) NUMC_EXTERNAL_1_(__VA_ARGS__, )
+#endif
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
 

@@ -631,6 +631,32 @@ static numc_status rule_custom(inference *f)
     return NUMC_OK;
 }
 
+/* Of one element, after the axes of the batch, in which all operands agree. */
+static numc_status rule_external(inference *f)
+{
+    const int64_t *n = f->attributes == NULL ? NULL : f->attributes->numbers;
+    NEED(n != NULL && f->attributes->count >= 4 && f->input_count >= 1 && n[2] >= 0 && n[3] >= 0, NUMC_INTERNAL,
+         "it needs an operand and four numbers");
+    for (int32_t i = 0; i < f->input_count; i++) {
+        NEED(f->inputs[i].rank >= n[2], NUMC_INTERNAL, "operand %d has no batch", (int)i + 1);
+        for (int64_t d = 0; d < n[2]; d++)
+            NEED(f->inputs[i].shape[d] == f->inputs[0].shape[d], NUMC_INTERNAL, "operand %d has another batch", (int)i + 1);
+    }
+    int32_t at = 4;
+    for (int64_t k = 0; k < n[3]; k++) {
+        int64_t shape[NUMC_RANK_LIMIT];
+        NEED(at + 2 <= f->attributes->count && n[2] + n[at + 1] <= NUMC_RANK_LIMIT && at + 2 + n[at + 1] <= f->attributes->count,
+             NUMC_SHAPE, "a result of rank %lld", (long long)(n[2] + n[at + 1]));
+        for (int64_t d = 0; d < n[2]; d++)
+            shape[d] = f->inputs[0].shape[d];
+        for (int64_t d = 0; d < n[at + 1]; d++)
+            shape[n[2] + d] = n[at + 2 + d];
+        NUMC_TRY(output(f, (numc_dtype)n[at], (int32_t)(n[2] + n[at + 1]), shape));
+        at += 2 + (int32_t)n[at + 1];
+    }
+    return NUMC_OK;
+}
+
 static numc_status rule_fft(inference *f)
 {
     const numc_type *x = f->inputs;
@@ -696,6 +722,7 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(SCAN) = rule_scan,
     ROW(WHILE) = rule_while,
     ROW(CUSTOM) = rule_custom,
+    ROW(EXTERNAL) = rule_external,
 };
 
 numc_status numc__primitive_infer(numc_context *context, int32_t primitive, const numc_type *inputs,

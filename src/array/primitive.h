@@ -86,8 +86,12 @@
      * limit (0: none). outputs: the first carries of which the condition is false */              \
     X(WHILE, while, -1, -1)                                                                        \
     /* inputs x...; graphs: a function, and a derivative of it given by its author: (x..., y..., then dx of each float input \
-     * -> dy of each float output, or ybar -> xbar); numbers: 0 forward rule, 1 reverse rule. Compiled as the function */ \
-    X(CUSTOM, custom, -1, -1)
+     * -> dy of each float output, or ybar -> xbar); numbers: 0 forward rule, 1 reverse rule, 2 reverse rule where forward      \
+     * mode is the function's. Compiled as the function */                                         \
+    X(CUSTOM, custom, -1, -1)                                                                      \
+    /* a function in C; numbers: its address, its user's, axes of the batch in front of every operand, outputs, and dtype, rank, \
+     * shape of each output of one element */                                                      \
+    X(EXTERNAL, external, -1, -1)
 
 /* Elementwise primitives keep their scalar code (1..255); structural ones follow from 256. */
 typedef enum numc_primitive {
@@ -110,11 +114,16 @@ static inline bool numc__primitive_is_scalar(int32_t primitive)
     return primitive > 0 && primitive < NUMC_PRIMITIVE_STRUCTURAL;
 }
 
-/* Its results are those of sub-graphs. */
+/* What the graph floor runs, with as many results as its attributes say. */
 static inline bool numc__primitive_is_control(int32_t primitive)
 {
     return primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN || primitive == NUMC_PRIMITIVE_WHILE ||
-           primitive == NUMC_PRIMITIVE_CUSTOM;
+           primitive == NUMC_PRIMITIVE_CUSTOM || primitive == NUMC_PRIMITIVE_EXTERNAL;
+}
+/* Its branches or steps are differentiated, and batched, where they are. */
+static inline bool numc__primitive_has_steps(int32_t primitive)
+{
+    return primitive == NUMC_PRIMITIVE_COND || primitive == NUMC_PRIMITIVE_SCAN || primitive == NUMC_PRIMITIVE_WHILE;
 }
 
 typedef struct numc_graph numc_graph;

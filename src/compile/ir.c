@@ -1,6 +1,7 @@
 /* ir.c - builds the rewritten graph: each application is folded, simplified or shared as it is appended; dead code goes last. */
 #include "compile/ir.h"
 #include "compile/pairs.h"
+#include "graph/external.h"
 
 #include <string.h>
 
@@ -177,8 +178,9 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
     node.inputs = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *node.inputs);
     numc_type *input_types = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *input_types);
     bool control = numc__primitive_is_control(primitive);
-    const int32_t capacity = control ? attributes->graphs[primitive == NUMC_PRIMITIVE_WHILE ? 1 : 0]->output_count
-                                     : 3; /* lu and svd have three outputs, others fewer */
+    const int32_t capacity = primitive == NUMC_PRIMITIVE_EXTERNAL ? (int32_t)attributes->numbers[NUMC_EXTERNAL_OUTPUTS]
+                             : control ? attributes->graphs[primitive == NUMC_PRIMITIVE_WHILE ? 1 : 0]->output_count
+                                       : 3; /* lu and svd have three outputs, others fewer */
     numc_type *types = numc__arena_allocate(&ir->arena, (size_t)capacity, sizeof *types);
     int64_t(*shapes)[NUMC_RANK_LIMIT] = numc__allocate(ir->context, (size_t)(capacity + 1) * sizeof *shapes);
     if (node.inputs == NULL || input_types == NULL || types == NULL || shapes == NULL)

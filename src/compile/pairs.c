@@ -210,7 +210,7 @@ static numc_status apply(numc_context *context, const numc_graph *graph, const n
         any = any || inputs[k].im != NULL;
     for (int32_t k = 0; k < node->output_count; k++)
         any = any || numc__is_complex(graph->values[node->first_output + k].type.dtype);
-    if (numc__primitive_is_control(primitive))
+    if (numc__primitive_is_control(primitive) && primitive != NUMC_PRIMITIVE_EXTERNAL)
         return control(context, graph, node, inputs, flat, outputs, results);
     if (!any) {
         for (int32_t k = 0; k < count; k++)

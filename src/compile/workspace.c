@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "graph/external.h"
+
 /* A slot's look at a lent input. */
 typedef struct loan {
     int32_t input;
@@ -16,6 +18,7 @@ typedef struct step_state {
     numc_view *views; /* inputs, then outputs */
     numc_exec_state *bodies[2];
     bool empty; /* every output has no element */
+    numc_external_array *hosts; /* EXTERNAL: the views in host memory */
 } step_state;
 
 struct numc_exec_state {
@@ -81,6 +84,32 @@ static numc_status prepare_kernel(numc_context *context, numc_exec_state *state,
 static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals,
                                   numc_exec_state *root);
 
+static uint64_t view_bytes(const numc_view *view)
+{
+    uint64_t bytes = numc_dtype_size((numc_dtype)view->dtype);
+    for (int32_t d = 0; d < view->rank; d++)
+        bytes *= (uint64_t)view->shape[d];
+    return bytes;
+}
+
+/* The views lie in order; where memory is the device's they have copies here. */
+static numc_status prepare_external(numc_context *context, numc_exec_state *state, step_state *s, int32_t count)
+{
+    s->hosts = numc__arena_allocate(&state->arena, (size_t)count, sizeof *s->hosts);
+    if (s->hosts == NULL)
+        return context->status;
+    for (int32_t k = 0; k < count; k++) {
+        const numc_view *view = &s->views[k];
+        void *data = state->device->info.unified != 0
+                         ? (char *)view->memory + (uint64_t)view->offset * numc_dtype_size((numc_dtype)view->dtype)
+                         : numc__arena_allocate(&state->arena, 1, view_bytes(view));
+        if (data == NULL)
+            return context->status;
+        s->hosts[k] = (numc_external_array){(numc_dtype)view->dtype, view->rank, view->shape, data};
+    }
+    return NUMC_OK;
+}
+
 static numc_status prepare_slot(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s,
                                 numc_array *const *externals)
 {
@@ -106,6 +135,8 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
         if (k >= step->input_count && size > 0)
             s->empty = false;
     }
+    if (step->primitive == NUMC_PRIMITIVE_EXTERNAL)
+        NUMC_TRY(prepare_external(context, state, s, count));
     for (int b = 0; b < 2; b++)
         if (step->bodies[b] != NULL &&
             (s->bodies[b] = state_new(context, step->bodies[b], NULL, state->root)) == NULL)
@@ -299,14 +330,6 @@ static int32_t call_slot(numc_exec_state *state, const numc_step *step, const nu
 
 /* ---- control flow ------------------------------------------------------------------------------------------------------------------ */
 
-static uint64_t view_bytes(const numc_view *view)
-{
-    uint64_t bytes = numc_dtype_size((numc_dtype)view->dtype);
-    for (int32_t d = 0; d < view->rank; d++)
-        bytes *= (uint64_t)view->shape[d];
-    return bytes;
-}
-
 static int32_t copy_in(numc_exec_state *state, numc_exec_state *body, int32_t input, const numc_view *from, uint64_t skip,
                        uint64_t bytes)
 {
@@ -432,6 +455,25 @@ static numc_status run_while(numc_context *context, numc_exec_state *state, cons
     return NUMC_OK;
 }
 
+static numc_status run_external(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
+{
+    const numc_backend *table = &state->device->table;
+    numc_device *device = state->device->device;
+    bool apart = state->device->info.unified == 0;
+    for (int32_t k = 0; k < step->input_count && apart; k++) {
+        const numc_view *view = &s->views[k];
+        uint64_t offset = (uint64_t)view->offset * numc_dtype_size((numc_dtype)view->dtype);
+        NUMC_STEP_TRY(table->memory_download(device, view->memory, offset, s->hosts[k].data, view_bytes(view)));
+    }
+    NUMC_TRY(numc__external_call(context, step->attributes->numbers, s->hosts, step->input_count, step->output_count));
+    for (int32_t k = step->input_count; k < step->input_count + step->output_count && apart; k++) {
+        const numc_view *view = &s->views[k];
+        uint64_t offset = (uint64_t)view->offset * numc_dtype_size((numc_dtype)view->dtype);
+        NUMC_STEP_TRY(table->memory_upload(device, view->memory, offset, s->hosts[k].data, view_bytes(view)));
+    }
+    return NUMC_OK;
+}
+
 static numc_status exec_step(numc_context *context, numc_exec_state *state, int32_t k)
 {
     const numc_step *step = &state->exec->steps[k];
@@ -442,6 +484,8 @@ static numc_status exec_step(numc_context *context, numc_exec_state *state, int3
         status = state->device->table.launch_run(state->device->device, s->launch);
         return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, "kernel");
     case NUMC_STEP_SLOT:
+        if (step->primitive == NUMC_PRIMITIVE_EXTERNAL)
+            return s->empty ? NUMC_OK : run_external(context, state, step, s);
         status = s->empty ? NUMC_OK : call_slot(state, step, s->views, s->views + step->input_count);
         return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, numc__primitive_name(step->primitive));
     case NUMC_STEP_COND: return run_cond(context, state, step, s);

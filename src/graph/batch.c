@@ -57,6 +57,7 @@ static const numc_batch_rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTU
     ROW(SCAN, scan),
     ROW(WHILE, while),
     ROW(CUSTOM, custom),
+    ROW(EXTERNAL, external),
 };
 
 numc_batch_rule numc__batch_rule_of(int32_t primitive)
@@ -66,11 +67,6 @@ numc_batch_rule numc__batch_rule_of(int32_t primitive)
     if (primitive <= NUMC_PRIMITIVE_STRUCTURAL || primitive >= NUMC_PRIMITIVE_LIMIT)
         return NULL;
     return rules[primitive - NUMC_PRIMITIVE_STRUCTURAL];
-}
-
-static bool is_control(int32_t primitive)
-{
-    return numc__primitive_is_control(primitive) && primitive != NUMC_PRIMITIVE_CUSTOM;
 }
 
 /* ---- a graph applied --------------------------------------------------------------------------------------------- */
@@ -105,7 +101,7 @@ numc_status numc__batch_flags(numc_context *context, const numc_graph *graph, co
         }
         for (int32_t k = 0; k < node->output_count; k++)
             out[k] = any;
-        if (any && is_control(node->primitive))
+        if (any && numc__primitive_has_steps(node->primitive))
             status = numc__batch_flags_control(context, node, in, out);
         for (int32_t k = 0; k < node->output_count; k++)
             flags[node->first_output + k] = out[k];

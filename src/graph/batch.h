@@ -25,7 +25,7 @@ numc_batch_rule numc__batch_rule_of(int32_t primitive);
 
 #define NUMC_BATCH_RULES(X)                                                                        \
     X(elementwise) X(leading) X(shift_axes) X(broadcast) X(reshape) X(permute) X(slice) X(flip) X(pad) X(concat) X(gather) \
-    X(scatter) X(shift_axis) X(search) X(matmul) X(triangular_solve) X(cond) X(scan) X(while) X(custom)
+    X(scatter) X(shift_axis) X(search) X(matmul) X(triangular_solve) X(cond) X(scan) X(while) X(custom) X(external)
 #define NUMC_DECLARE_BATCH_RULE(name)                                                              \
     numc_status numc__batch_##name(const numc_batching *b, numc_array **y, bool *mapped_y);
 NUMC_BATCH_RULES(NUMC_DECLARE_BATCH_RULE)

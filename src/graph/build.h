@@ -50,6 +50,11 @@ numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *gr
 numc_array *numc__custom_apply(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
                                int32_t input_count);
 
+numc_status numc__external_run(numc_context *context, const numc_array *const *inputs, int32_t input_count,
+                               const numc_attributes *attributes, numc_array **outputs);
+/* A function like `graph` with a derivative of its own: CUSTOM with this number. */
+numc_graph *numc__custom_graph(numc_context *context, const numc_graph *graph, numc_graph *rule, int64_t number);
+
 /* Control flow on concrete operands. */
 numc_status numc__control_run(numc_context *context, int32_t primitive, const numc_array *const *inputs,
                               int32_t input_count, const numc_attributes *attributes, numc_array **outputs,

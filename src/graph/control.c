@@ -176,7 +176,8 @@ numc_status numc__control_run(numc_context *context, int32_t primitive, const nu
     numc_status status = (primitive == NUMC_PRIMITIVE_COND    ? run_cond
                           : primitive == NUMC_PRIMITIVE_SCAN  ? run_scan
                           : primitive == NUMC_PRIMITIVE_WHILE ? run_while
-                                                              : run_custom)(context, inputs, input_count, attributes, outputs);
+                          : primitive == NUMC_PRIMITIVE_CUSTOM ? run_custom
+                                                               : numc__external_run)(context, inputs, input_count, attributes, outputs);
     if (status != NUMC_OK) {
         for (int32_t i = 0; i < output_capacity; i++)
             outputs[i] = NULL;

@@ -343,7 +343,7 @@ static const numc_rule rules[NUMC_PRIMITIVE_LIMIT] = {
     [NUMC_PRIMITIVE_COND] = {.jvp = never_jvp, .vjp = never_vjp},
     [NUMC_PRIMITIVE_SCAN] = {.jvp = never_jvp, .vjp = never_vjp},
     [NUMC_PRIMITIVE_WHILE] = {.jvp = never_jvp, .vjp = never_vjp},
-    STRUCTURAL(CUSTOM, custom),
+    STRUCTURAL(CUSTOM, custom), STRUCTURAL(EXTERNAL, external),
 };
 
 const numc_rule *numc__rule_of(int32_t primitive)

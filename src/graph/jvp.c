@@ -23,7 +23,7 @@ static numc_status jvp_node(const numc_application *a, const numc_array *const *
     const numc_rule *rule = numc__rule_of(a->primitive);
     NUMC_REQUIRE(a->context, rule != NULL, NUMC_INTERNAL, "primitive %s has no derivative rule",
                  numc__primitive_name(a->primitive));
-    if (moving && numc__primitive_is_control(a->primitive) && a->primitive != NUMC_PRIMITIVE_CUSTOM)
+    if (moving && numc__primitive_has_steps(a->primitive))
         return numc__jvp_control(a, dx, y, dy);
     NUMC_TRY(numc__bind(a->context, a->primitive, a->x, a->input_count, a->attributes, y, a->output_count));
     if (!moving || rule->zero != NULL)

@@ -70,6 +70,10 @@ static void print_type(numc_text *text, const numc_type *type)
 
 static void print_attributes(numc_text *text, int32_t primitive, const numc_attributes *attributes)
 {
+    if (primitive == NUMC_PRIMITIVE_EXTERNAL) { /* addresses are another in each run */
+        numc__text_add(text, " batch=%lld", (long long)attributes->numbers[2]);
+        return;
+    }
     const char *at = layout_of(primitive);
     int32_t shared = 0, used = 0;
     for (const char *c = at; *c != '\0'; c++)

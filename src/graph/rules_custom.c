@@ -1,7 +1,5 @@
 /* rules_custom.c - functions whose derivative their author gives: numc_function_custom_jvp and _vjp, and the rules of the primitive
  * that holds them. The forward rule is linear in its tangents, so reverse mode transposes it; the reverse rule has no forward mode. */
-#include <string.h>
-
 #include "graph/batch.h"
 #include "graph/function.h"
 
@@ -15,13 +13,26 @@ static bool reverse_rule(const numc_attributes *attributes)
 
 /* ---- derivatives ------------------------------------------------------------------------------------------------- */
 
+/* Its results again, which the compiler finds to be equal. */
+static numc_status forward_of_function(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    numc_array **y = numc__allocate_zero(a->context, (size_t)a->output_count, sizeof *y);
+    if (y == NULL)
+        return a->context->status;
+    numc_status status = numc__jvp_apply(a->context, a->attributes->graphs[0], a->x, dx, y, dy);
+    numc__free(a->context, y, (size_t)a->output_count * sizeof *y);
+    return status;
+}
+
 numc_status numc__jvp_custom(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {
     numc_context *context = a->context;
     const numc_graph *rule = a->attributes->graphs[1];
+    if (a->attributes->numbers[0] == 2)
+        return forward_of_function(a, dx, dy);
     NUMC_REQUIRE(context, !reverse_rule(a->attributes), NUMC_UNSUPPORTED,
                  "a function made by numc_function_custom_vjp has no forward mode: give it numc_function_custom_jvp instead, from "
-                 "which both modes follow");
+                 "which both modes follow (numc_function_external: .jvp)");
     size_t count = (size_t)rule->input_count + (size_t)rule->output_count;
     numc_array **in = numc__allocate_zero(context, count, sizeof *in), **out = in == NULL ? NULL : in + rule->input_count;
     if (in == NULL)
@@ -258,7 +269,7 @@ numc_array *numc__custom_apply(numc_context *context, numc_body body, numc_body 
     return y;
 }
 
-static numc_graph *with_rule(numc_context *context, const numc_graph *graph, numc_graph *rule, bool reverse, numc_array **block)
+static numc_graph *with_rule(numc_context *context, const numc_graph *graph, numc_graph *rule, int64_t number, numc_array **block)
 {
     numc_trace *trace = numc__trace_begin(context);
     if (trace == NULL)
@@ -266,7 +277,6 @@ static numc_graph *with_rule(numc_context *context, const numc_graph *graph, num
     numc_array **outputs = block + graph->input_count;
     for (int32_t i = 0; i < graph->input_count; i++)
         block[i] = numc__trace_input(trace, &graph->values[i].type, graph->values[i].name);
-    const int64_t number = reverse;
     numc_attributes attributes = {.count = 1, .numbers = &number, .graphs = {numc__graph_keep((numc_graph *)(uintptr_t)graph), rule}};
     numc_status status = context->status;
     if (status == NUMC_OK)
@@ -279,6 +289,14 @@ static numc_graph *with_rule(numc_context *context, const numc_graph *graph, num
     return numc__trace_finish(trace, outputs, graph->output_count, NULL, NULL);
 }
 
+numc_graph *numc__custom_graph(numc_context *context, const numc_graph *graph, numc_graph *rule, int64_t number)
+{
+    size_t count = (size_t)graph->input_count + (size_t)graph->output_count;
+    numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    numc_graph *result = block == NULL ? NULL : with_rule(context, graph, rule, number, block);
+    numc__free(context, block, count * sizeof *block);
+    return result;
+}
 static numc_function *custom(numc_context *context, const numc_function *function, numc_trace_fn callback, void *user, bool reverse)
 {
     if (context == NULL || context->status != NUMC_OK)
@@ -294,8 +312,7 @@ static numc_function *custom(numc_context *context, const numc_function *functio
     if (block == NULL)
         return NULL;
     numc_graph *rule = trace_rule(context, graph, reverse, callback, user, block);
-    memset(block, 0, size);
-    numc_graph *result = rule == NULL ? NULL : with_rule(context, graph, rule, reverse, block);
+    numc_graph *result = rule == NULL ? NULL : numc__custom_graph(context, graph, rule, reverse);
     numc__graph_release(rule);
     numc__free(context, block, size);
     return numc__function_wrap(context, result);

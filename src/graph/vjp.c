@@ -5,11 +5,6 @@
 
 /* ---- what depends on what ---------------------------------------------------------------------------------------- */
 
-static bool is_control(int32_t primitive)
-{
-    return numc__primitive_is_control(primitive) && primitive != NUMC_PRIMITIVE_CUSTOM;
-}
-
 /* Fills active[] of all values from active[] of the inputs; inputs and outputs are scratch as wide as the widest node. */
 static numc_status propagate(numc_context *context, const numc_graph *graph, bool *active, bool *inputs, bool *outputs)
 {
@@ -27,7 +22,7 @@ static numc_status propagate(numc_context *context, const numc_graph *graph, boo
         }
         for (int32_t k = 0; k < node->output_count; k++)
             outputs[k] = any && rule->zero == NULL;
-        if (any && is_control(node->primitive))
+        if (any && numc__primitive_has_steps(node->primitive))
             NUMC_TRY(numc__activity_control(context, node, inputs, outputs));
         for (int32_t k = 0; k < node->output_count; k++) {
             int32_t id = node->first_output + k;
@@ -179,7 +174,7 @@ static numc_status backward_node(numc_tape *tape, int32_t n, const numc_array **
     const numc_rule *rule = numc__rule_of(node->primitive);
     numc_application a = {context, node->primitive, &node->attributes, tape->operands,
                           node->input_count, tape->results, node->output_count};
-    if (is_control(node->primitive))
+    if (numc__primitive_has_steps(node->primitive))
         NUMC_TRY(numc__vjp_control(&a, tape->residuals[n], ybar, tape->wanted, xbar));
     else if (rule->partial != NULL)
         NUMC_TRY(backward_elementwise(&a, rule, ybar[0], tape->wanted, xbar));

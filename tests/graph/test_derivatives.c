@@ -454,8 +454,10 @@ static bool has_case(numc_context *context, int32_t primitive)
         if (found)
             return true;
     }
-    /* the draws have tests of their own below; a while has no reverse mode, its forward mode is in test_loops.c */
-    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA || primitive == NUMC_PRIMITIVE_WHILE;
+    /* the draws have tests of their own below; a while has no reverse mode, its forward mode is in test_loops.c; a function in C
+     * has what derivatives it is given, in test_external.c */
+    return primitive == NUMC_SCALAR_RANDOM_GAMMA || primitive == NUMC_SCALAR_RANDOM_LOGGAMMA || primitive == NUMC_PRIMITIVE_WHILE ||
+           primitive == NUMC_PRIMITIVE_EXTERNAL;
 }
 
 static void every_primitive_has_a_rule_and_a_case(void **state)

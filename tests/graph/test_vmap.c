@@ -105,6 +105,28 @@ BODY(custom_body)
     numc_function *plain = numc_function_trace(context, two_results, NULL, in, 2, 2);
     numc_function_call(context, numc_function_custom_jvp(context, plain, two_results_jvp, NULL), in, 2, out, 2);
 }
+/* x (2), z (3) -> x sum z (2), all of z negative */
+static numc_status scaled_by_sum(const numc_external_array *in, int32_t input_count, const numc_external_array *out,
+                                 int32_t output_count, char *message, size_t message_size, void *user)
+{
+    (void)input_count, (void)output_count, (void)message, (void)message_size, (void)user;
+    const double *x = in[0].data, *z = in[1].data;
+    double *y = out[0].data;
+    for (int i = 0; i < 2; i++)
+        y[i] = x[i] * (z[0] + z[1] + z[2]);
+    *(bool *)out[1].data = z[0] < 0 && z[1] < 0 && z[2] < 0;
+    return NUMC_OK;
+}
+BODY(external_body)
+{
+    UNUSED();
+    const numc_array_type types[2] = {{NUMC_FLOAT64, NUMC_SHAPE(2)}, {NUMC_FLOAT64, NUMC_SHAPE(3)}};
+    const numc_array_type results[2] = {{NUMC_FLOAT64, NUMC_SHAPE(2)}, {NUMC_BOOL, {NULL, 0, true}}};
+    numc_array *y[2] = {NULL, NULL};
+    numc_function_call(context, numc_function_external(context, scaled_by_sum, NULL, types, 2, results, 2), in, 2, y, 2);
+    out[0] = y[0];
+    out[1] = numc_where(y[1], 1.0, 2.0);
+}
 BODY(pick_sin) { UNUSED(); out[0] = numc_sin(in[0]); }
 BODY(pick_scale) { UNUSED(); out[0] = numc_multiply(in[0], numc_sum(in[1])); }
 BODY(pick_none) { UNUSED(); out[0] = numc_zeros_like(in[0]); }
@@ -219,6 +241,7 @@ static const batch_case cases[] = {
     {P(SCAN), "scan back", 3, 4, {S0, S(4), S0}, {{SPREAD, 0}, {SPREAD, 0}, {SPREAD, 0}}, 0, NULL, scan_back_body},
     {P(WHILE), "while", 2, 3, {S0, S0}, {{UNIT, 0}, {UNIT, 0}}, 0, NULL, while_body},
     {P(WHILE), "while that counts", 2, 2, {S(3), S(3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, while_count_body},
+    {P(EXTERNAL), "external", 2, 2, {S(2), S(3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, external_body},
     {P(CUSTOM), "custom", 2, 2, {S(2), S(3)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, custom_body},
     {P(COND), "switch", 3, 1, {S(2), S(3), S0}, {{SPREAD, 0}, {SPREAD, 0}, {INDEX, NUMC_INT32}}, 0, NULL, switch_body},
     {P(SCAN), "fori", 2, 1, {S(2), S(2)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, fori_body},
