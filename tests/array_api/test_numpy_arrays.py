@@ -1,5 +1,7 @@
 """Creation, indexing, manipulation, reductions, scans, order, sets and interchange against NumPy: values exact but where sums
 are rounded, whose bounds stand beside them."""
+import ctypes
+import gc
 import itertools
 import math
 import sys
@@ -7,6 +9,7 @@ import sys
 import numpy as np
 
 import numc_xp as xp
+from numc_xp._library import C, Statistics, context
 from numpy_harness import (ALL, BOOLS, COMPLEX, FLOATS, INTEGERS, NUMBERS, PART, REALS, SIGNED, UNSIGNED, VIEWS, WIDE, both, case,
                            close, expect, main, ours, raises, same, theirs, values)
 
@@ -561,6 +564,30 @@ def dlpack(rng):
     same(xp.asarray(a), np.arange(6.0), "NumPy's array after a write into ours")
     for _ in range(100):    # capsules nobody takes
         x.__dlpack__(), x.__dlpack__(max_version=(1, 0)), x.__dlpack__(copy=True)
+
+
+def arrays_live():
+    gc.collect()
+    found = Statistics()
+    C.numc_statistics_get(context, ctypes.byref(found))
+    return found.arrays_live, found.bytes_live
+
+
+@case("nothing outlives its Python object")
+def lifetimes(rng):
+    x = ours(values(rng, "float64", (30, 40), finite=True))
+    before = arrays_live()
+    for _ in range(3):
+        y = x[::2, None] + xp.sum(x, axis=0)
+        y[0] = 3
+        y += 1
+        xp.unique_all(y), xp.linalg.svd(x), xp.unstack(x), xp.nonzero(x), xp.asarray(x, copy=True), xp.from_dlpack(x)
+        x.__dlpack__(), x.__dlpack__(max_version=(1, 1), copy=True), xp.full(3, 2**64 - 1, dtype=xp.uint64)
+        raises(ValueError, xp.add, x, xp.ones((2, 7)))
+        raises(IndexError, lambda: x[99])
+        raises(TypeError, xp.floor_divide, x, xp.ones(1, dtype=xp.complex128))
+        del y
+    expect(arrays_live() == before, f"arrays and bytes {before} became {arrays_live()}")
 
 
 @case("Python's conversions")

@@ -68,6 +68,12 @@ class DefaultDtypes(Structure):
     _fields_ = [("real_floating", c_int32), ("complex_floating", c_int32), ("integral", c_int32), ("indexing", c_int32)]
 
 
+class Statistics(Structure):
+    _fields_ = [(name, c_uint64) for name in (
+        "arrays_live arrays_made bytes_live bytes_peak kernels_built kernels_run fallbacks bytes_downloaded "
+        "bytes_uploaded programs_native").split()]
+
+
 class Options(Structure):
     """Base of the option structs: `size` comes first and says how much the library may read."""
 
@@ -204,6 +210,7 @@ const char *numc_error_message(const numc_context *)
 void numc_error_clear(numc_context *)
 numc_status numc_scope_begin(numc_context *)
 void numc_scope_end(numc_context *)
+numc_status numc_statistics_get(const numc_context *, numc_statistics *)
 numc_array *numc_detach(numc_array *)
 numc_array *numc_keep(numc_array *)
 void numc_release(numc_array *)
@@ -353,7 +360,7 @@ types = {
     "numc_dtype *": POINTER(c_int32), "const numc_dtype *": POINTER(c_int32),
     "numc_context *": c_void_p, "const numc_context *": c_void_p, "numc_array *": c_void_p, "const numc_array *": c_void_p,
     "numc_array **": POINTER(c_void_p), "const numc_array *const *": POINTER(c_void_p),
-    "DLManagedTensor *": c_void_p, "DLManagedTensor **": POINTER(c_void_p),
+    "numc_statistics *": POINTER(Statistics), "DLManagedTensor *": c_void_p, "DLManagedTensor **": POINTER(c_void_p),
     "DLManagedTensorVersioned *": c_void_p, "DLManagedTensorVersioned **": POINTER(c_void_p),
 }
 types.update((name, struct) for struct, name in structs.items())
