@@ -38,7 +38,8 @@ typedef struct numc_array numc_array;
 
 /* An array or a number, by value; made by the macros below. */
 typedef enum numc_operand_kind {
-    NUMC_OPERAND_ARRAY, NUMC_OPERAND_REAL, NUMC_OPERAND_INTEGER, NUMC_OPERAND_BOOL, NUMC_OPERAND_COMPLEX
+    NUMC_OPERAND_ARRAY, NUMC_OPERAND_REAL, NUMC_OPERAND_INTEGER, NUMC_OPERAND_BOOL, NUMC_OPERAND_COMPLEX,
+    NUMC_OPERAND_UNSIGNED /* a whole number beyond int64: the bits of `integer` as a uint64 */
 } numc_operand_kind;
 typedef struct numc_operand {
     numc_operand_kind kind;
@@ -74,6 +75,13 @@ static inline numc_operand numc_operand_integer(int64_t integer)
     numc_operand operand;
     operand.kind = NUMC_OPERAND_INTEGER;
     operand.value.integer = integer;
+    return operand;
+}
+static inline numc_operand numc_operand_unsigned(uint64_t value)
+{
+    numc_operand operand;
+    operand.kind = value <= (uint64_t)INT64_MAX ? NUMC_OPERAND_INTEGER : NUMC_OPERAND_UNSIGNED;
+    operand.value.integer = (int64_t)value;
     return operand;
 }
 static inline numc_operand numc_operand_bool(bool value)
@@ -175,7 +183,9 @@ typedef struct numc_index_term {
         int: numc_operand_integer,                                                                 \
         unsigned int: numc_operand_integer,                                                        \
         long: numc_operand_integer,                                                                \
-        long long: numc_operand_integer)(x)
+        unsigned long: numc_operand_unsigned,                                                      \
+        long long: numc_operand_integer,                                                           \
+        unsigned long long: numc_operand_unsigned)(x)
 #define NUMC_OPERAND(x) NUMC_OPERAND_(x)
 #define NUMC_BINARY__(function, x1, x2, left, right)                                               \
     __extension__({                                                                                \

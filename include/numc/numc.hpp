@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -156,11 +155,10 @@ private:
         } else if constexpr (::std::is_floating_point_v<T>) {
             return numc_operand_real(static_cast<double>(number));
         } else {
-            if constexpr (::std::is_unsigned_v<T> && sizeof(T) >= sizeof(int64_t)) {
-                if (number > static_cast<T>(::std::numeric_limits<int64_t>::max()))
-                    return numc_operand_real(static_cast<double>(number));
-            }
-            return numc_operand_integer(static_cast<int64_t>(number));
+            if constexpr (::std::is_unsigned_v<T>)
+                return numc_operand_unsigned(number);
+            else
+                return numc_operand_integer(static_cast<int64_t>(number));
         }
     }
     numc_operand value_;

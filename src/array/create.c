@@ -37,7 +37,8 @@ static numc_array *number_array(numc_context *context, const char *name, numc_dt
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = value.kind == NUMC_OPERAND_BOOL      ? NUMC_BOOL
                 : value.kind == NUMC_OPERAND_INTEGER ? NUMC_INT64
-                                                     : numc_default_float(context);
+                : value.kind == NUMC_OPERAND_UNSIGNED ? NUMC_UINT64
+                                                      : numc_default_float(context);
     if (value.kind == NUMC_OPERAND_COMPLEX && (dtype == NUMC_FLOAT32 || dtype == NUMC_FLOAT64) && chosen)
         dtype = numc__complex_dtype(dtype);
     if (dtype == NUMC_DTYPE_DEFAULT)
@@ -206,7 +207,7 @@ static numc_status number_of(numc_context *context, const char *name, numc_opera
 {
     NUMC_REQUIRE(context, operand.kind != NUMC_OPERAND_ARRAY, NUMC_INVALID_ARGUMENT, "%s: an array where a number belongs", name);
     NUMC_REQUIRE(context, operand.kind != NUMC_OPERAND_COMPLEX, NUMC_DTYPE, "%s: complex numbers make no range", name);
-    *real = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
+    *real = numc__number_real(&operand);
     return NUMC_OK;
 }
 
@@ -225,8 +226,12 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
     if (context == NULL || context->status != NUMC_OK || number_of(context, name, start, &r.start) != NUMC_OK
         || number_of(context, name, stop, &end) != NUMC_OK || number_of(context, name, step, &r.step) != NUMC_OK)
         return NULL;
+    /* beyond int64 whole numbers are counted in uint64, or, for floats, as doubles */
+    bool natural = start.kind == NUMC_OPERAND_UNSIGNED || stop.kind == NUMC_OPERAND_UNSIGNED || step.kind == NUMC_OPERAND_UNSIGNED;
     if (dtype == NUMC_DTYPE_DEFAULT)
-        dtype = r.whole ? NUMC_INT64 : numc_default_float(context);
+        dtype = r.whole ? (natural ? NUMC_UINT64 : NUMC_INT64) : numc_default_float(context);
+    if (natural)
+        r.whole = r.whole && step.kind != NUMC_OPERAND_UNSIGNED && r.start >= 0 && end >= 0 && dtype == NUMC_UINT64;
     if (numc__is_complex(dtype)) {
         numc__fail(context, NUMC_DTYPE, "%s: %s has no order", name, numc_dtype_name(dtype));
         return NULL;
@@ -238,12 +243,13 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
             return NULL;
         r.first = start.value.integer;
         r.by = step.value.integer;
-        bool up = r.by > 0, some = up ? r.first < stop.value.integer : r.first > stop.value.integer;
         uint64_t a = (uint64_t)r.first, b = (uint64_t)stop.value.integer; /* their distance is below 2^64 */
+        bool less = natural ? a < b : r.first < stop.value.integer, up = r.by > 0, some = a != b && less == up;
         uint64_t size = up ? (uint64_t)r.by : 0 - (uint64_t)r.by, steps = some ? ((up ? b - a : a - b) - 1) / size : 0;
         count = !some ? 0 : steps >= INT64_MAX ? INT64_MAX : (int64_t)steps + 1;
-        first = numc_operand_integer(r.first);
-        last = numc_operand_integer((int64_t)(a + steps * (uint64_t)r.by));
+        const uint64_t final = a + steps * (uint64_t)r.by;
+        first = natural ? numc_operand_unsigned(a) : numc_operand_integer(r.first);
+        last = natural ? numc_operand_unsigned(final) : numc_operand_integer((int64_t)final);
     } else {
         double number = ceil((end - r.start) / r.step);
         if (step_fits(context, name, r.start, end, r.step, number) != NUMC_OK)
@@ -265,7 +271,7 @@ static double part_of(numc_operand number, int which)
 {
     if (number.kind == NUMC_OPERAND_COMPLEX)
         return number.value.parts[which];
-    return which != 0 ? 0.0 : number.kind == NUMC_OPERAND_REAL ? number.value.real : (double)number.value.integer;
+    return which != 0 ? 0.0 : numc__number_real(&number);
 }
 
 /* Both parts by themselves. */

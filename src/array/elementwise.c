@@ -75,6 +75,7 @@ static int number_order(const numc_operand *operand)
 {
     return operand->kind == NUMC_OPERAND_BOOL      ? 0
            : operand->kind == NUMC_OPERAND_INTEGER ? 1
+           : operand->kind == NUMC_OPERAND_UNSIGNED ? 1
            : operand->kind == NUMC_OPERAND_COMPLEX ? 3
                                                    : 2;
 }
@@ -153,7 +154,8 @@ static numc_status number_fits(numc_context *context, const char *name, const nu
         const numc_array *x = operand->value.array;
         if (!x->weak || x->content != NUMC_CONTENT_IMMEDIATE || order_of(x->dtype) >= 2)
             return NUMC_OK;
-        number = numc_operand_integer(numc__value_integer(x->dtype, x->immediate));
+        number = x->dtype == NUMC_UINT64 ? numc_operand_unsigned((uint64_t)numc__value_integer(x->dtype, x->immediate))
+                                         : numc_operand_integer(numc__value_integer(x->dtype, x->immediate));
     }
     return numc__number_fits(context, name, dtype, &number);
 }

@@ -143,6 +143,14 @@ static inline bool numc__is_complex(numc_dtype dtype)
     return dtype == NUMC_COMPLEX64 || dtype == NUMC_COMPLEX128;
 }
 
+/* A real number of a call as a double: not an array, not a complex number. */
+static inline double numc__number_real(const numc_operand *number)
+{
+    return number->kind == NUMC_OPERAND_REAL       ? number->value.real
+           : number->kind == NUMC_OPERAND_UNSIGNED ? (double)(uint64_t)number->value.integer
+                                                   : (double)number->value.integer;
+}
+
 /* Promotion as array.h tells it; NUMC_DTYPE_DEFAULT where there is none. */
 numc_dtype numc__promote(numc_dtype a, numc_dtype b);
 /* Python-like text of a shape: "[3, 4]". Returns text. */

@@ -162,6 +162,8 @@ bool numc__value_fits(numc_dtype dtype, const numc_operand *number)
         return real >= low && real < ldexp(1.0, (int)bits - (kind == NUMC_KIND_SIGNED)) && floor(real) == real;
     }
     int64_t value = number->value.integer;
+    if (number->kind == NUMC_OPERAND_UNSIGNED)
+        return kind == NUMC_KIND_UNSIGNED && bits == 64;
     if (kind == NUMC_KIND_UNSIGNED)
         return value >= 0 && (bits == 64 || value >> bits == 0);
     return bits == 64 || (value >= -((int64_t)1 << (bits - 1)) && value < (int64_t)1 << (bits - 1));
@@ -176,6 +178,9 @@ numc_status numc__number_fits(numc_context *context, const char *name, numc_dtyp
     if (number->kind == NUMC_OPERAND_REAL)
         return numc__fail(context, NUMC_VALUE, "%s: the number %g does not fit %s", name, number->value.real,
                           numc_dtype_name(dtype));
+    if (number->kind == NUMC_OPERAND_UNSIGNED)
+        return numc__fail(context, NUMC_VALUE, "%s: the number %llu does not fit %s", name,
+                          (unsigned long long)number->value.integer, numc_dtype_name(dtype));
     return numc__fail(context, NUMC_VALUE, "%s: the number %lld does not fit %s", name, (long long)number->value.integer,
                       numc_dtype_name(dtype));
 }
@@ -187,7 +192,8 @@ void numc__value_number(numc_dtype dtype, void *target, const numc_operand *numb
     else if (number->kind == NUMC_OPERAND_REAL)
         convert(dtype, target, NUMC_FLOAT64, (const unsigned char *)&number->value.real);
     else
-        convert(dtype, target, NUMC_INT64, (const unsigned char *)&number->value.integer);
+        convert(dtype, target, number->kind == NUMC_OPERAND_UNSIGNED ? NUMC_UINT64 : NUMC_INT64,
+                (const unsigned char *)&number->value.integer);
 }
 
 /* ---- promotion --------------------------------------------------------------------------------------------------- */

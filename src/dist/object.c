@@ -35,8 +35,7 @@ numc_array *numc__dist_real(numc_context *context, numc_operand operand, numc_dt
             numc__fail(context, NUMC_DTYPE, "a parameter is a complex number");
             return NULL;
         }
-        double value = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
-        return numc__operand_array(context, numc_operand_real(value), NULL);
+        return numc__operand_array(context, numc_operand_real(numc__number_real(&operand)), NULL);
     }
     const numc_array *x = operand.value.array;
     if (numc__lane_of(&x, 1, "a parameter") == NULL) {
@@ -392,8 +391,7 @@ static const numc_array *value_of(const numc_distribution *d, numc_operand value
             numc__fail(context, NUMC_DTYPE, "%s: the value is a complex number", name);
             return NULL;
         }
-        double number = value.kind == NUMC_OPERAND_REAL ? value.value.real : (double)value.value.integer;
-        return numc__operand_array(context, numc_operand_real(number), NULL);
+        return numc__operand_array(context, numc_operand_real(numc__number_real(&value)), NULL);
     }
     const numc_array *x = value.value.array;
     if (numc__lane_of(&x, 1, name) == NULL)

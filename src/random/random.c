@@ -90,8 +90,8 @@ static numc_array *counters(const draw *d)
 /* A parameter in the draw's dtype and shape. */
 static numc_array *parameter(const draw *d, numc_operand operand)
 {
-    if (operand.kind == NUMC_OPERAND_INTEGER || operand.kind == NUMC_OPERAND_BOOL)
-        operand = numc_operand_real((double)operand.value.integer);
+    if (operand.kind == NUMC_OPERAND_INTEGER || operand.kind == NUMC_OPERAND_BOOL || operand.kind == NUMC_OPERAND_UNSIGNED)
+        operand = numc_operand_real(numc__number_real(&operand));
     numc_array *x = operand.kind == NUMC_OPERAND_ARRAY
                         ? numc_astype(operand.value.array, d->dtype)
                         : numc_number_(d->context, d->dtype, operand);
@@ -137,7 +137,7 @@ static bool within(const draw *d, numc_operand operand, double low, double high,
         return false;
     }
     if (operand.kind != NUMC_OPERAND_ARRAY) {
-        double x = operand.kind == NUMC_OPERAND_REAL ? operand.value.real : (double)operand.value.integer;
+        double x = numc__number_real(&operand);
         if (x >= low && x <= high && (!whole || floor(x) == x))
             return true;
         numc__fail(d->context, NUMC_VALUE, "%s: %s, not %g", d->name, what, x);
@@ -280,7 +280,7 @@ static bool is_ordered(const draw *d, numc_operand low, numc_operand high)
     if (high.kind == NUMC_OPERAND_COMPLEX)
         return within(d, high, 0, 0, false, what);
     if (low.kind != NUMC_OPERAND_ARRAY && high.kind != NUMC_OPERAND_ARRAY) {
-        double most = high.kind == NUMC_OPERAND_REAL ? high.value.real : (double)high.value.integer;
+        double most = numc__number_real(&high);
         return within(d, low, -DBL_MAX, most, false, what);
     }
     return numc_scope_begin(d->context) == NUMC_OK && holds(d, (numc_less_equal)(low, high), what);

@@ -71,6 +71,36 @@ static void long_ranges(void **state)
     assert_ok(context);
 }
 
+/* uint64 holds whole numbers that int64 does not: C's unsigned numbers are exact there. */
+static void numbers_beyond_int64(void **state)
+{
+    numc_context *context = *state;
+    uint64_t values[4];
+    numc_array *x = numc_full(context, NUMC_UINT64, NUMC_SHAPE(2), UINT64_MAX - 1);
+    x = numc_add(x, 1u);
+    assert_int_equal(numc_to_host(x, NUMC_UINT64, values, 16), NUMC_OK);
+    assert_true(values[0] == UINT64_MAX);
+    assert_values(numc_equal(x, UINT64_MAX), 1, 1);
+    assert_values(numc_subtract(UINT64_MAX, x), 0, 0);
+    assert_values(numc_subtract(x, UINT64_C(0xfffffffffffffff0)), 15, 15);
+    assert_values(numc_isin(x, UINT64_MAX), 1, 1);
+    assert_int_equal(numc_array_dtype(numc_asarray(context, NUMC_DTYPE_DEFAULT, UINT64_MAX)), NUMC_UINT64);
+    assert_int_equal(numc_array_dtype(numc_asarray(context, NUMC_DTYPE_DEFAULT, sizeof(int))), NUMC_INT64);
+    assert_values(numc_multiply(numc_ones(context, NUMC_FLOAT64, NUMC_SCALAR), UINT64_C(1) << 63), 0x1p63);
+    numc_array *ramp = numc_arange(context, NUMC_DTYPE_DEFAULT, UINT64_MAX - 5, UINT64_MAX, 2);
+    assert_int_equal(numc_array_dtype(ramp), NUMC_UINT64);
+    assert_int_equal(numc_to_host(ramp, NUMC_UINT64, values, 24), NUMC_OK);
+    assert_true(values[0] == UINT64_MAX - 5 && values[2] == UINT64_MAX - 1);
+    assert_int_equal(numc_to_host(numc_arange(context, NUMC_UINT64, UINT64_MAX, 5, INT64_MIN), NUMC_UINT64, values, 16), NUMC_OK);
+    assert_true(values[0] == UINT64_MAX && values[1] == UINT64_MAX >> 1);
+    assert_values(numc_arange(context, NUMC_FLOAT64, 0, UINT64_C(3) << 62, UINT64_C(1) << 63), 0, 0x1p63);
+    assert_ok(context);
+    assert_null(numc_add(numc_ones(context, NUMC_INT64, NUMC_SHAPE(2)), UINT64_MAX));
+    assert_error(context, NUMC_VALUE, "18446744073709551615 does not fit int64");
+    assert_null(numc_arange(context, NUMC_INT64, 0, UINT64_MAX, INT64_MAX));
+    assert_error(context, NUMC_VALUE, "does not fit int64");
+}
+
 static void created_like_another(void **state)
 {
     numc_context *context = *state;
@@ -386,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(long_ranges),
+        TEST(numbers_beyond_int64),
         TEST(ranges_are_exact),      TEST(created_like_another), TEST(common_types),
         TEST(lists_of_axes),         TEST(repeats_of_their_own), TEST(numbers_among_arrays),
         TEST(options_that_do_not_apply), TEST(in_place),         TEST(masks_of_every_rank),

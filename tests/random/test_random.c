@@ -331,7 +331,8 @@ static void test_bad_parameters(void **state)
     const numc_shape two = NUMC_SHAPE(2);
 #define REFUSED(status, text, call)                                                                \
     do {                                                                                           \
-        assert_null(call);                                                                         \
+        const numc_array *refused_ = call;                                                         \
+        assert_null(refused_);                                                                     \
         assert_error(context, status, text);                                                       \
     } while (0)
     REFUSED(NUMC_VALUE, "numc_random_bernoulli: the probability must be in [0, 1], not 2", numc_random_bernoulli(key, 2.0, two));
