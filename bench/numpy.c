@@ -47,7 +47,7 @@ static const char script[] =
     "        continue\n"
     "    if text not in known:\n"
     "        space = dict(globals())\n"
-    "        exec('def run(count):\\n    start = clock()\\n    for _ in range(count):\\n        ' + text +\n"
+    "        exec('def run(count):\\n    if count > 1:\\n        ' + text + '\\n    start = clock()\\n    for _ in range(count):\\n        ' + text +\n"
     "             '\\n    return clock() - start', space)\n"
     "        known[text] = space['run']\n"
     "    print(known[text](int(count)), flush=True)\n";

@@ -39,6 +39,8 @@ typedef struct numc_block_reduction {
     void (*whole)(size_t n, void *out, const void *a);
     /* out = a combined with b, elementwise */
     numc_block_fn combine;
+    /* out combined with a, then with the rows `step` bytes on, elementwise: four of them */
+    void (*combine_4)(size_t n, void *out, const void *a, int64_t step);
 } numc_block_reduction;
 
 /* State of ARGMAX and ARGMIN: index -1 before the first iteration. */

@@ -163,11 +163,20 @@ NO_MANY(min_f32, float)
         NUMC_BLOCK_LOOP                                                                            \
         for (size_t i = 0; i < n; ++i)                                                             \
             r[i] = name##_pair(a[i], b[i]);                                                        \
+    }                                                                                              \
+    static void name##_combine_4(size_t n, void *out, const void *pa, int64_t step)                \
+    {                                                                                              \
+        const T *a = pa, *b = (const void *)((const char *)pa + step);                             \
+        const T *c = (const void *)((const char *)pa + 2 * step), *d = (const void *)((const char *)pa + 3 * step); \
+        T *r = out;                                                                                \
+        NUMC_BLOCK_LOOP                                                                            \
+        for (size_t i = 0; i < n; ++i)                                                             \
+            r[i] = name##_pair(name##_pair(name##_pair(name##_pair(r[i], a[i]), b[i]), c[i]), d[i]); \
     }
 
 #define ROW(REDUCTION, DTYPE, name, T, field, value)                                               \
     {NUMC_REDUCTION_##REDUCTION, DTYPE, sizeof(T), {.field = value}, name##_accumulate,            \
-     name##_finish, name##_whole, name##_combine}
+     name##_finish, name##_whole, name##_combine, name##_combine_4}
 
 #define DEFINE_INTEGER(s, T, U, least, most)                                                       \
     DEFINE_REDUCTION(sum_##s, T, 0, (U)x + (U)y, DEFINE_LANES(sum_##s, T))                         \

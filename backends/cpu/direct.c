@@ -10,7 +10,7 @@ enum {
     OPERANDS = 4,
     PIECE = 256,           /* elements at a time of what is not contiguous; a multiple of the 8 lanes */
     TILE_ROWS = 8,         /* of a turned operand: so many of its contiguous elements ... */
-    TILE_COLUMNS = 128,     /* ... for so many columns */
+    TILE_COLUMNS = 128,    /* ... for so many columns */
     LINE = 64,             /* bytes; strides below are no worse than a straight read */
     COLUMN_BYTES = 1024,   /* of a row, while many rows are reduced into one */
     SPLIT_FROM = 100000,   /* estimated ns: below, waking threads costs more than it gains */
@@ -478,7 +478,11 @@ static void reduce_columns(const walk *w, int64_t n, int64_t count, const char *
         const char *at = from + column * size;
         for (int k = 0; k < 8; k++)
             d->memory[0]->fill(m, lanes[k], &d->reduction->identity);
-        for (int64_t i = 0; i < n; i++, at += step)
+        int64_t i = 0;
+        for (; i + 32 <= n; i += 32, at += 32 * step) /* four rows of a lane at a time */
+            for (int k = 0; k < 8; k++)
+                d->reduction->combine_4(m, lanes[k], at + k * step, 8 * step);
+        for (; i < n; i++, at += step)
             d->reduction->combine(m, lanes[i & 7], lanes[i & 7], at, NULL, NULL);
         for (int t = 0; t < 7; t++)
             d->reduction->combine(m, lanes[tree[t][0]], lanes[tree[t][0]], lanes[tree[t][1]], NULL, NULL);
