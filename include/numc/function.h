@@ -85,6 +85,9 @@ NUMC_API numc_function *numc_function_linearize(numc_context *context, const num
  * steps), or of a numerically better form are made so. */
 NUMC_API numc_function *numc_function_custom_jvp(numc_context *context, const numc_function *function, numc_trace_fn jvp, void *user);
 NUMC_API numc_function *numc_function_custom_vjp(numc_context *context, const numc_function *function, numc_trace_fn vjp, void *user);
+/* The same function, of which reverse mode keeps the inputs alone: what its derivative needs of the rest is computed again when it
+ * is reached. For large functions in a row, or in a scan. They nest. */
+NUMC_API numc_function *numc_function_rematerialize(numc_context *context, const numc_function *function);
 /* A function of your own in C as a function like any other: recorded by a trace as one step, called when that runs, for each
  * element of a batch. It gets concrete arrays in host memory, row by row, and fills the outputs; where it does not return NUMC_OK
  * the run stops with that status and the text it left in `message` (message_size bytes). It must give the same for the same
@@ -122,6 +125,9 @@ NUMC_API numc_function *numc_function_external_(numc_context *context, numc_exte
  *                        (numc_array_type[]){{NUMC_FLOAT64}}, 1, .vjp = solve_vjp) */
 #define numc_function_external(...) NUMC_EXTERNAL_1_(__VA_ARGS__, )
 #endif
+/* Bytes of device memory a call takes beside its inputs and outputs, known before it runs: compiles the function where it has not
+ * been. 0 after an error. */
+NUMC_API uint64_t numc_function_bytes(numc_context *context, numc_function *function);
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
 

@@ -1176,6 +1176,8 @@ public:
     function jacobian_reverse(const place &where) const { return numc_function_jacobian_reverse(where, get()); }
     function hessian(const place &where) const { return numc_function_hessian(where, get()); }
     function hvp(const place &where) const { return numc_function_hvp(where, get()); }
+    function rematerialize(const place &where) const { return numc_function_rematerialize(where, get()); }
+    uint64_t bytes(const place &where) const { return numc_function_bytes(where, get()); }
     /* Axes: none for 0 everywhere, or one each, NUMC_UNMAPPED for none. */
     function vmap(const place &where, const ::std::vector<array> &examples, const ::std::vector<int64_t> &in_axes = {},
                   const ::std::vector<int64_t> &out_axes = {}) const

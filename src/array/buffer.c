@@ -21,7 +21,7 @@ static uint32_t size_class(uint64_t bytes, uint64_t *capacity)
     return (p - 6) * 4 + (uint32_t)q;
 }
 
-static void count_live(numc_core *core, uint64_t bytes)
+void numc__count_live(numc_core *core, uint64_t bytes)
 {
     uint64_t now = atomic_fetch_add_explicit(&core->bytes_live, bytes, memory_order_relaxed) + bytes;
     uint64_t peak = atomic_load_explicit(&core->bytes_peak, memory_order_relaxed);
@@ -98,7 +98,7 @@ numc_buffer *numc__buffer_new(numc_context *context, uint64_t bytes)
     }
     atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
     buffer->next = NULL;
-    count_live(context->core, buffer->bytes);
+    numc__count_live(context->core, buffer->bytes);
     return buffer;
 }
 

@@ -533,8 +533,8 @@ static numc_status rule_cond(inference *f)
 
 static numc_status rule_scan(inference *f)
 {
-    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && (f->attributes->count == 4 || f->attributes->count == 5),
-         NUMC_INTERNAL, "it needs a graph and four or five numbers");
+    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->count >= 4 && f->attributes->count <= NUMC_SCAN_NUMBERS,
+         NUMC_INTERNAL, "it needs a graph and four to six numbers");
     const numc_graph *graph = f->attributes->graphs[0];
     int64_t carries = f->attributes->numbers[0], sequences = f->attributes->numbers[1], length = f->attributes->numbers[2];
     NEED(carries >= 0 && sequences >= 0 && length >= 0 && carries + sequences <= f->input_count

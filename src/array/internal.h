@@ -92,6 +92,8 @@ const numc_trace_hooks *numc__trace_hooks(void); /* defined in src/graph: a stat
 
 /* Headers. New arrays join the lane's innermost scope. */
 numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape);
+/* Device memory taken, for bytes_live and bytes_peak; what is given back is subtracted from core->bytes_live. */
+void numc__count_live(numc_core *core, uint64_t bytes);
 numc_array *numc__array_new_buffer(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape);
 numc_array *numc__array_new_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape,
                                  const int64_t *strides, int64_t offset);

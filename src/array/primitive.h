@@ -80,7 +80,8 @@
     /* inputs predicate (0-d bool), operands...; graphs: true, false; both return the same types */ \
     X(COND, cond, -1, -1)                                                                          \
     /* inputs carry..., sequences..., constants...; graph: (carry, slices, constants) -> (carry, stacked);                   \
-     * numbers: carries, sequences, length, reverse[, whole: it stays a scan]. outputs: final carry..., stacked... */ \
+     * numbers: carries, sequences, length, reverse[, whole: it stays a scan[, limit: bytes of carries its reverse mode      \
+     * keeps, 0 any]]. outputs: final carry..., stacked... */                                      \
     X(SCAN, scan, -1, -1)                                                                          \
     /* inputs carry..., constants...; graphs: condition (0-d bool) and step, both of (carry, constants); numbers: carries,   \
      * limit (0: none). outputs: the first carries of which the condition is false */              \
@@ -144,6 +145,7 @@ typedef struct numc_attributes {
 } numc_attributes;
 
 #define NUMC_RANK_LIMIT 64
+#define NUMC_SCAN_NUMBERS 6 /* at most */
 
 /* Output types of an application. Output shapes are written to `shapes` (NUMC_RANK_LIMIT numbers each). For control flow too
  * (through numc__graph_types, declared in graph.h). Fails with SHAPE / DTYPE naming the primitive, shapes and dtypes. */

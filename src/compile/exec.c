@@ -21,6 +21,47 @@ static void live_at(numc_exec *exec, int32_t *first, int32_t *last, int32_t valu
         last[value] = step;
 }
 
+static uint64_t aligned(uint64_t bytes)
+{
+    return bytes == 0 ? NUMC_REGION_ALIGNMENT : (bytes + NUMC_REGION_ALIGNMENT - 1) / NUMC_REGION_ALIGNMENT * NUMC_REGION_ALIGNMENT;
+}
+
+/* The first gap of `need` bytes among the placed regions that are alive at step s. */
+static uint64_t fit(numc_exec *exec, const int32_t *placed, int32_t count, const int32_t *last, int32_t s, uint64_t need)
+{
+    uint64_t offset = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int32_t k = 0; k < count; k++) {
+            const numc_place *other = &exec->places[placed[k]];
+            uint64_t end = other->offset + aligned(other->bytes);
+            if (last[placed[k]] >= s && offset < end && other->offset < offset + need) {
+                offset = end;
+                moved = true;
+            }
+        }
+    }
+    if (offset + need > exec->arena_bytes)
+        exec->arena_bytes = offset + need;
+    return offset;
+}
+
+/* Bodies have room while their step runs: one branch runs, both parts of a while are there at once. Values of later steps come
+ * later. */
+static void place_bodies(numc_exec *exec, const int32_t *placed, int32_t count, const int32_t *last, int32_t s)
+{
+    numc_step *step = &exec->steps[s];
+    uint64_t sizes[2] = {0, 0};
+    for (int b = 0; b < 2; b++)
+        sizes[b] = step->bodies[b] == NULL ? 0 : aligned(step->bodies[b]->arena_bytes);
+    if (sizes[0] + sizes[1] == 0)
+        return;
+    bool both = step->kind == NUMC_STEP_WHILE;
+    uint64_t larger = sizes[0] > sizes[1] ? sizes[0] : sizes[1];
+    step->body_offsets[0] = fit(exec, placed, count, last, s, both ? sizes[0] + sizes[1] : larger);
+    step->body_offsets[1] = step->body_offsets[0] + (both ? sizes[0] : 0);
+}
+
 /* First fit in order of first use; regions of values alive at the same step never overlap. */
 static bool plan(numc_exec *exec)
 {
@@ -57,28 +98,11 @@ static bool plan(numc_exec *exec)
                 continue;
             const numc_type *type = &exec->ir->values[v].type;
             place->bytes = (uint64_t)numc__type_size(type) * numc_dtype_size(type->dtype);
-            uint64_t need = (place->bytes + NUMC_REGION_ALIGNMENT - 1) / NUMC_REGION_ALIGNMENT * NUMC_REGION_ALIGNMENT;
-            if (need == 0)
-                need = NUMC_REGION_ALIGNMENT;
-            uint64_t offset = 0;
-            for (bool moved = true; moved;) {
-                moved = false;
-                for (int32_t k = 0; k < placed_count; k++) {
-                    const numc_place *other = &exec->places[placed[k]];
-                    uint64_t size = other->bytes == 0 ? NUMC_REGION_ALIGNMENT
-                                                      : (other->bytes + NUMC_REGION_ALIGNMENT - 1) / NUMC_REGION_ALIGNMENT *
-                                                            NUMC_REGION_ALIGNMENT;
-                    if (last[placed[k]] >= s && offset < other->offset + size && other->offset < offset + need) {
-                        offset = other->offset + size;
-                        moved = true;
-                    }
-                }
-            }
-            place->offset = offset;
+            place->offset = fit(exec, placed, placed_count, last, s, aligned(place->bytes));
             placed[placed_count++] = v;
-            if (offset + need > exec->arena_bytes)
-                exec->arena_bytes = offset + need;
         }
+        if (s < exec->step_count && exec->device->info.unified != 0)
+            place_bodies(exec, placed, placed_count, last, s);
     }
     return true;
 }

@@ -45,6 +45,7 @@ typedef struct numc_step {
     numc_slot_view *inputs, *outputs;
     int32_t input_count, output_count;
     numc_exec *bodies[2]; /* COND: true, false; SCAN: body; WHILE: condition, step */
+    uint64_t body_offsets[2]; /* where their arenas lie in this one's, while the step runs */
 } numc_step;
 
 struct numc_exec {

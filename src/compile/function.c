@@ -23,6 +23,18 @@ static numc_program *program_of(numc_context *context, numc_function *function)
     return program;
 }
 
+uint64_t numc_function_bytes(numc_context *context, numc_function *function)
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return 0;
+    if (function == NULL) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_function_bytes: the function is NULL");
+        return 0;
+    }
+    numc_program *program = program_of(context, function);
+    return program == NULL ? 0 : numc__program_bytes(program);
+}
+
 numc_status numc_function_call(numc_context *context, numc_function *function, const numc_array *const *inputs,
                                int32_t input_count, numc_array **outputs, int32_t output_count)
 {

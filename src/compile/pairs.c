@@ -171,10 +171,10 @@ static numc_status control(numc_context *context, const numc_graph *graph, const
         if (attributes.graphs[k] == NULL)
             status = context->status;
     }
-    int64_t numbers[4];
+    int64_t numbers[NUMC_SCAN_NUMBERS];
     if (node->primitive == NUMC_PRIMITIVE_SCAN) {
         int32_t carries = (int32_t)node->attributes.numbers[0], sequences = (int32_t)node->attributes.numbers[1];
-        memcpy(numbers, node->attributes.numbers, sizeof numbers);
+        memcpy(numbers, node->attributes.numbers, (size_t)node->attributes.count * sizeof *numbers);
         numbers[0] = flatten(inputs, carries, flat);
         numbers[1] = flatten(inputs + carries, sequences, flat);
         attributes.numbers = numbers;

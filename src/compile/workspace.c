@@ -25,7 +25,7 @@ struct numc_exec_state {
     const numc_exec *exec;
     numc_backend_device *device;
     void *memory;
-    uint64_t bytes;
+    uint64_t bytes; /* of memory; 0: it is part of the parent's */
     step_state *steps;
     numc_arena arena;
     loan *loans;
@@ -82,7 +82,7 @@ static numc_status prepare_kernel(numc_context *context, numc_exec_state *state,
 }
 
 static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals,
-                                  numc_exec_state *root);
+                                  numc_exec_state *root, void *memory);
 
 static uint64_t view_bytes(const numc_view *view)
 {
@@ -108,6 +108,12 @@ static numc_status prepare_external(numc_context *context, numc_exec_state *stat
         s->hosts[k] = (numc_external_array){(numc_dtype)view->dtype, view->rank, view->shape, data};
     }
     return NUMC_OK;
+}
+
+/* NULL: the device's memory has no addresses here, and the body gets its own. */
+static void *body_memory(const numc_exec_state *state, const numc_step *step, int b)
+{
+    return state->device->info.unified != 0 ? (char *)state->memory + step->body_offsets[b] : NULL;
 }
 
 static numc_status prepare_slot(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s,
@@ -139,7 +145,7 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
         NUMC_TRY(prepare_external(context, state, s, count));
     for (int b = 0; b < 2; b++)
         if (step->bodies[b] != NULL &&
-            (s->bodies[b] = state_new(context, step->bodies[b], NULL, state->root)) == NULL)
+            (s->bodies[b] = state_new(context, step->bodies[b], NULL, state->root, body_memory(state, step, b))) == NULL)
             return context->status;
     return NUMC_OK;
 }
@@ -213,11 +219,11 @@ static numc_status prepare_native(numc_context *context, numc_exec_state *state,
 
 numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals)
 {
-    return state_new(context, exec, externals, NULL);
+    return state_new(context, exec, externals, NULL, NULL);
 }
 
 static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals,
-                                  numc_exec_state *root)
+                                  numc_exec_state *root, void *memory)
 {
     numc_backend_device *device = numc__device(context);
     if (device == NULL)
@@ -229,14 +235,19 @@ static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, 
     state->device = device;
     state->root = root != NULL ? root : state;
     numc__arena_begin(&state->arena, context);
-    state->bytes = exec->arena_bytes > 0 ? exec->arena_bytes : 64;
     state->steps = numc__arena_allocate(&state->arena, (size_t)exec->step_count, sizeof *state->steps);
     if (state->steps == NULL)
         goto fail;
-    int32_t status = device->table.memory_allocate(device->device, state->bytes, &state->memory);
-    if (numc__device_check(context, status, "workspace") != NUMC_OK) {
-        state->memory = NULL;
-        goto fail;
+    state->memory = memory;
+    if (memory == NULL) {
+        uint64_t bytes = exec->arena_bytes > 0 ? exec->arena_bytes : 64;
+        int32_t status = device->table.memory_allocate(device->device, bytes, &state->memory);
+        if (numc__device_check(context, status, "workspace") != NUMC_OK) {
+            state->memory = NULL;
+            goto fail;
+        }
+        state->bytes = bytes;
+        numc__count_live(context->core, bytes);
     }
     for (int32_t k = 0; k < exec->step_count; k++) {
         const numc_step *step = &exec->steps[k];
@@ -265,9 +276,11 @@ void numc__exec_state_free(numc_exec_state *state)
         numc__exec_state_free(state->steps[k].bodies[0]);
         numc__exec_state_free(state->steps[k].bodies[1]);
     }
-    if (state->memory != NULL)
-        state->device->table.memory_release(device, state->memory, state->bytes);
     numc_core *core = state->arena.core;
+    if (state->bytes > 0) {
+        state->device->table.memory_release(device, state->memory, state->bytes);
+        atomic_fetch_sub_explicit(&core->bytes_live, state->bytes, memory_order_relaxed);
+    }
     numc__arena_free(&state->arena);
     numc__core_free(core, state, sizeof *state);
 }

@@ -259,6 +259,50 @@ numc_function *numc_function_hvp(numc_context *context, const numc_function *fun
     return numc__function_wrap(context, result);
 }
 
+/* ---- computing again instead of keeping -------------------------------------------------------------------------------- */
+
+/* `graph` as the one step of a scan whose operands are constants, each output stacked once. A scan keeps its carries alone, and runs
+ * the step again on the way back; and a step has memory of its own only while it runs. */
+static numc_graph *rematerialized(numc_context *context, const numc_graph *graph, numc_array **block)
+{
+    int32_t ins = graph->input_count, outs = graph->output_count;
+    numc_array **outputs = block + ins;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace == NULL)
+        return NULL;
+    for (int32_t i = 0; i < ins; i++)
+        block[i] = numc__trace_input(trace, &graph->values[i].type, graph->values[i].name);
+    static const int64_t numbers[5] = {0, 0, 1, 0, 1};
+    numc_attributes attributes = {.count = 5, .numbers = numbers, .graphs = {(numc_graph *)(uintptr_t)graph}};
+    numc_status status = context->status;
+    if (status == NUMC_OK)
+        status = numc__bind(context, NUMC_PRIMITIVE_SCAN, CONST(block), ins, &attributes, outputs, outs);
+    for (int32_t i = 0; i < outs && status == NUMC_OK; i++) {
+        const numc_type *type = numc__graph_output_type(graph, i);
+        outputs[i] = numc__reshape_to(context, outputs[i], type->rank, type->shape);
+        status = context->status;
+    }
+    if (status != NUMC_OK) {
+        numc__trace_abandon(trace);
+        return NULL;
+    }
+    return numc__trace_finish(trace, outputs, outs, NULL, NULL);
+}
+
+numc_function *numc_function_rematerialize(numc_context *context, const numc_function *function)
+{
+    if (!fit_for(context, function, "numc_function_rematerialize"))
+        return NULL;
+    const numc_graph *graph = function->graph;
+    if (graph->input_count == 0)
+        return numc__function_wrap(context, numc__graph_keep((numc_graph *)(uintptr_t)graph)); /* there is nothing to keep */
+    size_t count = (size_t)graph->input_count + (size_t)graph->output_count;
+    numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    numc_graph *result = block == NULL ? NULL : rematerialized(context, graph, block);
+    numc__free(context, block, count * sizeof *block);
+    return numc__function_wrap(context, result);
+}
+
 /* ---- linearisation ----------------------------------------------------------------------------------------------------- */
 
 /* Values at x are computed here and now; only what depends on a tangent is recorded. */

@@ -40,7 +40,7 @@ static const struct {
     {NUMC_PRIMITIVE_EIGH, "vectors"},
     {NUMC_PRIMITIVE_EIG, "vectors"},
     {NUMC_PRIMITIVE_SVD, "mode"},
-    {NUMC_PRIMITIVE_SCAN, "carries sequences length reverse whole"},
+    {NUMC_PRIMITIVE_SCAN, "carries sequences length reverse whole limit"},
     {NUMC_PRIMITIVE_WHILE, "carries limit"},
     {NUMC_PRIMITIVE_CUSTOM, "reverse"},
 };

@@ -102,13 +102,16 @@ static numc_graph *close_body(numc_trace *trace, numc_status status, numc_array 
     return numc__trace_finish(trace, outputs, count, NULL, NULL);
 }
 
+/* A scan derived from one with the attributes `of`: it is whole where that is. */
 static numc_status bind_scan(numc_context *context, numc_graph *graph, numc_array **operands, int32_t operand_count,
-                             int32_t carries, int32_t sequences, int64_t length, bool reverse, numc_array **outputs)
+                             int32_t carries, int32_t sequences, int64_t length, bool reverse, const numc_attributes *of,
+                             numc_array **outputs)
 {
     if (graph == NULL)
         return context->status;
-    const int64_t numbers[4] = {carries, sequences, length, reverse};
-    numc_attributes attributes = {.count = 4, .numbers = numbers, .graphs = {graph}};
+    const int64_t numbers[NUMC_SCAN_NUMBERS] = {carries, sequences, length, reverse, of->count > 4 ? of->numbers[4] : 0,
+                                                of->count > 5 ? of->numbers[5] : 0};
+    numc_attributes attributes = {.count = of->count, .numbers = numbers, .graphs = {graph}};
     numc_status status = numc__bind(context, NUMC_PRIMITIVE_SCAN, CONST(operands), operand_count, &attributes, outputs,
                                     graph->output_count);
     numc__graph_release(graph);
@@ -345,7 +348,7 @@ static numc_status scan_jvp(const numc_application *a, const numc_array *const *
         status = context->status;
     if (status == NUMC_OK)
         status = bind_scan(context, scan_jvp_step(context, &z, moving, active), operands, count, counts[0], counts[1],
-                           z.length, z.reverse, results);
+                           z.length, z.reverse, a->attributes, results);
     count = 0;
     for (int part = 0; part < 2; part++) {
         for (int pass = 0; pass < 2; pass++) {
@@ -393,7 +396,7 @@ numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_arr
     for (int32_t i = 0; i < z.inputs; i++)
         operands[i] = WEAKEN(a->x[i]);
     numc_status status = bind_scan(a->context, scan_store_step(a->context, &z), operands, z.inputs, z.carries,
-                                   z.sequences, z.length, z.reverse, results);
+                                   z.sequences, z.length, z.reverse, a->attributes, results);
     for (int32_t i = 0; i < z.outputs && status == NUMC_OK; i++)
         y[i] = results[i];
     for (int32_t i = 0; i < z.carries && status == NUMC_OK; i++)
@@ -491,7 +494,7 @@ static numc_status scan_vjp(const numc_application *a, numc_array *const *residu
         status = context->status;
     if (status == NUMC_OK)
         status = bind_scan(context, scan_vjp_step(context, &z, active, given), operands, count, carries, sequences,
-                           z.length, !z.reverse, results);
+                           z.length, !z.reverse, a->attributes, results);
     count = 0;
     for (int pass = 0; pass < 3 && status == NUMC_OK; pass++) {
         static const int order[3] = {0, 2, 1};
