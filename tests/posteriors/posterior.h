@@ -20,5 +20,7 @@ numc_array *posterior_array(numc_context *context, const numc_json *json, const 
 /* Runs the tests. --long: five times the draws. Data are read below NUMC_POSTERIORDB, by default beside the project; where they
  * are not, the tests say so and are skipped. */
 int posterior_main(const posterior *p, int argc, char **argv);
+/* The same for one of several: the first argument is its folder. */
+int posterior_main_of(const posterior *list, int count, int argc, char **argv);
 
 #endif

@@ -1,4 +1,4 @@
-/* sblrc_blr.c - blr on sblrc: linear regression with a design matrix. */
+/* blr.c - blr on sblrc and sblri: linear regression with a design matrix. */
 #include "posterior.h"
 
 struct data {
@@ -28,6 +28,9 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
 int main(int argc, char **argv)
 {
     static struct data data;
-    const posterior p = {.folder = "sblrc-blr", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
+    const posterior p[] = {
+        {.folder = "sblrc-blr", .model = model, .data = &data, .prepare = prepare},
+        {.folder = "sblri-blr", .model = model, .data = &data, .prepare = prepare},
+    };
+    return posterior_main_of(p, 2, argc, argv);
 }
