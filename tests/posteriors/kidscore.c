@@ -1,11 +1,11 @@
 /* kidscore.c - the eight kidscore posteriors: linear regressions of test scores on what is known of the mothers. */
 #include "posterior.h"
 
-typedef enum origin { RAW, MEANS, POINTS, STANDARD } origin; /* what the columns are counted from */
+typedef enum origins { RAW, MEANS, POINTS, STANDARD } origins; /* what the columns are counted from */
 
 struct variant {
     const char *terms; /* after the intercept: h mom_hs, q mom_iq, x their product, w the levels 2, 3, 4 of mom_work */
-    origin origin;
+    origins origin;
     bool flat; /* the prior of sigma; else half-Cauchy(2.5) */
 };
 
@@ -14,7 +14,7 @@ struct data {
     numc_array *score, *hs, *iq, *work; /* work: NULL where the data lack it */
 };
 
-static numc_array *counted(const numc_array *x, origin origin, double point)
+static numc_array *counted(const numc_array *x, origins origin, double point)
 {
     numc_array *from_mean = numc_subtract(x, numc_mean(x));
     switch (origin) {

@@ -39,6 +39,14 @@ numc_array *posterior_array(numc_context *context, const numc_json *json, const 
                                  : numc_from_host(context, NUMC_FLOAT64, shape, view.reals);
 }
 
+void posterior_spread(double *starts, const double *centre, int dimension)
+{
+    for (int i = 0; i < 4 * dimension; i++) {
+        const double turns = 0.6180339887498949 * i; /* multiples of the golden ratio, modulo one */
+        starts[i] = centre[i % dimension] - 0.5 + (turns - (double)(int)turns);
+    }
+}
+
 static numc_model *open_model(numc_context *context)
 {
     char path[4096];
@@ -88,7 +96,7 @@ static void test_moments(void **unused)
     if (numc_error_status(context) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
     numc_model *model = open_model(context);
-    numc_mcmc_options options = {.draws = factor * (tested->draws > 0 ? tested->draws : 1000)};
+    numc_mcmc_options options = {.draws = factor * (tested->draws > 0 ? tested->draws : 1000), .init_positions = tested->starts};
     numc_mcmc *mcmc = numc_mcmc_new(model, &options);
     if (mcmc == NULL || numc_mcmc_run(mcmc, 20261122) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
@@ -133,7 +141,7 @@ static void test_threads(void **unused)
         numc_options how = {.jit = threads < 8 ? NUMC_JIT_OFF : NUMC_JIT_ON};
         numc_context *context = numc_open(&how);
         numc_model *model = open_model(context);
-        numc_mcmc_options options = {.warmup = 100, .draws = 50, .threads = threads};
+        numc_mcmc_options options = {.warmup = 100, .draws = 50, .threads = threads, .init_positions = tested->starts};
         numc_mcmc *mcmc = numc_mcmc_new(model, &options);
         if (mcmc == NULL || numc_mcmc_run(mcmc, 7) != NUMC_OK) {
             if (threads == 8 && strstr(numc_error_message(context), "no C compiler") != NULL) {
