@@ -145,6 +145,11 @@ typedef struct numc_scan_options {
     size_t size;
     bool reverse;
     int64_t length; /* needed only without sequences */
+    /* Bytes of carries that reverse mode keeps; 0: those of every step. Beyond it some are kept and those between computed again,
+     * by the square root of the steps where that is enough, in halves of halves where it is not. The result has the same bits
+     * for any limit; with one, sums are taken in the order of the steps. */
+    uint64_t carry_bytes;
+    int64_t unroll; /* steps written out one after another in each turn of the loop; 0 and 1: one */
 } numc_scan_options;
 NUMC_API numc_status numc_scan_(numc_context *context, numc_trace_fn body, void *user, const numc_array *const *carries,
                                 int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,

@@ -2,7 +2,7 @@
  * operands run them at once. */
 #include <string.h>
 
-#include "graph/build.h"
+#include "graph/batch.h"
 #include "numc/function.h"
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
@@ -537,14 +537,150 @@ static numc_status same_carries(numc_context *context, const char *name, const n
     return NUMC_OK;
 }
 
+/* A scan of a graph on operands: carries, sequences, constants. */
+typedef struct scan_call {
+    numc_graph *graph;
+    const numc_array **operands;
+    int32_t carries, sequences, total, outputs;
+    int64_t length;
+    const numc_scan_options *options;
+} scan_call;
+
+static numc_status bind_steps(numc_context *context, const scan_call *c, numc_array **outputs)
+{
+    const numc_scan_options *o = c->options;
+    int64_t limit = o->carry_bytes > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)o->carry_bytes;
+    const int64_t numbers[NUMC_SCAN_NUMBERS] = {c->carries, c->sequences, c->length, o->reverse, 1, limit};
+    numc_attributes attributes = {.count = limit > 0 ? 6 : 4, .numbers = numbers, .graphs = {c->graph}};
+    return numc__bind(context, NUMC_PRIMITIVE_SCAN, c->operands, c->total, &attributes, outputs, c->outputs);
+}
+
+/* x[start : start + count], and with `count` 0 x[start]. */
+static numc_array *steps_of(numc_context *context, const numc_array *x, int64_t start, int64_t count)
+{
+    int64_t numbers[3 * NUMC_RANK_LIMIT];
+    for (int32_t d = 0; d < x->rank; d++) {
+        numbers[d] = d == 0 ? start : 0;
+        numbers[x->rank + d] = d == 0 ? (count == 0 ? 1 : count) : x->shape[d];
+        numbers[2 * x->rank + d] = 1;
+    }
+    numc_array *part = numc__apply_numbers(context, NUMC_PRIMITIVE_SLICE, &x, 1, numbers, 3 * x->rank);
+    return count > 0 || part == NULL ? part : numc__reshape_to(context, part, x->rank - 1, x->shape + 1);
+}
+
+/* Steps written out: `count` of them from operands whose sequences are so long. */
+static numc_status write_out(numc_context *context, const scan_call *c, const numc_array *const *x, int64_t count, numc_array **outputs)
+{
+    int32_t stacked = c->outputs - c->carries;
+    size_t pointers = (size_t)c->total + (size_t)c->outputs + (size_t)stacked * (size_t)count;
+    const numc_array **in = numc__allocate_zero(context, pointers, sizeof *in);
+    if (in == NULL)
+        return context->status;
+    numc_array **out = (numc_array **)(uintptr_t)(in + c->total);
+    const numc_array **slices = in + c->total + c->outputs;
+    for (int32_t k = 0; k < c->total; k++)
+        in[k] = x[k];
+    numc_status status = NUMC_OK;
+    for (int64_t t = 0; t < count && status == NUMC_OK; t++) {
+        int64_t i = c->options->reverse ? count - 1 - t : t;
+        for (int32_t k = c->carries; k < c->carries + c->sequences; k++)
+            in[k] = steps_of(context, x[k], i, 0);
+        status = context->status;
+        if (status == NUMC_OK)
+            status = numc__graph_apply(context, c->graph, in, c->total, out, c->outputs);
+        for (int32_t k = 0; k < c->carries; k++)
+            in[k] = out[k];
+        for (int32_t k = 0; k < stacked; k++)
+            slices[k * count + i] = out[c->carries + k];
+    }
+    for (int32_t k = 0; k < c->outputs && status == NUMC_OK; k++) {
+        outputs[k] = k < c->carries ? numc__array_alias(context, in[k])
+                                    : numc_stack(slices + (k - c->carries) * count, (int32_t)count, 0);
+        status = context->status;
+    }
+    numc__free(context, in, pointers * sizeof *in);
+    return status;
+}
+
+/* The body of `count` steps: sequences have that axis, and so has what is stacked. */
+static numc_graph *several_steps(numc_context *context, const scan_call *c, int64_t count)
+{
+    size_t pointers = (size_t)c->total + (size_t)c->outputs;
+    numc_array **block = numc__allocate_zero(context, pointers, sizeof *block);
+    numc_trace *trace = block == NULL ? NULL : numc__trace_begin(context);
+    numc_graph *result = NULL;
+    if (trace != NULL) {
+        for (int32_t k = 0; k < c->total; k++)
+            block[k] = numc__batch_input(trace, context, &c->graph->values[k].type, count,
+                                         k >= c->carries && k < c->carries + c->sequences ? 0 : -1, NULL);
+        numc_status status = context->status;
+        if (status == NUMC_OK)
+            status = write_out(context, c, (const numc_array *const *)block, count, block + c->total);
+        if (status == NUMC_OK)
+            result = numc__trace_finish(trace, block + c->total, c->outputs, NULL, NULL);
+        else
+            numc__trace_abandon(trace);
+    }
+    numc__free(context, block, pointers * sizeof *block);
+    return result;
+}
+
+/* Turns of `unroll` steps, then the rest written out. */
+static numc_status unrolled(numc_context *context, const scan_call *c, int64_t unroll, numc_array **outputs, const numc_array **in,
+                            numc_array **rest)
+{
+    int64_t turns = c->length / unroll, left = c->length - turns * unroll, shape[NUMC_RANK_LIMIT + 1];
+    bool reverse = c->options->reverse;
+    for (int32_t k = 0; k < c->total; k++) {
+        in[k] = c->operands[k];
+        if (k < c->carries || k >= c->carries + c->sequences)
+            continue;
+        NUMC_REQUIRE(context, in[k]->rank < NUMC_RANK_LIMIT, NUMC_SHAPE, "numc_scan: no room to unroll a sequence of rank %d", in[k]->rank);
+        const numc_array *part = left == 0 ? in[k] : steps_of(context, in[k], reverse ? left : 0, turns * unroll);
+        shape[0] = turns;
+        shape[1] = unroll;
+        for (int32_t d = 1; d < c->operands[k]->rank; d++)
+            shape[d + 1] = c->operands[k]->shape[d];
+        in[k] = part == NULL ? NULL : numc__reshape_to(context, part, c->operands[k]->rank + 1, shape);
+        NUMC_TRY(context->status);
+    }
+    scan_call turn = *c;
+    turn.operands = in;
+    turn.length = turns;
+    turn.graph = several_steps(context, c, unroll);
+    numc_status status = turn.graph == NULL ? context->status : bind_steps(context, &turn, outputs);
+    numc__graph_release(turn.graph);
+    for (int32_t k = c->carries; k < c->outputs && status == NUMC_OK; k++) {
+        shape[0] = turns * unroll;
+        for (int32_t d = 2; d < outputs[k]->rank; d++)
+            shape[d - 1] = outputs[k]->shape[d];
+        outputs[k] = numc__reshape_to(context, outputs[k], outputs[k]->rank - 1, shape);
+        status = context->status;
+    }
+    if (left == 0 || status != NUMC_OK)
+        return status;
+    for (int32_t k = 0; k < c->total; k++)
+        in[k] = k < c->carries                  ? outputs[k]
+                : k < c->carries + c->sequences ? steps_of(context, c->operands[k], reverse ? 0 : turns * unroll, left)
+                                                : c->operands[k];
+    NUMC_TRY(context->status);
+    NUMC_TRY(write_out(context, c, in, left, rest));
+    for (int32_t k = 0; k < c->outputs; k++) {
+        const numc_array *both[2] = {reverse ? rest[k] : outputs[k], reverse ? outputs[k] : rest[k]};
+        const int64_t axis = 0;
+        outputs[k] = k < c->carries ? rest[k] : numc__apply_numbers(context, NUMC_PRIMITIVE_CONCAT, both, 2, &axis, 1);
+    }
+    return context->status;
+}
+
 static numc_status bind_scan(numc_context *context, const body *step, const numc_array *const *carries,
                              int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,
-                             int64_t length, bool reverse, numc_array **outputs, int32_t output_count)
+                             int64_t length, const numc_scan_options *options, numc_array **outputs, int32_t output_count)
 {
     NUMC_TRY(same_carries(context, "numc_scan", step->graph, carry_count));
     int32_t total = carry_count + sequence_count + step->captured_count, at = 0;
-    size_t size = (size_t)total * sizeof(void *);
-    const numc_array **operands = numc__allocate(context, size);
+    size_t size = (2 * (size_t)total + (size_t)output_count) * sizeof(void *);
+    const numc_array **operands = numc__allocate_zero(context, 1, size);
     if (operands == NULL)
         return context->status;
     for (int32_t k = 0; k < carry_count; k++)
@@ -553,10 +689,17 @@ static numc_status bind_scan(numc_context *context, const body *step, const numc
         operands[at++] = sequences[k];
     for (int32_t k = 0; k < step->captured_count; k++)
         operands[at++] = step->captured[k];
-    const int64_t numbers[4] = {carry_count, sequence_count, length, reverse};
-    numc_attributes attributes = {.count = 4, .numbers = numbers, .graphs = {step->graph}};
-    numc_status status =
-        numc__bind(context, NUMC_PRIMITIVE_SCAN, operands, total, &attributes, outputs, output_count);
+    bool traced = false;
+    for (int32_t k = 0; k < total; k++)
+        traced = traced || operands[k]->content == NUMC_CONTENT_TRACED;
+    const scan_call c = {step->graph, operands, carry_count, sequence_count, total, output_count, length, options};
+    int64_t unroll = options->unroll < length ? options->unroll : length;
+    numc_status status = !traced || unroll <= 1 ? bind_steps(context, &c, outputs)
+                         : unroll == length     ? write_out(context, &c, operands, length, outputs)
+                                                : unrolled(context, &c, unroll, outputs, operands + total,
+                                                           (numc_array **)(uintptr_t)(operands + 2 * (size_t)total));
+    for (int32_t k = 0; k < output_count && status != NUMC_OK; k++)
+        outputs[k] = NULL;
     numc__free(context, operands, size);
     return status;
 }
@@ -584,6 +727,7 @@ numc_status numc_scan_(numc_context *context, numc_trace_fn callback, void *user
         NUMC_TRY(numc__options_copy(context, &chosen, sizeof chosen, options, options->size, "numc_scan_options"));
     int64_t length = chosen.length;
     NUMC_REQUIRE(context, length >= 0, NUMC_INVALID_ARGUMENT, "numc_scan: length %lld", (long long)length);
+    NUMC_REQUIRE(context, chosen.unroll >= 0, NUMC_INVALID_ARGUMENT, "numc_scan: unroll %lld", (long long)chosen.unroll);
     NUMC_TRY(scan_length(context, sequences, sequence_count, &length));
     size_t count = (size_t)carry_count + (size_t)sequence_count, size = count * sizeof(numc_type);
     numc_type *types = numc__allocate(context, size);
@@ -603,7 +747,7 @@ numc_status numc_scan_(numc_context *context, numc_trace_fn callback, void *user
     if (status == NUMC_OK)
         status = trace_body(context, callback, user, types, (int32_t)count, carry_count + stacked_count, "numc_scan", &step);
     if (status == NUMC_OK)
-        status = bind_scan(context, &step, carries, carry_count, sequences, sequence_count, length, chosen.reverse,
+        status = bind_scan(context, &step, carries, carry_count, sequences, sequence_count, length, &chosen,
                            outputs, carry_count + stacked_count);
     body_free(context, &step);
     numc__free(context, types, size);

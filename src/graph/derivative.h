@@ -95,7 +95,8 @@ void numc__tape_free(numc_tape *tape);
 numc_status numc__jvp_control(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy);
 /* Which outputs are active. */
 numc_status numc__activity_control(numc_context *context, const numc_node *node, const bool *inputs, bool *outputs);
-/* A scan that also stores the carries it had before each step: y, and `carries` arrays in residuals. */
+/* A scan that also stores the carries it had before each step: y, and `carries` arrays in residuals; where their bytes are limited
+ * those before each segment, then those after the last: twice as many arrays. */
 numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_array **residuals);
 numc_status numc__vjp_control(const numc_application *a, numc_array *const *residuals, const numc_array *const *ybar,
                               const bool *wanted, numc_array **xbar);

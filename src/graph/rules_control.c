@@ -2,7 +2,7 @@
  * cond is a cond, of a scan a scan, of a while a while. */
 #include <string.h>
 
-#include "graph/derivative.h"
+#include "graph/batch.h"
 
 /* ---- activity ---------------------------------------------------------------------------------------------------- */
 
@@ -387,24 +387,6 @@ static numc_graph *scan_store_step(numc_context *context, const scan_sizes *z)
     return result;
 }
 
-numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_array **residuals)
-{
-    scan_sizes z = sizes_of(a);
-    scratch s;
-    NUMC_TRY(scratch_begin(&s, a->context, (size_t)z.inputs + (size_t)z.outputs + (size_t)z.carries, 0));
-    numc_array **operands = pointers_of(&s, z.inputs), **results = pointers_of(&s, z.outputs + z.carries);
-    for (int32_t i = 0; i < z.inputs; i++)
-        operands[i] = WEAKEN(a->x[i]);
-    numc_status status = bind_scan(a->context, scan_store_step(a->context, &z), operands, z.inputs, z.carries,
-                                   z.sequences, z.length, z.reverse, a->attributes, results);
-    for (int32_t i = 0; i < z.outputs && status == NUMC_OK; i++)
-        y[i] = results[i];
-    for (int32_t i = 0; i < z.carries && status == NUMC_OK; i++)
-        residuals[i] = results[z.outputs + i];
-    scratch_end(&s);
-    return status;
-}
-
 /* The step backwards. Inputs: cotangents of the active carries, sums for the active constants; slices of the stored
  * carries, of the sequences, of the given stacked cotangents; constants. Outputs: the new cotangents and sums; cotangents
  * of the active slices. */
@@ -456,6 +438,333 @@ static numc_graph *scan_vjp_step(numc_context *context, const scan_sizes *z, con
     return result;
 }
 
+/* ---- scan, reverse, where the carries are limited: those in front of each segment are kept, those between computed again ------- */
+
+typedef struct segments {
+    int64_t count, length, rest; /* count x length + rest steps, in the order they are taken */
+    int64_t limit;               /* for the carries within a segment */
+} segments;
+
+/* False: the carries of all steps are within the limit, or it is not worth while. */
+static bool segmented(const scan_sizes *z, int64_t limit, segments *s)
+{
+    int64_t bytes = 0, root = 1;
+    for (int32_t i = 0; i < z->carries; i++) {
+        const numc_type *type = &z->graph->values[i].type;
+        int64_t size = (int64_t)numc_dtype_size(type->dtype);
+        for (int32_t d = 0; d < type->rank; d++)
+            size *= type->shape[d];
+        bytes += size;
+    }
+    if (limit == 0 || bytes == 0 || z->length < 4 || z->length <= limit / bytes)
+        return false;
+    while (root * root < z->length)
+        root++;
+    int64_t count = limit / 2 / bytes < root ? limit / 2 / bytes : root;
+    count = count < 2 ? 2 : count;
+    s->length = (z->length + count - 1) / count;
+    s->count = z->length / s->length;
+    s->rest = z->length - s->count * s->length;
+    s->limit = limit - s->count * bytes > 1 ? limit - s->count * bytes : 1;
+    return true;
+}
+
+static int64_t limit_of(const numc_attributes *attributes)
+{
+    return attributes->count > 5 ? attributes->numbers[5] : 0;
+}
+
+/* Of a sequence: the steps of the segments as [count, length, ...], or the rest. */
+static numc_array *part_of_steps(numc_context *context, const scan_sizes *z, const segments *s, const numc_array *x, bool rest)
+{
+    int64_t numbers[3 * NUMC_RANK_LIMIT], shape[NUMC_RANK_LIMIT + 1], steps = rest ? s->rest : z->length - s->rest;
+    if (x == NULL || x->rank >= NUMC_RANK_LIMIT) {
+        numc__fail(context, NUMC_SHAPE, "scan: sequences of rank %d have no room for segments", NUMC_RANK_LIMIT);
+        return NULL;
+    }
+    for (int32_t d = 0; d < x->rank; d++) {
+        numbers[d] = d == 0 && rest != z->reverse ? z->length - steps : 0;
+        numbers[x->rank + d] = d == 0 ? steps : x->shape[d];
+        numbers[2 * x->rank + d] = 1;
+    }
+    const numc_array *part = x;
+    if (steps != z->length)
+        part = numc__apply_numbers(context, NUMC_PRIMITIVE_SLICE, &x, 1, numbers, 3 * x->rank);
+    if (rest || part == NULL)
+        return WEAKEN(part);
+    shape[0] = s->count;
+    shape[1] = s->length;
+    for (int32_t d = 1; d < x->rank; d++)
+        shape[d + 1] = x->shape[d];
+    return numc__reshape_to(context, part, x->rank + 1, shape);
+}
+
+/* [count, length, ...] and the rest (NULL: there is none) as one sequence. */
+static numc_array *join_steps(numc_context *context, const scan_sizes *z, const numc_array *x, const numc_array *rest)
+{
+    if (x == NULL)
+        return NULL;
+    int64_t shape[NUMC_RANK_LIMIT], axis = 0;
+    shape[0] = x->shape[0] * x->shape[1];
+    for (int32_t d = 1; d < x->rank - 1; d++)
+        shape[d] = x->shape[d + 1];
+    const numc_array *all = numc__reshape_to(context, x, x->rank - 1, shape);
+    if (rest == NULL || all == NULL)
+        return WEAKEN(all);
+    const numc_array *both[2] = {z->reverse ? rest : all, z->reverse ? all : rest};
+    return numc__apply_numbers(context, NUMC_PRIMITIVE_CONCAT, both, 2, &axis, 1);
+}
+
+/* The step without what it stacks; `starts`: it stacks the carries it begins with. */
+static numc_graph *carries_step(numc_context *context, const scan_sizes *z, bool starts)
+{
+    scratch s;
+    if (scratch_begin(&s, context, (size_t)z->inputs + (size_t)z->outputs + (size_t)z->carries, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, z->inputs), **y = pointers_of(&s, z->outputs + z->carries);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < z->inputs; i++)
+            x[i] = input_like(trace, &z->graph->values[i].type);
+        numc_status status = context->status;
+        if (status == NUMC_OK)
+            status = numc__graph_apply(context, z->graph, CONST(x), z->inputs, y, z->outputs);
+        for (int32_t i = 0; i < z->carries; i++)
+            y[z->carries + i] = x[i];
+        result = close_body(trace, status, y, starts ? 2 * z->carries : z->carries);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+/* All steps of a scan, from carries, sequences and constants in x; with `stack` what it stacks too. */
+static numc_status run_all(numc_context *context, const scan_sizes *z, const numc_attributes *of, numc_array **x, bool stack,
+                           numc_array **y)
+{
+    numc_graph *graph = stack ? numc__graph_keep((numc_graph *)(uintptr_t)z->graph) : carries_step(context, z, false);
+    return bind_scan(context, graph, x, z->inputs, z->carries, z->sequences, z->length, z->reverse, of, y);
+}
+
+/* Inputs as a step's, with sequences [length, ...]: runs a segment, and also gives the carries it began with. */
+static numc_graph *segment_step(numc_context *context, const scan_sizes *z, const numc_attributes *of, bool stack)
+{
+    scratch s;
+    if (scratch_begin(&s, context, (size_t)z->inputs + (size_t)z->outputs + (size_t)z->carries, 0) != NUMC_OK)
+        return NULL;
+    numc_array **x = pointers_of(&s, z->inputs), **y = pointers_of(&s, z->outputs + z->carries);
+    int32_t outputs = stack ? z->outputs : z->carries;
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < z->inputs; i++)
+            x[i] = numc__batch_input(trace, context, &z->graph->values[i].type, z->length, part_of(z, i) == 1 ? 0 : -1, NULL);
+        numc_status status = context->status;
+        if (status == NUMC_OK)
+            status = run_all(context, z, of, x, stack, y);
+        for (int32_t i = 0; i < z->carries; i++)
+            y[outputs + i] = x[i];
+        result = close_body(trace, status, y, outputs + z->carries);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+/* Forward by segments: y (with `stack`; else NULL), the carries in front of each segment, and those after the last. */
+static numc_status run_segments(numc_context *context, const scan_sizes *z, const segments *g, const numc_attributes *of,
+                                const numc_array *const *x, bool stack, numc_array **y, numc_array **starts, numc_array **ends)
+{
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, (size_t)z->inputs + 2 * ((size_t)z->outputs + (size_t)z->carries), 0));
+    numc_array **in = pointers_of(&s, z->inputs), **out = pointers_of(&s, z->outputs + z->carries);
+    numc_array **last = pointers_of(&s, z->outputs + z->carries);
+    int32_t outputs = stack ? z->outputs : z->carries;
+    scan_sizes inner = *z, rest = *z;
+    inner.length = g->length;
+    rest.length = g->rest;
+    for (int32_t i = 0; i < z->inputs; i++)
+        in[i] = part_of(z, i) == 1 ? part_of_steps(context, z, g, x[i], false) : WEAKEN(x[i]);
+    numc_status status = context->status;
+    if (status == NUMC_OK)
+        status = bind_scan(context, segment_step(context, &inner, of, stack), in, z->inputs, z->carries, z->sequences, g->count,
+                           z->reverse, of, out);
+    for (int32_t i = 0; i < z->carries && status == NUMC_OK; i++) {
+        ends[i] = out[i];
+        starts[i] = out[outputs + i];
+    }
+    if (status == NUMC_OK && stack && g->rest > 0) {
+        for (int32_t i = 0; i < z->inputs; i++)
+            in[i] = part_of(z, i) == 0 ? ends[i] : part_of(z, i) == 1 ? part_of_steps(context, z, g, x[i], true) : WEAKEN(x[i]);
+        status = context->status;
+        if (status == NUMC_OK)
+            status = run_all(context, &rest, of, in, true, last);
+    }
+    for (int32_t i = 0; i < z->outputs && stack && status == NUMC_OK; i++) {
+        if (i < z->carries)
+            y[i] = g->rest > 0 ? last[i] : out[i];
+        else
+            y[i] = join_steps(context, z, out[i], last[i]);
+        status = context->status;
+    }
+    scratch_end(&s);
+    return status;
+}
+
+/* One reverse pass. Its operands, as those of the step backwards but for the carries, which are those before the first step, and
+ * what has a step as its first axis: cotangents and sums; carries; sequences, given cotangents; constants. Its results: cotangents
+ * and sums; cotangents of sequences. */
+typedef struct backward {
+    scan_sizes z;
+    const numc_attributes *of;
+    const bool *active, *given;
+    int32_t bars, sliced, operands, results; /* sliced: sequences and given cotangents */
+} backward;
+
+static numc_status run_backward(numc_context *context, const backward *b, int64_t limit, const numc_array *const *x,
+                                numc_array *const *starts, numc_array *const *ends, numc_array **results);
+
+/* What operand i is: 0 cotangents and sums, 1 carries, 2 sliced, 3 constants. */
+static int kind_of(const backward *b, int32_t i)
+{
+    return i < b->bars ? 0 : i < b->bars + b->z.carries ? 1 : i < b->bars + b->z.carries + b->sliced ? 2 : 3;
+}
+
+static numc_graph *backward_step(numc_context *context, const backward *b, int64_t limit, const numc_array *const *x)
+{
+    scratch s;
+    if (scratch_begin(&s, context, (size_t)b->operands + (size_t)b->results, 0) != NUMC_OK)
+        return NULL;
+    numc_array **in = pointers_of(&s, b->operands), **out = pointers_of(&s, b->results);
+    numc_graph *result = NULL;
+    numc_trace *trace = numc__trace_begin(context);
+    if (trace != NULL) {
+        for (int32_t i = 0; i < b->operands; i++) {
+            numc_type type = numc__type_of(x[i]);
+            int64_t shape[NUMC_RANK_LIMIT];
+            if (kind_of(b, i) == 2) {
+                memcpy(shape, type.shape, (size_t)type.rank * sizeof *shape);
+                shape[0] = b->z.length;
+                type.shape = shape;
+            }
+            in[i] = input_like(trace, &type);
+        }
+        numc_status status = context->status;
+        if (status == NUMC_OK)
+            status = run_backward(context, b, limit, CONST(in), NULL, NULL, out);
+        result = close_body(trace, status, out, b->results);
+    }
+    scratch_end(&s);
+    return result;
+}
+
+/* All carries of these steps at once. */
+static numc_status backward_plain(numc_context *context, const backward *b, const numc_array *const *x, numc_array **in,
+                                  numc_array **results)
+{
+    const scan_sizes *z = &b->z;
+    int32_t at = 0, first = b->bars, constants = b->bars + z->carries + b->sliced;
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, 2 * (size_t)z->carries, 0));
+    numc_array **stored = pointers_of(&s, 2 * z->carries);
+    for (int32_t i = 0; i < z->carries + z->sequences; i++)
+        in[at++] = WEAKEN(x[first + i]);
+    for (int32_t i = 0; i < z->constants; i++)
+        in[at++] = WEAKEN(x[constants + i]);
+    numc_status status = bind_scan(context, carries_step(context, z, true), in, at, z->carries, z->sequences, z->length, z->reverse,
+                                   b->of, stored);
+    for (int32_t i = 0; i < b->operands; i++)
+        in[i] = kind_of(b, i) == 1 ? stored[z->carries + i - b->bars] : WEAKEN(x[i]);
+    if (status == NUMC_OK)
+        status = bind_scan(context, scan_vjp_step(context, z, b->active, b->given), in, b->operands, b->bars, z->carries + b->sliced,
+                           z->length, !z->reverse, b->of, results);
+    scratch_end(&s);
+    return status;
+}
+
+/* starts, ends: the carries in front of the segments and after them where they are known. */
+static numc_status backward_segments(numc_context *context, const backward *b, const segments *g, const numc_array *const *x,
+                                     numc_array *const *starts, numc_array *const *ends, numc_array **in, numc_array **rest,
+                                     numc_array **results)
+{
+    const scan_sizes *z = &b->z;
+    int32_t at = 0, constants = b->bars + z->carries + b->sliced;
+    backward part = *b;
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, 2 * (size_t)z->carries, 0));
+    numc_array **own = pointers_of(&s, 2 * z->carries);
+    numc_status status = NUMC_OK;
+    if (starts == NULL) {
+        for (int32_t i = 0; i < z->carries + z->sequences; i++)
+            in[at++] = WEAKEN(x[b->bars + i]);
+        for (int32_t i = 0; i < z->constants; i++)
+            in[at++] = WEAKEN(x[constants + i]);
+        status = run_segments(context, z, g, b->of, CONST(in), false, NULL, own, own + z->carries);
+        starts = own;
+        ends = own + z->carries;
+    }
+    if (status == NUMC_OK && g->rest > 0) { /* its steps are the last, and the first to go back */
+        for (int32_t i = 0; i < b->operands; i++)
+            in[i] = kind_of(b, i) == 1   ? ends[i - b->bars]
+                    : kind_of(b, i) == 2 ? part_of_steps(context, z, g, x[i], true)
+                                         : WEAKEN(x[i]);
+        part.z.length = g->rest;
+        status = context->status;
+        if (status == NUMC_OK)
+            status = run_backward(context, &part, g->limit, CONST(in), NULL, NULL, rest);
+    }
+    for (int32_t i = 0; i < b->operands && status == NUMC_OK; i++) {
+        in[i] = kind_of(b, i) == 0   ? (g->rest > 0 ? rest[i] : WEAKEN(x[i]))
+                : kind_of(b, i) == 1 ? starts[i - b->bars]
+                : kind_of(b, i) == 2 ? part_of_steps(context, z, g, x[i], false)
+                                     : WEAKEN(x[i]);
+        status = context->status;
+    }
+    part.z.length = g->length;
+    if (status == NUMC_OK)
+        status = bind_scan(context, backward_step(context, &part, g->limit, x), in, b->operands, b->bars, z->carries + b->sliced,
+                           g->count, !z->reverse, b->of, results);
+    for (int32_t i = b->bars; i < b->results && status == NUMC_OK; i++) {
+        results[i] = join_steps(context, z, results[i], rest[i]);
+        status = context->status;
+    }
+    scratch_end(&s);
+    return status;
+}
+
+static numc_status run_backward(numc_context *context, const backward *b, int64_t limit, const numc_array *const *x,
+                                numc_array *const *starts, numc_array *const *ends, numc_array **results)
+{
+    segments g;
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, context, (size_t)b->operands + (size_t)b->results, 0));
+    numc_array **in = pointers_of(&s, b->operands), **rest = pointers_of(&s, b->results);
+    numc_status status = segmented(&b->z, limit, &g) ? backward_segments(context, b, &g, x, starts, ends, in, rest, results)
+                                                     : backward_plain(context, b, x, in, results);
+    scratch_end(&s);
+    return status;
+}
+
+numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_array **residuals)
+{
+    scan_sizes z = sizes_of(a);
+    segments g;
+    if (segmented(&z, limit_of(a->attributes), &g))
+        return run_segments(a->context, &z, &g, a->attributes, a->x, true, y, residuals, residuals + z.carries);
+    scratch s;
+    NUMC_TRY(scratch_begin(&s, a->context, (size_t)z.inputs + (size_t)z.outputs + (size_t)z.carries, 0));
+    numc_array **operands = pointers_of(&s, z.inputs), **results = pointers_of(&s, z.outputs + z.carries);
+    for (int32_t i = 0; i < z.inputs; i++)
+        operands[i] = WEAKEN(a->x[i]);
+    numc_status status = bind_scan(a->context, scan_store_step(a->context, &z), operands, z.inputs, z.carries,
+                                   z.sequences, z.length, z.reverse, a->attributes, results);
+    for (int32_t i = 0; i < z.outputs && status == NUMC_OK; i++)
+        y[i] = results[i];
+    for (int32_t i = 0; i < z.carries && status == NUMC_OK; i++)
+        residuals[i] = results[z.outputs + i];
+    scratch_end(&s);
+    return status;
+}
+
 static numc_status scan_vjp(const numc_application *a, numc_array *const *residuals, const numc_array *const *ybar,
                             const bool *wanted, numc_array **xbar)
 {
@@ -471,6 +780,8 @@ static numc_status scan_vjp(const numc_application *a, numc_array *const *residu
         active[i] = wanted[i];
     numc_status status = scan_activity(context, z.graph, z.carries, active, reached);
     int32_t carries = 0, sequences = 0, count = 0;
+    segments g;
+    bool limited = segmented(&z, limit_of(a->attributes), &g);
     for (int32_t i = 0; i < z.inputs; i++) {
         if (!active[i] || part_of(&z, i) == 1)
             continue;
@@ -478,7 +789,7 @@ static numc_status scan_vjp(const numc_application *a, numc_array *const *residu
         carries++;
     }
     for (int32_t i = 0; i < first_constant; i++) {
-        operands[count++] = i < z.carries ? residuals[i] : WEAKEN(a->x[i]);
+        operands[count++] = i < z.carries && !limited ? residuals[i] : WEAKEN(a->x[i]);
         sequences++;
     }
     for (int32_t i = z.carries; i < z.outputs; i++) {
@@ -492,7 +803,13 @@ static numc_status scan_vjp(const numc_application *a, numc_array *const *residu
         operands[count++] = WEAKEN(a->x[i]);
     if (status == NUMC_OK)
         status = context->status;
-    if (status == NUMC_OK)
+    backward b = {.z = z, .of = a->attributes, .active = active, .given = given, .bars = carries, .sliced = sequences - z.carries,
+                  .operands = count, .results = carries};
+    for (int32_t i = z.carries; i < first_constant; i++)
+        b.results += active[i];
+    if (status == NUMC_OK && limited)
+        status = run_backward(context, &b, limit_of(a->attributes), CONST(operands), residuals, residuals + z.carries, results);
+    else if (status == NUMC_OK)
         status = bind_scan(context, scan_vjp_step(context, &z, active, given), operands, count, carries, sequences,
                            z.length, !z.reverse, a->attributes, results);
     count = 0;

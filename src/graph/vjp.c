@@ -74,7 +74,7 @@ static numc_status forward_node(numc_tape *tape, int32_t n)
     }
     if (active && node->primitive == NUMC_PRIMITIVE_SCAN) {
         size_t carries = (size_t)node->attributes.numbers[0];
-        tape->residuals[n] = numc__allocate_zero(context, carries, sizeof(numc_array *));
+        tape->residuals[n] = numc__allocate_zero(context, 2 * carries, sizeof(numc_array *));
         if (tape->residuals[n] == NULL)
             return context->status;
         numc_application a = {context, node->primitive, &node->attributes, tape->operands,
@@ -221,7 +221,7 @@ void numc__tape_free(numc_tape *tape)
     for (int32_t n = 0; n < tape->graph->node_count; n++) {
         if (tape->residuals[n] != NULL)
             numc__free(tape->context, tape->residuals[n],
-                       (size_t)tape->graph->nodes[n].attributes.numbers[0] * sizeof(numc_array *));
+                       2 * (size_t)tape->graph->nodes[n].attributes.numbers[0] * sizeof(numc_array *));
     }
     numc__free(tape->context, tape->block, tape->size);
     tape->block = NULL;
