@@ -145,7 +145,8 @@ NUMC_API numc_array *numc_linalg_matrix_rank(const numc_array *x, const numc_rto
 /* ---- norms (real) -------------------------------------------------------------------------------------------------- */
 
 /* (sum |x|^p)^(1/p) over the axes as one vector; p = INFINITY: the largest |x|, -INFINITY: the smallest, 0: how many are not 0.
- * numc_linalg_vector_norm(x, NUMC_AXES(0), .order = NUMC_ORDER(1)). For p = 2 no square overflows or vanishes. */
+ * numc_linalg_vector_norm(x, NUMC_AXES(0), .order = NUMC_ORDER(1)). For p = 2 no square overflows or vanishes. Of nothing the
+ * norm is 0, but for p < 0: the smallest is NUMC_VALUE, the others an infinity. */
 typedef struct numc_norm_order {
     double value;
     bool given;

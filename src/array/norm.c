@@ -48,6 +48,8 @@ static numc_array *vector_norm(numc_context *context, const numc_array *x, doubl
         return (numc_sum)(a, options);
     if (p == 0)
         return numc__convert(context, (numc_count_nonzero)(a, options), a->dtype);
+    if (isinf(p) && p > 0 && a->size == 0)
+        return (numc_sum)(a, options); /* the largest of nothing is 0: this is a norm */
     if (isinf(p))
         return p > 0 ? (numc_max)(a, options) : (numc_min)(a, options);
     return numc_pow((numc_sum)(numc_pow(a, p), options), 1 / p);
