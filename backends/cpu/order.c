@@ -196,6 +196,25 @@ static bool move_line(uint32_t dtype, uint32_t index_dtype, movement how, int64_
     return true;
 }
 
+/* A long gather along one line in shares, which read and write elements of their own. */
+typedef struct gather_task {
+    uint32_t dtype, index_dtype;
+    int64_t positions, x_step, extent, index_step, y_step;
+    char *x, *y;
+    const char *index;
+} gather_task;
+
+enum { GATHER_SHARE = 1 << 15, GATHER_SPLIT = 1 << 17 };
+
+static void gather_share(void *user, int64_t number)
+{
+    const gather_task *t = user;
+    const int64_t first = number * GATHER_SHARE;
+    const int64_t n = t->positions - first < GATHER_SHARE ? t->positions - first : GATHER_SHARE;
+    (void)move_line(t->dtype, t->index_dtype, GATHER, n, t->x, t->x_step, t->extent, t->index + first * t->index_step,
+                    t->index_step, t->y + first * t->y_step, t->y_step);
+}
+
 /* `x` has the axis; `y` has the indices' axes in its place. Values go from x to y, where an index
  * outside the axis is clamped, or back, where it is dropped. */
 static int32_t move_by_index(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis,
@@ -221,6 +240,14 @@ static int32_t move_by_index(numc_device *device, const numc_view *x, const numc
     const int64_t x_step = whole ? size : x->strides[x->rank - 1] * size, y_step = whole ? size : y->strides[y->rank - 1] * size;
     for (int64_t o = 0; o < outer; ++o) {
         const int64_t x_outer = x->offset + position(x, 0, axis, o), y_outer = y->offset + position(y, 0, axis, o);
+        if (how == GATHER && inner == 1 && indices->rank == 1 && positions >= GATHER_SPLIT &&
+            (numc_cpu_size(x->dtype) == 8 || numc_cpu_size(x->dtype) == 4) && (indices->dtype == NUMC_INT64 || indices->dtype == NUMC_INT32)) {
+            gather_task task = {x->dtype, indices->dtype, positions, x->strides[axis] * size, extent,
+                                indices->strides[0] * index_size, y->strides[axis] * size, at_element(x, x_outer, size),
+                                at_element(y, y_outer, size), at_element(indices, indices->offset, index_size)};
+            device->host->parallel_for(device->host->user, (positions + GATHER_SHARE - 1) / GATHER_SHARE, gather_share, &task);
+            continue;
+        }
         if (inner == 1 && indices->rank == 1 &&
             move_line(x->dtype, indices->dtype, how, positions, at_element(x, x_outer, size), x->strides[axis] * size, extent,
                       at_element(indices, indices->offset, index_size), indices->strides[0] * index_size,

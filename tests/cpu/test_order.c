@@ -197,6 +197,25 @@ static void sorts_agree(void **state)
             }
 }
 
+/* Long enough to be shared out; indices outside are clamped, the last share is short. */
+static void long_gathers_are_shared_out(void **state)
+{
+    (void)state;
+    enum { N = (1 << 17) + 77, EXTENT = 1000 };
+    static float x[EXTENT], y[N];
+    static int32_t at[N];
+    for (int32_t i = 0; i < EXTENT; i++)
+        x[i] = (float)i;
+    for (int i = 0; i < N; i++)
+        at[i] = (int32_t)rng_below(&r, EXTENT + 20) - 10;
+    const int64_t extent = EXTENT, n = N, one = 1, back = -1;
+    const numc_view from = {x, 0, NUMC_FLOAT32, 1, &extent, &one}, indices = {at, 0, NUMC_INT32, 1, &n, &one};
+    const numc_view to = {y, N - 1, NUMC_FLOAT32, 1, &n, &back};
+    assert_int_equal(cpu.table->gather(cpu.device, &from, &indices, 0, &to), NUMC_OK);
+    for (int i = 0; i < N; i++)
+        assert_true(y[N - 1 - i] == (float)(at[i] < 0 ? 0 : at[i] >= EXTENT ? EXTENT - 1 : at[i]));
+}
+
 /* Values that differ in their lowest bits alone, but for one or two far away: the highest bits decide hardly anything. */
 static void close_values_and_positions_are_sorted(void **state)
 {
@@ -291,6 +310,7 @@ int main(void)
         cmocka_unit_test(gather_and_scatter_agree),
         cmocka_unit_test(lines_agree),
         cmocka_unit_test(sorts_agree), cmocka_unit_test(close_values_and_positions_are_sorted),
+        cmocka_unit_test(long_gathers_are_shared_out),
         cmocka_unit_test(searches_agree),
         cmocka_unit_test(views_that_do_not_fit_are_refused),
     };
