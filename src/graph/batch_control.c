@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 /* ---- which results are mapped ------------------------------------------------------------------------------------ */
 
 static numc_status cond_flags(numc_context *context, const numc_attributes *attributes, const bool *mapped, bool *mapped_y)
@@ -18,7 +17,7 @@ static numc_status cond_flags(numc_context *context, const numc_attributes *attr
     numc_status status = numc__batch_flags(context, attributes->graphs[0], mapped + 1, mapped_y);
     if (status == NUMC_OK)
         status = numc__batch_flags(context, attributes->graphs[1], mapped + 1, other);
-    for (int32_t i = 0; i < count; i++)
+    for (int32_t i = 0; i < count && status == NUMC_OK; i++)
         mapped_y[i] = mapped_y[i] || other[i];
     numc__free(context, other, (size_t)count * sizeof *other);
     return status;

@@ -1,14 +1,14 @@
 """Check that docs/environment.md names exactly the NUMC_ variables that the programs look up, each once.
 
-Writes TAP. A variable is looked up where a C file passes its name to getenv or one of our own forms of it, documented where it
+Writes TAP. A variable is looked up where a program passes its name to getenv, os.environ.get or one of our own forms, documented where it
 begins a table row. What the build passes to a single test is that test's affair.
 """
 import os
 import re
 import sys
 
-LOOKUP = re.compile(r'(?:getenv|environment\w*)\s*\(\s*(?:\w+\s*,\s*)?"(NUMC_[A-Z0-9_]+)"')
-FOLDERS = ["src", "backends", "tools", "examples", "bench", "include", "tests/posteriors"]
+LOOKUP = re.compile(r'(?:getenv|environment\w*|os\.environ\.get)\s*\(\s*(?:\w+\s*,\s*)?"(NUMC_[A-Z0-9_]+)"')
+FOLDERS = ["src", "backends", "tools", "examples", "bench", "include", "tests/posteriors", "tests/array_api"]
 
 
 def main():
@@ -17,7 +17,7 @@ def main():
     for folder in FOLDERS:
         for path, _, files in os.walk(os.path.join(root, folder)):
             for file in files:
-                if file.endswith((".c", ".h", ".hpp", ".cpp")):
+                if file.endswith((".c", ".h", ".hpp", ".cpp", ".py")):
                     name = os.path.join(path, file)
                     with open(name, encoding="utf-8") as text:
                         for variable in LOOKUP.findall(text.read()):
