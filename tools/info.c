@@ -7,7 +7,7 @@
 #include "tool.h"
 
 static const char *const variables[] = {"NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_JIT",
-                                        "NUMC_CC", "NUMC_CACHE"};
+                                        "NUMC_CC", "NUMC_CACHE", "NUMC_DUMP"};
 
 static void print_device(const numc_device_info *device, int number)
 {

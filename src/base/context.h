@@ -65,6 +65,8 @@ struct numc_core {
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
     _Atomic int64_t holds;   /* 1 while open, and 1 for each export (array/dlpack.c): device memory lives until it is 0 */
     _Atomic int64_t running; /* model callbacks and samplers at work: the first lane cannot be closed */
+    _Atomic uint64_t programs_dumped; /* NUMC_DUMP (compile/dump.c) */
+    _Atomic bool dump_failed;
     _Atomic uint64_t kernels_built, kernels_run, fallbacks, programs_native, bytes_downloaded, bytes_uploaded;
 };
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compile/dump.h"
 #include "compile/exec.h"
 #include "compile/rows.h"
 
@@ -135,6 +136,51 @@ static numc_status prepare_native(numc_context *context, numc_program *program)
     return mode == NUMC_JIT_ON ? numc__native_build(context, &program->native) : NUMC_OK;
 }
 
+/* From graph to ir; between the passes what they made is looked at, and written down where that is wanted. */
+static numc_ir *rewrite(numc_context *context, numc_graph *graph, const bool *data, numc_dump *dump)
+{
+    numc__dump_graph(dump, 1, "traced", graph);
+    numc_graph *blocked = numc__graph_rows(context, graph, data);
+    if (blocked == NULL)
+        return NULL;
+    numc__dump_graph(dump, 2, "rows", blocked);
+#ifndef NDEBUG
+    if (blocked != graph && numc__graph_verify(context, blocked) != NUMC_OK) {
+        numc__graph_release(blocked);
+        return NULL;
+    }
+#endif
+    numc_ir *ir = numc__ir_new(context, blocked, data);
+    if (ir != NULL) {
+        if (ir->graph != blocked)
+            numc__dump_graph(dump, 3, "pairs", ir->graph);
+        numc__dump_ir(dump, 4, "rewritten", ir);
+    }
+    numc__graph_release(blocked);
+#ifndef NDEBUG
+    if (ir != NULL && numc__ir_verify(context, ir) != NUMC_OK) {
+        numc__ir_free(ir);
+        return NULL;
+    }
+#endif
+    return ir;
+}
+
+/* Kernels and plan; the C text, where the program may be compiled natively. */
+static void dump_program(numc_program *program, numc_dump *dump)
+{
+    numc_text text;
+    numc__text_begin(&text, program->core);
+    numc__text_add(&text, "%llu bytes of memory beside inputs and outputs\n", (unsigned long long)numc__program_bytes(program));
+    numc__program_print(&text, program);
+    numc__dump_text(dump, 5, "program", "txt", &text);
+    numc__text_end(&text);
+    numc__text_begin(&text, program->core);
+    if (program->native_count > 0 && write_native(program, &text))
+        numc__dump_text(dump, 6, "native", "c", &text);
+    numc__text_end(&text);
+}
+
 numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options)
 {
     if (context == NULL || graph == NULL || context->status != NUMC_OK)
@@ -147,13 +193,15 @@ numc_program *numc__program_new(numc_context *context, numc_graph *graph, const 
     program->call = options == NULL;
     numc__arena_begin(&program->arena, context);
     const bool *data = options != NULL ? options->data : NULL;
-    numc_graph *blocked = numc__graph_rows(context, graph, data);
-    program->ir = blocked == NULL ? NULL : numc__ir_new(context, blocked, data);
-    numc__graph_release(blocked);
+    numc_dump dump;
+    numc__dump_begin(&dump, context);
+    program->ir = rewrite(context, graph, data, &dump);
     if (program->ir == NULL || !build(program, context, data) || prepare_native(context, program) != NUMC_OK) {
         numc__program_release(program);
         return NULL;
     }
+    if (dump.wanted)
+        dump_program(program, &dump);
     return program;
 }
 

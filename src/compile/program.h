@@ -53,6 +53,6 @@ numc_status numc__program_call(numc_context *context, numc_program *program, con
 
 /* Readable: steps with kernels, buffers and their sizes. */
 void numc__program_print(numc_text *text, const numc_program *program);
-uint64_t numc__program_bytes(const numc_program *program); /* peak memory of one workspace */
+uint64_t numc__program_bytes(const numc_program *program); /* memory of one workspace, its loop bodies included */
 
 #endif

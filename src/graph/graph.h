@@ -68,6 +68,9 @@ numc_graph *numc__graph_keep(numc_graph *graph);
 void numc__graph_release(numc_graph *graph);
 numc_status numc__graph_verify(numc_context *context, const numc_graph *graph);
 void numc__graph_print(numc_text *text, const numc_graph *graph);
+/* The end of a line: " = constant 2"; and the attributes of an application, with sub-graphs on lines of their own. */
+void numc__constant_print(numc_text *text, const numc_array *constant);
+void numc__attributes_print(numc_text *text, int32_t primitive, const numc_attributes *attributes, int indent);
 /* Applies the graph to arrays, node by node through numc__bind: runs when they are concrete, inlines when traced. */
 numc_status numc__graph_apply(numc_context *context, const numc_graph *graph, const numc_array *const *inputs,
                               int32_t input_count, numc_array **outputs, int32_t output_count);

@@ -184,6 +184,23 @@ static void print_graph(numc_text *text, const numc_graph *graph, int indent)
     numc__text_add(text, "\n%*s}\n", indent, "");
 }
 
+void numc__constant_print(numc_text *text, const numc_array *constant)
+{
+    numc__text_add(text, " = ");
+    print_constant(text, constant);
+    numc__text_add(text, "\n");
+}
+
+void numc__attributes_print(numc_text *text, int32_t primitive, const numc_attributes *attributes, int indent)
+{
+    print_attributes(text, primitive, attributes);
+    numc__text_add(text, "\n");
+    for (int i = 0; i < 2; i++) {
+        if (attributes->graphs[i] != NULL)
+            print_graph(text, attributes->graphs[i], indent);
+    }
+}
+
 void numc__graph_print(numc_text *text, const numc_graph *graph)
 {
     print_graph(text, graph, 0);
