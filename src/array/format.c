@@ -260,6 +260,10 @@ static size_t write_float(char *text, const float_format *f, double x)
             plain[length++] = i < d.count ? d.digits[i] : '0';
         length += write_exponent(plain + length, exponent_of(&d), f->exponent_size);
     } else {
+        if (d.count < d.point) { /* nor are digits before the point left to the shortest: float32 from 2^26 */
+            numc__format(text, WORD, "%.0f", fabs(x));
+            read_digits(&d, text);
+        }
         size_t sign = length;
         length += positional(plain + length, &d, &point);
         point += sign;

@@ -51,6 +51,10 @@ def floats(dtype):
     f(0.5, 0.25, 0.125, 0.0078125)
     f(123456.789, 0.5)
     f(1e15, 1e16)
+    f(94726472.0, -55624268.0)      # of float32 seven digits read back, but the eighth is shown too
+    f(-99999992.0)
+    f(99999996.0, 67108868.0)
+    add(np.array(-94726472.0, dtype))
     f(float(np.finfo(dtype).max), float(np.finfo(dtype).tiny))
     f(float(np.finfo(dtype).smallest_subnormal), 1.0)
     for e in (-44, -24, -20, -10, 0, 20, 24, 27, 60, 100):
