@@ -1,11 +1,14 @@
-/* plan.h - internal to the cpu backend: what the two halves of making a plan share. choose.c decides which loops are vector loops
- * and which memory accesses may disturb each other; plan.c writes the steps. */
+/* plan.h - internal to the cpu backend: what the parts of making a plan share. choose.c decides which loops are vector loops
+ * and which memory accesses may disturb each other; plan.c walks the loops; write.c writes the steps of nodes. */
 #ifndef NUMC_CPU_PLAN_H
 #define NUMC_CPU_PLAN_H
 
 #include "cpu.h"
 
-enum { NUMC_CPU_GUESSED_EXTENT = 16 }; /* for extents held in registers */
+enum {
+    NUMC_CPU_GUESSED_EXTENT = 16, /* for extents held in registers */
+    NUMC_CPU_BLOCK_LEAST = 8      /* elements of a block: a multiple of the 8 lanes */
+};
 
 typedef struct binding {
     void *value;   /* where the single value is; NULL: not yet assigned */
@@ -94,5 +97,35 @@ double numc_cpu_cost(builder *b, int32_t from, int32_t to);
 double numc_cpu_cost_loop(builder *b, int32_t loop, bool *as_vector);
 /* Fills meets_store and meets_load for a vector loop. */
 void numc_cpu_find_meetings(builder *b, int32_t loop);
+
+/* ---- write.c ----------------------------------------------------------------------------------------------------------------- */
+/* A step at the end of the plan; blocks: numbers of memory for one block each. */
+numc_cpu_step *numc_cpu_emit(builder *b, numc_cpu_code code);
+int32_t numc_cpu_take_blocks(builder *b, int32_t count);
+/* Which block a slot will point to, until blocks are placed. */
+void *numc_cpu_block_mark(int32_t block);
+/* Gives back the blocks of registers that node `node` read last. */
+void numc_cpu_bury(builder *b, int32_t node);
+/* Where a register's value lies: single, in a block of its own, or a single one repeated over a block. */
+void numc_cpu_bind_value(builder *b, int32_t reg, void *value);
+void **numc_cpu_own_block(builder *b, int32_t reg);
+void **numc_cpu_spread(builder *b, int32_t reg);
+bool numc_cpu_is_early(const builder *b, int32_t reg);
+/* The step of node i. */
+void numc_cpu_write_scalar(builder *b, int32_t i);
+int numc_cpu_variant_for(const numc_cpu_node *fact, const builder *b, const numc_kernel_node *node);
+void numc_cpu_write_block(builder *b, int32_t i);
+void numc_cpu_write_load(builder *b, int32_t i);
+void numc_cpu_write_store(builder *b, int32_t i);
+void numc_cpu_write_local(builder *b, int32_t i);
+/* Accumulations directly inside a loop: before it, in it, after it. */
+void numc_cpu_start_accumulations(builder *b, int32_t loop);
+void numc_cpu_write_accumulate(builder *b, int32_t i);
+void numc_cpu_finish_accumulations(builder *b, int32_t loop);
+/* Carried registers: a value moved into another register's place (via: memory for it meanwhile), the carries that can lie where
+ * their updates do, and the updates at a step's end. */
+void numc_cpu_write_move(builder *b, int32_t to, int32_t from, void *via);
+void numc_cpu_join_carries(builder *b, int32_t loop);
+void numc_cpu_write_updates(builder *b, int32_t loop);
 
 #endif
