@@ -190,6 +190,25 @@ NUMC_API numc_status numc_fori_(numc_context *context, numc_operand lower, numc_
     numc_fori_(NUMC_CONTEXT(context), NUMC_OPERAND(lower), NUMC_OPERAND(upper), __VA_ARGS__)
 #endif
 
+/* ---- trees of named arrays -------------------------------------------------------------------------------------------------
+ * A tree holds arrays by paths, "layer/weight": parameters of a model as one thing. It belongs to the scope it was made in, as
+ * arrays do, and does not keep the arrays it names. Leaves are ordered by path, name by name, in whatever order they were set: trees
+ * with the same paths flatten alike. Inside a trace leaves may be traced. */
+typedef struct numc_tree numc_tree;
+NUMC_API numc_tree *numc_tree_new(numc_context *context);
+/* Names are not empty; what is a leaf has nothing under it. A leaf that is there is replaced. */
+NUMC_API numc_status numc_tree_set(numc_tree *tree, const char *path, const numc_array *value);
+NUMC_API numc_array *numc_tree_get(const numc_tree *tree, const char *path); /* NULL with NUMC_INVALID_ARGUMENT: there is none */
+NUMC_API int32_t numc_tree_count(const numc_tree *tree);                    /* of leaves */
+NUMC_API const char *numc_tree_path(const numc_tree *tree, int32_t leaf);   /* NULL beyond the last */
+/* The leaves in order, as a function's inputs; and the tree like another with these, as its outputs. */
+NUMC_API numc_status numc_tree_flatten(const numc_tree *tree, const numc_array **leaves, int32_t count);
+NUMC_API numc_tree *numc_tree_unflatten(const numc_tree *like, numc_array *const *leaves, int32_t count);
+/* All elements in one vector (of the dtype the leaves promote to), leaf by leaf, row by row; and back, in the shapes and dtypes of
+ * the leaves of `like`. */
+NUMC_API numc_array *numc_tree_ravel(const numc_tree *tree);
+NUMC_API numc_tree *numc_tree_unravel(const numc_tree *like, const numc_array *vector);
+
 #ifdef __cplusplus
 }
 #endif

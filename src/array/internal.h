@@ -92,6 +92,7 @@ const numc_trace_hooks *numc__trace_hooks(void); /* defined in src/graph: a stat
 
 /* Headers. New arrays join the lane's innermost scope. */
 numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape);
+numc_status numc__array_check(const numc_array *x, numc_context *context, const char *operation); /* live and untied */
 /* Device memory taken, for bytes_live and bytes_peak; what is given back is subtracted from core->bytes_live. */
 void numc__count_live(numc_core *core, uint64_t bytes);
 numc_array *numc__array_new_buffer(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape);

@@ -86,7 +86,6 @@ void numc__kernel_core_end(numc_array_core *shared);
 numc_kernel_operand numc__kernel_operand_of(const numc_array *x);
 
 /* header.c */
-numc_status numc__array_check(const numc_array *x, numc_context *context, const char *operation); /* live and untied */
 numc_array *numc__array_broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
 
 /* Ends the innermost scope and hands y to the one outside; an array that was not made in it stays where it is, and another
