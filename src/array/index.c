@@ -242,6 +242,7 @@ typedef struct picking {
     int32_t axes[NUMC_RANK_LIMIT], count; /* of y, in order */
     int32_t order[NUMC_RANK_LIMIT];       /* picked axes first, then the others */
     int64_t flat_size;
+    const numc_array *indices[NUMC_RANK_LIMIT]; /* int64, none negative, one per picked axis */
     const numc_array *flat; /* int64, broadcast shape of the index arrays */
     int32_t front;          /* where the picked axes stand in the result: axes before them */
 } picking;
@@ -249,7 +250,6 @@ typedef struct picking {
 static numc_status find_picking(const parsed *p, const numc_array *y, picking *k)
 {
     numc_context *context = p->context;
-    const numc_array *indices[NUMC_RANK_LIMIT];
     int32_t axis = 0, first = -1, last = -1;
     memset(k, 0, sizeof *k);
     k->flat_size = 1;
@@ -264,8 +264,8 @@ static numc_status find_picking(const parsed *p, const numc_array *y, picking *k
                 index = numc_number_(context, NUMC_INT64, numc_operand_integer(at));
             }
             index = numc__indices_wrap(context, p->name, index, n, axis);
-            indices[k->count] = numc__convert(context, index, NUMC_INT64);
-            if (indices[k->count] == NULL)
+            k->indices[k->count] = numc__convert(context, index, NUMC_INT64);
+            if (k->indices[k->count] == NULL)
                 return context->status;
             k->axes[k->count++] = axis;
             k->flat_size = numc__size_multiply(k->flat_size, n);
@@ -285,12 +285,53 @@ static numc_status find_picking(const parsed *p, const numc_array *y, picking *k
         else
             k->order[used++] = d;
     }
-    /* row-major over the picked axes */
-    const numc_array *flat = indices[0];
+    return NUMC_OK;
+}
+
+/* The flat index, row-major over the picked axes. */
+static numc_status find_flat(numc_context *context, const numc_array *y, picking *k)
+{
+    const numc_array *flat = k->indices[0];
     for (int32_t i = 1; i < k->count; i++)
-        flat = numc_add(numc_multiply(flat, y->shape[k->axes[i]]), indices[i]);
+        flat = numc_add(numc_multiply(flat, y->shape[k->axes[i]]), k->indices[i]);
     k->flat = flat;
     return context->status;
+}
+
+/* Whether y has memory in which the picked axes are not one, so that flattening them would copy all of y. */
+static bool picked_apart(const numc_array *y, const picking *k)
+{
+    bool apart = false;
+    if (y->content != NUMC_CONTENT_BUFFER || y->size == 0)
+        return false;
+    for (int32_t i = 0; i < k->count; i++) {
+        if (k->indices[i]->content == NUMC_CONTENT_TRACED)
+            return false;
+        if (i > 0)
+            apart = apart || y->strides[k->axes[i - 1]] != y->strides[k->axes[i]] * y->shape[k->axes[i]];
+    }
+    return apart;
+}
+
+/* The same elements read where they lie: y with all places in memory that the picked axes span as its first axis, its other axes
+ * as they are, and the flat index along it. No place outside y's own range of memory is reached. */
+static numc_array *span_picked(numc_context *context, const numc_array *y, picking *k)
+{
+    int64_t shape[NUMC_RANK_LIMIT] = {1}, strides[NUMC_RANK_LIMIT] = {1}, low = 0;
+    const numc_array *flat = NULL;
+    for (int32_t i = 0; i < k->count; i++) {
+        int64_t stride = y->strides[k->axes[i]], reach = stride * (y->shape[k->axes[i]] - 1);
+        const numc_array *part = numc_multiply(k->indices[i], stride);
+        shape[0] += reach < 0 ? -reach : reach;
+        low += reach < 0 ? reach : 0;
+        flat = i == 0 ? part : numc_add(flat, part);
+    }
+    k->flat = numc_subtract(flat, low);
+    for (int32_t d = k->count; d < y->rank; d++) {
+        shape[d - k->count + 1] = y->shape[k->order[d]];
+        strides[d - k->count + 1] = y->strides[k->order[d]];
+    }
+    return k->flat == NULL ? NULL : numc__array_new_view(context, y, y->rank - k->count + 1, shape, strides, y->offset + low);
 }
 
 /* y with the picked axes first and flattened. */
@@ -329,8 +370,13 @@ static numc_array *read_picked(const parsed *p, const region *r)
     if (y == NULL || find_picking(p, y, &k) != NUMC_OK)
         return NULL;
     if (k.count == 1)
-        return numc__gather(context, y, k.flat, k.axes[0]);
-    return move_front(context, numc__gather(context, flatten_picked(context, y, &k), k.flat, 0), k.flat->rank, k.front, false);
+        return numc__gather(context, y, k.indices[0], k.axes[0]);
+    const numc_array *rows = NULL;
+    if (picked_apart(y, &k))
+        rows = span_picked(context, y, &k);
+    else if (find_flat(context, y, &k) == NUMC_OK)
+        rows = flatten_picked(context, y, &k);
+    return rows == NULL ? NULL : move_front(context, numc__gather(context, rows, k.flat, 0), k.flat->rank, k.front, false);
 }
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */
@@ -607,7 +653,7 @@ static numc_array *write_picked(const parsed *p, const numc_array *y, numc_opera
 {
     numc_context *context = p->context;
     picking k;
-    if (find_picking(p, y, &k) != NUMC_OK)
+    if (find_picking(p, y, &k) != NUMC_OK || find_flat(context, y, &k) != NUMC_OK)
         return NULL;
     /* the shape numc_index gives: the others, with the indices' shape at its place */
     int64_t shape[2 * NUMC_RANK_LIMIT], rows[NUMC_RANK_LIMIT], n = k.flat->size;

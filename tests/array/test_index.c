@@ -273,10 +273,60 @@ static void large_masks_equal_loops(void **state)
     assert_ok(context);
 }
 
+/* Integer arrays along several axes of a view give what they give of its row-major copy, and read the view where it lies: a few
+ * elements of 8 MiB need no second 8 MiB. */
+static void picks_from_views(void **state)
+{
+    numc_context *context = *state;
+    enum { N = 1024 };
+    double *data = malloc((size_t)N * N * sizeof *data);
+    assert_non_null(data);
+    for (int64_t i = 0; i < N * N; i++)
+        data[i] = (double)i;
+    numc_array *x = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(N, N), data);
+    const int64_t at[2][3] = {{1, -2, 7}, {-1, 0, 3}};
+    numc_array *i = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(3), at[0]), *j = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(3), at[1]);
+    numc_statistics before, after;
+    numc_statistics_get(context, &before);
+    numc_array *turned = numc_matrix_transpose(x), *back = numc_flip(turned, NUMC_AXES(0));
+    assert_values(numc_index(turned, NUMC_PICK(i), NUMC_PICK(j)), data[(N - 1) * N + 1], data[N - 2], data[3 * N + 7]);
+    assert_values(numc_index(back, NUMC_PICK(i), NUMC_PICK(j)), data[(N - 1) * N + N - 2], data[1], data[3 * N + N - 8]);
+    assert_values(numc_index(turned, NUMC_AT(5), NUMC_PICK(j)), data[(N - 1) * N + 5], data[5], data[3 * N + 5]);
+    assert_values(numc_index(numc_index(x, NUMC_ALL, NUMC_SLICE_STEP(N, NUMC_END, -3)), NUMC_PICK(i), NUMC_PICK(j)),
+                  data[N + 0], data[(N - 2) * N + N - 1], data[7 * N + N - 10]);
+    assert_values(numc_index(numc_broadcast_to(numc_index(x, NUMC_AT(2)), NUMC_SHAPE(N, N)), NUMC_PICK(i), NUMC_PICK(j)), data[3 * N - 1],
+                  data[2 * N], data[2 * N + 3]);
+    numc_statistics_get(context, &after);
+    assert_ok(context);
+    assert_true(before.bytes_peak <= before.bytes_live + (1 << 16)); /* else the next line says nothing */
+    assert_true(after.bytes_peak <= before.bytes_live + (1 << 16));
+    free(data);
+    /* every pair of axes of views in three dimensions, beside slices and new axes */
+    numc_array *y = counting(context, NUMC_INT32, NUMC_SHAPE(8, 9, 10));
+    const int32_t orders[3][3] = {{2, 0, 1}, {1, 2, 0}, {0, 2, 1}};
+    for (int k = 0; k < 3; k++) {
+        const int64_t order[3] = {orders[k][0], orders[k][1], orders[k][2]};
+        numc_array *view = numc_flip(numc_permute_dims(numc_index(y, NUMC_ELLIPSIS, NUMC_SLICE_STEP(1, NUMC_END, 2)), (numc_axes){order, 3, true}), NUMC_AXES(k));
+        int32_t numbers[8 * 9 * 5];
+        assert_int_equal(numc_to_host(view, NUMC_INT32, numbers, sizeof numbers), NUMC_OK);
+        numc_array *copy = numc_from_host(context, NUMC_INT32, ((numc_shape){numc_array_shape(view), 3, true}), numbers);
+        const numc_index_term terms[4][4] = {{NUMC_PICK(j), NUMC_PICK(j), NUMC_ALL}, {NUMC_PICK(j), NUMC_ALL, NUMC_PICK(j)},
+                                             {NUMC_ALL, NUMC_PICK(j), NUMC_NEW, NUMC_PICK(j)}, {NUMC_PICK(j), NUMC_PICK(numc_expand_dims(j, NUMC_AXES(1))), NUMC_PICK(j)}};
+        const int32_t counts[4] = {3, 3, 4, 3};
+        for (int t = 0; t < 4; t++) {
+            numc_array *a = numc_index_(view, terms[t], counts[t]), *b = numc_index_(copy, terms[t], counts[t]);
+            assert_ok(context);
+            assert_shape(a, numc_array_rank(b), numc_array_shape(b));
+            assert_true(numc_item_bool(numc_all(numc_equal(a, b))));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(random_slices_equal_loops), TEST(integer_arrays),
+        TEST(picks_from_views),
         TEST(masks),                     TEST(terms_and_their_errors),
         TEST(assignment_is_seen_nowhere_else), TEST(results_have_headers_of_their_own),
         TEST(taking_and_adding),         TEST(large_masks_equal_loops),

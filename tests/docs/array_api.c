@@ -396,6 +396,9 @@ static void page(numc_context *const *contexts)
         "nothing else can see it.\n"
         "- Slices clip as Python's do; an integer out of bounds is an error. Integer arrays may stand beside slices and new axes, "
         "with NumPy's placing of the axes; a mask must be the only term, of any rank up to x's, 0 included.\n"
+        "- Kernels read views where they lie, whatever their strides. A view is first copied, row-major, by what works on its elements "
+        "in that order where its axes are not one in memory: float sums and products (see sum), argmax and argmin without an axis, "
+        "nonzero, masks, reshape; and by products and factorisations of a library that does not take its strides.\n"
         "- Ranks go to 32. Errors are statuses, not exceptions: NUMC_SHAPE, NUMC_INDEX, NUMC_DTYPE, NUMC_VALUE.\n");
     const char *group = "";
     for (size_t i = 0; i < FUNCTION_ROW_COUNT; i++) {
