@@ -18,8 +18,9 @@
 
 extern char **environ;
 
-/* No contraction and no assumption about NaN, infinity or the sign of zero: the interpreter's bits. */
-static const char *const flags[] = {"-x",           "c",      "-std=gnu11",           "-O3",
+/* No contraction and no assumption about NaN, infinity or the sign of zero: the interpreter's bits. -O3 unrolls and peels the short
+ * loops of small models: eight schools took 72 ns with it and takes 46, and the compiler half as long again. */
+static const char *const flags[] = {"-x",           "c",      "-std=gnu11",           "-O2", "-ftree-vectorize",
                                     "-march=native", "-w",     "-ffp-contract=off",    "-fno-math-errno",
                                     "-fno-trapping-math", "-fPIC", "-shared",         "-fvisibility=hidden"};
 
