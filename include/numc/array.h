@@ -294,7 +294,7 @@ NUMC_API numc_array *numc_full_like_(const numc_array *x, numc_operand value, co
 NUMC_API numc_array *numc_tril(const numc_array *x, int64_t diagonal);
 NUMC_API numc_array *numc_triu(const numc_array *x, int64_t diagonal);
 #ifndef __cplusplus
-#define numc_from_host(where, dtype, shape, data) numc_from_host_(NUMC_CONTEXT(where), dtype, shape, data)
+#define numc_from_host(where, dtype, shape, ...) numc_from_host_(NUMC_CONTEXT(where), dtype, shape, __VA_ARGS__)
 #define numc_zeros(where, dtype, shape) numc_zeros_(NUMC_CONTEXT(where), dtype, shape)
 #define numc_ones(where, dtype, shape) numc_ones_(NUMC_CONTEXT(where), dtype, shape)
 #define numc_empty(where, dtype, shape) numc_empty_(NUMC_CONTEXT(where), dtype, shape)

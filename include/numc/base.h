@@ -150,8 +150,8 @@ static inline numc_context *numc_open(const numc_options *options)
 
 /* Closes a lane and frees the models, samplers, records and functions made on it. For the first lane: frees everything made from
  * the context but memory that exports still hold (dlpack.h); every other lane must be closed before, or is closed with it.
- * Inside a model's callback it does nothing but set the error STATE; while a sampler of the context runs, nothing but log.
- * NULL is accepted. */
+ * Inside a callback of a model or a trace it does nothing but set the error STATE; while a sampler of the context runs, or a
+ * callback on another lane, nothing but log. NULL is accepted. */
 NUMC_API void numc_close(numc_context *context);
 
 /* A further lane of the same core, for use by one other thread. Arrays of `context` may be read through the new lane while

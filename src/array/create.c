@@ -27,8 +27,13 @@ static numc_array *number_array(numc_context *context, const char *name, numc_dt
     if (value.kind == NUMC_OPERAND_ARRAY) {
         const numc_array *x = value.value.array;
         numc_context *lane = numc__lane_of(&x, 1, name);
-        if (lane == NULL)
+        if (lane == NULL || lane->core != context->core) {
+            numc__fail(context, lane == NULL ? NUMC_INVALID_ARGUMENT : NUMC_STATE, "%s: the value is %s", name,
+                       x == NULL      ? "NULL"
+                       : lane == NULL ? "dead"
+                                      : "an array of another context; numc_to_device copies it");
             return NULL;
+        }
         numc_array *y = numc__cast(lane, name, x, dtype == NUMC_DTYPE_DEFAULT ? x->dtype : dtype);
         return y == NULL ? NULL : numc_broadcast_to(y, shape);
     }

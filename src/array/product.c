@@ -223,6 +223,8 @@ numc_array *numc_diag(const numc_array *x)
     numc_array *y = NULL;
     if (x->rank < 1) {
         numc__fail(context, NUMC_SHAPE, "numc_diag: the array has rank 0");
+    } else if (x->rank == NUMC_RANK_MAXIMUM) {
+        numc__fail(context, NUMC_SHAPE, "numc_diag: rank %d is beyond %d", (int)x->rank + 1, NUMC_RANK_MAXIMUM);
     } else {
         int64_t n = x->shape[x->rank - 1];
         numc_array *mask = numc_eye(context, NUMC_BOOL, n, n, 0);

@@ -250,7 +250,7 @@ void numc_close(numc_context *context)
         return;
     numc_core *core = context->core;
     if (context->running > 0) {
-        numc__fail(context, NUMC_STATE, "numc_close: a model callback is at work; close when it has returned");
+        numc__fail(context, NUMC_STATE, "numc_close: a callback is at work on this lane; close when it has returned");
         return;
     }
     if (context == core->first_lane && atomic_load(&core->running) > 0) { /* by a thread that may not touch the error slot */

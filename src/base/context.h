@@ -64,7 +64,7 @@ struct numc_core {
     numc_context *lanes;      /* all others, linked by next_lane */
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
     _Atomic int64_t holds;   /* 1 while open, and 1 for each export (array/dlpack.c): device memory lives until it is 0 */
-    _Atomic int64_t running; /* model callbacks and samplers at work: the first lane cannot be closed */
+    _Atomic int64_t running; /* callbacks (of models, of traces) and samplers at work: the first lane cannot be closed */
     _Atomic uint64_t programs_dumped; /* NUMC_DUMP (compile/dump.c) */
     _Atomic bool dump_failed;
     _Atomic uint64_t kernels_built, kernels_run, fallbacks, programs_native, bytes_downloaded, bytes_uploaded;
@@ -74,7 +74,7 @@ struct numc_context {
     numc_core *core;
     numc_context *parent, *next_lane;
     int32_t depth; /* 0 for the first lane */
-    int32_t running; /* model callbacks at work on it: it cannot be closed */
+    int32_t running; /* callbacks at work on it: it cannot be closed */
     numc_status status;
     char message[NUMC_ERROR_MESSAGE_SIZE];
     const char *site; /* name of the model site being made; numc__fail puts it before a message; NULL outside */

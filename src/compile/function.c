@@ -44,6 +44,8 @@ numc_status numc_function_call(numc_context *context, numc_function *function, c
         return NUMC_INVALID_ARGUMENT;
     NUMC_TRY(context->status);
     NUMC_REQUIRE(context, function != NULL, NUMC_INVALID_ARGUMENT, "numc_function_call: the function is NULL");
+    if (numc__function_is_foreign(context, function, "numc_function_call"))
+        return context->status;
     NUMC_REQUIRE(context, outputs != NULL || output_count == 0, NUMC_INVALID_ARGUMENT,
                  "numc_function_call: the list of outputs is NULL");
     NUMC_TRY(numc__graph_check_inputs(context, function->graph, inputs, input_count));

@@ -87,6 +87,8 @@ numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *gr
             numc__array_describe(text, sizeof text, inputs[i]);
             return numc__fail(context, NUMC_DEAD_ARRAY, "input %d, %s, died with its scope", i, text);
         }
+        NUMC_REQUIRE(context, inputs[i]->context->core == context->core, NUMC_STATE,
+                     "input %d is an array of another context; numc_to_device copies it", i);
         numc_type type = numc__type_of(inputs[i]);
         if (!numc__type_equal(&type, &graph->values[i].type)) {
             char got[160], wanted[160];

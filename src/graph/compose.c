@@ -187,7 +187,7 @@ static bool fit_for(numc_context *context, const numc_function *function, const 
         return false;
     if (function == NULL)
         numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the function is NULL", name);
-    return function != NULL;
+    return function != NULL && !numc__function_is_foreign(context, function, name);
 }
 
 numc_function *numc_function_jacobian_forward(numc_context *context, const numc_function *function)

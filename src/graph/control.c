@@ -214,7 +214,7 @@ static numc_status trace_body(numc_context *context, numc_trace_fn callback, voi
         for (int32_t i = 0; i < input_count; i++)
             block[i] = numc__trace_input(trace, &types[i], NULL);
         if (context->status == NUMC_OK)
-            callback(context, (const numc_array *const *)block, input_count, outputs, output_count, user);
+            numc__trace_callback(context, callback, (const numc_array *const *)block, input_count, outputs, output_count, user);
         for (int32_t i = 0; i < output_count && context->status == NUMC_OK; i++) {
             if (outputs[i] == NULL)
                 numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the body left output %d NULL", what, i);
@@ -386,7 +386,7 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
     if (predicate->content != NUMC_CONTENT_TRACED) {
         bool truth = numc_item_bool(predicate);
         NUMC_TRY(context->status);
-        (truth ? true_body : false_body)(context, inputs, input_count, outputs, output_count, user);
+        numc__trace_callback(context, truth ? true_body : false_body, inputs, input_count, outputs, output_count, user);
         for (int32_t i = 0; i < output_count && context->status == NUMC_OK; i++) {
             if (outputs[i] == NULL)
                 numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_cond: the body left output %d NULL", i);
@@ -485,7 +485,7 @@ numc_status numc_switch(const numc_array *index, const numc_trace_fn *bodies, in
             NUMC_TRY(context->status);
         }
         i = i < 0 ? 0 : i >= body_count ? body_count - 1 : i;
-        bodies[i](context, inputs, input_count, outputs, output_count, user);
+        numc__trace_callback(context, bodies[i], inputs, input_count, outputs, output_count, user);
         for (int32_t k = 0; k < output_count && context->status == NUMC_OK; k++) {
             if (outputs[k] == NULL)
                 numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_switch: body %d left output %d NULL", (int)i, k);

@@ -46,7 +46,7 @@ static numc_graph *trace(numc_context *context, numc_trace_fn callback, void *us
         inputs[i] = numc__trace_input(recorder, &type, NULL);
     }
     if (context->status == NUMC_OK)
-        callback(context, (const numc_array *const *)inputs, input_count, outputs, output_count, user);
+        numc__trace_callback(context, callback, (const numc_array *const *)inputs, input_count, outputs, output_count, user);
     return numc__trace_finish(recorder, outputs, output_count, NULL, NULL);
 }
 
@@ -96,6 +96,8 @@ static numc_function *derive(numc_context *context, const numc_function *functio
         numc__fail(context, NUMC_INVALID_ARGUMENT, "the function to differentiate is NULL");
         return NULL;
     }
+    if (numc__function_is_foreign(context, function, "a derivative"))
+        return NULL;
     return numc__function_wrap(context, transform(context, function->graph, NULL));
 }
 

@@ -15,6 +15,15 @@ struct numc_function {
     _Atomic(numc_program_release_fn) program_release;
 };
 
+/* Of another context: then an error is set. */
+static inline bool numc__function_is_foreign(numc_context *context, const numc_function *function, const char *name)
+{
+    if (function->core == context->core)
+        return false;
+    numc__fail(context, NUMC_STATE, "%s: the function belongs to another context", name);
+    return true;
+}
+
 /* Takes the reference of the graph; NULL passes through. */
 numc_function *numc__function_wrap(numc_context *context, numc_graph *graph);
 

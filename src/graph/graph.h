@@ -7,6 +7,7 @@
 
 #include "array/internal.h"
 #include "base/text.h"
+#include "numc/function.h"
 
 typedef struct numc_value {
     numc_type type;       /* shape owned by the graph */
@@ -61,6 +62,9 @@ numc_array *numc__trace_input(numc_trace *trace, const numc_type *type, const ch
 numc_graph *numc__trace_finish(numc_trace *trace, numc_array *const *outputs, int32_t output_count,
                                const numc_array ***captured, int32_t *captured_count);
 void numc__trace_abandon(numc_trace *trace);
+/* Runs a user's callback on the lane, which it cannot close. */
+void numc__trace_callback(numc_context *context, numc_trace_fn callback, const numc_array *const *inputs, int32_t input_count,
+                          numc_array **outputs, int32_t output_count, void *user);
 bool numc__trace_is_active(const numc_context *context); /* whether the lane records */
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */

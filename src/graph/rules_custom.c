@@ -220,7 +220,7 @@ static numc_graph *trace_rule(numc_context *context, const numc_graph *graph, bo
         results += numc__differentiable((reverse ? numc__graph_input_type(graph, i) : numc__graph_output_type(graph, i))->dtype);
     numc_array **outputs = block + count;
     if (context->status == NUMC_OK)
-        callback(context, CONST(block), count, outputs, results, user);
+        numc__trace_callback(context, callback, CONST(block), count, outputs, results, user);
     for (int32_t i = 0, k = 0; i < (reverse ? ins : outs) && context->status == NUMC_OK; i++) {
         const numc_type *type = reverse ? numc__graph_input_type(graph, i) : numc__graph_output_type(graph, i);
         if (!numc__differentiable(type->dtype))
@@ -306,6 +306,8 @@ static numc_function *custom(numc_context *context, const numc_function *functio
                    reverse ? "numc_function_custom_vjp" : "numc_function_custom_jvp");
         return NULL;
     }
+    if (numc__function_is_foreign(context, function, reverse ? "numc_function_custom_vjp" : "numc_function_custom_jvp"))
+        return NULL;
     const numc_graph *graph = function->graph;
     size_t count = 3 * ((size_t)graph->input_count + (size_t)graph->output_count), size = count * sizeof(void *);
     numc_array **block = numc__allocate_zero(context, 1, size);

@@ -118,6 +118,16 @@ static void close_trace(numc_trace *trace)
     numc__array_trace_end(context, trace);
 }
 
+void numc__trace_callback(numc_context *context, numc_trace_fn callback, const numc_array *const *inputs, int32_t input_count,
+                          numc_array **outputs, int32_t output_count, void *user)
+{
+    atomic_fetch_add(&context->core->running, 1);
+    context->running++;
+    callback(context, inputs, input_count, outputs, output_count, user);
+    context->running--;
+    atomic_fetch_sub(&context->core->running, 1);
+}
+
 void numc__trace_abandon(numc_trace *trace)
 {
     if (trace == NULL)
@@ -196,6 +206,8 @@ static numc_seen *seen_place(numc_trace *trace, uint64_t owner, uint64_t item)
 static numc_status constant_value(numc_trace *trace, const numc_array *x, int32_t *id)
 {
     numc_context *context = trace->context;
+    NUMC_REQUIRE(context, x->context->core == context->core, NUMC_STATE,
+                 "an array of another context in a trace; numc_to_device copies it");
     numc_seen *place = seen_place(trace, 0, x->serial);
     if (place == NULL)
         return context->status;

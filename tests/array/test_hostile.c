@@ -44,6 +44,11 @@ static void lists_that_are_missing(void **state)
     MISSING("numc_concat: operand 2", numc_concat((const numc_array *[]){x, NULL}, 2, 0));
     MISSING("numc_stack: operand 1", numc_stack((const numc_array *[]){NULL, x}, 2, 0));
     MISSING("numc_index: term 1", numc_index(x, ((numc_index_term){.kind = (numc_index_kind)77})));
+    const numc_operand strange = {.kind = (numc_operand_kind)99};
+    MISSING("numc_number: an operand is of no known kind (99)", numc_number_(context, NUMC_FLOAT64, strange));
+    MISSING("numc_add: an operand is of no known kind (99)", (numc_add)(strange, numc_operand_array(x)));
+    MISSING("numc_full: the value is NULL", numc_full(context, NUMC_FLOAT64, NUMC_SHAPE(2), (numc_array *)NULL));
+    assert_int_equal(numc_array_size(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), (const double[]){1, 2})), 2);
     numc_array *missing = NULL;
     assert_int_equal(numc_index_assign_(&x, numc_operand_real(1), NULL, 2), NUMC_INVALID_ARGUMENT);
     assert_error(context, NUMC_INVALID_ARGUMENT, "numc_index_assign");
@@ -75,6 +80,11 @@ static void sizes_beyond_memory(void **state)
 {
     numc_context *context = *state;
     numc_array *x = six(context), *one = numc_number(context, NUMC_FLOAT64, 2.5);
+    int64_t ones[32];
+    for (int d = 0; d < 32; d++)
+        ones[d] = 1;
+    assert_null(numc_diag(numc_ones(context, NUMC_FLOAT64, ((numc_shape){ones, 32, true}))));
+    assert_error(context, NUMC_SHAPE, "numc_diag: rank 33 is beyond 32");
 #define TOO_LARGE(text, call)                                                                      \
     do {                                                                                           \
         assert_null(call);                                                                         \

@@ -308,6 +308,83 @@ static void a_lane_may_close_while_it_records(void **state)
     numc_close(context);
 }
 
+BODY(closes)
+{
+    (void)input_count, (void)output_count, (void)user;
+    numc_close(context);
+    out[0] = numc_add(in[0], 1);
+}
+BODY(gives_it)
+{
+    (void)context, (void)in, (void)input_count, (void)output_count;
+    out[0] = user;
+}
+BODY(doubles)
+{
+    (void)context, (void)input_count, (void)output_count, (void)user;
+    out[0] = numc_add(in[0], in[0]);
+}
+
+static void callbacks_do_not_close_their_context(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(3));
+    numc_array *y = NULL, *yes = numc_number(context, NUMC_BOOL, true), *zero = numc_number(context, NUMC_INT64, 0);
+    const numc_trace_fn bodies[] = {closes, closes};
+    numc_function *f = numc_function_trace(context, doubles, NULL, &x, 1, 1);
+    assert_null(numc_function_trace(context, closes, NULL, &x, 1, 1));
+    assert_error(context, NUMC_STATE, "numc_close: a callback is at work");
+    assert_int_equal(numc_cond(yes, closes, closes, NULL, &x, 1, &y, 1), NUMC_STATE);
+    assert_error(context, NUMC_STATE, "numc_close");
+    assert_int_equal(numc_switch(zero, bodies, 2, NULL, &x, 1, &y, 1), NUMC_STATE);
+    assert_error(context, NUMC_STATE, "numc_close");
+    assert_int_equal(numc_scan(context, closes, NULL, &x, 1, NULL, 0, &y, 0, .length = 2), NUMC_STATE);
+    assert_error(context, NUMC_STATE, "numc_close");
+    assert_null(numc_function_custom_jvp(context, f, closes, NULL));
+    assert_error(context, NUMC_STATE, "numc_close");
+    numc_close(context);
+}
+
+static void functions_keep_to_their_context(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref(), *other = open_ref();
+    const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(3)), *foreign = reals(other, NUMC_SCALAR, DOUBLES(4));
+    numc_array *y = NULL;
+    numc_function *f = numc_function_trace(context, doubles, NULL, &foreign, 1, 1); /* types alone are read */
+    ASSERT_FINE(context);
+    assert_int_equal(numc_function_call(context, f, &foreign, 1, &y, 1), NUMC_STATE);
+    assert_error(context, NUMC_STATE, "input 0 is an array of another context");
+    assert_null(numc_function_trace(context, gives_it, (void *)(uintptr_t)foreign, &x, 1, 1));
+    assert_error(context, NUMC_STATE, "an array of another context");
+    assert_null(numc_full(context, NUMC_DTYPE_DEFAULT, NUMC_SHAPE(2), foreign));
+    assert_error(context, NUMC_STATE, "numc_full: the value is an array of another context");
+    assert_int_equal(numc_function_call(other, f, &foreign, 1, &y, 1), NUMC_STATE);
+    assert_error(other, NUMC_STATE, "numc_function_call: the function belongs to another context");
+    const numc_array *batch = reals(other, NUMC_SHAPE(2), DOUBLES(1, 2));
+#define FOREIGN(call)                                                                              \
+    do {                                                                                           \
+        assert_null(call);                                                                         \
+        assert_error(other, NUMC_STATE, "the function belongs to another context");                \
+    } while (0)
+    FOREIGN(numc_function_jvp(other, f));
+    FOREIGN(numc_function_vjp(other, f));
+    FOREIGN(numc_function_value_and_gradient(other, f));
+    FOREIGN(numc_function_vmap(other, f, &batch, 1));
+    FOREIGN(numc_function_jacobian_forward(other, f));
+    FOREIGN(numc_function_jacobian_reverse(other, f));
+    FOREIGN(numc_function_hessian(other, f));
+    FOREIGN(numc_function_hvp(other, f));
+    FOREIGN(numc_function_linearize(other, f, &foreign, 1, NULL, 0));
+    FOREIGN(numc_function_custom_jvp(other, f, doubles, NULL));
+    FOREIGN(numc_function_custom_vjp(other, f, doubles, NULL));
+    numc_close(other);
+    assert_int_equal(numc_function_call(context, f, &x, 1, &y, 1), NUMC_OK);
+    assert_true(numc_item(y) == 6);
+    numc_close(context);
+}
+
 /* ---- the verifier ------------------------------------------------------------------------------------------------ */
 
 static void broken_graphs_are_refused(void **state)
@@ -536,6 +613,8 @@ int main(void)
         cmocka_unit_test(traced_arrays_may_not_escape),
         cmocka_unit_test(mistakes_in_traced_functions_are_named),
         cmocka_unit_test(a_lane_may_close_while_it_records),
+        cmocka_unit_test(callbacks_do_not_close_their_context),
+        cmocka_unit_test(functions_keep_to_their_context),
         cmocka_unit_test(broken_graphs_are_refused),
         cmocka_unit_test(attributes_compare_by_structure),
         cmocka_unit_test(functions_are_called_and_differentiated),
