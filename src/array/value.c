@@ -151,7 +151,7 @@ int64_t numc__value_integer(numc_dtype dtype, const void *source)
 bool numc__value_fits(numc_dtype dtype, const numc_operand *number)
 {
     numc_kind kind = numc_dtype_kind(dtype);
-    if (number->kind <= NUMC_OPERAND_ARRAY || number->kind > NUMC_OPERAND_COMPLEX)
+    if (number->kind <= NUMC_OPERAND_ARRAY || number->kind > NUMC_OPERAND_UNSIGNED)
         return false;
     if (number->kind == NUMC_OPERAND_COMPLEX)
         return kind == NUMC_KIND_COMPLEX || kind == NUMC_KIND_BOOL;
@@ -175,7 +175,7 @@ numc_status numc__number_fits(numc_context *context, const char *name, numc_dtyp
 {
     if (numc__value_fits(dtype, number))
         return NUMC_OK;
-    if (number->kind <= NUMC_OPERAND_ARRAY || number->kind > NUMC_OPERAND_COMPLEX)
+    if (number->kind <= NUMC_OPERAND_ARRAY || number->kind > NUMC_OPERAND_UNSIGNED)
         return numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: an operand is of no known kind (%d)", name, (int)number->kind);
     if (number->kind == NUMC_OPERAND_COMPLEX)
         return numc__fail(context, NUMC_DTYPE, "%s: a complex number does not convert to %s", name, numc_dtype_name(dtype));

@@ -369,7 +369,7 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
             return numc__fail(inputs[i]->context, NUMC_INVALID_ARGUMENT, "numc_cond: the predicate is NULL");
     }
     if (context == NULL)
-        return predicate != NULL && predicate->live == NUMC_ARRAY_LIVE ? predicate->context->status : NUMC_INVALID_ARGUMENT;
+        return predicate == NULL || predicate->context->status == NUMC_OK ? NUMC_INVALID_ARGUMENT : predicate->context->status;
     NUMC_REQUIRE(context, true_body != NULL && false_body != NULL, NUMC_INVALID_ARGUMENT, "numc_cond: a body is NULL");
     NUMC_REQUIRE(context, listed(inputs, input_count) && listed(outputs, output_count), NUMC_INVALID_ARGUMENT,
                  "numc_cond: a list of %d inputs or %d outputs is NULL or of negative length", (int)input_count,
@@ -462,7 +462,7 @@ numc_status numc_switch(const numc_array *index, const numc_trace_fn *bodies, in
             return numc__fail(inputs[i]->context, NUMC_INVALID_ARGUMENT, "numc_switch: the index is NULL");
     }
     if (context == NULL)
-        return index != NULL && index->live == NUMC_ARRAY_LIVE ? index->context->status : NUMC_INVALID_ARGUMENT;
+        return index == NULL || index->context->status == NUMC_OK ? NUMC_INVALID_ARGUMENT : index->context->status;
     NUMC_REQUIRE(context, bodies != NULL && body_count > 0, NUMC_INVALID_ARGUMENT, "numc_switch: there is no body");
     for (int32_t i = 0; i < body_count; i++)
         NUMC_REQUIRE(context, bodies[i] != NULL, NUMC_INVALID_ARGUMENT, "numc_switch: body %d is NULL", (int)i);

@@ -337,6 +337,11 @@ static void callbacks_do_not_close_their_context(void **state)
     assert_error(context, NUMC_STATE, "numc_close: a callback is at work");
     assert_int_equal(numc_cond(yes, closes, closes, NULL, &x, 1, &y, 1), NUMC_STATE);
     assert_error(context, NUMC_STATE, "numc_close");
+    numc_array *dead = NULL;
+    numc_scope(context)
+        dead = numc_equal(x, 3);
+    assert_int_equal(numc_cond(dead, doubles, doubles, NULL, &x, 1, &y, 1), NUMC_DEAD_ARRAY);
+    assert_error(context, NUMC_DEAD_ARRAY, "numc_cond");
     assert_int_equal(numc_switch(zero, bodies, 2, NULL, &x, 1, &y, 1), NUMC_STATE);
     assert_error(context, NUMC_STATE, "numc_close");
     assert_int_equal(numc_scan(context, closes, NULL, &x, 1, NULL, 0, &y, 0, .length = 2), NUMC_STATE);
