@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct job {
     numc_parallel_fn body;
@@ -23,6 +24,7 @@ typedef struct pool {
     pthread_cond_t work, done;
     job *first; /* jobs that may have indices left */
     bool quit;
+    pid_t process; /* that made it: in a child after fork there are no workers, and its mutex is as fork found it */
     int32_t wanted, count; /* threads asked for, threads made; fixed before anyone else sees the pool */
     pthread_t threads[];
 } pool;
@@ -104,6 +106,10 @@ static void *worker(void *user)
 static void pool_destroy(numc_core *core, void *slot)
 {
     pool *p = slot;
+    if (p->process != getpid()) {
+        numc__core_free(core, p, pool_size(p->wanted));
+        return;
+    }
     pthread_mutex_lock(&p->mutex);
     p->quit = true;
     pthread_cond_broadcast(&p->work);
@@ -122,7 +128,7 @@ static pool *pool_make(numc_core *core)
     pool *p = numc__core_allocate(core, pool_size(wanted));
     if (p == NULL)
         return NULL;
-    *p = (pool){.core = core, .wanted = wanted};
+    *p = (pool){.core = core, .process = getpid(), .wanted = wanted};
     if (pthread_mutex_init(&p->mutex, NULL) != 0)
         goto no_mutex;
     if (pthread_cond_init(&p->work, NULL) != 0)
@@ -179,7 +185,7 @@ void numc__parallel_for(numc_core *core, int64_t count, numc_parallel_fn body, v
     if (count <= 0)
         return;
     pool *p = count == 1 || core->threads < 2 ? NULL : pool_get(core);
-    if (p == NULL || p->count == 0 || is_worker(p)) {
+    if (p == NULL || p->count == 0 || p->process != getpid() || is_worker(p)) {
         for (int64_t i = 0; i < count; i++)
             body(user, i);
         return;

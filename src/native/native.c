@@ -21,6 +21,7 @@ typedef struct workshop {
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
     pthread_t thread;
+    pid_t process; /* that made it: in a child after fork there is no worker, and its locks are as fork found them */
     bool started, quit;
     numc_native *first, *last, *current; /* queue; what the worker builds */
     bool looked, usable; /* compiler and store were looked for; by the first who builds, under `build` */
@@ -165,6 +166,10 @@ static void shop_free(numc_core *core, workshop *shop)
 static void shop_destroy(numc_core *core, void *slot)
 {
     workshop *shop = slot;
+    if (shop->process != getpid()) {
+        numc__core_free(core, shop, sizeof *shop);
+        return;
+    }
     pthread_mutex_lock(&shop->mutex);
     shop->quit = true;
     if (shop->current != NULL)
@@ -186,6 +191,7 @@ static workshop *shop_of(numc_core *core)
         return NULL;
     memset(shop, 0, sizeof *shop);
     shop->core = core;
+    shop->process = getpid();
     if (pthread_mutex_init(&shop->mutex, NULL) != 0 || pthread_mutex_init(&shop->build, NULL) != 0
         || pthread_cond_init(&shop->work, NULL) != 0 || pthread_cond_init(&shop->done, NULL) != 0) {
         numc__core_free(core, shop, sizeof *shop); /* on the systems we know these calls do not fail */
@@ -218,7 +224,7 @@ void numc__native_ask(numc_native *native)
     if (native->core == NULL || atomic_exchange(&native->asked, true))
         return;
     workshop *shop = shop_of(native->core);
-    if (shop == NULL)
+    if (shop == NULL || shop->process != getpid())
         return;
     pthread_mutex_lock(&shop->mutex);
     if (!shop->started && !shop->quit) { /* signals belong to the program's own threads */
@@ -256,7 +262,7 @@ void numc__native_end(numc_native *native)
     if (native->core == NULL)
         return;
     workshop *shop = atomic_load(&native->asked) ? __atomic_load_n(&native->core->slots[NUMC_SLOT_NATIVE], __ATOMIC_ACQUIRE) : NULL;
-    if (shop != NULL) {
+    if (shop != NULL && shop->process == getpid()) {
         atomic_store(&native->cancelled, true);
         pthread_mutex_lock(&shop->mutex);
         for (numc_native **link = &shop->first, *before = NULL; *link != NULL; before = *link, link = &(*link)->next) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -311,6 +312,29 @@ static void a_closing_context_makes_no_pool(void **state)
     numc_close(context);
 }
 
+/* The child has the memory of the pool, but none of its threads. */
+static void a_forked_child_works_alone_and_closes(void **state)
+{
+    (void)state;
+    numc_context *context = open_threads(3);
+    items all = {.core = context->core};
+    numc__parallel_for(context->core, 300, mark, &all);
+    assert_non_null(context->core->slots[NUMC_SLOT_THREADS]);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60); /* instead of a hang */
+        numc__parallel_for(context->core, 300, mark, &all);
+        numc_close(context);
+        _exit(all.count[0] == 2 && all.count[299] == 2 ? 0 : 1);
+    }
+    int status = -1;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_int_equal(status, 0);
+    numc__parallel_for(context->core, 300, mark, &all);
+    assert_each(&all, 300, 2);
+    numc_close(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup(work_is_done_without_threads, allow_threads),
         cmocka_unit_test_setup(work_is_done_without_memory, allow_threads),
         cmocka_unit_test_setup(a_closing_context_makes_no_pool, allow_threads),
+        cmocka_unit_test_setup(a_forked_child_works_alone_and_closes, allow_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
