@@ -291,6 +291,30 @@ def transforms(rng):
     raises((TypeError, ValueError), fft.rfft, xp.zeros(4, dtype=xp.complex64))
 
 
+@case("assignment of another dtype, and what is refused")
+def assignments(rng):
+    for first in ALL:
+        for second in ALL:
+            a, b = values(rng, first, (4, 6)), values(rng, second, (3,), finite=True)
+            x = ours(a)
+            if second in COMPLEX and first not in COMPLEX:
+                raises(TypeError, operator.setitem, x, (slice(None, 3), 1), ours(b))
+                same(x, a, f"{first} after a refused {second}", zeros=True)
+                continue
+            x[:3, 1] = ours(b)      # converted as by astype
+            a[:3, 1] = theirs(xp.astype(ours(b), getattr(xp, first)))
+            same(x, a, f"{first}[:3, 1] = {second}", zeros=True)
+            raises(ValueError, operator.setitem, x, (slice(None), 1), ours(b))
+    for dtype in INTEGERS:
+        x = xp.ones(3, dtype=getattr(xp, dtype))
+        for number in (2.5, float("nan"), int(np.iinfo(dtype).max) + 1, int(np.iinfo(dtype).min) - 1):
+            raises((ValueError, OverflowError, TypeError), operator.setitem, x, 0, number)
+        raises(TypeError, operator.setitem, x, 0, 1j)
+        same(x, np.ones(3, dtype), f"{dtype} after refused numbers")
+    for function in (xp.concat, xp.stack):
+        raises(ValueError, function, [])
+
+
 @case("rank 32, and no further")
 def high_ranks(rng):
     for dtype in ALL:

@@ -393,7 +393,7 @@ static void page(numc_context *const *contexts)
         "- Functions defined for floats alone take integers and bools as the default float.\n"
         "- Arrays are values: whether a result shares memory cannot be observed, and no function has a `copy` or `out`. In-place "
         "operators are `numc_add_assign` and so on, and `numc_index_assign`; they keep dtype and shape and write in place only where "
-        "nothing else can see it.\n"
+        "nothing else can see it. An assigned array is converted as by astype; an assigned number must fit the dtype.\n"
         "- Slices clip as Python's do; an integer out of bounds is an error. Integer arrays may stand beside slices and new axes, "
         "with NumPy's placing of the axes; a mask must be the only term, of any rank up to x's, 0 included.\n"
         "- Kernels read views where they lie, whatever their strides. A view is first copied, row-major, by what works on its elements "

@@ -534,8 +534,15 @@ def broadcast_to(x, /, shape):
     return call(C.numc_broadcast_to, check_array(x), shape_of(shape))
 
 
+def some(arrays, name):
+    """Handles of one array at least: in C, none at all has no context that could hold an error."""
+    if not len(arrays):
+        raise ValueError(f"{name}: no arrays")
+    return handles(arrays)
+
+
 def concat(arrays, /, *, axis=0):
-    return call(C.numc_concat, handles(arrays), len(arrays), FLATTEN if axis is None else small(axis))
+    return call(C.numc_concat, some(arrays, "concat"), len(arrays), FLATTEN if axis is None else small(axis))
 
 
 def expand_dims(x, /, axis):
@@ -580,7 +587,7 @@ def squeeze(x, /, axis):
 
 
 def stack(arrays, /, *, axis=0):
-    return call(C.numc_stack, handles(arrays), len(arrays), small(axis))
+    return call(C.numc_stack, some(arrays, "stack"), len(arrays), small(axis))
 
 
 def tile(x, repetitions, /):
