@@ -235,8 +235,9 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
     bool natural = start.kind == NUMC_OPERAND_UNSIGNED || stop.kind == NUMC_OPERAND_UNSIGNED || step.kind == NUMC_OPERAND_UNSIGNED;
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = r.whole ? (natural ? NUMC_UINT64 : NUMC_INT64) : numc_default_float(context);
+    const bool integral = r.whole && numc_isdtype(dtype, NUMC_KINDS_INTEGRAL);
     if (natural)
-        r.whole = r.whole && step.kind != NUMC_OPERAND_UNSIGNED && r.start >= 0 && end >= 0 && dtype == NUMC_UINT64;
+        r.whole = integral && r.start >= 0 && end >= 0;
     if (numc__is_complex(dtype)) {
         numc__fail(context, NUMC_DTYPE, "%s: %s has no order", name, numc_dtype_name(dtype));
         return NULL;
@@ -249,7 +250,7 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
         r.first = start.value.integer;
         r.by = step.value.integer;
         uint64_t a = (uint64_t)r.first, b = (uint64_t)stop.value.integer; /* their distance is below 2^64 */
-        bool less = natural ? a < b : r.first < stop.value.integer, up = r.by > 0, some = a != b && less == up;
+        bool less = natural ? a < b : r.first < stop.value.integer, up = r.by > 0 || step.kind == NUMC_OPERAND_UNSIGNED, some = a != b && less == up;
         uint64_t size = up ? (uint64_t)r.by : 0 - (uint64_t)r.by, steps = some ? ((up ? b - a : a - b) - 1) / size : 0;
         count = !some ? 0 : steps >= INT64_MAX ? INT64_MAX : (int64_t)steps + 1;
         const uint64_t final = a + steps * (uint64_t)r.by;
@@ -260,6 +261,10 @@ numc_array *numc_arange_(numc_context *context, numc_dtype dtype, numc_operand s
         if (step_fits(context, name, r.start, end, r.step, number) != NUMC_OK)
             return NULL;
         count = number > 0 ? (int64_t)number : 0;
+        if (count > 0 && integral) { /* the distance of a negative number from one beyond int64 is beyond uint64 */
+            numc__fail(context, NUMC_VALUE, "%s: negative numbers and numbers beyond int64 make no range of %s", name, numc_dtype_name(dtype));
+            return NULL;
+        }
         first = numc_operand_real(r.start);
         last = numc_operand_real(r.start + (double)(count - 1) * r.step);
     }

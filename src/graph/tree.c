@@ -115,6 +115,8 @@ numc_status numc_tree_set(numc_tree *tree, const char *path, const numc_array *v
     NUMC_TRY(context->status);
     NUMC_REQUIRE(context, path != NULL && value != NULL, NUMC_INVALID_ARGUMENT, "numc_tree_set: the path or the array is NULL");
     NUMC_TRY(numc__array_check(value, context, "numc_tree_set"));
+    NUMC_REQUIRE(context, value->context->core == context->core, NUMC_STATE,
+                 "numc_tree_set: '%s' is an array of another context; numc_to_device copies it", path);
     bool found;
     int32_t at = find(tree, path, &found);
     if (found) {

@@ -81,6 +81,14 @@ static void numbers_beyond_int64(void **state)
     assert_int_equal(numc_to_host(x, NUMC_UINT64, values, 16), NUMC_OK);
     assert_true(values[0] == UINT64_MAX);
     assert_values(numc_equal(x, UINT64_MAX), 1, 1);
+    const uint64_t most = UINT64_MAX;
+    assert_null(numc_arange(context, NUMC_INT64, most - 2, most, 1)); /* as doubles the ends are one */
+    assert_error(context, NUMC_VALUE, "18446744073709551613 does not fit int64");
+    assert_int_equal(numc_to_host(numc_arange(context, NUMC_UINT64, 0, most, most - 1), NUMC_UINT64, values, 16), NUMC_OK);
+    assert_true(values[0] == 0 && values[1] == most - 1);
+    assert_values(numc_arange(context, NUMC_INT64, 3, most, most), 3);
+    assert_null(numc_arange(context, NUMC_INT64, -1, most, most));
+    assert_error(context, NUMC_VALUE, "negative numbers and numbers beyond int64");
     assert_values(numc_subtract(UINT64_MAX, x), 0, 0);
     assert_values(numc_subtract(x, UINT64_C(0xfffffffffffffff0)), 15, 15);
     assert_values(numc_isin(x, UINT64_MAX), 1, 1);

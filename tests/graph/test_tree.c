@@ -137,6 +137,10 @@ static void flattened_and_back(void **state)
         numc_tree_set(empty, "none", numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 0)));
         assert_true(numc_array_size(numc_tree_get(numc_tree_unravel(empty, numc_tree_ravel(empty)), "none")) == 0);
     }
+    numc_context *other = open_ref();
+    assert_int_equal(numc_tree_set(numc_tree_new(context), "x", numc_zeros(other, NUMC_FLOAT64, NUMC_SHAPE(2))), NUMC_STATE);
+    assert_error(context, NUMC_STATE, "'x' is an array of another context");
+    numc_close(other);
     ASSERT_FINE(context);
     numc_close(context);
 }
