@@ -15,8 +15,11 @@ typedef struct numc_capture {
     int32_t outer, inner; /* ids there and here */
 } numc_capture;
 
+#define NESTING_LIMIT 256 /* of callbacks on the stack, with the passes over what they record */
+
 struct numc_trace {
     numc_trace *outer;
+    int32_t depth; /* 1 for the outermost */
     numc_context *context;
     uint64_t serial;       /* arrays of this trace have greater ones */
     uint64_t scope_number; /* of the scope that begins with the trace */
@@ -85,10 +88,17 @@ numc_trace *numc__trace_begin(numc_context *context)
         context->slots[NUMC_SLOT_TRACE] = lane;
         context->slot_destroy[NUMC_SLOT_TRACE] = lane_destroy;
     }
+    int32_t depth = lane->innermost == NULL ? 1 : lane->innermost->depth + 1;
+    if (depth > NESTING_LIMIT) {
+        numc__fail(context, NUMC_TRACE, "traces are nested more than %d deep: a body that calls itself is recorded without end",
+                   NESTING_LIMIT);
+        return NULL;
+    }
     numc_trace *trace = numc__allocate_zero(context, 1, sizeof *trace);
     if (trace == NULL)
         return NULL;
     trace->context = context;
+    trace->depth = depth;
     trace->graph = numc__graph_new(context);
     if (trace->graph == NULL || numc_scope_begin(context) != NUMC_OK) {
         trace_free(trace);

@@ -325,6 +325,22 @@ BODY(doubles)
     out[0] = numc_add(in[0], in[0]);
 }
 
+BODY(calls_itself)
+{
+    (void)input_count, (void)user;
+    numc_cond(numc_greater(in[0], 0), calls_itself, doubles, NULL, in, 1, out, output_count);
+}
+
+static void endless_recursion_is_an_error(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(3));
+    assert_null(numc_function_trace(context, calls_itself, NULL, &x, 1, 1));
+    assert_error(context, NUMC_TRACE, "nested more than 256 deep");
+    numc_close(context);
+}
+
 static void callbacks_do_not_close_their_context(void **state)
 {
     (void)state;
@@ -618,6 +634,7 @@ int main(void)
         cmocka_unit_test(traced_arrays_may_not_escape),
         cmocka_unit_test(mistakes_in_traced_functions_are_named),
         cmocka_unit_test(a_lane_may_close_while_it_records),
+        cmocka_unit_test(endless_recursion_is_an_error),
         cmocka_unit_test(callbacks_do_not_close_their_context),
         cmocka_unit_test(functions_keep_to_their_context),
         cmocka_unit_test(broken_graphs_are_refused),
