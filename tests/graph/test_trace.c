@@ -327,7 +327,7 @@ BODY(doubles)
 
 BODY(calls_itself)
 {
-    (void)input_count, (void)user;
+    (void)context, (void)input_count, (void)user;
     numc_cond(numc_greater(in[0], 0), calls_itself, doubles, NULL, in, 1, out, output_count);
 }
 
