@@ -165,7 +165,7 @@ numc_array *numc_broadcast_to(const numc_array *x, numc_shape shape)
     numc_context *context = lane_of(x, "numc_broadcast_to");
     if (context == NULL || numc__shape_check(context, "numc_broadcast_to", shape) != NUMC_OK)
         return NULL;
-    int64_t result[NUMC_RANK_MAXIMUM];
+    int64_t result[NUMC_RANK_LIMIT];
     int32_t rank = 0;
     const int32_t ranks[2] = {x->rank, shape.count};
     const int64_t *const shapes[2] = {x->shape, shape.values};

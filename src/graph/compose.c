@@ -30,8 +30,9 @@ static numc_array *block_of(numc_context *context, const numc_array *d, const nu
     if (d == NULL)
         return NULL;
     int32_t rank = d->rank, at = 0;
-    if (rank - 1 + x->rank > NUMC_RANK_LIMIT) {
-        numc__fail(context, NUMC_SHAPE, "a derivative of rank %d is beyond %d", rank - 1 + x->rank, NUMC_RANK_LIMIT);
+    const int32_t most = numc_info_capabilities().max_dimensions; /* primitives would take more, the array's users not */
+    if (rank - 1 + x->rank > most) {
+        numc__fail(context, NUMC_SHAPE, "a derivative of rank %d is beyond %d", rank - 1 + x->rank, most);
         return NULL;
     }
     for (int32_t i = 0; i < rank; i++) {

@@ -341,6 +341,32 @@ static void endless_recursion_is_an_error(void **state)
     numc_close(context);
 }
 
+static void derivatives_keep_to_the_greatest_rank(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    int64_t ones[32];
+    for (int d = 0; d < 32; d++)
+        ones[d] = 1;
+    for (int32_t rank = 16; rank <= 17; rank++) {
+        const numc_array *x = numc_ones(context, NUMC_FLOAT64, ((numc_shape){ones, rank, true}));
+        numc_function *f = numc_function_trace(context, doubles, NULL, &x, 1, 1);
+        ASSERT_FINE(context);
+        for (int reverse = 0; reverse < 2; reverse++) {
+            numc_function *j = reverse ? numc_function_jacobian_reverse(context, f) : numc_function_jacobian_forward(context, f);
+            if (rank == 16) {
+                numc_array *y[2];
+                assert_int_equal(numc_function_call(context, j, &x, 1, y, 2), NUMC_OK);
+                assert_int_equal(numc_array_rank(y[1]), 32);
+            } else {
+                assert_null(j);
+                assert_error(context, NUMC_SHAPE, "a derivative of rank 34 is beyond 32");
+            }
+        }
+    }
+    numc_close(context);
+}
+
 static void callbacks_do_not_close_their_context(void **state)
 {
     (void)state;
@@ -635,6 +661,7 @@ int main(void)
         cmocka_unit_test(mistakes_in_traced_functions_are_named),
         cmocka_unit_test(a_lane_may_close_while_it_records),
         cmocka_unit_test(endless_recursion_is_an_error),
+        cmocka_unit_test(derivatives_keep_to_the_greatest_rank),
         cmocka_unit_test(callbacks_do_not_close_their_context),
         cmocka_unit_test(functions_keep_to_their_context),
         cmocka_unit_test(broken_graphs_are_refused),
