@@ -66,9 +66,13 @@ static numc_status prepare(numc_context *context, const numc_graph *graph, const
         NUMC_TRY(check_example(context, examples[i], i, type, in_axes[i], size));
     }
     NUMC_REQUIRE(context, *size >= 0, NUMC_INVALID_ARGUMENT, "numc_function_vmap: no input is mapped");
-    for (int32_t i = 0; i < outs; i++)
-        NUMC_TRY(read_axis(context, "output", i, options->out_axes.given ? options->out_axes.values[i] : 0,
-                           numc__graph_output_type(graph, i)->rank + 1, &out_axes[i]));
+    const int32_t most = numc_info_capabilities().max_dimensions; /* primitives would take more, the array's users not */
+    for (int32_t i = 0; i < outs; i++) {
+        int32_t rank = numc__graph_output_type(graph, i)->rank + 1;
+        NUMC_TRY(read_axis(context, "output", i, options->out_axes.given ? options->out_axes.values[i] : 0, rank, &out_axes[i]));
+        NUMC_REQUIRE(context, out_axes[i] < 0 || rank <= most, NUMC_SHAPE,
+                     "numc_function_vmap: with the batch output %d has rank %d, beyond %d", i, rank, most);
+    }
     return NUMC_OK;
 }
 

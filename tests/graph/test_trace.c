@@ -341,6 +341,12 @@ static void endless_recursion_is_an_error(void **state)
     numc_close(context);
 }
 
+BODY(widens)
+{
+    (void)context, (void)input_count, (void)output_count;
+    out[0] = numc_reshape(in[0], ((numc_shape){user, 32, true}));
+}
+
 static void derivatives_keep_to_the_greatest_rank(void **state)
 {
     (void)state;
@@ -364,6 +370,9 @@ static void derivatives_keep_to_the_greatest_rank(void **state)
             }
         }
     }
+    const numc_array *one = numc_ones(context, NUMC_FLOAT64, NUMC_SCALAR), *batch = numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2));
+    assert_null(numc_function_vmap(context, numc_function_trace(context, widens, ones, &one, 1, 1), &batch, 1));
+    assert_error(context, NUMC_SHAPE, "output 0 has rank 33, beyond 32");
     numc_close(context);
 }
 
