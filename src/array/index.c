@@ -182,14 +182,16 @@ static bool all_within(numc_context *context, const numc_array *indices, int64_t
 {
     bool wide = indices->dtype == NUMC_INT64;
     const void *memory = wide || indices->dtype == NUMC_INT32 ? readable(context, indices) : NULL;
-    bool outside = memory == NULL;
     const int64_t *long_values = memory;
     const int32_t *values = memory;
-    for (int64_t i = 0; memory != NULL && wide && i < indices->size; i++)
-        outside |= (uint64_t)long_values[i] >= (uint64_t)n;
-    for (int64_t i = 0; memory != NULL && !wide && i < indices->size; i++)
-        outside |= (uint64_t)(int64_t)values[i] >= (uint64_t)n;
-    return !outside;
+    uint64_t signs = 0; /* the sign bit of i and of n - 1 - i: set where i is outside */
+    if (memory == NULL)
+        return false;
+    for (int64_t i = 0; wide && i < indices->size; i++)
+        signs |= (uint64_t)long_values[i] | ((uint64_t)n - 1 - (uint64_t)long_values[i]);
+    for (int64_t i = 0; !wide && i < indices->size; i++)
+        signs |= (uint64_t)(int64_t)values[i] | ((uint64_t)n - 1 - (uint64_t)(int64_t)values[i]);
+    return signs >> 63 == 0;
 }
 
 /* ---- integer arrays ---------------------------------------------------------------------------------------------- */
