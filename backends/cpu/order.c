@@ -130,6 +130,16 @@ enum { AHEAD = 32 };
                               int64_t index_step, char *y, int64_t y_step)                         \
     {                                                                                              \
         int64_t p = 0;                                                                             \
+        if (x_step == sizeof(T) && y_step == sizeof(T) && index_step == sizeof(I)) {               \
+            const I *restrict at = (const void *)index;                                            \
+            const T *restrict from = (const void *)x;                                              \
+            T *restrict to = (void *)y;                                                            \
+            for (; p < n - AHEAD; ++p) {                                                           \
+                const int64_t i = at[p];                                                           \
+                FETCH((uintptr_t)x + (uintptr_t)at[p + AHEAD] * sizeof(T));                        \
+                to[p] = from[i < 0 ? 0 : i >= extent ? extent - 1 : i];                            \
+            }                                                                                      \
+        }                                                                                          \
         for (; p < n - AHEAD; ++p) {                                                               \
             int64_t i = (int64_t) * (const I *)(const void *)(index + p * index_step);             \
             FETCH((uintptr_t)x + (uintptr_t)((int64_t) * (const I *)(const void *)(index + (p + AHEAD) * index_step)) * (uintptr_t)x_step); \
