@@ -216,7 +216,7 @@ static void residuals(void **state)
                 numc_scope(context)
                 {
                     about a = {"", kind_names[kind], sizes[s][0], sizes[s][1], numc_finfo(dtype).eps};
-                    numc_array *x = laid_out(matrices(context, &seed, dtype, kind, a.m, a.n), next_random(&seed) % 3);
+                    numc_array *x = laid_out(matrices(context, &seed, dtype, (enum kind)kind, a.m, a.n), next_random(&seed) % 3);
                     numc_array *size = numc_linalg_matrix_norm(x);
                     check_qr(&a, x, size);
                     check_svd(&a, x, size);

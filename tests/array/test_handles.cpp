@@ -128,7 +128,7 @@ static void expressions()
     CHECK(nonzero(eye(c, 2, 2)).size() == 2 && unstack(eye(c, 2, 3), 1).size() == 3 && broadcast_arrays({zeros(c, {2, 1}), zeros(c, {3})})[1].rank() == 2);
     CHECK(meshgrid({arange(c, 0, 2), arange(c, 0, 3)})[0].shape() == (std::vector<int64_t>{3, 2}));
     CHECK(meshgrid({arange(c, 0, 2), arange(c, 0, 3)}, true)[0].shape() == (std::vector<int64_t>{2, 3}));
-    CHECK((roll(arange(c, 0, 3), {1}, {0}).to_vector() == values{2, 0, 1}) && (roll(arange(c, 0, 3), 1, 0).to_vector() == values{2, 0, 1}));
+    CHECK((roll(arange(c, 0, 3), std::vector<int64_t>{1}, std::vector<int64_t>{0}).to_vector() == values{2, 0, 1}) && (roll(arange(c, 0, 3), 1, 0).to_vector() == values{2, 0, 1}));
     CHECK(moveaxis(zeros(c, {2, 3, 4}), {0, 1}, {-1, 0}).shape() == (std::vector<int64_t>{3, 4, 2}));
     CHECK((repeat(arange(c, 0, 2), arange(c, 1, 3)).to_vector() == values{0, 1, 1}) && (repeat(arange(c, 0, 2), 2).size() == 4));
     CHECK(zeros_like(v, NUMC_INT8).dtype() == NUMC_INT8 && empty_like(v).dtype() == v.dtype() && (full_like(v, 3)[0].item() == 3));
