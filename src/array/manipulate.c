@@ -35,21 +35,6 @@ static numc_status finish(numc_context *context, numc_array **results, int32_t c
     return context->status;
 }
 
-/* x[start : start + count] along one axis. */
-static numc_array *part(numc_context *context, const numc_array *x, int32_t axis, int64_t start, int64_t count)
-{
-    int64_t starts[NUMC_RANK_LIMIT] = {0}, counts[NUMC_RANK_LIMIT], steps[NUMC_RANK_LIMIT];
-    if (x == NULL)
-        return NULL;
-    for (int32_t d = 0; d < x->rank; d++) {
-        counts[d] = x->shape[d];
-        steps[d] = 1;
-    }
-    starts[axis] = start;
-    counts[axis] = count;
-    return numc__slice(context, x, starts, counts, steps);
-}
-
 numc_status numc_unstack(const numc_array *x, int64_t axis, numc_array **results, int32_t count)
 {
     const char *name = "numc_unstack";
@@ -70,7 +55,7 @@ numc_status numc_unstack(const numc_array *x, int64_t axis, numc_array **results
     }
     NUMC_TRY(numc_scope_begin(context));
     for (int32_t i = 0; i < count && context->status == NUMC_OK; i++)
-        results[i] = hand_out(context, numc__reshape(context, part(context, x, d, i, 1), x->rank - 1, shape));
+        results[i] = hand_out(context, numc__reshape(context, numc__slice_axis(context, x, d, i, 1, 1), x->rank - 1, shape));
     return finish(context, results, count);
 }
 
@@ -181,7 +166,7 @@ numc_array *(numc_diff)(const numc_array *x, const numc_diff_options *options)
     const numc_array *y = count == 1 ? x : numc_concat(parts, count, d);
     for (int64_t left = known.n == 0 ? 1 : known.n; y != NULL && left > 0 && y->shape[d] > 0; left--) {
         int64_t n = y->shape[d] - 1;
-        const numc_array *low = part(context, y, d, 0, n), *high = part(context, y, d, n == 0 ? 0 : 1, n);
+        const numc_array *low = numc__slice_axis(context, y, d, 0, n, 1), *high = numc__slice_axis(context, y, d, n == 0 ? 0 : 1, n, 1);
         y = y->dtype == NUMC_BOOL ? numc_not_equal(high, low) : numc_subtract(high, low);
     }
     return numc__scope_leave(context, (numc_array *)y);

@@ -240,14 +240,7 @@ static numc_array *off_diagonal(numc_context *context, const char *name, const n
         return NULL;
     int32_t d = offset < 0 ? x->rank - 2 : x->rank - 1;
     int64_t n = x->shape[d], skip = offset < 0 ? (offset < -n ? n : -offset) : (offset > n ? n : offset);
-    int64_t start[NUMC_RANK_LIMIT] = {0}, count[NUMC_RANK_LIMIT], step[NUMC_RANK_LIMIT];
-    for (int32_t k = 0; k < x->rank; k++) {
-        count[k] = x->shape[k];
-        step[k] = 1;
-    }
-    count[d] = n - skip;
-    start[d] = skip < n ? skip : 0;
-    return numc__matrix_diagonal(context, numc__slice(context, x, start, count, step));
+    return numc__matrix_diagonal(context, numc__slice_axis(context, x, d, skip < n ? skip : 0, n - skip, 1));
 }
 
 numc_array *numc_linalg_diagonal(const numc_array *x, int64_t offset)

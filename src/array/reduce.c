@@ -105,20 +105,10 @@ static numc_dtype accumulator(numc_dtype dtype)
     }
 }
 
-/* x[.., start : start + count] along the last axis. */
+/* `count` elements of the last axis, from `start` by `step`. */
 static numc_array *last_axis(numc_context *context, const numc_array *x, int64_t start, int64_t count, int64_t step)
 {
-    int64_t starts[NUMC_RANK_LIMIT] = {0}, counts[NUMC_RANK_LIMIT], steps[NUMC_RANK_LIMIT];
-    if (x == NULL)
-        return NULL;
-    for (int32_t d = 0; d < x->rank; d++) {
-        counts[d] = x->shape[d];
-        steps[d] = 1;
-    }
-    starts[x->rank - 1] = start;
-    counts[x->rank - 1] = count;
-    steps[x->rank - 1] = step;
-    return numc__slice(context, x, starts, counts, steps);
+    return x == NULL ? NULL : numc__slice_axis(context, x, x->rank - 1, start, count, step);
 }
 
 /* A product of complex numbers, which no kernel accumulates: the first half by the second, over and over. */

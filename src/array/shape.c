@@ -64,6 +64,21 @@ numc_array *numc__slice(numc_context *context, const numc_array *x, const int64_
     return whole ? (numc_array *)x : with_numbers(context, NUMC_PRIMITIVE_SLICE, x, 3 * rank, numbers);
 }
 
+numc_array *numc__slice_axis(numc_context *context, const numc_array *x, int32_t axis, int64_t start, int64_t count, int64_t step)
+{
+    int64_t starts[NUMC_RANK_LIMIT] = {0}, counts[NUMC_RANK_LIMIT], steps[NUMC_RANK_LIMIT];
+    if (x == NULL)
+        return NULL;
+    for (int32_t d = 0; d < x->rank; d++) {
+        counts[d] = x->shape[d];
+        steps[d] = 1;
+    }
+    starts[axis] = start;
+    counts[axis] = count;
+    steps[axis] = step;
+    return numc__slice(context, x, starts, counts, steps);
+}
+
 numc_array *numc__flip(numc_context *context, const numc_array *x, const bool *axes)
 {
     if (x == NULL)
@@ -292,25 +307,12 @@ numc_array *numc_flip(const numc_array *x, numc_axes axes)
     return own(context, x, numc__flip(context, x, turned));
 }
 
-/* The part [start, start + count) of one axis. */
-static numc_array *part(numc_context *context, const numc_array *x, int32_t axis, int64_t start, int64_t count)
-{
-    int64_t starts[NUMC_RANK_LIMIT] = {0}, counts[NUMC_RANK_LIMIT], steps[NUMC_RANK_LIMIT];
-    for (int32_t d = 0; d < x->rank; d++) {
-        counts[d] = x->shape[d];
-        steps[d] = 1;
-    }
-    starts[axis] = start;
-    counts[axis] = count;
-    return numc__slice(context, x, starts, counts, steps);
-}
-
 static const numc_array *turned_by(numc_context *context, const numc_array *x, int64_t shift, int32_t d)
 {
     int64_t n = x->shape[d], turn = n == 0 ? 0 : shift % n, split = turn > 0 ? n - turn : -turn;
     if (split == 0)
         return x;
-    const numc_array *parts[2] = {part(context, x, d, split, n - split), part(context, x, d, 0, split)};
+    const numc_array *parts[2] = {numc__slice_axis(context, x, d, split, n - split, 1), numc__slice_axis(context, x, d, 0, split, 1)};
     return numc_concat(parts, 2, d);
 }
 

@@ -142,6 +142,8 @@ numc_array *numc__broadcast_to(numc_context *context, const numc_array *x, int32
 numc_array *numc__permute(numc_context *context, const numc_array *x, const int32_t *axes);
 numc_array *numc__slice(numc_context *context, const numc_array *x, const int64_t *start, const int64_t *count,
                         const int64_t *step);
+/* `count` elements of one axis, from `start` by `step`; NULL passes through. */
+numc_array *numc__slice_axis(numc_context *context, const numc_array *x, int32_t axis, int64_t start, int64_t count, int64_t step);
 numc_array *numc__flip(numc_context *context, const numc_array *x, const bool *axes);
 numc_array *numc__iota(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape, int32_t axis);
 numc_array *numc__gather(numc_context *context, const numc_array *x, const numc_array *indices, int32_t axis);

@@ -35,7 +35,7 @@ static size_t pool_size(int32_t wanted)
 }
 
 /* Signals belong to the program's own threads: ours are born with all of them blocked. */
-static int make_thread(pthread_t *thread, void *(*run)(void *), void *user)
+int numc__thread_start(pthread_t *thread, void *(*run)(void *), void *user)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -135,7 +135,7 @@ static pool *pool_make(numc_core *core)
         goto no_work;
     if (pthread_cond_init(&p->done, NULL) != 0)
         goto no_done;
-    while (p->count < wanted && make_thread(&p->threads[p->count], worker, p) == 0)
+    while (p->count < wanted && numc__thread_start(&p->threads[p->count], worker, p) == 0)
         p->count++;
     return p;
 no_done:
@@ -314,7 +314,7 @@ void numc__threads_run(numc_core *core, int32_t threads, int64_t count, numc_par
     int32_t made = 0;
     if (have_condition) {
         pthread_mutex_lock(&c.mutex); /* no member can finish before all are counted */
-        while (made < wanted && make_thread(&members[made], crew_member, &c) == 0)
+        while (made < wanted && numc__thread_start(&members[made], crew_member, &c) == 0)
             made++;
         c.running = made;
         wait_for_crew(&c, watch, milliseconds);

@@ -10,6 +10,8 @@
  * therefore not depend on it. An index should be worth some microseconds: waking the pool costs about ten. */
 typedef void (*numc_parallel_fn)(void *user, int64_t index);
 void numc__parallel_for(numc_core *core, int64_t count, numc_parallel_fn body, void *user);
+/* As pthread_create, with every signal blocked in the new thread. */
+int numc__thread_start(pthread_t *thread, void *(*run)(void *), void *user);
 /* Threads that a large operation may use, the caller included: the option, or one per core. */
 int32_t numc__thread_count(const numc_core *core);
 

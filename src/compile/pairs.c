@@ -292,12 +292,8 @@ static numc_status fill(numc_context *context, numc_trace *trace, const numc_gra
 
 static numc_graph *split(numc_context *context, const numc_graph *graph, bool body)
 {
-    int32_t width = graph->output_count;
-    for (int32_t n = 0; n < graph->node_count; n++) {
-        width = graph->nodes[n].input_count > width ? graph->nodes[n].input_count : width;
-        width = graph->nodes[n].output_count > width ? graph->nodes[n].output_count : width;
-    }
-    size_t values = (size_t)graph->value_count, wide = (size_t)width;
+    size_t values = (size_t)graph->value_count, wide = numc__graph_width(graph);
+    wide = (size_t)graph->output_count > wide ? (size_t)graph->output_count : wide;
     size_t bytes = (values + wide) * sizeof(pair) + 4 * wide * sizeof(numc_array *);
     pair *block = numc__allocate_zero(context, 1, bytes + 1);
     if (block == NULL)

@@ -519,9 +519,7 @@ numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const boo
 {
     if (!has_large_product(graph))
         return numc__graph_keep(graph);
-    size_t values = (size_t)graph->value_count + (size_t)graph->output_count + 1;
-    for (int32_t n = 0; n < graph->node_count; n++)
-        values = values < (size_t)graph->nodes[n].input_count ? (size_t)graph->nodes[n].input_count : values;
+    size_t values = (size_t)graph->value_count + (size_t)graph->output_count + numc__graph_width(graph);
     size_t pointers = 5 * values * sizeof(numc_array *), bytes = pointers + 4 * values;
     char *block = numc__allocate_zero(context, 1, bytes);
     if (block == NULL)

@@ -361,6 +361,23 @@ static int32_t copy_out(numc_exec_state *state, const numc_exec_state *body, int
                                             place->offset, bytes);
 }
 
+static int32_t copy_carry(numc_exec_state *state, const numc_exec_state *from, int32_t output, numc_exec_state *to, int32_t input)
+{
+    const numc_place *source = &from->exec->places[from->exec->outputs[output]];
+    const numc_place *target = &to->exec->places[to->exec->inputs[input]];
+    return state->device->table.memory_copy(state->device->device, to->memory, target->offset, from->memory, source->offset,
+                                            source->bytes);
+}
+
+/* The carry that would enter the next step. */
+static int32_t carry_out(numc_exec_state *state, const numc_exec_state *body, int32_t input, const numc_view *to)
+{
+    const numc_place *last = &body->exec->places[body->exec->inputs[input]];
+    return state->device->table.memory_copy(state->device->device, to->memory,
+                                            (uint64_t)to->offset * numc_dtype_size((numc_dtype)to->dtype), body->memory,
+                                            last->offset, last->bytes);
+}
+
 #define NUMC_STEP_TRY(expression)                                                                  \
     do {                                                                                           \
         int32_t status_ = (expression);                                                            \
@@ -410,28 +427,12 @@ static numc_status run_scan(numc_context *context, numc_exec_state *state, const
             uint64_t bytes = view_bytes(&out[k]) / (uint64_t)length;
             NUMC_STEP_TRY(copy_out(state, body, k, &out[k], i * bytes, bytes));
         }
-        for (int32_t k = 0; k < carries; k++) { /* outputs have regions of their own, so no carry is read after it is written */
-            const numc_place *from = &body->exec->places[body->exec->outputs[k]];
-            const numc_place *to = &body->exec->places[body->exec->inputs[k]];
-            NUMC_STEP_TRY(state->device->table.memory_copy(state->device->device, body->memory, to->offset, body->memory,
-                                                           from->offset, from->bytes));
-        }
+        for (int32_t k = 0; k < carries; k++) /* outputs have regions of their own, so no carry is read after it is written */
+            NUMC_STEP_TRY(copy_carry(state, body, k, body, k));
     }
-    for (int32_t k = 0; k < carries; k++) {
-        const numc_place *last = &body->exec->places[body->exec->inputs[k]];
-        uint64_t item = numc_dtype_size((numc_dtype)out[k].dtype);
-        NUMC_STEP_TRY(state->device->table.memory_copy(state->device->device, out[k].memory, (uint64_t)out[k].offset * item,
-                                                       body->memory, last->offset, last->bytes));
-    }
+    for (int32_t k = 0; k < carries; k++)
+        NUMC_STEP_TRY(carry_out(state, body, k, &out[k]));
     return NUMC_OK;
-}
-
-static int32_t copy_carry(numc_exec_state *state, const numc_exec_state *from, int32_t output, numc_exec_state *to, int32_t input)
-{
-    const numc_place *source = &from->exec->places[from->exec->outputs[output]];
-    const numc_place *target = &to->exec->places[to->exec->inputs[input]];
-    return state->device->table.memory_copy(state->device->device, to->memory, target->offset, from->memory, source->offset,
-                                            source->bytes);
 }
 
 static numc_status run_while(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
@@ -459,12 +460,8 @@ static numc_status run_while(numc_context *context, numc_exec_state *state, cons
             NUMC_STEP_TRY(copy_carry(state, body, k, body, k));
         }
     }
-    for (int32_t k = 0; k < carries; k++) {
-        const numc_place *last = &body->exec->places[body->exec->inputs[k]];
-        uint64_t item = numc_dtype_size((numc_dtype)out[k].dtype);
-        NUMC_STEP_TRY(state->device->table.memory_copy(state->device->device, out[k].memory, (uint64_t)out[k].offset * item,
-                                                       body->memory, last->offset, last->bytes));
-    }
+    for (int32_t k = 0; k < carries; k++)
+        NUMC_STEP_TRY(carry_out(state, body, k, &out[k]));
     return NUMC_OK;
 }
 

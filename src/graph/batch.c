@@ -71,20 +71,9 @@ numc_batch_rule numc__batch_rule_of(int32_t primitive)
 
 /* ---- a graph applied --------------------------------------------------------------------------------------------- */
 
-static size_t widest(const numc_graph *graph)
-{
-    size_t width = 1;
-    for (int32_t n = 0; n < graph->node_count; n++) {
-        const numc_node *node = &graph->nodes[n];
-        width = (size_t)node->input_count > width ? (size_t)node->input_count : width;
-        width = (size_t)node->output_count > width ? (size_t)node->output_count : width;
-    }
-    return width;
-}
-
 numc_status numc__batch_flags(numc_context *context, const numc_graph *graph, const bool *mapped, bool *mapped_y)
 {
-    size_t width = widest(graph), size = (size_t)graph->value_count + 2 * width;
+    size_t width = numc__graph_width(graph), size = (size_t)graph->value_count + 2 * width;
     bool *flags = numc__allocate_zero(context, size, sizeof *flags);
     if (flags == NULL)
         return context->status;
@@ -160,7 +149,7 @@ numc_status numc__batch_apply(numc_context *context, const numc_graph *graph, in
                               const bool *mapped, numc_array **y, bool *mapped_y)
 {
     NUMC_TRY(context->status);
-    size_t values = (size_t)graph->value_count, width = widest(graph);
+    size_t values = (size_t)graph->value_count, width = numc__graph_width(graph);
     size_t bytes = (values + 2 * width) * sizeof(void *) + (values + 2 * width) * sizeof(bool);
     const numc_array **block = numc__allocate_zero(context, 1, bytes);
     if (block == NULL)

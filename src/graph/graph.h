@@ -39,6 +39,18 @@ struct numc_graph {
     struct numc_graph_block *blocks; /* arena for shapes, attributes, names */
 };
 
+/* The most inputs or outputs that one node has; 1 at least. */
+static inline size_t numc__graph_width(const numc_graph *graph)
+{
+    size_t width = 1;
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const numc_node *node = &graph->nodes[n];
+        width = (size_t)node->input_count > width ? (size_t)node->input_count : width;
+        width = (size_t)node->output_count > width ? (size_t)node->output_count : width;
+    }
+    return width;
+}
+
 /* Types of inputs and outputs: what numc__primitive_infer needs of the sub-graphs of control flow. */
 static inline const numc_type *numc__graph_input_type(const numc_graph *graph, int32_t index)
 {

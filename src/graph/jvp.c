@@ -65,12 +65,7 @@ numc_status numc__jvp_apply(numc_context *context, const numc_graph *graph, cons
                             const numc_array *const *dx, numc_array **y, numc_array **dy)
 {
     NUMC_TRY(context->status);
-    size_t widest = 1, values = (size_t)graph->value_count;
-    for (int32_t n = 0; n < graph->node_count; n++) {
-        const numc_node *node = &graph->nodes[n];
-        widest = (size_t)node->input_count > widest ? (size_t)node->input_count : widest;
-        widest = (size_t)node->output_count > widest ? (size_t)node->output_count : widest;
-    }
+    size_t widest = numc__graph_width(graph), values = (size_t)graph->value_count;
     size_t size = (2 * values + 4 * widest) * sizeof(void *);
     const numc_array **block = numc__allocate_zero(context, 1, size);
     if (block == NULL)

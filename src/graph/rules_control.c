@@ -118,6 +118,17 @@ static numc_status bind_scan(numc_context *context, numc_graph *graph, numc_arra
     return status;
 }
 
+/* The tangents of the flagged outputs, after `count` results in y; zeros where they are absent. */
+static numc_status append_tangents(numc_context *context, const numc_graph *graph, const bool *flags, numc_array *const *dy,
+                                   numc_array **y, int32_t *count)
+{
+    for (int32_t i = 0; i < graph->output_count && context->status == NUMC_OK; i++) {
+        if (flags[i])
+            y[(*count)++] = dy[i] != NULL ? dy[i] : numc__zeros_of(context, numc__graph_output_type(graph, i));
+    }
+    return context->status;
+}
+
 /* ---- cond -------------------------------------------------------------------------------------------------------- */
 
 /* One branch of the forward mode: (x..., dx of the moving...) -> (y..., dy of the active outputs...). */
@@ -138,11 +149,8 @@ static numc_graph *cond_jvp_branch(numc_context *context, const numc_graph *grap
             dx[i] = moving[i] ? input_like(trace, &graph->values[i].type) : NULL;
         numc_status status = numc__jvp_apply(context, graph, CONST(x), CONST(dx), y, dy);
         int32_t count = m;
-        for (int32_t i = 0; i < m && status == NUMC_OK; i++) {
-            if (active[i])
-                y[count++] = dy[i] != NULL ? dy[i] : numc__zeros_of(context, numc__graph_output_type(graph, i));
-            status = context->status;
-        }
+        if (status == NUMC_OK)
+            status = append_tangents(context, graph, active, dy, y, &count);
         result = close_body(trace, status, y, count);
     }
     scratch_end(&s);
@@ -852,11 +860,8 @@ static numc_graph *while_jvp_body(numc_context *context, const numc_graph *graph
                 status = numc__graph_apply(context, graph, CONST(x), n, y, m);
         } else {
             status = numc__jvp_apply(context, graph, CONST(x), CONST(dx), y, dy);
-            for (int32_t i = 0; i < m && status == NUMC_OK; i++) {
-                if (moving[i])
-                    y[count++] = dy[i] != NULL ? dy[i] : numc__zeros_of(context, numc__graph_output_type(graph, i));
-                status = context->status;
-            }
+            if (status == NUMC_OK)
+                status = append_tangents(context, graph, moving, dy, y, &count);
         }
         result = close_body(trace, status, y, count);
     }

@@ -32,20 +32,9 @@ static numc_status propagate(numc_context *context, const numc_graph *graph, boo
     return NUMC_OK;
 }
 
-static size_t widest(const numc_graph *graph)
-{
-    size_t width = 1;
-    for (int32_t n = 0; n < graph->node_count; n++) {
-        const numc_node *node = &graph->nodes[n];
-        width = (size_t)node->input_count > width ? (size_t)node->input_count : width;
-        width = (size_t)node->output_count > width ? (size_t)node->output_count : width;
-    }
-    return width;
-}
-
 numc_status numc__graph_activity(numc_context *context, const numc_graph *graph, const bool *inputs, bool *outputs)
 {
-    size_t width = widest(graph), size = ((size_t)graph->value_count + 2 * width) * sizeof(bool);
+    size_t width = numc__graph_width(graph), size = ((size_t)graph->value_count + 2 * width) * sizeof(bool);
     bool *active = numc__allocate(context, size);
     if (active == NULL)
         return context->status;
@@ -98,7 +87,7 @@ numc_status numc__tape_forward(numc_tape *tape, numc_context *context, const num
 {
     *tape = (numc_tape){.context = context, .graph = graph};
     NUMC_TRY(context->status);
-    size_t width = widest(graph), values = (size_t)graph->value_count, nodes = (size_t)graph->node_count;
+    size_t width = numc__graph_width(graph), values = (size_t)graph->value_count, nodes = (size_t)graph->node_count;
     size_t pointers = 2 * values + nodes + 2 * width;
     tape->size = pointers * sizeof(void *) + (values + 2 * width) * sizeof(bool);
     tape->block = numc__allocate_zero(context, 1, tape->size);
@@ -192,7 +181,7 @@ numc_status numc__tape_backward(numc_tape *tape, const numc_array *const *ybar, 
     numc_context *context = tape->context;
     const numc_graph *graph = tape->graph;
     NUMC_TRY(context->status);
-    size_t width = widest(graph), size = 2 * width * sizeof(void *);
+    size_t width = numc__graph_width(graph), size = 2 * width * sizeof(void *);
     const numc_array **scratch = numc__allocate_zero(context, 1, size);
     if (scratch == NULL)
         return context->status;

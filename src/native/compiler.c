@@ -1,5 +1,4 @@
 /* compiler.c - runs the machine's C compiler: found by absolute path, started without a shell, stopped at a deadline. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

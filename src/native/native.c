@@ -2,13 +2,12 @@
 #include "native/native.h"
 
 #include <dlfcn.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend/internal.h"
 #include "base/containers.h"
+#include "base/threads.h"
 #include "numc_build.h"
 
 extern const char numc__kernel_library[]; /* the text of src/kernel (make_text.py) */
@@ -227,14 +226,8 @@ void numc__native_ask(numc_native *native)
     if (shop == NULL || shop->process != getpid())
         return;
     pthread_mutex_lock(&shop->mutex);
-    if (!shop->started && !shop->quit) { /* signals belong to the program's own threads */
-        sigset_t all, before;
-        sigfillset(&all);
-        if (pthread_sigmask(SIG_SETMASK, &all, &before) == 0) {
-            shop->started = pthread_create(&shop->thread, NULL, serve, shop) == 0;
-            (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        }
-    }
+    if (!shop->started && !shop->quit)
+        shop->started = numc__thread_start(&shop->thread, serve, shop) == 0;
     if (shop->started) {
         native->next = NULL;
         if (shop->first == NULL)
