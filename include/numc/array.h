@@ -217,7 +217,7 @@ NUMC_API numc_context *numc_array_context(const numc_array *x);  /* the lane it 
 /* A reference that outlives the scope; release gives it back. NULL passes through. */
 NUMC_API numc_array *numc_keep(numc_array *x);
 NUMC_API void numc_release(numc_array *x);
-/* As numc_keep, but the scope lets go of x: numc_release ends it. What handles that free by themselves (numc.hpp) hold. */
+/* As numc_keep, but the scope lets go of x: numc_release ends it. What handles that free by themselves (array.hpp) hold. */
 NUMC_API numc_array *numc_detach(numc_array *x);
 
 /* Functions with optional arguments take a struct of options whose zeros are the defaults: numc_sort(x), numc_sort(x,
