@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/internal.h"
+#include "backend/slots.h"
 #include "check.h"
 
 /* ---- inputs ----------------------------------------------------------------------------------------------------------------- */
@@ -558,25 +560,68 @@ static void check_memory(checker *c)
     check_row(c, "memory", "an empty allocation", status == NUMC_OK ? "ok" : "wrong", "");
 }
 
+/* `numc check --slots [NAME]`: the contract's slots as rows of Markdown; with a name, whether that backend fills them. */
+static int print_slots(const char *name)
+{
+    static const char *const without[] = {
+        [NUMC_NEED_REQUIRED] = "required", [NUMC_NEED_HOST] = "the host, on copies", [NUMC_NEED_CORE] = "the core, by other slots",
+        [NUMC_NEED_NOTHING] = "nothing"};
+    const numc_backend *table = NULL;
+    numc_context *context = NULL;
+    if (name != NULL) {
+        context = tool_open(name);
+        numc_backend_device *device = numc__device(context);
+        if (device == NULL) {
+            fprintf(stderr, "numc check: %s\n", context != NULL ? numc_error_message(context) : "out of memory");
+            numc_close(context);
+            return 2;
+        }
+        table = &((const numc_backend_state *)device)->plugin;
+    }
+    printf("| family | slot | what it does | without it |%s%s%s\n", name != NULL ? " " : "", name != NULL ? name : "",
+           name != NULL ? " |" : "");
+    printf("|---|---|---|---|%s\n", name != NULL ? "---|" : "");
+    for (size_t i = 0; i < NUMC_SLOT_ROWS; i++) {
+        const numc_slot_info *slot = &numc__slots[i];
+        printf("| ");
+        for (const char *c = slot->family; *c != '\0'; c++)
+            putchar(*c - 'A' + 'a');
+        printf(" | `%s` | %s | %s |", slot->name, slot->text, without[slot->need]);
+        if (table != NULL)
+            printf(" %s |", numc__slot_present(table, slot) ? "yes" : "no");
+        putchar('\n');
+    }
+    numc_close(context);
+    return EXIT_SUCCESS;
+}
+
+static int check_usage(void)
+{
+    fputs("usage: numc check [--quiet] [--bits] NAME\n       numc check --slots [NAME]\n", stderr);
+    return 2;
+}
+
 int tool_check(int count, char **words)
 {
     checker c = {.state = 20261122};
     const char *name = NULL;
+    bool slots = false;
     for (int i = 0; i < count; i++) {
         if (strcmp(words[i], "--quiet") == 0)
             c.quiet = true;
         else if (strcmp(words[i], "--bits") == 0)
             c.bits = true;
-        else if (words[i][0] == '-' || name != NULL) {
-            fputs("usage: numc check [--quiet] [--bits] NAME\n", stderr);
-            return 2;
-        } else
+        else if (strcmp(words[i], "--slots") == 0)
+            slots = true;
+        else if (words[i][0] == '-' || name != NULL)
+            return check_usage();
+        else
             name = words[i];
     }
-    if (name == NULL) {
-        fputs("usage: numc check [--quiet] [--bits] NAME\n", stderr);
-        return 2;
-    }
+    if (slots)
+        return print_slots(name);
+    if (name == NULL)
+        return check_usage();
     c.tested.context = tool_open(name);
     c.reference.context = tool_open("ref");
     int status = 2;

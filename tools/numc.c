@@ -47,7 +47,8 @@ static const struct {
 } commands[] = {
     {"info", "", "backends found here and why others are refused, devices, environment variables", tool_info},
     {"check", "[--quiet] [--bits] NAME",
-     "compare a backend with the reference, operation by operation; --bits: mathematical functions bit for bit too", tool_check},
+     "compare a backend with the reference, operation by operation; --bits: mathematical functions bit for bit too; "
+     "--slots [NAME]: the contract's slots, and which of them the backend has", tool_check},
     {"summary", "FILE.csv ...", "the table of stored chains (CmdStan CSV, one file per chain)", tool_summary},
     {"help", "", "this text", tool_help},
 };

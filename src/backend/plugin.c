@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backend/plugin.h"
+#include "backend/slots.h"
 #include "numc_build.h"
 
 #define FILE_PREFIX "numc-"
@@ -167,30 +168,38 @@ const char *numc__backend_hint(const char *name)
 
 /* ---- one file ---------------------------------------------------------------------------------------------------- */
 
-#define SLOT(name) {#name, offsetof(numc_backend, name)}
-typedef struct slot_row {
-    const char *name;
-    size_t offset;
-} slot_row;
-
-static const slot_row required_slots[] = {
-    SLOT(device_count),  SLOT(device_describe), SLOT(device_open),    SLOT(device_close),
-    SLOT(memory_allocate), SLOT(memory_release), SLOT(memory_upload), SLOT(memory_download),
-    SLOT(memory_copy),   SLOT(synchronize),     SLOT(kernel_build),   SLOT(kernel_run),
-    SLOT(kernel_release), SLOT(matmul),
+const numc_slot_info numc__slots[NUMC_SLOT_ROWS] = {
+#define NUMC_X(slot, family, need, group, text) {#slot, #family, text, offsetof(numc_backend, slot), group, NUMC_NEED_##need},
+    NUMC_SLOT_TABLE(NUMC_X)
+#undef NUMC_X
 };
 
-/* All of a group or none. */
-static const slot_row groups[][3] = {
-    {SLOT(launch_prepare), SLOT(launch_run), SLOT(launch_release)},
-    {SLOT(program_build), SLOT(program_run), SLOT(program_release)},
-};
-
-static bool has_slot(const numc_backend *table, const slot_row *slot)
+bool numc__slot_present(const numc_backend *table, const numc_slot_info *slot)
 {
     void (*function)(void);
     memcpy(&function, (const char *)table + slot->offset, sizeof function);
     return function != NULL;
+}
+
+/* "has only some of a, b, c" when the group of slots[first], its first row, is not whole. */
+static bool group_is_whole(const numc_backend *table, size_t first, numc_text *reason)
+{
+    const uint32_t group = numc__slots[first].group;
+    size_t rows = 0, present = 0;
+    for (size_t i = first; i < NUMC_SLOT_ROWS; i++)
+        if (numc__slots[i].group == group) {
+            rows++;
+            present += numc__slot_present(table, &numc__slots[i]);
+        }
+    if (present == 0 || present == rows)
+        return true;
+    const char *before = "has only some of ";
+    for (size_t i = first; i < NUMC_SLOT_ROWS; i++)
+        if (numc__slots[i].group == group) {
+            numc__text_add(reason, "%s%s", before, numc__slots[i].name);
+            before = ", ";
+        }
+    return false;
 }
 
 bool numc__plugin_check(const numc_backend *given, const char *name, numc_backend *table, numc_text *reason)
@@ -212,19 +221,16 @@ bool numc__plugin_check(const numc_backend *given, const char *name, numc_backen
     }
     memcpy(table, given, given->size < sizeof *table ? (size_t)given->size : sizeof *table);
     bool good = true;
-    for (size_t i = 0; i < sizeof required_slots / sizeof *required_slots; i++)
-        if (!has_slot(table, &required_slots[i])) {
-            numc__text_add(reason, "%s%s", good ? "lacks the required slots " : ", ", required_slots[i].name);
+    for (size_t i = 0; i < NUMC_SLOT_ROWS; i++)
+        if (numc__slots[i].need == NUMC_NEED_REQUIRED && !numc__slot_present(table, &numc__slots[i])) {
+            numc__text_add(reason, "%s%s", good ? "lacks the required slots " : ", ", numc__slots[i].name);
             good = false;
         }
-    for (size_t g = 0; g < sizeof groups / sizeof *groups && good; g++) {
-        int present = has_slot(table, &groups[g][0]) + has_slot(table, &groups[g][1]) + has_slot(table, &groups[g][2]);
-        if (present != 0 && present != 3) {
-            numc__text_add(reason, "has only some of %s, %s, %s", groups[g][0].name, groups[g][1].name,
-                           groups[g][2].name);
-            good = false;
+    for (size_t i = 0, seen = 0; i < NUMC_SLOT_ROWS && good; i++)
+        if (numc__slots[i].group > seen) { /* groups are numbered in the order of their first rows */
+            seen = numc__slots[i].group;
+            good = group_is_whole(table, i, reason);
         }
-    }
     if (good && (table->name == NULL || !numc__backend_name_ok(table->name))) {
         numc__text_add(reason, "has no acceptable name");
         good = false;

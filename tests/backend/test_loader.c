@@ -12,6 +12,7 @@
 #include "../base/failing.h"
 #include "backend/device.h"
 #include "backend/plugin.h"
+#include "backend/slots.h"
 #include "numc_build.h"
 
 static const char *stubs; /* the folder of the stub plugins */
@@ -160,6 +161,28 @@ static void an_older_shorter_table_is_accepted(void **state)
     numc_close(context);
 }
 
+/* The rows are the struct's slots, all of them and in its order; what a row says is done without it, is done. */
+static void every_slot_has_its_row(void **state)
+{
+    (void)state;
+    size_t at = offsetof(numc_backend, device_count);
+    for (size_t i = 0; i < NUMC_SLOT_ROWS; i++) {
+        assert_int_equal(numc__slots[i].offset, at);
+        at += sizeof(void (*)(void));
+    }
+    assert_int_equal(at, sizeof(numc_backend));
+    numc_context *context = numc_open(&(numc_options){.backend = "good"});
+    numc_backend_device *device = numc__device(context);
+    assert_non_null(device);
+    const numc_backend *plugin = &((numc_backend_state *)device)->plugin;
+    for (size_t i = 0; i < NUMC_SLOT_ROWS; i++) {
+        const numc_slot_info *slot = &numc__slots[i];
+        assert_int_equal(numc__slot_present(plugin, slot), slot->need == NUMC_NEED_REQUIRED);
+        assert_int_equal(numc__slot_present(&device->table, slot), slot->need != NUMC_NEED_NOTHING);
+    }
+    numc_close(context);
+}
+
 static void experimental_slots_need_the_same_build(void **state)
 {
     (void)state;
@@ -275,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(device_numbers_are_checked, clean),
         cmocka_unit_test_setup(each_flaw_has_its_message, clean),
         cmocka_unit_test_setup(an_older_shorter_table_is_accepted, clean),
+        cmocka_unit_test_setup(every_slot_has_its_row, clean),
         cmocka_unit_test_setup(experimental_slots_need_the_same_build, clean),
         cmocka_unit_test_setup(fallback_rule_is_checked, clean),
         cmocka_unit_test_setup(the_environment_of_a_setuid_program_is_ignored, clean),

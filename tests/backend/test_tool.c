@@ -85,6 +85,18 @@ static void check_tells_fallbacks_from_errors(void **state)
     expect("ulp, allowed");
 }
 
+static void check_lists_slots(void **state)
+{
+    (void)state;
+    assert_int_equal(run("check --slots"), 0);
+    expect("| matrices | `matmul` | c = a b (+ c), batched, any strides | required |\n");
+    assert_int_equal(run("check --slots good"), 0);
+    expect("`matmul` | c = a b (+ c), batched, any strides | required | yes |\n");
+    expect("`fft` | complex and real, along one axis | the host, on copies | no |\n");
+    assert_int_equal(run("check --slots goood"), 2);
+    expect("did you mean 'good'?");
+}
+
 static void check_says_why_a_backend_cannot_be_checked(void **state)
 {
     (void)state;
@@ -180,6 +192,7 @@ int main(void)
         cmocka_unit_test(info_fails_when_the_environment_asks_for_nothing_usable),
         cmocka_unit_test(check_passes_the_reference_itself),
         cmocka_unit_test(check_tells_fallbacks_from_errors),
+        cmocka_unit_test(check_lists_slots),
         cmocka_unit_test(check_says_why_a_backend_cannot_be_checked),
         cmocka_unit_test(summary_reads_chains_and_leaves_out_warmup),
         cmocka_unit_test(summary_refuses_files_that_are_not_chains),
