@@ -40,6 +40,19 @@ typedef enum numc_metric_kind {
     NUMC_METRIC_UNIT = 2      /* 1, never adapted */
 } numc_metric_kind;
 
+/* How chains are moved. A chain's random numbers are the same for each method. */
+typedef enum numc_chain_method {
+    NUMC_CHAINS_PARALLEL = 0,   /* each on a thread of its own, as far as there are threads */
+    NUMC_CHAINS_SEQUENTIAL = 1, /* one after another, on one thread; draws have the bits of PARALLEL */
+    /* Many chains per call: the positions that `batch` chains want next are evaluated together, by the model's program over a
+     * batch, so that products of a matrix and a vector become products of matrices, and a device has work enough. A chain goes on
+     * to its next draw at once, whatever the others do. The draws of the first transitions are those of PARALLEL up to rounding
+     * (bit for bit where the model is elementwise); then they part, as any two computations of a chaotic path. They depend on
+     * `batch`, which gives the call its shape, and not on threads, which share the batches out. A density of one's own is
+     * evaluated for one position after another, with the bits of PARALLEL. */
+    NUMC_CHAINS_VECTORIZED = 2
+} numc_chain_method;
+
 /* One kept draw's statistics. energy: -log density + kinetic energy. accept_stat: mean acceptance probability over the
  * trajectory. tree_depth: completed doublings (NUTS). */
 typedef struct numc_draw_statistics {
@@ -106,7 +119,7 @@ typedef struct numc_mcmc_options {
     bool save_warmup;
     numc_count adapt_init, adapt_term, adapt_window; /* 75, 50, 25: first, last and first metric window of the warm-up */
     double adapt_gamma, adapt_t0, adapt_kappa;       /* 0.05, 10, 0.75: dual averaging */
-    int32_t threads;                                 /* one per chain, at most one per core */
+    int32_t threads;                                 /* one per chain (or batch of them), at most one per core */
     bool serial_callback;                            /* never evaluate the density on two threads at once */
     numc_mcmc_progress_fn progress;
     void *progress_user;
@@ -114,6 +127,8 @@ typedef struct numc_mcmc_options {
     void *draw_user;
     int32_t interval; /* milliseconds between calls of progress and draw: 50 */
     const char *const *names; /* density: a name per coordinate; default q[0], q[1], ... */
+    numc_chain_method chain_method;
+    int32_t batch; /* VECTORIZED: chains per call, at most; 0: 64 where memory is the host's, all on a device of its own */
 } numc_mcmc_options;
 
 /* NULL with an error pending on the context. options may be NULL. The result belongs to the context. A model's callback runs
@@ -202,7 +217,8 @@ NUMC_API numc_status numc_mcmc_divergence_at(const numc_mcmc *mcmc, int32_t chai
                                              numc_mcmc_divergence *divergence);
 
 /* How the chains are made: the options with every default filled in; counts are plain numbers, and pointers to arrays are
- * NULL. The seed is the last run's. Seconds are a chain's own, in transitions of the warm-up or after it. */
+ * NULL. The seed is the last run's. Seconds are a chain's own, in transitions of the warm-up or after it; of vectorised
+ * chains, its share. */
 NUMC_API numc_context *numc_mcmc_context(const numc_mcmc *mcmc);
 NUMC_API numc_status numc_mcmc_options_get_sized(const numc_mcmc *mcmc, numc_mcmc_options *options, size_t size);
 static inline numc_status numc_mcmc_options_get(const numc_mcmc *mcmc, numc_mcmc_options *options)

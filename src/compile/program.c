@@ -407,6 +407,8 @@ numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace
         else
             NUMC_TRY(numc__device_check(context, table->memory_upload(device, memory, place->offset, inputs[k], place->bytes),
                                         "upload"));
+        if (!shared)
+            atomic_fetch_add_explicit(&context->core->bytes_uploaded, place->bytes, memory_order_relaxed);
     }
     NUMC_TRY(numc__exec_run(context, workspace->state));
     if (!shared)
@@ -420,6 +422,8 @@ numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace
         else
             NUMC_TRY(numc__device_check(context, table->memory_download(device, memory, place->offset, outputs[k], place->bytes),
                                         "download"));
+        if (!shared)
+            atomic_fetch_add_explicit(&context->core->bytes_downloaded, place->bytes, memory_order_relaxed);
     }
     return NUMC_OK;
 }

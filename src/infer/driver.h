@@ -1,4 +1,5 @@
-/* driver.h - internal: the memory of a numc_mcmc and its chains; mcmc.c moves them, draws.c reads them. */
+/* driver.h - internal: the memory of a numc_mcmc and its chains. chain.c says what a chain wants next, mcmc.c evaluates for one
+ * chain per thread, lockstep.c for several chains per call; draws.c reads what they stored. */
 #ifndef NUMC_INFER_DRIVER_H
 #define NUMC_INFER_DRIVER_H
 
@@ -11,7 +12,14 @@
 #define NUMC_DIVERGENCES_KEPT 1000
 #define NUMC_DIVERGENCE_BYTES ((size_t)4 << 20)
 
+#define NUMC_BATCH_CHAINS 64 /* vectorised chains per call where memory is the host's */
+
 enum { NUMC_LIFE_IDLE, NUMC_LIFE_RUNNING, NUMC_LIFE_DOOMED }; /* doomed: freed when the run ends */
+
+/* What the evaluation in progress is for. */
+typedef enum numc_chain_stage { NUMC_CHAIN_RESTS, NUMC_CHAIN_STARTS, NUMC_CHAIN_SEARCHES, NUMC_CHAIN_MOVES } numc_chain_stage;
+
+typedef struct numc_lockstep numc_lockstep;
 
 /* One chain. Between transitions it is whole: `transition` counts those done, and whatever was cut short is done again
  * with the same random numbers. */
@@ -19,8 +27,13 @@ typedef struct numc_chain {
     numc_mcmc *mcmc;
     int32_t index;
     numc_context *lane;
-    void *state; /* the target's */
+    void *state; /* the target's; of a group of vectorised chains one, the first one's */
     bool state_open;
+    numc_lockstep *group; /* vectorised: the chains it is evaluated with, or NULL */
+    numc_chain_stage stage;
+    numc_k_u32 attempt; /* of the start or the search in progress */
+    numc_step_search search;
+    double nominal; /* step size before the search in progress */
     numc_k_nuts nuts;
     double *memory;
     numc_dual_averaging averaging;
@@ -30,6 +43,7 @@ typedef struct numc_chain {
     int tries; /* starting points tried in vain */
     bool placed, searches; /* searches: a step size is looked for before the next transition */
     int64_t transition;
+    int64_t until; /* transitions wanted by the run or step in progress */
     numc_status status; /* why it ended early */
     bool failed;        /* status is an error, its message on the lane */
 
@@ -56,6 +70,8 @@ struct numc_mcmc {
     double *init_positions, *init_metric; /* copies or NULL */
     int32_t chain_count;
     numc_chain *chains;
+    int32_t group_count; /* vectorised chains; 0: each by itself */
+    numc_lockstep *groups;
     int64_t *progress_done;
     bool ready; /* chains hold their memory */
 
@@ -74,6 +90,57 @@ struct numc_mcmc {
     double begin_seconds;
     uint64_t seed; /* of the last run */
 };
+
+/* ---- chain.c ---- */
+
+/* Starts what comes next: then the log density of the position at nuts.position_at is wanted, its gradient at gradient_at. */
+numc_status numc__chain_begin(numc_chain *chain);
+/* Takes it. *moved: a transition is made, adapted to and stored, and the chain rests; else another one is wanted. */
+numc_status numc__chain_feed(numc_chain *chain, double log_density, bool *moved);
+/* Gives up what is in progress: it is done again by the next numc__chain_begin, with the same random numbers. */
+void numc__chain_rest(numc_chain *chain);
+/* What it wants, by the target's own evaluation of one position: -inf where that rejects it. */
+numc_status numc__chain_evaluate(numc_chain *chain, double *log_density);
+/* Says why a chain found no starting point; on the thread that called, after all chains came to rest. */
+numc_status numc__chain_explain_start(numc_chain *chain);
+void numc__chain_publish(numc_chain *chain, bool warm, int64_t rows); /* the draws stored so far can be read */
+
+/* ---- lockstep.c ---- */
+
+/* Several chains, of which the wanted positions are evaluated together; one thread at a time. */
+struct numc_lockstep {
+    numc_mcmc *mcmc;
+    int32_t first, count; /* chains */
+    int32_t width;        /* positions per call of the target; the last group may have fewer chains */
+    void *batch;          /* the target's; NULL: it evaluates one position at a time */
+    bool open;
+    double *positions; /* (width, dimension) */
+    double *drawn;     /* (width, dimension): draws not yet stored */
+    bool positions_filled, drawn_filled;
+    int64_t *waiting;  /* (width): draw number + 1; negative: of the warm-up; 0: none waits */
+    double **rows;     /* (width): where they go, for the call that stores them */
+    int32_t *live;     /* (width): chains that go on, by their place in the group */
+};
+
+/* Divides the chains into groups, once. */
+numc_status numc__lockstep_new(numc_mcmc *mcmc);
+void numc__lockstep_free(numc_mcmc *mcmc);
+/* Memory of a group, and the target's of its first chain. */
+numc_status numc__lockstep_open(numc_lockstep *group);
+/* Moves the chains of a group to their `until`; ends those that cannot go on. */
+void numc__lockstep_run(numc_lockstep *group);
+bool numc__lockstep_stores(const numc_chain *chain); /* draws of the chain wait for others, to be stored together */
+numc_status numc__lockstep_store(numc_chain *chain, const double *position, bool warm, int64_t row);
+void numc__lockstep_error(numc_chain *chain); /* takes over the message of the state it shares */
+
+/* ---- mcmc.c ---- */
+
+size_t numc__mcmc_divergence_capacity(const numc_mcmc *mcmc);
+bool numc__mcmc_halted(const numc_mcmc *mcmc); /* to be asked at each gradient */
+void numc__chain_end(numc_chain *chain, numc_status status); /* and the run with it */
+double numc__mcmc_seconds_now(void);
+/* A chain's seconds are written by its own thread, or the caller's when it rests. */
+void numc__chain_spend(numc_chain *chain, bool warm, double seconds);
 
 /* Row of a stored draw. */
 static inline size_t numc__mcmc_row(const numc_mcmc *mcmc, int32_t chain, int64_t row)

@@ -7,8 +7,6 @@
 #include "base/threads.h"
 #include "infer/driver.h"
 
-#define INIT_TRIES 100
-
 /* ---- options ---- */
 
 static int64_t count_or(numc_count count, int64_t otherwise)
@@ -36,6 +34,9 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
                   (int)o->metric);
     REFUSE_UNLESS(o->max_tree_depth >= 0 && o->max_tree_depth <= NUMC_K_NUTS_MAX_DEPTH,
                   "max_tree_depth is %d, not in 1..%d", (int)o->max_tree_depth, NUMC_K_NUTS_MAX_DEPTH);
+    REFUSE_UNLESS(o->chain_method >= NUMC_CHAINS_PARALLEL && o->chain_method <= NUMC_CHAINS_VECTORIZED,
+                  "chain_method %d is not one", (int)o->chain_method);
+    REFUSE_UNLESS(o->batch >= 0, "batch is %d", (int)o->batch);
     REFUSE_UNLESS(o->trajectory_steps >= 0, "trajectory_steps is %d", (int)o->trajectory_steps);
     const struct {
         const char *name;
@@ -102,7 +103,7 @@ static size_t estimate_bytes(const numc_mcmc *mcmc)
     return numc__metric_estimate_doubles(mcmc->target.dimension, mcmc->kernel_metric) * sizeof(double);
 }
 
-static size_t divergence_capacity(const numc_mcmc *mcmc)
+size_t numc__mcmc_divergence_capacity(const numc_mcmc *mcmc)
 {
     size_t each = 2 * (size_t)mcmc->target.dimension * sizeof(double) + sizeof(int64_t);
     size_t fit = NUMC_DIVERGENCE_BYTES / each;
@@ -113,7 +114,8 @@ static void destroy(numc_object *object)
 {
     numc_mcmc *mcmc = (numc_mcmc *)(void *)object;
     numc_context *context = mcmc->context;
-    size_t dimension = (size_t)mcmc->target.dimension, kept = divergence_capacity(mcmc);
+    size_t dimension = (size_t)mcmc->target.dimension, kept = numc__mcmc_divergence_capacity(mcmc);
+    numc__lockstep_free(mcmc);
     for (int32_t c = 0; mcmc->chains != NULL && c < mcmc->chain_count; c++) {
         numc_chain *chain = &mcmc->chains[c];
         if (chain->state_open && mcmc->target.chain_close != NULL)
@@ -237,6 +239,8 @@ static numc_status build(numc_mcmc *mcmc, const numc_mcmc_options *options, size
     if (pthread_mutex_init(&mcmc->serial_lock, NULL) != 0)
         return numc__fail(context, NUMC_MEMORY, "mcmc: no lock can be made");
     mcmc->serial_lock_made = true;
+    if (o->chain_method == NUMC_CHAINS_VECTORIZED)
+        NUMC_TRY(numc__lockstep_new(mcmc));
     mcmc->options.init_positions = NULL; /* the caller's memory is not looked at again */
     mcmc->options.init_metric = NULL;
     mcmc->options.names = NULL;
@@ -276,7 +280,7 @@ static numc_status open_chains(numc_mcmc *mcmc)
 {
     numc_context *context = mcmc->context;
     const numc_mcmc_options *o = &mcmc->options;
-    size_t kept = divergence_capacity(mcmc), dimension = (size_t)mcmc->target.dimension;
+    size_t kept = numc__mcmc_divergence_capacity(mcmc), dimension = (size_t)mcmc->target.dimension;
     for (int32_t c = 0; c < mcmc->chain_count && !mcmc->ready; c++) {
         numc_chain *chain = &mcmc->chains[c];
         numc_k_key none = {0, 0};
@@ -293,7 +297,8 @@ static numc_status open_chains(numc_mcmc *mcmc)
         NUMC_TRY(numc_error_status(context));
         if (chain->lane == NULL)
             return numc__fail(context, NUMC_MEMORY, "mcmc: no lane for chain %d", (int)c);
-        if (!chain->state_open && mcmc->target.chain_open != NULL) {
+        bool shares = chain->group != NULL && chain->group->first != c; /* one that evaluates single positions will do */
+        if (!chain->state_open && !shares && mcmc->target.chain_open != NULL) {
             numc_status status = mcmc->target.chain_open(mcmc->target.user, chain->lane, &chain->state);
             if (status != NUMC_OK) {
                 numc__error_join(context, chain->lane);
@@ -302,7 +307,11 @@ static numc_status open_chains(numc_mcmc *mcmc)
                                   numc_status_sentence(status));
             }
         }
-        chain->state_open = true;
+        if (shares)
+            chain->state = mcmc->chains[chain->group->first].state;
+        chain->state_open = !shares;
+        if (chain->group != NULL)
+            NUMC_TRY(numc__lockstep_open(chain->group));
         numc_k_nuts_setup(&chain->nuts, mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric, none);
         chain->nuts.jitter = o->step_jitter;
         chain->nuts.step_size = o->step_size;
@@ -359,7 +368,7 @@ static numc_status reserve(numc_mcmc *mcmc, int64_t rows)
 
 /* ---- one chain ---- */
 
-static double seconds_now(void)
+double numc__mcmc_seconds_now(void)
 {
     struct timespec now;
     if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
@@ -367,272 +376,19 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static bool halted(const numc_mcmc *mcmc)
+bool numc__mcmc_halted(const numc_mcmc *mcmc)
 {
     return atomic_load_explicit(&mcmc->cancelled, memory_order_relaxed) ||
            atomic_load_explicit(&mcmc->halt, memory_order_relaxed) != NUMC_OK;
 }
 
-/* Runs the state machine from what it wants until it is done. */
-static numc_status drive(numc_chain *chain, int wants)
-{
-    numc_mcmc *mcmc = chain->mcmc;
-    const numc_target *target = &mcmc->target;
-    bool serial = mcmc->options.serial_callback || target->serial;
-    while (wants == NUMC_K_NUTS_EVALUATE) {
-        if (halted(mcmc))
-            return NUMC_CANCELLED;
-        double log_density = -INFINITY;
-        if (serial)
-            pthread_mutex_lock(&mcmc->serial_lock);
-        numc_status status = target->evaluate(target->user, chain->state, chain->memory + chain->nuts.position_at,
-                                              &log_density, chain->memory + chain->nuts.gradient_at);
-        if (serial)
-            pthread_mutex_unlock(&mcmc->serial_lock);
-        if (status == NUMC_REJECT)
-            log_density = -INFINITY;
-        else if (status == NUMC_STOP || status == NUMC_CANCELLED)
-            return status;
-        else if (status != NUMC_OK)
-            return numc__fail(chain->lane, status, "chain %d, transition %lld: the %s failed: %s", (int)chain->index,
-                              (long long)chain->transition, target->noun, numc_status_sentence(status));
-        wants = numc_k_nuts_advance(&chain->nuts, chain->memory, log_density);
-    }
-    return NUMC_OK;
-}
-
-/* Index of the first coordinate of the gradient that is not finite, or -1. */
-static int32_t bad_gradient(const numc_chain *chain)
-{
-    const double *gradient = chain->memory + numc_k_nuts_current_gradient(&chain->nuts);
-    for (int32_t i = 0; i < chain->nuts.dimension; i++)
-        if (!isfinite(gradient[i]))
-            return i;
-    return -1;
-}
-
-/* Says why a chain found no starting point; on the thread that called, after all chains came to rest. */
-static numc_status explain_start(numc_chain *chain)
-{
-    numc_mcmc *mcmc = chain->mcmc;
-    int tries = chain->tries;
-    const numc_target *target = &mcmc->target;
-    numc_text text;
-    numc__text_begin(&text, mcmc->context->core);
-    numc__text_add(&text, "chain %d: ", (int)chain->index);
-    if (mcmc->init_positions != NULL) {
-        numc__text_add(&text, "init_positions is no acceptable starting point");
-    } else if (mcmc->options.init_zero) {
-        numc__text_add(&text, "0 is no acceptable starting point");
-    } else {
-        numc__text_add(&text, "no acceptable starting point in %d tries of uniform(-", tries);
-        numc__text_add_double(&text, mcmc->options.init_radius);
-        numc__text_add(&text, ", ");
-        numc__text_add_double(&text, mcmc->options.init_radius);
-        numc__text_add(&text, ")");
-    }
-    numc__text_add(&text, tries > 1 ? "; at the last one " : "; there ");
-    int32_t bad = bad_gradient(chain);
-    if (!isfinite(chain->nuts.log_density) || bad < 0) {
-        numc__text_add(&text, "the log density is ");
-        numc__text_add_double(&text, chain->nuts.log_density);
-    } else {
-        numc__text_add(&text, "coordinate %d of the gradient is ", (int)bad);
-        numc__text_add_double(&text, chain->memory[numc_k_nuts_current_gradient(&chain->nuts) + bad]);
-    }
-    if (target->explain != NULL)
-        target->explain(target->user, chain->state, mcmc->context, chain->memory + numc_k_nuts_current(&chain->nuts), &text);
-    numc_error_clear(mcmc->context); /* what explaining ran into says less than what it explains */
-    numc_status status = numc__fail(mcmc->context, NUMC_INITIALIZATION, "%s", text.failed ? "out of memory" : text.data);
-    numc__text_end(&text);
-    return status;
-}
-
-/* Uniform in (-radius, radius) per coordinate, keyed by attempt; finite log density and gradient are wanted. */
-static numc_status place(numc_chain *chain)
-{
-    numc_mcmc *mcmc = chain->mcmc;
-    int32_t dimension = mcmc->target.dimension;
-    bool given = mcmc->init_positions != NULL || mcmc->options.init_zero || dimension == 0;
-    int tries = given ? 1 : INIT_TRIES;
-    double radius = mcmc->options.init_radius;
-    numc_k_key start = numc_k_nuts_fold(numc_k_nuts_fold(chain->nuts.key, 0), NUMC_K_NUTS_KEY_START);
-    for (int attempt = 0; attempt < tries; attempt++) {
-        numc_k_key key = numc_k_nuts_fold(start, (numc_k_u64)attempt);
-        int wants = numc_k_nuts_begin(&chain->nuts, chain->memory, NUMC_K_NUTS_PLACE, 0, 0);
-        double *q = chain->memory + chain->nuts.position_at;
-        for (int32_t i = 0; i < dimension; i++)
-            q[i] = mcmc->init_positions != NULL ? mcmc->init_positions[(size_t)chain->index * (size_t)dimension + (size_t)i]
-                   : given ? 0 : radius * (2 * numc_k_nuts_uniform(key, (numc_k_u64)i) - 1);
-        NUMC_TRY(drive(chain, wants));
-        if (isfinite(chain->nuts.log_density) && bad_gradient(chain) < 0) {
-            chain->placed = true;
-            return NUMC_OK;
-        }
-    }
-    chain->tries = tries;
-    return NUMC_INITIALIZATION;
-}
-
-static numc_status search_step(numc_chain *chain)
-{
-    numc_step_search search;
-    double nominal = chain->nuts.step_size;
-    numc_search_state state = NUMC_SEARCH_GOES_ON;
-    numc_status status = NUMC_OK;
-    if (!numc__step_search_begin(&search, nominal))
-        state = NUMC_SEARCH_DONE;
-    for (numc_k_u32 attempt = 0; state == NUMC_SEARCH_GOES_ON && status == NUMC_OK; attempt++) {
-        chain->nuts.step_size = search.step;
-        status = drive(chain, numc_k_nuts_begin(&chain->nuts, chain->memory, NUMC_K_NUTS_PROBE,
-                                                (numc_k_u64)chain->transition, attempt));
-        if (status == NUMC_OK)
-            state = numc__step_search_feed(&search, chain->nuts.energy_error);
-    }
-    chain->nuts.step_size = nominal; /* until the search is over, so that an interrupted one starts again */
-    NUMC_TRY(status);
-    if (state == NUMC_SEARCH_TOO_LARGE)
-        return numc__fail(chain->lane, NUMC_INITIALIZATION,
-                          "chain %d: the step size grew beyond 1e7 and the %s did not fall off: it may be improper, or far wider "
-                          "than its starting points (then give init_metric or a larger step_size)",
-                          (int)chain->index, chain->mcmc->target.noun);
-    if (state == NUMC_SEARCH_TOO_SMALL)
-        return numc__fail(chain->lane, NUMC_INITIALIZATION,
-                          "chain %d: no step size is small enough: the %s is not continuous, or its gradient is wrong",
-                          (int)chain->index, chain->mcmc->target.noun);
-    chain->nuts.step_size = search.step;
-    /* After the first search mu stays at the step size given. */
-    if (chain->transition > 0)
-        numc__dual_averaging_restart(&chain->averaging, search.step);
-    chain->searches = false;
-    return NUMC_OK;
-}
-
-static void keep_divergence(numc_chain *chain)
-{
-    size_t dimension = (size_t)chain->mcmc->target.dimension;
-    size_t kept = (size_t)atomic_load_explicit(&chain->divergence_kept, memory_order_relaxed);
-    if (!chain->nuts.divergent)
-        return;
-    atomic_fetch_add_explicit(&chain->all_divergences, 1, memory_order_relaxed);
-    if (chain->transition >= chain->mcmc->warmup)
-        atomic_fetch_add_explicit(&chain->divergences, 1, memory_order_relaxed);
-    if (kept >= divergence_capacity(chain->mcmc))
-        return;
-    double *at = chain->divergence_positions + kept * 2 * dimension;
-    memcpy(at, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_start), dimension * sizeof *at);
-    memcpy(at + dimension, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_end), dimension * sizeof *at);
-    chain->divergence_transition[kept] = chain->transition;
-    atomic_store_explicit(&chain->divergence_kept, (int64_t)kept + 1, memory_order_release);
-}
-
-/* A point at infinity that still has a density: that is no proper distribution. */
-static numc_status check_position(numc_chain *chain)
-{
-    const numc_target *target = &chain->mcmc->target;
-    const double *position = chain->memory + numc_k_nuts_current(&chain->nuts);
-    int32_t at = 0;
-    while (at < target->dimension && isfinite(position[at]))
-        at++;
-    if (at == target->dimension)
-        return NUMC_OK;
-    char name[300] = "";
-    if (target->coordinate != NULL)
-        target->coordinate(target->user, at, name, sizeof name);
-    return numc__fail(chain->lane, NUMC_VALUE,
-                      "chain %d, transition %lld: unconstrained coordinate %d%s%s%s ran off to infinity: the %s is improper",
-                      (int)chain->index, (long long)chain->transition, (int)at, *name != '\0' ? " (\"" : "", name,
-                      *name != '\0' ? "\")" : "", target->noun);
-}
-
-/* Writes the transition just made to its row, if it is one to keep. */
-static numc_status store(numc_chain *chain)
-{
-    numc_mcmc *mcmc = chain->mcmc;
-    const numc_k_nuts *nuts = &chain->nuts;
-    bool warm = chain->transition < mcmc->warmup;
-    int64_t at = warm ? chain->transition : chain->transition - mcmc->warmup, thin = mcmc->options.thin;
-    if (at % thin != thin - 1 || (warm && !mcmc->options.save_warmup))
-        return NUMC_OK;
-    size_t row = numc__mcmc_row(mcmc, chain->index, at / thin + (warm ? 0 : mcmc->warm_rows));
-    numc_status status = mcmc->target.store(mcmc->target.user, chain->state, chain->lane,
-                                            chain->memory + numc_k_nuts_current(nuts),
-                                            mcmc->values + row * (size_t)mcmc->target.stored);
-    if (status != NUMC_OK)
-        return numc__fail(chain->lane, status, "chain %d, transition %lld: the draw cannot be stored: %s", (int)chain->index,
-                          (long long)chain->transition, numc_status_sentence(status));
-    mcmc->statistics[row] = (numc_draw_statistics){.log_density = nuts->log_density, .accept_stat = nuts->accept_stat,
-                                                   .step_size = nuts->step_used, .energy = nuts->energy,
-                                                   .tree_depth = nuts->depth, .n_leapfrog = nuts->n_leapfrog,
-                                                   .divergent = nuts->divergent != 0};
-    if (!warm && mcmc->options.algorithm == NUMC_ALGORITHM_NUTS && nuts->depth >= mcmc->options.max_tree_depth)
-        atomic_fetch_add_explicit(&chain->saturated, 1, memory_order_relaxed);
-    atomic_store_explicit(warm ? &chain->warm_stored : &chain->stored, at / thin + 1, memory_order_release);
-    return NUMC_OK;
-}
-
-/* Learns from the warm-up transition just made. */
-static numc_status adapt(numc_chain *chain)
-{
-    numc_mcmc *mcmc = chain->mcmc;
-    const numc_schedule *schedule = &mcmc->schedule;
-    int64_t i = chain->transition;
-    chain->nuts.step_size = numc__dual_averaging_update(&chain->averaging, chain->nuts.accept_stat);
-    bool windows = mcmc->kernel_metric != NUMC_K_METRIC_UNIT && chain->window < schedule->count;
-    if (windows && i >= schedule->first)
-        numc__metric_estimate_add(&chain->estimate, chain->memory + numc_k_nuts_current(&chain->nuts));
-    if (windows && i == schedule->ends[chain->window]) {
-        numc__metric_estimate_write(&chain->estimate, chain->memory);
-        if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
-            return numc__fail(chain->lane, NUMC_VALUE,
-                              "chain %d, transition %lld: the variances of the warm-up draws are not finite: the %s may be "
-                              "improper, or wider than 1e150",
-                              (int)chain->index, (long long)i, mcmc->target.noun);
-        numc__metric_estimate_restart(&chain->estimate);
-        chain->window++;
-        chain->searches = mcmc->target.dimension > 0;
-    }
-    /* If a window ends with the warm-up nothing is averaged after it: then the coming search's result is kept. */
-    if (i == mcmc->warmup - 1 && !chain->searches)
-        chain->nuts.step_size = numc__dual_averaging_final(&chain->averaging);
-    return NUMC_OK;
-}
-
-/* Whatever comes next for a chain, up to and with one transition. */
-static numc_status advance(numc_chain *chain)
-{
-    numc_mcmc *mcmc = chain->mcmc;
-    if (!chain->placed)
-        NUMC_TRY(place(chain));
-    if (chain->searches)
-        NUMC_TRY(search_step(chain));
-    int kind = NUMC_K_NUTS_TREE;
-    if (mcmc->options.algorithm == NUMC_ALGORITHM_HMC) {
-        double steps = floor(mcmc->options.trajectory_length / chain->nuts.step_size);
-        kind = NUMC_K_NUTS_STATIC;
-        chain->nuts.steps = mcmc->options.trajectory_steps > 0 ? mcmc->options.trajectory_steps
-                            : !(steps >= 1) ? 1 : steps > 1e6 ? 1000000 : (int)steps;
-    }
-    NUMC_TRY(drive(chain, numc_k_nuts_begin(&chain->nuts, chain->memory, kind, (numc_k_u64)chain->transition, 0)));
-    NUMC_TRY(check_position(chain));
-    keep_divergence(chain);
-    NUMC_TRY(store(chain));
-    if (chain->transition < mcmc->warmup && !mcmc->options.no_adaptation)
-        NUMC_TRY(adapt(chain));
-    chain->transition++;
-    atomic_store_explicit(&chain->step_size, chain->nuts.step_size, memory_order_relaxed);
-    atomic_store_explicit(&chain->done, chain->transition, memory_order_release);
-    return NUMC_OK;
-}
-
-/* A chain's seconds are written by its own thread, or the caller's when it rests. */
-static void spend(numc_chain *chain, bool warm, double seconds)
+void numc__chain_spend(numc_chain *chain, bool warm, double seconds)
 {
     atomic_store_explicit(&chain->seconds[warm], atomic_load_explicit(&chain->seconds[warm], memory_order_relaxed) + seconds,
                           memory_order_relaxed);
 }
 
-static void end_chain(numc_chain *chain, numc_status status)
+void numc__chain_end(numc_chain *chain, numc_status status)
 {
     numc_mcmc *mcmc = chain->mcmc;
     chain->status = status;
@@ -641,23 +397,45 @@ static void end_chain(numc_chain *chain, numc_status status)
     atomic_compare_exchange_strong(&mcmc->halt, &expected, (int)status);
 }
 
+/* Whatever comes next for a chain, up to and with one transition. */
+static numc_status advance(numc_chain *chain)
+{
+    bool moved = false;
+    numc_status status = numc__chain_begin(chain);
+    while (status == NUMC_OK && !moved) {
+        double log_density;
+        status = numc__mcmc_halted(chain->mcmc) ? NUMC_CANCELLED : numc__chain_evaluate(chain, &log_density);
+        if (status == NUMC_OK)
+            status = numc__chain_feed(chain, log_density, &moved);
+    }
+    if (status != NUMC_OK)
+        numc__chain_rest(chain);
+    return status;
+}
+
 static void run_chain(void *user, int64_t index)
 {
     numc_mcmc *mcmc = user;
     numc_chain *chain = &mcmc->chains[index];
-    double since = seconds_now();
+    double since = numc__mcmc_seconds_now();
     numc_status status = NUMC_OK;
-    while (chain->transition < mcmc->goal && status == NUMC_OK) {
+    while (chain->transition < chain->until && status == NUMC_OK) {
         bool warm = chain->transition < mcmc->warmup;
         status = advance(chain);
-        if (status != NUMC_OK || chain->transition == mcmc->warmup || chain->transition == mcmc->goal) {
-            double now = seconds_now();
-            spend(chain, warm, now - since);
+        if (status != NUMC_OK || chain->transition == mcmc->warmup || chain->transition == chain->until) {
+            double now = numc__mcmc_seconds_now();
+            numc__chain_spend(chain, warm, now - since);
             since = now;
         }
     }
     if (status != NUMC_OK)
-        end_chain(chain, status);
+        numc__chain_end(chain, status);
+}
+
+static void run_group(void *user, int64_t index)
+{
+    numc_mcmc *mcmc = user;
+    numc__lockstep_run(&mcmc->groups[index]);
 }
 
 /* ---- all chains ---- */
@@ -693,7 +471,7 @@ static numc_status report(numc_mcmc *mcmc, bool finished)
     if (mcmc->options.progress == NULL || (status != NUMC_OK && !finished))
         return status;
     numc_mcmc_progress progress = {.chains = mcmc->chain_count, .warmup = mcmc->warmup, .total = mcmc->goal,
-                                   .done = mcmc->progress_done, .seconds = seconds_now() - mcmc->begin_seconds,
+                                   .done = mcmc->progress_done, .seconds = numc__mcmc_seconds_now() - mcmc->begin_seconds,
                                    .finished = finished};
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         mcmc->progress_done[c] = atomic_load_explicit(&mcmc->chains[c].done, memory_order_acquire);
@@ -724,11 +502,12 @@ static numc_status begin(numc_mcmc *mcmc, uint64_t seed, int64_t goal)
     NUMC_TRY(reserve(mcmc, rows_for(mcmc, goal)));
     mcmc->goal = goal;
     mcmc->seed = seed;
-    mcmc->begin_seconds = seconds_now();
+    mcmc->begin_seconds = numc__mcmc_seconds_now();
     atomic_store(&mcmc->halt, NUMC_OK);
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         numc_chain *chain = &mcmc->chains[c];
         chain->nuts.key = numc_k_nuts_fold(numc_k_key_from_seed(seed), (numc_k_u64)c);
+        chain->until = chain->transition;
         chain->status = NUMC_OK;
         chain->failed = false;
         chain->tries = 0;
@@ -749,7 +528,7 @@ static numc_status finish(numc_mcmc *mcmc)
         atomic_store_explicit(&chain->step_size, chain->nuts.step_size, memory_order_relaxed);
         if (chain->failed) {
             if (numc_error_status(context) == NUMC_OK && !chain->placed && chain->tries > 0)
-                explain_start(chain);
+                numc__chain_explain_start(chain);
             numc__error_join(context, chain->lane);
             status = numc_error_status(context);
             numc_error_clear(chain->lane);
@@ -810,10 +589,14 @@ static numc_status run(numc_mcmc *mcmc, uint64_t seed)
     else if (least_done(mcmc) >= goal)
         goal = (most_done(mcmc) > mcmc->warmup ? most_done(mcmc) : mcmc->warmup) + more;
     NUMC_TRY(begin(mcmc, seed, goal));
+    for (int32_t c = 0; c < mcmc->chain_count; c++)
+        mcmc->chains[c].until = goal;
     int32_t threads = mcmc->options.threads > 0 ? mcmc->options.threads : numc__thread_count(mcmc->context->core);
-    threads = threads > mcmc->chain_count ? mcmc->chain_count : threads;
+    int32_t count = mcmc->group_count > 0 ? mcmc->group_count : mcmc->chain_count;
+    threads = mcmc->options.chain_method == NUMC_CHAINS_SEQUENTIAL ? 1 : threads > count ? count : threads;
     atomic_store(&mcmc->moving, true);
-    numc__threads_run(mcmc->context->core, threads, mcmc->chain_count, run_chain, watch, mcmc->options.interval, mcmc);
+    numc__threads_run(mcmc->context->core, threads, count, mcmc->group_count > 0 ? run_group : run_chain, watch,
+                      mcmc->options.interval, mcmc);
     atomic_store(&mcmc->moving, false);
     return finish(mcmc);
 }
@@ -847,15 +630,14 @@ static numc_status step(numc_mcmc *mcmc, uint64_t seed, int32_t chain)
     for (int32_t c = 0; c < mcmc->chain_count; c++) {
         if (chain >= 0 && chain != c)
             continue;
-        bool warm = mcmc->chains[c].transition < mcmc->warmup;
-        double since = seconds_now();
-        numc_status status = advance(&mcmc->chains[c]);
-        spend(&mcmc->chains[c], warm, seconds_now() - since);
-        if (status != NUMC_OK) {
-            end_chain(&mcmc->chains[c], status);
+        mcmc->chains[c].until = mcmc->chains[c].transition + 1;
+        if (mcmc->group_count == 0)
+            run_chain(mcmc, c);
+        if (mcmc->chains[c].status != NUMC_OK)
             break;
-        }
     }
+    for (int32_t g = 0; g < mcmc->group_count && atomic_load(&mcmc->halt) == NUMC_OK; g++)
+        numc__lockstep_run(&mcmc->groups[g]);
     atomic_store(&mcmc->moving, false);
     return finish(mcmc);
 }

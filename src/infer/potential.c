@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "base/containers.h"
+#include "backend/internal.h"
 #include "compile/program.h"
+#include "infer/batch.h"
+#include "infer/driver.h"
 #include "infer/potential.h"
 #include "infer/target.h"
 #include "model/internal.h"
@@ -53,6 +56,7 @@ typedef struct potential {
     size_t stored_shape_count;
     numc_graph *graph; /* the sites graph */
     numc_binding *density, *values;
+    numc_batch_program *batch; /* both for vectorised chains, or NULL */
     numc_program_cache *cache; /* the model's */
     int64_t next_offset; /* while tracing */
     numc_trace *trace;
@@ -442,32 +446,42 @@ numc_binding *numc__graph_bind(numc_context *context, numc_program_cache *cache,
     return binding;
 }
 
+/* The data of a graph of (q, data..), freed by the caller; NULL: no memory. */
+static const numc_array **data_of(const potential *p, size_t *inputs)
+{
+    *inputs = 1 + (size_t)p->data_count;
+    const numc_array **data = numc__allocate_zero(p->context, *inputs, sizeof *data);
+    size_t count = 1;
+    for (size_t i = 0; data != NULL && i < p->inputs.count; i++)
+        if (p->inputs.items[i].offset < 0)
+            data[count++] = p->inputs.items[i].data;
+    return data;
+}
+
 /* A graph of (q, data..), compiled and bound to the data. */
 static numc_binding *compile(potential *p, numc_graph *graph)
 {
     numc_context *context = p->context;
-    size_t inputs = 1 + (size_t)p->data_count;
-    const numc_array **data = numc__allocate_zero(context, inputs, sizeof *data);
+    size_t inputs;
+    const numc_array **data = data_of(p, &inputs);
     if (data == NULL) {
         if (graph != NULL)
             numc__graph_release(graph);
         return NULL;
     }
-    size_t count = 1;
-    for (size_t i = 0; i < p->inputs.count; i++)
-        if (p->inputs.items[i].offset < 0)
-            data[count++] = p->inputs.items[i].data;
     numc_binding *binding = numc__graph_bind(context, p->cache, graph, data);
     numc__free(context, (void *)data, inputs * sizeof *data);
     return binding;
 }
 
-static numc_status compile_all(potential *p)
+/* (q, data..) -> (log density, gradient) */
+static numc_graph *gradient_graph(potential *p)
 {
     numc_context *context = p->context;
     size_t inputs = 1 + (size_t)p->data_count;
     numc_graph *density = flat_graph(p, 0, 1);
-    NUMC_TRY(numc_error_status(context));
+    if (density == NULL)
+        return NULL;
     bool *active = numc__allocate_zero(context, inputs, sizeof *active);
     numc_graph *both = NULL;
     if (active != NULL) {
@@ -476,11 +490,41 @@ static numc_status compile_all(potential *p)
         numc__free(context, active, inputs * sizeof *active);
     }
     numc__graph_release(density);
+    return both;
+}
+
+static numc_graph *values_graph(potential *p)
+{
+    return flat_graph(p, 1 + p->log_prob_count, p->stored_count);
+}
+
+static numc_status compile_all(potential *p)
+{
+    numc_context *context = p->context;
+    p->density = compile(p, gradient_graph(p));
     NUMC_TRY(numc_error_status(context));
-    p->density = compile(p, both);
-    NUMC_TRY(numc_error_status(context));
-    p->values = compile(p, flat_graph(p, 1 + p->log_prob_count, p->stored_count));
+    p->values = compile(p, values_graph(p));
     return numc_error_status(context);
+}
+
+static numc_status batch_prepare(void *user, int32_t width)
+{
+    potential *p = user;
+    size_t inputs;
+    numc_graph *density = gradient_graph(p), *values = density == NULL ? NULL : values_graph(p);
+    const numc_array **data = values == NULL ? NULL : data_of(p, &inputs);
+    if (data == NULL) {
+        if (density != NULL)
+            numc__graph_release(density);
+        if (values != NULL)
+            numc__graph_release(values);
+        return numc_error_status(p->context);
+    }
+    const numc_batch_source source = {.cache = p->cache, .real = p->real, .width = width, .dimension = p->dimension,
+                                      .site_count = p->stored_count, .sites = p->stored_sites, .data = data};
+    p->batch = numc__batch_program_new(p->context, &source, density, values);
+    numc__free(p->context, (void *)data, inputs * sizeof *data);
+    return numc_error_status(p->context);
 }
 
 /* ---- the target ---- */
@@ -564,6 +608,30 @@ static numc_status store(void *user, void *chain, numc_context *lane, const doub
     for (int64_t i = 0; out != NULL && i < p->stored; i++)
         values[i] = (double)out[i];
     return NUMC_OK;
+}
+
+static numc_status batch_open(void *user, numc_context *lane, void **batch)
+{
+    const potential *p = user;
+    return numc__batch_open(p->batch, lane, batch);
+}
+
+static void batch_close(void *user, numc_context *lane, void *batch)
+{
+    (void)user;
+    numc__batch_close(lane, batch);
+}
+
+static numc_status batch_evaluate(void *user, void *batch, const double *positions, numc_batch_results *results)
+{
+    (void)user;
+    return numc__batch_evaluate(batch, positions, results);
+}
+
+static numc_status batch_store(void *user, void *batch, const double *positions, double *const *rows)
+{
+    (void)user;
+    return numc__batch_store(batch, positions, rows);
 }
 
 /* log_prob of every site at a position, into `log_probs` (float64). */
@@ -684,6 +752,7 @@ static void destroy(void *user, numc_context *context)
         numc__binding_release(p->density);
     if (p->values != NULL)
         numc__binding_release(p->values);
+    numc__batch_program_free(p->batch, context);
     if (p->graph != NULL)
         numc__graph_release(p->graph);
     numc__program_cache_release(p->cache);
@@ -715,7 +784,9 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
     }
     numc_target target = {.user = p, .dimension = p->dimension, .stored = p->stored, .site_count = p->stored_count,
                           .sites = p->stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close,
-                          .evaluate = evaluate, .store = store, .explain = explain,
+                          .evaluate = evaluate, .store = store, .batch_prepare = batch_prepare, .batch_open = batch_open,
+                          .batch_close = batch_close, .batch_evaluate = batch_evaluate, .batch_store = batch_store,
+                          .batch_chains = numc__device(context)->info.unified != 0 ? NUMC_BATCH_CHAINS : 0, .explain = explain,
                           .coordinate = coordinate, .destroy = destroy};
     return numc__mcmc_new(context, &target, options, size);
 }

@@ -15,6 +15,12 @@ typedef struct numc_target_site {
     bool deterministic;
 } numc_target_site;
 
+/* Results for several positions: of position i at [i * stride]. They hold until the next call. */
+typedef struct numc_batch_results {
+    const double *log_densities, *gradients;
+    int64_t log_density_stride, gradient_stride;
+} numc_batch_results;
+
 /* Memory that the fields point to belongs to the target and lives until `destroy`. A function given a chain is called by one
  * thread at a time for that chain, for several chains at once unless `serial`. Optional functions may be NULL. */
 typedef struct numc_target {
@@ -33,6 +39,15 @@ typedef struct numc_target {
     numc_status (*evaluate)(void *user, void *chain, const double *position, double *log_density, double *gradient);
     /* Writes what is stored of a draw: `stored` doubles. */
     numc_status (*store)(void *user, void *chain, numc_context *lane, const double *position, double *values);
+    /* Optional, all five or none: several chains in one call, for NUMC_CHAINS_VECTORIZED. prepare is called once, before any
+     * chain is made, with the number of positions per call. open and close as of a chain. Of evaluate, NUMC_REJECT says that
+     * some position is rejected, to be found out one by one. store: rows[i], where what is stored of position i goes, or NULL. */
+    numc_status (*batch_prepare)(void *user, int32_t width);
+    numc_status (*batch_open)(void *user, numc_context *lane, void **batch);
+    void (*batch_close)(void *user, numc_context *lane, void *batch);
+    numc_status (*batch_evaluate)(void *user, void *batch, const double *positions, numc_batch_results *results);
+    numc_status (*batch_store)(void *user, void *batch, const double *positions, double *const *rows);
+    int32_t batch_chains; /* positions per call that suit it, at most; 0: any number */
     /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. Called on the thread
      * and with the context of the sampler's caller, no chain being at work. */
     void (*explain)(void *user, void *chain, numc_context *context, const double *position, numc_text *text);

@@ -21,7 +21,8 @@
 #include <cmocka.h>
 
 static const posterior *tested;
-static int64_t factor = 1;
+static int64_t factor = 1; /* of the draws */
+static bool vectorized;
 
 static void path_to(char *path, size_t size, const char *file)
 {
@@ -96,7 +97,8 @@ static void test_moments(void **unused)
     if (numc_error_status(context) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
     numc_model *model = open_model(context);
-    numc_mcmc_options options = {.draws = factor * (tested->draws > 0 ? tested->draws : 1000), .init_positions = tested->starts};
+    numc_mcmc_options options = {.draws = factor * (tested->draws > 0 ? tested->draws : 1000), .init_positions = tested->starts,
+                                 .chain_method = vectorized ? NUMC_CHAINS_VECTORIZED : NUMC_CHAINS_PARALLEL};
     numc_mcmc *mcmc = numc_mcmc_new(model, &options);
     if (mcmc == NULL || numc_mcmc_run(mcmc, 20261122) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
@@ -141,7 +143,8 @@ static void test_threads(void **unused)
         numc_options how = {.jit = threads < 8 ? NUMC_JIT_OFF : NUMC_JIT_ON};
         numc_context *context = numc_open(&how);
         numc_model *model = open_model(context);
-        numc_mcmc_options options = {.warmup = 100, .draws = 50, .threads = threads, .init_positions = tested->starts};
+        numc_mcmc_options options = {.warmup = 100, .draws = 50, .threads = threads, .init_positions = tested->starts,
+                                     .chain_method = vectorized ? NUMC_CHAINS_VECTORIZED : NUMC_CHAINS_PARALLEL, .batch = 2};
         numc_mcmc *mcmc = numc_mcmc_new(model, &options);
         if (mcmc == NULL || numc_mcmc_run(mcmc, 7) != NUMC_OK) {
             if (threads == 8 && strstr(numc_error_message(context), "no C compiler") != NULL) {
@@ -193,8 +196,10 @@ static void test_threads(void **unused)
 int posterior_main(const posterior *p, int argc, char **argv)
 {
     tested = p;
-    bool thorough = argc > 1 && strcmp(argv[1], "--long") == 0;
-    factor = thorough ? 5 : 1;
+    for (int i = 1; i < argc; i++) {
+        vectorized = vectorized || strcmp(argv[i], "--vectorized") == 0;
+        factor = strcmp(argv[i], "--long") == 0 ? 5 : factor;
+    }
     char path[4096];
     path_to(path, sizeof path, "data.json");
     FILE *file = fopen(path, "r");

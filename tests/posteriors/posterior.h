@@ -23,7 +23,7 @@ numc_array *posterior_array(numc_context *context, const numc_json *json, const 
 /* starts (4, dimension): within 1/2 of centre, evenly spread. */
 void posterior_spread(double *starts, const double *centre, int dimension);
 
-/* Runs the tests. --long: five times the draws. Data are read below NUMC_POSTERIORDB, by default beside the project; where they
+/* Runs the tests. --long: five times the draws. --vectorized: the chains in one program, two at a time where threads are tested. Data are read below NUMC_POSTERIORDB, by default beside the project; where they
  * are not, the tests say so and are skipped. */
 int posterior_main(const posterior *p, int argc, char **argv);
 /* The same for one of several: the first argument is its folder. */
