@@ -12,19 +12,37 @@
 /* A log density and its gradient at an unconstrained position, written by hand in C for the same data as the model's. */
 typedef double (*bench_hand_fn)(void *data, const double *q, double *gradient);
 
-typedef struct bench_model {
+typedef struct bench_model bench_model;
+struct bench_model {
     const char *name;
     const char *what;      /* one line for the table */
     numc_model_fn callback;
-    void *(*data_new)(void); /* simulates the data, the same numbers each time; NULL: out of memory; freed by free */
-    void (*data_arrays)(numc_context *context, void *data); /* makes the arrays that the callback reads */
+    /* Simulates the data, the same numbers each time, or reads them; NULL: out of memory. Freed by data_free. */
+    void *(*data_new)(const bench_model *model);
+    void (*data_free)(void *data);
+    /* Makes the arrays that the callback reads, of this context, and says what the callback is given. */
+    void *(*data_arrays)(numc_context *context, void *data);
     bench_hand_fn hand;        /* or NULL */
     bench_hand_fn hand_single; /* another way to write it: one pass over the data; or NULL */
     bool (*hand_ready)(void);  /* NULL: always. False: what the hand-written one needs is not on this machine. */
-} bench_model;
+    /* What no way of computing it can do without, alone: reading the data once, the calls of LAPACK and BLAS; or NULL. */
+    double (*floor)(void *data, const double *q);
+    int32_t rows, columns; /* of the data; columns is 0 where rows are numbers */
+    /* Stan's gradient, measured elsewhere (README): the least median and the least time of three versions, ns; 0: not measured. */
+    double stan_median, stan_least;
+    double goal;  /* times what is written by hand that native code may take; 0: none. Interpreted: 4 times that. */
+    bool large;   /* left out of what samples all models, and of --quick */
+    const char *folder; /* of posteriordb; NULL: simulated */
+};
 
-extern const bench_model bench_models[];
-extern const int bench_model_count;
+const bench_model *bench_model_at(int index); /* NULL: there are no more */
+extern const bench_model bench_simulated[], bench_posteriors[];
+extern const int bench_simulated_count, bench_posterior_count; /* the latter 0 where libnumc_io is not built */
+
+/* Where the posteriors' data are: --posteriors, else NUMC_POSTERIORDB, else beside the project. The first prints why they
+ * cannot be read. */
+bool bench_posteriors_found(void);
+extern const char *bench_posteriors_folder; /* set by --posteriors */
 
 /* ---- hand.c: densities by hand; sizes as in models.c --------------------------------------------------------------------- */
 typedef struct bench_schools {
@@ -73,7 +91,54 @@ typedef struct bench_chain {
     int count;
     const double *y;
 } bench_chain;
-double bench_hand_chain(const bench_chain *c, const double *q, double *gradient);
+double bench_hand_chain(const bench_chain *c, const double *q, double *gradient); /* BENCH_STATES states, at most 1024 steps */
+enum { BENCH_STATES = 4 };
+
+typedef struct bench_process {
+    int count;
+    const double *x, *y;
+    double *kernel, *inverse, *solved; /* count * count each; count */
+} bench_process;
+double bench_hand_process(const bench_process *p, const double *q, double *gradient); /* LAPACK */
+double bench_process_calls(const bench_process *p); /* its calls of LAPACK alone, on the matrix of the evaluation before */
+bool bench_lapack_ready(void); /* OpenBLAS, as below */
+double bench_read(const double *x, size_t count); /* reads memory once: a sum */
+
+/* ---- hand_posteriors.c ----------------------------------------------------------------------------------------------------------- */
+typedef enum bench_scale { BENCH_FLAT, BENCH_HALF_NORMAL, BENCH_HALF_CAUCHY, BENCH_STUDENT } bench_scale;
+typedef struct bench_linear {
+    int rows, columns;
+    double *x, *y; /* x column by column */
+    int intercept, slopes, sigma; /* where in q; no intercept: -1 */
+    double intercept_mean, intercept_sd, slope_mean, slope_sd; /* normal priors; sd 0: flat */
+    bool intercept_student;       /* the prior is Student's t with 3 degrees of freedom instead */
+    bench_scale scale_prior;      /* of sigma; the t has 3 degrees of freedom */
+    double scale;
+} bench_linear;
+double bench_hand_linear(const bench_linear *l, const double *q, double *gradient);
+
+typedef struct bench_drive {
+    int count;
+    bool normal; /* emissions; else exponential */
+    const double *u, *v;
+    double alpha[2][2], log_beta[2], sd[2]; /* Dirichlet priors, with the log of their constants; of u and v */
+    double (*alphas)[2], (*emissions)[2], *scales; /* count each */
+} bench_drive;
+double bench_hand_drive(const bench_drive *d, const double *q, double *gradient);
+
+typedef struct bench_volterra {
+    int count, steps; /* intervals, and Runge-Kutta steps in each */
+    const double *times, *first, *logs; /* count, 2, count x 2 */
+    double (*points)[4][2], (*ends)[2]; /* count * steps, count */
+} bench_volterra;
+double bench_hand_volterra(const bench_volterra *v, const double *q, double *gradient);
+
+typedef struct bench_counts {
+    int count; /* at most 16 */
+    const double *x, *k;
+    double log_factorial[16];
+} bench_counts;
+double bench_hand_counts(const bench_counts *c, const double *q, double *gradient);
 
 /* ---- count.c ---------------------------------------------------------------------------------------------------------------- */
 /* Calls of malloc, calloc, realloc, posix_memalign, aligned_alloc, memalign and mmap in this process so far; -1 where this build
@@ -90,7 +155,7 @@ typedef struct bench_options {
     int64_t draws;
     numc_jit jit;     /* gradient: DEFAULT is both, interpreted and native; sample: DEFAULT is NUMC_JIT, else auto */
     const char *only; /* array: one case; NULL: all */
-    bool quick;       /* array: small arrays */
+    bool quick;       /* array: small arrays; gradient: one round, no large models, native code for the first alone */
 } bench_options;
 
 double bench_now(void); /* nanoseconds, monotonic */

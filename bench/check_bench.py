@@ -7,17 +7,24 @@ import json
 import subprocess
 import sys
 
-GRADIENT = {"model": str, "backend": str, "mode": str, "D": int, "ns_median": float, "ns_min": float, "hand_ns": float,
-            "hand_ns_min": float, "hand_single_ns": float, "hand_single_ns_min": float, "difference": float, "allocations": float}
+GRADIENT = {"model": str, "backend": str, "D": int, "rows": int, "columns": int, "interpreted_ns": float, "interpreted_ns_min": float,
+            "native_ns": float, "native_ns_min": float, "hand_ns": float, "hand_ns_min": float, "hand_single_ns": float,
+            "hand_single_ns_min": float, "floor_ns": float, "floor_ns_min": float, "hessian_product_ns": float,
+            "hessian_product_ns_min": float, "stan_elsewhere_ns": float, "stan_elsewhere_ns_min": float, "difference": float,
+            "allocations": float, "compile_ms": float, "native_cold_s": float, "native_cached_ms": float, "chain_bytes": int,
+            "shared_bytes": int}
+ALWAYS = {"model", "backend", "D", "rows", "columns", "interpreted_ns", "interpreted_ns_min", "hessian_product_ns",
+          "hessian_product_ns_min", "compile_ms", "chain_bytes", "shared_bytes"}
+GOAL = {"goal", "bound", "measured", "unit", "worst", "models", "models_met", "met"}
 SAMPLE = {"model": str, "backend": str, "mode": str, "chains": int, "warmup": int, "draws": int, "gradients": int,
           "seconds": float, "processor_seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
           "open_to_first_draw_ms": float, "process_to_first_draw_ms": float}
 ARRAY = {"case": str, "threads": int, "ns_min": float, "ns_median": float, "other": str, "other_ns_min": float, "other_ns_median": float,
          "numpy_ns_min": float, "numpy_ns_median": float, "numpy_avx2_ns_min": float, "numpy_avx2_ns_median": float,
          "numpy_ratio": float, "numpy_avx2_ratio": float, "other_ratio": float, "goal": str, "met": bool}
-MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "mixture": 5, "hmm": 10, "gp": 3}
-WITHOUT_HAND = {"gp"}
-NULLABLE = {"hand_ns", "hand_ns_min", "hand_single_ns", "hand_single_ns_min", "difference"}  # nothing by hand, or no OpenBLAS here
+MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "mixture": 5, "hmm": 17, "gp": 3}
+POSTERIORS = 28
+NEED_BLAS = {"logistic", "gp"}
 
 
 def rows_of(*command):
@@ -43,19 +50,30 @@ def check_members(row, members, nullable):
             raise ValueError(f"{row['model']}: {name} is negative")
 
 
-def check_gradient(bench, nullable):
-    rows = rows_of(bench, "gradient", "--json", "--rounds", "1")
-    modes = {mode for _, mode in rows}
-    if modes not in ({"interpreted"}, {"interpreted", "native"}):  # the second where there is a C compiler
-        raise ValueError(f"modes {modes}")
-    if {key: row["D"] for key, row in rows.items()} != {(name, mode): d for name, d in MODELS.items() for mode in modes}:
-        raise ValueError(f"models {rows}")
-    for (name, _), row in rows.items():
+def check_gradient(bench, counted):
+    process = subprocess.run([bench, "gradient", "--quick", "--json"], capture_output=True, text=True)
+    if process.returncode != 0:
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}")
+    document = json.loads(process.stdout)
+    if list(document) != ["stan", "rows", "goals"] or "elsewhere" not in document["stan"]:
+        raise ValueError(f"members {list(document)}")
+    rows = {row["model"]: row for row in document["rows"]}
+    if {name: row["D"] for name, row in rows.items() if name in MODELS} != MODELS:
+        raise ValueError(f"models {list(rows)}")
+    posteriors = len(rows) - len(MODELS)
+    if posteriors != POSTERIORS and not (posteriors == 0 and "no rows of posteriordb" in process.stderr):
+        raise ValueError(f"{posteriors} posteriors; {process.stderr.strip()}")
+    for name, row in rows.items():
+        nullable = set(GRADIENT) - ALWAYS - ({"allocations"} if counted else set())
         check_members(row, GRADIENT, nullable)
-        if (row["hand_ns"] is None and name != "logistic") != (name in WITHOUT_HAND):
-            raise ValueError(f"{name}: hand_ns is {row['hand_ns']}")
-        if not 0 < row["ns_min"] <= row["ns_median"]:
-            raise ValueError(f"{name}: least {row['ns_min']} ns, median {row['ns_median']} ns")
+        if name not in NEED_BLAS and (row["hand_ns"] is None or row["difference"] is None):
+            raise ValueError(f"{name}: not by hand")
+        if not 0 < row["interpreted_ns_min"] <= row["interpreted_ns"] or row["chain_bytes"] == 0:
+            raise ValueError(f"{row}")
+    if rows["eight_schools"]["native_ns"] is None and "interpreted only" not in process.stderr:
+        raise ValueError("eight_schools: no native code")
+    if len(document["goals"]) < 8 or any(set(goal) != GOAL for goal in document["goals"]):
+        raise ValueError(f"goals {document['goals']}")
     return rows
 
 
@@ -104,7 +122,7 @@ def main():
     rows, number = {}, 0
 
     def gradient():
-        rows.update(check_gradient(bench, NULLABLE if counted else NULLABLE | {"allocations"}))
+        rows.update(check_gradient(bench, counted))
 
     for name, check in (("gradient prints its rows", gradient),
                         ("a gradient allocates nothing", lambda: check_allocations(rows or 1 / 0)),

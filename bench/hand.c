@@ -34,28 +34,59 @@ double bench_hand_schools(const bench_schools *s, const double *q, double *gradi
 
 /* ---- logistic regression: q = beta ------------------------------------------------------------------------------------------- */
 
-/* cblas_dgemv's own types: enums are ints. */
+/* cblas_dgemv's own types: enums are ints. LAPACK's are Fortran's. */
 typedef void (*gemv_fn)(int order, int transpose, int rows, int columns, double alpha, const double *a, int lda,
                         const double *x, int incx, double beta, double *y, int incy);
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
 static gemv_fn gemv;
+static void (*potrf)(const char *uplo, const int *n, double *a, const int *lda, int *info);
+static void (*potri)(const char *uplo, const int *n, double *a, const int *lda, int *info);
+static void (*potrs)(const char *uplo, const int *n, const int *columns, const double *a, const int *lda, double *b, const int *ldb,
+                     int *info);
 
-bool bench_blas_ready(void)
+/* ISO C has no conversion from an object pointer to a function's. */
+static bool find(void *library, const char *name, void *function)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);
+    return symbol != NULL;
+}
+
+static bool open_blas(void)
 {
     static const char *const names[] = {"libopenblas_serial.so.0", "libopenblas.so.0", "libopenblas.so"};
     for (size_t i = 0; gemv == NULL && i < sizeof names / sizeof names[0]; i++) {
         void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-        void *symbol = library == NULL ? NULL : dlsym(library, "cblas_dgemv");
-        if (symbol == NULL)
-            continue;
-        memcpy(&gemv, &symbol, sizeof gemv);
         void (*set_threads)(int);
-        void *threads = dlsym(library, "openblas_set_num_threads");
-        memcpy(&set_threads, &threads, sizeof set_threads);
-        if (threads != NULL)
+        if (library == NULL || !find(library, "cblas_dgemv", &gemv))
+            continue;
+        if (!find(library, "dpotrf_", &potrf) || !find(library, "dpotri_", &potri) || !find(library, "dpotrs_", &potrs))
+            potrf = NULL;
+        if (find(library, "openblas_set_num_threads", &set_threads))
             set_threads(1);
     }
     return gemv != NULL;
+}
+
+bool bench_blas_ready(void)
+{
+    return open_blas();
+}
+
+bool bench_lapack_ready(void)
+{
+    return open_blas() && potrf != NULL;
+}
+
+double bench_read(const double *x, size_t count)
+{
+    double lanes[32] = {0.0}, sum = 0.0;
+    for (size_t i = 0; i + 32 <= count; i += 32)
+        for (size_t n = 0; n < 32; n++)
+            lanes[n] += x[i + n];
+    for (size_t n = 0; n < 32; n++)
+        sum += lanes[n];
+    return sum;
 }
 
 /* log p(y | l) = y l - log(1 + exp l), by the branch that does not overflow; the residual is its derivative. */
@@ -262,30 +293,30 @@ double bench_hand_mixture(const bench_mixture *m, const double *q, double *gradi
     return sum;
 }
 
-/* ---- hidden Markov chain: q = (transition[3] of 2 each, mu[3], log sigma); sums rescaled at each step ---------------------- */
+/* ---- hidden Markov chain: q = (transition[K] of K - 1 each, mu[K], log sigma); sums rescaled at each step ---------------------- */
 
 /* Rows of the simplex by stick breaking: p_k = rest_k v_k, v_k = 1 / (1 + exp(-(q_k - log(K - 1 - k)))), rest_(k+1) = rest_k - p_k.
  * Its log-Jacobian is sum_k log(rest_k v_k (1 - v_k)). */
 double bench_hand_chain(const bench_chain *c, const double *q, double *gradient)
 {
-    enum { K = 3, MOST = 1024 };
+    enum { K = BENCH_STATES, MOST = 1024, MU = K * (K - 1), SIGMA = MU + K };
     double p[K][K], v[K][K], rest[K][K], d_p[K][K] = {{0.0}}, alpha[MOST][K], emission[MOST][K], scale[MOST], sum = 0.0;
-    const double *mu = q + 6;
-    double sigma = exp(q[9]), inverse = 1.0 / sigma, d_mu[K] = {0.0}, d_sigma = 0.0;
+    const double *mu = q + MU;
+    double sigma = exp(q[SIGMA]), inverse = 1.0 / sigma, d_mu[K] = {0.0}, d_sigma = 0.0;
     for (int i = 0; i < K; i++) {
         double left = 1.0;
         for (int k = 0; k < K - 1; k++) {
-            v[i][k] = 1.0 / (1.0 + exp(log((double)(K - 1 - k)) - q[2 * i + k]));
+            v[i][k] = 1.0 / (1.0 + exp(log((double)(K - 1 - k)) - q[(K - 1) * i + k]));
             rest[i][k] = left;
             p[i][k] = left * v[i][k];
             sum += log(left * v[i][k] * (1.0 - v[i][k]));
             left -= p[i][k];
         }
         p[i][K - 1] = left;
-        sum += log(2.0); /* the flat Dirichlet's density */
+        sum += lgamma((double)K); /* the flat Dirichlet's density */
         sum += -0.02 * mu[i] * mu[i] - log(5.0) - HALF_LOG_2PI;
     }
-    sum += -0.125 * sigma * sigma - HALF_LOG_2PI + q[9];
+    sum += -0.125 * sigma * sigma - HALF_LOG_2PI + q[SIGMA];
     for (int t = 0; t < c->count; t++) {
         double total = 0.0;
         for (int j = 0; j < K; j++) {
@@ -301,8 +332,10 @@ double bench_hand_chain(const bench_chain *c, const double *q, double *gradient)
             alpha[t][j] *= scale[t];
         sum += log(total);
     }
-    sum -= c->count * (q[9] + HALF_LOG_2PI);
-    double beta[K] = {1.0, 1.0, 1.0};
+    sum -= c->count * (q[SIGMA] + HALF_LOG_2PI);
+    double beta[K];
+    for (int i = 0; i < K; i++)
+        beta[i] = 1.0;
     for (int t = c->count - 1; t >= 0; t--) {
         double before[K] = {0.0};
         for (int j = 0; j < K; j++) {
@@ -321,11 +354,70 @@ double bench_hand_chain(const bench_chain *c, const double *q, double *gradient)
         double d_left = d_p[i][K - 1];
         for (int k = K - 2; k >= 0; k--) { /* p_k = left v, next left = left (1 - v) */
             double slope = v[i][k] * (1.0 - v[i][k]);
-            gradient[2 * i + k] = (d_p[i][k] - d_left) * rest[i][k] * slope + 1.0 - 2.0 * v[i][k];
+            gradient[(K - 1) * i + k] = (d_p[i][k] - d_left) * rest[i][k] * slope + 1.0 - 2.0 * v[i][k];
             d_left = d_p[i][k] * v[i][k] + d_left * (1.0 - v[i][k]) + 1.0 / rest[i][k];
         }
-        gradient[6 + i] = d_mu[i] - 0.04 * mu[i];
+        gradient[MU + i] = d_mu[i] - 0.04 * mu[i];
     }
-    gradient[9] = d_sigma - c->count - 0.25 * sigma * sigma + 1.0;
+    gradient[SIGMA] = d_sigma - c->count - 0.25 * sigma * sigma + 1.0;
     return sum;
+}
+
+/* ---- Gaussian process: q = logs of rho, alpha, sigma -------------------------------------------------------------------------- */
+
+/* With W = (K + sigma^2 I)^-1 and a = W y: d/dK = (a a^T - W) / 2 (Rasmussen and Williams 2006, eq. 5.9). Lower triangles. */
+double bench_hand_process(const bench_process *p, const double *q, double *gradient)
+{
+    static const int one = 1;
+    int n = p->count, failed = 0;
+    double rho = exp(q[0]), alpha = exp(q[1]), sigma = exp(q[2]), scale = -0.5 / (rho * rho), squares = alpha * alpha, sum = 0.0;
+    double d_rho = 0.0, d_alpha = 0.0, d_sigma = 0.0, *k = p->kernel, *w = p->inverse, *a = p->solved;
+    for (int j = 0; j < n; j++) { /* column by column, as LAPACK has it */
+        for (int i = j; i < n; i++) {
+            double d = p->x[i] - p->x[j];
+            w[j * n + i] = k[j * n + i] = squares * exp(scale * d * d);
+        }
+        w[j * n + j] += sigma * sigma;
+    }
+    potrf("L", &n, w, &n, &failed);
+    memcpy(a, p->y, (size_t)n * sizeof *a);
+    potrs("L", &n, &one, w, &n, a, &n, &failed);
+    for (int i = 0; i < n; i++)
+        sum -= log(w[i * n + i]) + 0.5 * p->y[i] * a[i];
+    potri("L", &n, w, &n, &failed);
+    for (int j = 0; j < n; j++) {
+        double trace = a[j] * a[j] - w[j * n + j];
+        d_alpha += 0.5 * trace;
+        d_sigma += 0.5 * trace;
+        double of_alpha = 0.0, of_rho = 0.0;
+        for (int i = j + 1; i < n; i++) {
+            double d = p->x[i] - p->x[j], slope = (a[i] * a[j] - w[j * n + i]) * k[j * n + i];
+            of_alpha += slope;
+            of_rho += slope * d * d;
+        }
+        d_alpha += of_alpha / squares;
+        d_rho += of_rho;
+    }
+    sum -= HALF_LOG_2PI * n;
+    /* inverse gamma(5, 5); half normal(1) twice; Jacobians */
+    sum += 5.0 * log(5.0) - lgamma(5.0) - 6.0 * q[0] - 5.0 / rho + q[0];
+    sum += 2.0 * (log(2.0) - HALF_LOG_2PI) - 0.5 * (alpha * alpha + sigma * sigma) + q[1] + q[2];
+    gradient[0] = d_rho / (rho * rho) - 5.0 + 5.0 / rho;
+    gradient[1] = 2.0 * d_alpha * squares - alpha * alpha + 1.0;
+    gradient[2] = 2.0 * d_sigma * sigma * sigma - sigma * sigma + 1.0;
+    return sum;
+}
+
+double bench_process_calls(const bench_process *p)
+{
+    static const int one = 1;
+    int n = p->count, failed = 0;
+    memcpy(p->inverse, p->kernel, (size_t)n * (size_t)n * sizeof(double));
+    for (int i = 0; i < n; i++)
+        p->inverse[i * n + i] += 1.0;
+    potrf("L", &n, p->inverse, &n, &failed);
+    memcpy(p->solved, p->y, (size_t)n * sizeof(double));
+    potrs("L", &n, &one, p->inverse, &n, p->solved, &n, &failed);
+    potri("L", &n, p->inverse, &n, &failed);
+    return p->inverse[0];
 }

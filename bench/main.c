@@ -22,7 +22,7 @@ int bench_compare_doubles(const void *a, const void *b)
 
 bool bench_wanted(const bench_options *options, const bench_model *model)
 {
-    return options->model == NULL || strcmp(options->model, model->name) == 0;
+    return options->model == NULL ? model->folder == NULL && !model->large : strcmp(options->model, model->name) == 0;
 }
 
 /* The folder above the program's: the build tree keeps its backends there. */
@@ -66,7 +66,7 @@ const char *bench_backend_name(numc_context *context)
 static int usage(FILE *file, int status)
 {
     fputs("usage: numc-bench gradient|array|sample|first [options]\n"
-          "  gradient        time of one gradient, beside the same written by hand; allocations per gradient\n"
+          "  gradient        time of one gradient, beside the same written by hand; what it costs to make; goals\n"
           "  array           array functions beside NumPy, copies of memory and OpenBLAS; one and two threads\n"
           "  sample          gradients, seconds, effective samples per second, time to the first draw\n"
           "  first           time to the first draw by part, of this process\n"
@@ -75,12 +75,15 @@ static int usage(FILE *file, int status)
           "  --model NAME    one model\n"
           "  --backend NAME  as NUMC_BACKEND\n"
           "  --rounds N      gradient: rounds of timing (101; array: 25); sample: runs, of which the median is shown (1)\n"
-          "  --jit on|off    gradient: native or interpreted (both); sample: as NUMC_JIT (auto)\n"
+          "  --jit on|off    gradient: off leaves native code out; sample: as NUMC_JIT (auto)\n"
+          "  --posteriors FOLDER   where the data of posteriordb are (NUMC_POSTERIORDB)\n"
           "  --chains N --draws N   sample: 4 chains of 1000 draws after as many of warm-up\n"
-          "  --case NAME --threads N --quick   array: one case; so many threads; small arrays\n"
+          "  --quick         gradient: one round, no large models, native code of the first alone; array: small arrays\n"
+          "  --case NAME --threads N   array: one case; so many threads\n"
           "models:\n", file);
-    for (int k = 0; k < bench_model_count; k++)
-        fprintf(file, "  %-15s %s\n", bench_models[k].name, bench_models[k].what);
+    const bench_model *model;
+    for (int k = 0; (model = bench_model_at(k)) != NULL; k++)
+        fprintf(file, "  %-43s %s\n", model->name, model->what);
     return status;
 }
 
@@ -129,14 +132,17 @@ int main(int argc, char **argv)
             options.threads = (int32_t)number;
         else if (strcmp(name, "--jit") == 0 && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
             options.jit = strcmp(value, "on") == 0 ? NUMC_JIT_ON : NUMC_JIT_OFF;
+        else if (strcmp(name, "--posteriors") == 0)
+            bench_posteriors_folder = value;
         else if (strcmp(name, "--case") == 0 && bench_case_known(value))
             options.only = value;
         else
             return usage(stderr, 2);
     }
     bool known = options.model == NULL;
-    for (int k = 0; k < bench_model_count; k++)
-        known = known || strcmp(options.model, bench_models[k].name) == 0;
+    const bench_model *model;
+    for (int k = 0; !known && (model = bench_model_at(k)) != NULL; k++)
+        known = strcmp(options.model, model->name) == 0;
     for (size_t k = 0; known && k < sizeof commands / sizeof commands[0]; k++)
         if (strcmp(argv[1], commands[k].name) == 0) {
             int status = commands[k].run(&options);

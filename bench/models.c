@@ -37,6 +37,7 @@ typedef struct data {
         bench_groups groups;
         bench_mixture mixture;
         bench_chain chain;
+        bench_process process;
     } hand;
     numc_array *arrays[3];
     double values[]; /* what the members of `hand` point to */
@@ -60,11 +61,26 @@ HAND(hand_ar, bench_hand_ar, ar)
 HAND(hand_groups, bench_hand_groups, groups)
 HAND(hand_mixture, bench_hand_mixture, mixture)
 HAND(hand_chain, bench_hand_chain, chain)
+HAND(hand_process, bench_hand_process, process)
+
+static double read_matrix(void *user, const double *q)
+{
+    const bench_logistic *l = &((data *)user)->hand.logistic;
+    (void)q;
+    return bench_read(l->x, (size_t)l->rows * (size_t)l->columns);
+}
+
+static double process_calls(void *user, const double *q)
+{
+    (void)q;
+    return bench_process_calls(&((data *)user)->hand.process);
+}
 
 /* ---- eight schools, non-centred (Rubin 1981) -------------------------------------------------------------------------------- */
 
-static void *schools_new(void)
+static void *schools_new(const bench_model *model)
 {
+    (void)model;
     static const double y[8] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[8] = {15, 10, 16, 11, 9, 11, 10, 18};
     data *d = data_new(0);
     if (d == NULL)
@@ -73,11 +89,12 @@ static void *schools_new(void)
     return d;
 }
 
-static void schools_arrays(numc_context *context, void *user)
+static void *schools_arrays(numc_context *context, void *user)
 {
     data *d = user;
     d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), d->hand.schools.y);
     d->arrays[1] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), d->hand.schools.sigma);
+    return user;
 }
 
 static void schools(numc_run *run, void *user)
@@ -94,45 +111,47 @@ static void schools(numc_run *run, void *user)
 
 /* ---- logistic regression: beta_j ~ N(0, 1), y_i ~ Bernoulli(logit = x_i beta) ---------------------------------------------- */
 
-enum { ROWS = 10000, COLUMNS = 100 };
-
-static void *logistic_new(void)
+static void *logistic_new(const bench_model *model)
 {
-    data *d = data_new((size_t)ROWS * COLUMNS + 2 * (size_t)ROWS);
+    enum { MOST = 128 };
+    int rows = model->rows, columns = model->columns;
+    data *d = data_new((size_t)rows * (size_t)columns + 2 * (size_t)rows);
     if (d == NULL)
         return NULL;
     uint64_t state = 20;
-    double *x = d->values, *y = x + (size_t)ROWS * COLUMNS, beta[COLUMNS];
-    for (int j = 0; j < COLUMNS; j++)
+    double *x = d->values, *y = x + (size_t)rows * (size_t)columns, beta[MOST];
+    for (int j = 0; j < columns; j++)
         beta[j] = 0.3 * normal(&state);
-    for (int i = 0; i < ROWS; i++) {
+    for (int i = 0; i < rows; i++) {
         double logit = 0.0;
-        for (int j = 0; j < COLUMNS; j++) {
-            x[(size_t)i * COLUMNS + (size_t)j] = normal(&state);
-            logit += x[(size_t)i * COLUMNS + (size_t)j] * beta[j];
+        for (int j = 0; j < columns; j++) {
+            x[(size_t)i * (size_t)columns + (size_t)j] = normal(&state);
+            logit += x[(size_t)i * (size_t)columns + (size_t)j] * beta[j];
         }
         y[i] = uniform(&state) < 1.0 / (1.0 + exp(-logit)) ? 1.0 : 0.0;
     }
-    d->hand.logistic = (bench_logistic){ROWS, COLUMNS, x, y, y + ROWS};
+    d->hand.logistic = (bench_logistic){rows, columns, x, y, y + rows};
     return d;
 }
 
-static void logistic_arrays(numc_context *context, void *user)
+static void *logistic_arrays(numc_context *context, void *user)
 {
     data *d = user;
-    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(ROWS, COLUMNS), d->hand.logistic.x);
-    d->arrays[1] = numc_astype(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(ROWS), d->hand.logistic.y), NUMC_INT64);
+    const bench_logistic *l = &d->hand.logistic;
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(l->rows, l->columns), l->x);
+    d->arrays[1] = numc_astype(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(l->rows), l->y), NUMC_INT64);
+    return user;
 }
 
 static void logistic(numc_run *run, void *user)
 {
     const data *d = user;
     numc_array *beta = NULL;
-    numc_plate(run, "column", COLUMNS) {
+    numc_plate(run, "column", d->hand.logistic.columns) {
         beta = numc_sample(run, "beta", numc_normal(run, 0, 1));
     }
     numc_array *logits = numc_matmul(numc_data(run, "x", d->arrays[0]), beta);
-    numc_plate(run, "row", ROWS) {
+    numc_plate(run, "row", d->hand.logistic.rows) {
         numc_observe(run, "y", numc_bernoulli_logits(run, logits), d->arrays[1]);
     }
 }
@@ -141,8 +160,9 @@ static void logistic(numc_run *run, void *user)
 
 enum { STEPS = 200 };
 
-static void *garch_new(void)
+static void *garch_new(const bench_model *model)
 {
+    (void)model;
     data *d = data_new(2 * (size_t)STEPS);
     if (d == NULL)
         return NULL;
@@ -157,10 +177,11 @@ static void *garch_new(void)
     return d;
 }
 
-static void garch_arrays(numc_context *context, void *user)
+static void *garch_arrays(numc_context *context, void *user)
 {
     data *d = user;
     d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(STEPS), d->hand.garch.y);
+    return user;
 }
 
 struct recurrence {
@@ -205,8 +226,9 @@ static void garch(numc_run *run, void *user)
 
 enum { ORDER = 5 };
 
-static void *ar_new(void)
+static void *ar_new(const bench_model *model)
 {
+    (void)model;
     static const double beta[ORDER] = {0.5, -0.2, 0.1, 0.05, -0.1};
     data *d = data_new(STEPS);
     if (d == NULL)
@@ -222,10 +244,11 @@ static void *ar_new(void)
     return d;
 }
 
-static void ar_arrays(numc_context *context, void *user)
+static void *ar_arrays(numc_context *context, void *user)
 {
     data *d = user;
     d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(STEPS), d->hand.ar.y);
+    return user;
 }
 
 static void ar(numc_run *run, void *user)
@@ -250,8 +273,9 @@ static void ar(numc_run *run, void *user)
 
 enum { GROUPS = 1000, GROUP_ROWS = 10000 };
 
-static void *groups_new(void)
+static void *groups_new(const bench_model *model)
 {
+    (void)model;
     data *d = data_new(2 * (size_t)GROUP_ROWS);
     if (d == NULL)
         return NULL;
@@ -268,11 +292,12 @@ static void *groups_new(void)
     return d;
 }
 
-static void groups_arrays(numc_context *context, void *user)
+static void *groups_arrays(numc_context *context, void *user)
 {
     data *d = user;
     d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(GROUP_ROWS), d->hand.groups.y);
     d->arrays[1] = numc_from_host(context, NUMC_INT64, NUMC_SHAPE(GROUP_ROWS), d->hand.groups.group);
+    return user;
 }
 
 static void groups(numc_run *run, void *user)
@@ -291,29 +316,32 @@ static void groups(numc_run *run, void *user)
     }
 }
 
-/* ---- a Gaussian process with 50 points, marginalised (Rasmussen and Williams 2006, eq. 2.30) ------------------------------ */
+/* ---- a Gaussian process, 200 points, marginalised (Rasmussen and Williams 2006, eq. 2.30) ------------------------------ */
 
-enum { POINTS = 50 };
+enum { POINTS = 200 };
 
-static void *process_new(void)
+static void *process_new(const bench_model *model)
 {
-    data *d = data_new(2 * (size_t)POINTS);
+    (void)model;
+    data *d = data_new((3 + 2 * (size_t)POINTS) * (size_t)POINTS);
     if (d == NULL)
         return NULL;
     uint64_t state = 60;
     double *x = d->values, *y = x + POINTS;
     for (int i = 0; i < POINTS; i++) {
-        x[i] = 0.2 * i;
+        x[i] = 0.05 * i;
         y[i] = sin(x[i]) + 0.2 * normal(&state);
     }
+    d->hand.process = (bench_process){POINTS, x, y, y + POINTS, y + POINTS + POINTS * POINTS, y + POINTS + 2 * POINTS * POINTS};
     return d;
 }
 
-static void process_arrays(numc_context *context, void *user)
+static void *process_arrays(numc_context *context, void *user)
 {
     data *d = user;
     d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(POINTS), d->values);
     d->arrays[1] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(POINTS), d->values + POINTS);
+    return user;
 }
 
 static void process(numc_run *run, void *user)
@@ -335,8 +363,9 @@ static void process(numc_run *run, void *user)
 
 enum { MIXED = 1000 };
 
-static void *mixture_new(void)
+static void *mixture_new(const bench_model *model)
 {
+    (void)model;
     data *d = data_new(MIXED);
     if (d == NULL)
         return NULL;
@@ -347,10 +376,11 @@ static void *mixture_new(void)
     return d;
 }
 
-static void mixture_arrays(numc_context *context, void *user)
+static void *mixture_arrays(numc_context *context, void *user)
 {
     data *d = user;
     d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(MIXED), d->values);
+    return user;
 }
 
 static void mixture(numc_run *run, void *user)
@@ -372,30 +402,32 @@ static void mixture(numc_run *run, void *user)
     numc_factor(run, "mixture", numc_sum(numc_logaddexp(terms[0], terms[1])));
 }
 
-/* ---- a hidden Markov chain of three states, forward algorithm in logarithms (Rabiner 1989, eq. 19 to 21) -------------------- */
+/* ---- a hidden Markov chain of four states, forward algorithm in logarithms (Rabiner 1989, eq. 19 to 21) -------------------- */
 
-enum { STATES = 3 };
+enum { STATES = BENCH_STATES, CHAIN_STEPS = 1000 };
 
-static void *chain_new(void)
+static void *chain_new(const bench_model *model)
 {
-    data *d = data_new(STEPS);
+    (void)model;
+    data *d = data_new(CHAIN_STEPS);
     if (d == NULL)
         return NULL;
     uint64_t state = 80;
     int at = 0;
-    for (int t = 0; t < STEPS; t++) {
+    for (int t = 0; t < CHAIN_STEPS; t++) {
         if (uniform(&state) > 0.8)
-            at = (at + 1 + (uniform(&state) < 0.5)) % STATES;
-        d->values[t] = 2.5 * (at - 1) + 0.8 * normal(&state);
+            at = (at + 1 + (int)(uniform(&state) * (STATES - 1))) % STATES;
+        d->values[t] = 2.5 * (at - 1.5) + 0.8 * normal(&state);
     }
-    d->hand.chain = (bench_chain){STEPS, d->values};
+    d->hand.chain = (bench_chain){CHAIN_STEPS, d->values};
     return d;
 }
 
-static void chain_arrays(numc_context *context, void *user)
+static void *chain_arrays(numc_context *context, void *user)
 {
     data *d = user;
-    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(STEPS), d->values);
+    d->arrays[0] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(CHAIN_STEPS), d->values);
+    return user;
 }
 
 static void forward(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
@@ -419,23 +451,48 @@ static void chain(numc_run *run, void *user)
     }
     numc_array *sigma = numc_sample(run, "sigma", numc_half_normal(run, 2));
     numc_array *y = numc_index(numc_data(run, "y", d->arrays[0]), NUMC_ALL, NUMC_NEW);
-    numc_array *emission = numc_distribution_log_prob(numc_normal(run, mu, sigma), y); /* (STEPS, STATES) */
+    numc_array *emission = numc_distribution_log_prob(numc_normal(run, mu, sigma), y); /* (steps, STATES) */
     numc_array *start = numc_index(emission, NUMC_AT(0));
-    const numc_array *carries[] = {start}, *sequences[] = {numc_index(emission, NUMC_SLICE(1, STEPS))};
+    const numc_array *carries[] = {start}, *sequences[] = {numc_index(emission, NUMC_SLICE(1, CHAIN_STEPS))};
     numc_array *last = NULL;
     if (numc_scan(run, forward, numc_log(rows), carries, 1, sequences, 1, &last, 0) == NUMC_OK)
         numc_factor(run, "y_observed", numc_logsumexp(last));
 }
 
-const bench_model bench_models[] = {
-    {"eight_schools", "eight schools, non-centred", schools, schools_new, schools_arrays, hand_schools, NULL, NULL},
-    {"logistic", "logistic regression, 10000 x 100", logistic, logistic_new, logistic_arrays, hand_logistic, hand_logistic_single,
-     bench_blas_ready},
-    {"garch", "GARCH(1,1), 200 steps", garch, garch_new, garch_arrays, hand_garch, NULL, NULL},
-    {"arK", "AR(5), 200 steps", ar, ar_new, ar_arrays, hand_ar, NULL, NULL},
-    {"hierarchical", "1000 groups, 10000 rows", groups, groups_new, groups_arrays, hand_groups, NULL, NULL},
-    {"mixture", "two normals, labels summed out, 1000 rows", mixture, mixture_new, mixture_arrays, hand_mixture, NULL, NULL},
-    {"hmm", "hidden Markov chain, 3 states, 200 steps", chain, chain_new, chain_arrays, hand_chain, NULL, NULL},
-    {"gp", "Gaussian process, 50 points", process, process_new, process_arrays, NULL, NULL, NULL},
+static void free_block(void *user)
+{
+    free(user);
+}
+
+#define SIMULATED(stem) .callback = stem, .data_new = stem##_new, .data_free = free_block, .data_arrays = stem##_arrays
+const bench_model bench_simulated[] = {
+    {.name = "eight_schools", .what = "eight schools, non-centred", SIMULATED(schools), .hand = hand_schools, .rows = 8,
+     .stan_median = 737, .stan_least = 580},
+    {.name = "logistic", .what = "logistic regression, 10000 x 100", SIMULATED(logistic), .hand = hand_logistic,
+     .hand_single = hand_logistic_single, .hand_ready = bench_blas_ready, .floor = read_matrix, .rows = 10000, .columns = 100,
+     .stan_median = 717000, .stan_least = 489000},
+    {.name = "logistic_tall", .what = "logistic regression, 1e6 x 20", SIMULATED(logistic), .hand = hand_logistic,
+     .hand_single = hand_logistic_single, .hand_ready = bench_blas_ready, .floor = read_matrix, .rows = 1000000, .columns = 20,
+     .large = true},
+    {.name = "garch", .what = "GARCH(1,1), 200 steps", SIMULATED(garch), .hand = hand_garch, .rows = STEPS, .goal = 1.5,
+     .stan_median = 17700, .stan_least = 14500},
+    {.name = "arK", .what = "AR(5), 200 steps", SIMULATED(ar), .hand = hand_ar, .rows = STEPS, .goal = 1.5, .stan_median = 34700,
+     .stan_least = 18900},
+    {.name = "hierarchical", .what = "1000 groups, 10000 rows", SIMULATED(groups), .hand = hand_groups, .rows = GROUP_ROWS,
+     .stan_median = 215000, .stan_least = 173000},
+    {.name = "mixture", .what = "two normals, labels summed out, 1000 rows", SIMULATED(mixture), .hand = hand_mixture, .rows = MIXED,
+     .goal = 1.5, .stan_median = 243000, .stan_least = 181000},
+    {.name = "hmm", .what = "hidden Markov chain, 4 states, 1000 steps", SIMULATED(chain), .hand = hand_chain, .rows = CHAIN_STEPS,
+     .goal = 1.5},
+    {.name = "gp", .what = "Gaussian process, 200 points", SIMULATED(process), .hand = hand_process, .hand_ready = bench_lapack_ready,
+     .floor = process_calls, .rows = POINTS},
 };
-const int bench_model_count = (int)(sizeof bench_models / sizeof bench_models[0]);
+const int bench_simulated_count = (int)(sizeof bench_simulated / sizeof bench_simulated[0]);
+
+const bench_model *bench_model_at(int index)
+{
+    if (index < bench_simulated_count)
+        return &bench_simulated[index];
+    index -= bench_simulated_count;
+    return index < bench_posterior_count ? &bench_posteriors[index] : NULL;
+}

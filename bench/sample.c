@@ -21,19 +21,19 @@ typedef struct start {
 
 static bool first_draw(const bench_options *options, const bench_model *model, start *s)
 {
-    void *data = model->data_new();
+    void *data = model->data_new(model);
     if (data == NULL)
         return bench_fail(model->name, "out of memory");
     double begin = bench_now();
     numc_context *context = bench_open(options);
     if (context == NULL) {
-        free(data);
+        model->data_free(data);
         return false;
     }
     double opened = bench_now();
-    model->data_arrays(context, data);
+    void *user = model->data_arrays(context, data);
     double ready = bench_now();
-    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, model->callback, data), &(numc_mcmc_options){.chains = 1});
+    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, model->callback, user), &(numc_mcmc_options){.chains = 1});
     double compiled = bench_now();
     bool good = mcmc != NULL && numc_mcmc_step(mcmc, SEED, 0) == NUMC_OK;
     s->clock = bench_now();
@@ -41,7 +41,7 @@ static bool first_draw(const bench_options *options, const bench_model *model, s
     if (!good)
         bench_fail(model->name, numc_error_message(context));
     numc_close(context);
-    free(data);
+    model->data_free(data);
     return good;
 }
 
@@ -50,16 +50,17 @@ int bench_first(const bench_options *options)
     int failures = 0;
     if (!options->json)
         printf("%-14s %10s %10s %10s %10s %10s   milliseconds\n", "model", "open", "arrays", "compile", "draw", "total");
-    for (int k = 0; k < bench_model_count; k++) {
+    const bench_model *model;
+    for (int k = 0; (model = bench_model_at(k)) != NULL; k++) {
         start s;
-        if (!bench_wanted(options, &bench_models[k]))
+        if (!bench_wanted(options, model))
             continue;
-        if (!first_draw(options, &bench_models[k], &s))
+        if (!first_draw(options, model, &s))
             failures++;
         else if (options->json)
             printf("%.0f %.0f %.0f %.0f %.0f %.0f\n", s.open, s.arrays, s.compile, s.draw, s.total, s.clock);
         else
-            printf("%-14s %10.3f %10.3f %10.3f %10.3f %10.3f\n", bench_models[k].name, 1e-6 * s.open, 1e-6 * s.arrays,
+            printf("%-14s %10.3f %10.3f %10.3f %10.3f %10.3f\n", model->name, 1e-6 * s.open, 1e-6 * s.arrays,
                    1e-6 * s.compile, 1e-6 * s.draw, 1e-6 * s.total);
     }
     return failures > 0;
@@ -121,15 +122,15 @@ static double processor_seconds(void)
 
 static bool run_once(const bench_options *options, const bench_model *model, uint64_t seed, result *r)
 {
-    void *data = model->data_new();
+    void *data = model->data_new(model);
     numc_context *context = data == NULL ? NULL : bench_open(options);
     if (context == NULL) {
-        free(data);
+        model->data_free(data);
         return false;
     }
-    model->data_arrays(context, data);
+    void *user = model->data_arrays(context, data);
     numc_mcmc_options how = {.chains = options->chains, .draws = options->draws, .warmup = options->draws, .save_warmup = true};
-    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, model->callback, data), &how);
+    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, model->callback, user), &how);
     double begin = bench_now(), begin_processor = processor_seconds();
     bool good = mcmc != NULL && numc_mcmc_run(mcmc, seed) == NUMC_OK;
     *r = (result){.seconds = 1e-9 * (bench_now() - begin), .processor = processor_seconds() - begin_processor,
@@ -160,7 +161,7 @@ static bool run_once(const bench_options *options, const bench_model *model, uin
     if (numc_statistics_get(context, &statistics) == NUMC_OK)
         r->native = statistics.programs_native;
     numc_close(context);
-    free(data);
+    model->data_free(data);
     return good;
 }
 
@@ -195,8 +196,8 @@ int bench_sample(const bench_options *options)
     else
         printf("%-14s %-7s %10s %9s %9s %10s %10s %8s %11s %9s %9s\n", "model", "backend", "gradients", "seconds", "processor", "min ESS",
                "ESS/s", "R-hat", "divergences", "open ms", "process ms");
-    for (int k = 0; k < bench_model_count; k++) {
-        const bench_model *model = &bench_models[k];
+    const bench_model *model;
+    for (int k = 0; (model = bench_model_at(k)) != NULL; k++) {
         start s;
         double process;
         if (!bench_wanted(options, model))

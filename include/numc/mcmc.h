@@ -148,6 +148,14 @@ static inline numc_mcmc *numc_mcmc_new_density(numc_context *context, int32_t di
 {
     return numc_mcmc_new_density_sized(context, dimension, density, user, options, sizeof(numc_mcmc_options));
 }
+/* Bytes of memory that running takes at most, known before it runs. Any thread that may use `mcmc`. */
+typedef struct numc_mcmc_memory {
+    uint64_t chain;  /* for each chain: values of its programs, the sampler's state; not what a density of one's own takes. Chains that
+                      * share a program take about as much. */
+    uint64_t shared; /* once: what the programs have computed from the data, which is there already */
+    uint64_t draws;  /* once: draws and statistics of all chains, as many as the options ask for */
+} numc_mcmc_memory;
+NUMC_API numc_status numc_mcmc_memory_get(const numc_mcmc *mcmc, numc_mcmc_memory *memory); /* NULL: NUMC_INVALID_ARGUMENT */
 /* NULL is accepted; what is not freed is freed at numc_close. From a callback of a run of `mcmc` itself it cancels that run
  * (unless it is over) and `mcmc` is freed as the run returns. */
 NUMC_API void numc_mcmc_free(numc_mcmc *mcmc);

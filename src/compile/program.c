@@ -488,6 +488,19 @@ void numc__program_print(numc_text *text, const numc_program *program)
     numc__exec_print(text, program->body, 2);
 }
 
+uint64_t numc__binding_bytes(const numc_binding *binding)
+{
+    uint64_t bytes = 0;
+    for (int32_t k = binding->program->data_count; k < binding->external_count; k++)
+        bytes += (uint64_t)numc_array_size(binding->externals[k]) * numc_dtype_size(numc_array_dtype(binding->externals[k]));
+    return bytes;
+}
+
+const numc_program *numc__binding_program(const numc_binding *binding)
+{
+    return binding->program;
+}
+
 uint64_t numc__program_bytes(const numc_program *program)
 {
     return program->body->arena_bytes;

@@ -34,6 +34,8 @@ numc_program *numc__program_shared(numc_context *context, numc_program_cache *ca
 /* Data inputs in the order of the graph's flagged inputs; runs the prologue. */
 numc_binding *numc__binding_new(numc_context *context, numc_program *program, const numc_array *const *data, int32_t data_count);
 numc_binding *numc__binding_keep(numc_binding *binding);
+uint64_t numc__binding_bytes(const numc_binding *binding); /* of what the prologue made */
+const numc_program *numc__binding_program(const numc_binding *binding);
 void numc__binding_release(numc_binding *binding);
 numc_workspace *numc__workspace_new(numc_context *context, numc_binding *binding);
 void numc__workspace_free(numc_workspace *workspace);

@@ -275,6 +275,21 @@ const numc_target *numc__mcmc_target(const numc_mcmc *mcmc)
     return &mcmc->target;
 }
 
+numc_status numc_mcmc_memory_get(const numc_mcmc *mcmc, numc_mcmc_memory *memory)
+{
+    if (mcmc == NULL || memory == NULL)
+        return NUMC_INVALID_ARGUMENT;
+    const numc_target *target = &mcmc->target;
+    uint64_t rows = (uint64_t)(mcmc->warm_rows + mcmc->draws);
+    uint64_t divergences = (uint64_t)numc__mcmc_divergence_capacity(mcmc) * (2 * (uint64_t)target->dimension * sizeof(double) + sizeof(int64_t));
+    *memory = (numc_mcmc_memory){0};
+    if (target->memory != NULL)
+        target->memory(target->user, &memory->chain, &memory->shared);
+    memory->chain += state_bytes(mcmc) + estimate_bytes(mcmc) + divergences;
+    memory->draws = (uint64_t)mcmc->chain_count * rows * ((uint64_t)target->stored * sizeof(double) + sizeof(numc_draw_statistics));
+    return NUMC_OK;
+}
+
 /* Memory of the chains; once. */
 static numc_status open_chains(numc_mcmc *mcmc)
 {

@@ -634,6 +634,42 @@ static numc_status batch_store(void *user, void *batch, const double *positions,
     return numc__batch_store(batch, positions, rows);
 }
 
+static void memory(void *user, uint64_t *chain, uint64_t *shared)
+{
+    const potential *p = user;
+    *chain = numc__program_bytes(numc__binding_program(p->density)) + numc__program_bytes(numc__binding_program(p->values));
+    *shared = numc__binding_bytes(p->density) + numc__binding_bytes(p->values);
+}
+
+static numc_workspace *product(void *user, numc_context *lane)
+{
+    potential *p = user;
+    numc_context *context = p->context;
+    size_t inputs = 2 + (size_t)p->data_count, count = 1;
+    bool *active = numc__allocate_zero(context, inputs, sizeof *active);
+    const numc_array **data = numc__allocate_zero(context, inputs, sizeof *data);
+    numc_graph *density = flat_graph(p, 0, 1), *gradient = NULL, *both = NULL;
+    if (active != NULL && data != NULL && density != NULL) {
+        active[0] = true;
+        gradient = numc__graph_value_and_gradient(context, density, active);
+        both = gradient == NULL ? NULL : numc__graph_jvp(context, gradient, active); /* (q, data.., v) */
+        for (size_t i = 0; i < p->inputs.count; i++)
+            if (p->inputs.items[i].offset < 0)
+                data[count++] = p->inputs.items[i].data;
+    }
+    numc_binding *binding = both == NULL ? NULL : numc__graph_bind(context, p->cache, both, data);
+    numc_workspace *workspace = binding == NULL ? NULL : numc__workspace_new(lane, binding);
+    if (binding != NULL)
+        numc__binding_release(binding); /* the workspace keeps it */
+    if (gradient != NULL)
+        numc__graph_release(gradient);
+    if (density != NULL)
+        numc__graph_release(density);
+    numc__free(context, active, inputs * sizeof *active);
+    numc__free(context, (void *)data, inputs * sizeof *data);
+    return workspace;
+}
+
 /* log_prob of every site at a position, into `log_probs` (float64). */
 static numc_status check_sites(potential *p, chain_state *s, numc_context *lane, const double *position, double *log_probs)
 {
@@ -787,6 +823,6 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
                           .evaluate = evaluate, .store = store, .batch_prepare = batch_prepare, .batch_open = batch_open,
                           .batch_close = batch_close, .batch_evaluate = batch_evaluate, .batch_store = batch_store,
                           .batch_chains = numc__device(context)->info.unified != 0 ? NUMC_BATCH_CHAINS : 0, .explain = explain,
-                          .coordinate = coordinate, .destroy = destroy};
+                          .coordinate = coordinate, .memory = memory, .product = product, .destroy = destroy};
     return numc__mcmc_new(context, &target, options, size);
 }

@@ -53,6 +53,10 @@ typedef struct numc_target {
     void (*explain)(void *user, void *chain, numc_context *context, const double *position, numc_text *text);
     /* Optional: what coordinate `index` of the position is part of, cut off to `size`. Any thread. */
     void (*coordinate)(void *user, int32_t index, char *name, size_t size);
+    /* Optional: bytes that each chain's programs take, and of what was computed once from the data. */
+    void (*memory)(void *user, uint64_t *chain, uint64_t *shared);
+    /* Optional: a workspace of (q, v) -> (log density, gradient, <gradient, v>, H v) at q, H the Hessian. NULL with the error set. */
+    struct numc_workspace *(*product)(void *user, numc_context *lane);
     /* Optional: called once when the sampler is freed. */
     void (*destroy)(void *user, numc_context *context);
 } numc_target;

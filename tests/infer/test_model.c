@@ -12,6 +12,7 @@
 
 #include "../base/failing.h"
 #include "densities.h"
+#include "compile/program.h"
 #include "infer/driver.h"
 #include "numc/function.h"
 #include "numc/linalg.h"
@@ -101,6 +102,59 @@ static struct schools schools_data(void)
     static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
     return (struct schools){numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), y),
                             numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
+}
+
+/* What running takes is known before: draws to the byte, and the arena of the programs before the sampler's state. */
+static void memory_is_known_before_the_run(void **state)
+{
+    (void)state;
+    struct schools data = schools_data();
+    numc_mcmc_memory four, one;
+    assert_int_equal(numc_mcmc_memory_get(sampler(eight_schools, &data, &(numc_mcmc_options){.save_warmup = true}), &four), NUMC_OK);
+    assert_int_equal(four.draws, 4 * (1000 + 1000) * (18 * sizeof(double) + sizeof(numc_draw_statistics)));
+    numc_mcmc *mcmc = sampler(eight_schools, &data, &(numc_mcmc_options){.chains = 1, .thin = 2, .draws = NUMC_COUNT(50)});
+    assert_int_equal(numc_mcmc_memory_get(mcmc, &one), NUMC_OK);
+    assert_int_equal(one.draws, 50 * (18 * sizeof(double) + sizeof(numc_draw_statistics)));
+    assert_int_equal(one.chain, four.chain);
+    assert_int_equal(one.shared, four.shared);
+    assert_true(one.chain > 10 * 10 * sizeof(double) && one.shared >= sizeof(double)); /* log(sigma) or its sum at least */
+    assert_int_equal(numc_mcmc_memory_get(NULL, &one), NUMC_INVALID_ARGUMENT);
+    assert_int_equal(numc_mcmc_memory_get(mcmc, NULL), NUMC_INVALID_ARGUMENT);
+}
+
+/* The workspace that measures products: H v against central differences of the gradient g, whose error is h^2 / 6 times its third
+ * derivative, and eps |g| / h: with h = 1e-5, |g| and its derivatives up to 1e2, below 1e-7. */
+static void product_is_of_the_hessian(void **state)
+{
+    (void)state;
+    struct schools data = schools_data();
+    numc_mcmc *mcmc = sampler(eight_schools, &data, NULL);
+    opened o = open_target(mcmc);
+    numc_workspace *workspace = o.target->product(o.target->user, context);
+    assert_non_null(workspace);
+    double q[10], v[10], above[10], below[10], gradient[10], expected[10], product[10], value, along, sum = 0, h = 1e-5;
+    for (int i = 0; i < 10; i++) {
+        q[i] = sin(1.0 + i);
+        v[i] = cos(2.0 * i);
+        above[i] = q[i] + h * v[i];
+        below[i] = q[i] - h * v[i];
+    }
+    const void *inputs[] = {q, v};
+    void *outputs[] = {&value, gradient, &along, product};
+    assert_int_equal(numc__workspace_run(context, workspace, inputs, outputs), NUMC_OK);
+    double plain = log_density(&o, q, expected);
+    assert_true(fabs(value - plain) < 1e-12 * fabs(plain)); /* other sums of some 30 terms */
+    double up[10], down[10];
+    (void)log_density(&o, above, up);
+    (void)log_density(&o, below, down);
+    for (int i = 0; i < 10; i++) {
+        assert_true(fabs(gradient[i] - expected[i]) < 1e-12 * (1 + fabs(expected[i])));
+        assert_true(fabs(product[i] - (up[i] - down[i]) / (2 * h)) < 1e-7);
+        sum += gradient[i] * v[i];
+    }
+    assert_true(fabs(along - sum) < 1e-12 * (1 + fabs(sum)));
+    numc__workspace_free(workspace);
+    close_target(&o);
 }
 
 /* Against the hand-written density: the difference is a constant (the normalisers), the gradients are equal. */
@@ -493,6 +547,7 @@ int main(void)
         cmocka_unit_test(supports_and_gradients),       cmocka_unit_test(priors_have_their_means),
         cmocka_unit_test(errors),                       cmocka_unit_test(draws_that_are_not_finite_are_told),
         cmocka_unit_test(models_that_change_are_refused), cmocka_unit_test(values_that_lack_are_named),
+        cmocka_unit_test(memory_is_known_before_the_run), cmocka_unit_test(product_is_of_the_hessian),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);

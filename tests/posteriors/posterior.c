@@ -23,36 +23,26 @@
 static const posterior *tested;
 static int64_t factor = 1; /* of the draws */
 static bool vectorized;
+static double starts[4 * 16]; /* of four chains, where the posterior names a centre */
 
-static void path_to(char *path, size_t size, const char *file)
+/* Within 1/2 of the centre, evenly spread. */
+static const double *spread_starts(void)
 {
-    const char *root = getenv("NUMC_POSTERIORDB");
-    snprintf(path, size, "%s/%s/%s", root != NULL && *root != '\0' ? root : POSTERIORDB, tested->folder, file);
-}
-
-numc_array *posterior_array(numc_context *context, const numc_json *json, const char *name)
-{
-    numc_json_view view;
-    if (!numc_json_values(json, name, &view))
+    if (tested->centre == NULL)
         return NULL;
-    const numc_shape shape = {view.shape, view.rank, true};
-    return view.integers != NULL ? numc_from_host(context, NUMC_INT64, shape, view.integers)
-                                 : numc_from_host(context, NUMC_FLOAT64, shape, view.reals);
-}
-
-void posterior_spread(double *starts, const double *centre, int dimension)
-{
-    for (int i = 0; i < 4 * dimension; i++) {
+    assert_true(tested->dimension <= 16);
+    for (int i = 0; i < 4 * tested->dimension; i++) {
         const double turns = 0.6180339887498949 * i; /* multiples of the golden ratio, modulo one */
-        starts[i] = centre[i % dimension] - 0.5 + (turns - (double)(int)turns);
+        starts[i] = tested->centre[i % tested->dimension] - 0.5 + (turns - (double)(int)turns);
     }
+    return starts;
 }
 
 static numc_model *open_model(numc_context *context)
 {
     char path[4096];
     numc_json *json = NULL;
-    path_to(path, sizeof path, "data.json");
+    posterior_path(path, sizeof path, NULL, tested, "data.json");
     if (numc_json_read_file(context, path, &json) == NUMC_OK)
         tested->prepare(context, json, tested->data);
     numc_json_free(json);
@@ -97,12 +87,12 @@ static void test_moments(void **unused)
     if (numc_error_status(context) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
     numc_model *model = open_model(context);
-    numc_mcmc_options options = {.draws = factor * (tested->draws > 0 ? tested->draws : 1000), .init_positions = tested->starts,
+    numc_mcmc_options options = {.draws = 1000 * factor, .init_positions = spread_starts(),
                                  .chain_method = vectorized ? NUMC_CHAINS_VECTORIZED : NUMC_CHAINS_PARALLEL};
     numc_mcmc *mcmc = numc_mcmc_new(model, &options);
     if (mcmc == NULL || numc_mcmc_run(mcmc, 20261122) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
-    path_to(path, sizeof path, "reference.json");
+    posterior_path(path, sizeof path, NULL, tested, "reference.json");
     json_t *root = json_load_file(path, 0, &json_error);
     assert_non_null(root);
     const char *name;
@@ -143,7 +133,7 @@ static void test_threads(void **unused)
         numc_options how = {.jit = threads < 8 ? NUMC_JIT_OFF : NUMC_JIT_ON};
         numc_context *context = numc_open(&how);
         numc_model *model = open_model(context);
-        numc_mcmc_options options = {.warmup = 100, .draws = 50, .threads = threads, .init_positions = tested->starts,
+        numc_mcmc_options options = {.warmup = 100, .draws = 50, .threads = threads, .init_positions = spread_starts(),
                                      .chain_method = vectorized ? NUMC_CHAINS_VECTORIZED : NUMC_CHAINS_PARALLEL, .batch = 2};
         numc_mcmc *mcmc = numc_mcmc_new(model, &options);
         if (mcmc == NULL || numc_mcmc_run(mcmc, 7) != NUMC_OK) {
@@ -193,15 +183,22 @@ static void test_threads(void **unused)
     free(first);
 }
 
-int posterior_main(const posterior *p, int argc, char **argv)
+/* FOLDER [--long] [--vectorized]: five times the draws; the chains in one program, two at a time where threads are tested. */
+int main(int argc, char **argv)
 {
-    tested = p;
-    for (int i = 1; i < argc; i++) {
+    tested = argc > 1 ? posterior_find(argv[1]) : NULL;
+    if (tested == NULL) {
+        fprintf(stderr, "the first argument is one of\n");
+        for (int k = 0; k < POSTERIOR_COUNT; k++)
+            fprintf(stderr, "  %s\n", posterior_at(k)->folder);
+        return 2;
+    }
+    for (int i = 2; i < argc; i++) {
         vectorized = vectorized || strcmp(argv[i], "--vectorized") == 0;
         factor = strcmp(argv[i], "--long") == 0 ? 5 : factor;
     }
     char path[4096];
-    path_to(path, sizeof path, "data.json");
+    posterior_path(path, sizeof path, NULL, tested, "data.json");
     FILE *file = fopen(path, "r");
     if (file == NULL) {
         printf("skipped: no posteriordb at %s (set NUMC_POSTERIORDB)\n", path);
@@ -212,16 +209,5 @@ int posterior_main(const posterior *p, int argc, char **argv)
         cmocka_unit_test(test_moments),
         cmocka_unit_test(test_threads),
     };
-    return cmocka_run_group_tests_name(p->folder, tests, NULL, NULL);
-}
-
-int posterior_main_of(const posterior *list, int count, int argc, char **argv)
-{
-    for (int i = 0; argc > 1 && i < count; i++)
-        if (strcmp(argv[1], list[i].folder) == 0)
-            return posterior_main(&list[i], argc - 1, argv + 1);
-    fprintf(stderr, "the first argument is one of\n");
-    for (int i = 0; i < count; i++)
-        fprintf(stderr, "  %s\n", list[i].folder);
-    return 2;
+    return cmocka_run_group_tests_name(tested->folder, tests, NULL, NULL);
 }

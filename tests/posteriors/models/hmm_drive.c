@@ -90,18 +90,14 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->rho = d->normal ? numc_json_number(json, "rho") : 0.0;
 }
 
-int main(int argc, char **argv)
-{
-    /* Logits of theta1[1] and theta2[1], logs of phi[1], phi[2] - phi[1], lambda[1], lambda[2] - lambda[1]. Of chains that start
-     * within 2 of zero one in six (17 of 96) ends with lambda[2] near the 3 of its prior, where the second state serves a few
-     * observations only: log density 63 less. */
-    static const double centre[6] = {4.0, -3.0, 0.6, 1.6, -3.6, -3.0};
-    static double starts[4 * 6];
-    static struct data exponential = {.normal = false}, normal = {.normal = true};
-    posterior_spread(starts, centre, 6);
-    const posterior p[] = {
-        {.folder = "bball_drive_event_0-hmm_drive_0", .model = model, .data = &exponential, .prepare = prepare, .starts = starts},
-        {.folder = "bball_drive_event_1-hmm_drive_1", .model = model, .data = &normal, .prepare = prepare},
-    };
-    return posterior_main_of(p, 2, argc, argv);
-}
+/* Logits of theta1[1] and theta2[1], logs of phi[1], phi[2] - phi[1], lambda[1], lambda[2] - lambda[1]. Of chains that start
+ * within 2 of zero one in six (17 of 96) ends with lambda[2] near the 3 of its prior, where the second state serves a few
+ * observations only: log density 63 less. */
+static const double centre[6] = {4.0, -3.0, 0.6, 1.6, -3.6, -3.0};
+static struct data exponential = {.normal = false}, normal = {.normal = true};
+const posterior posteriors_hmm_drive[] = {
+    {.folder = "bball_drive_event_0-hmm_drive_0", .model = model, .data = &exponential, .prepare = prepare, .centre = centre,
+     .dimension = 6},
+    {.folder = "bball_drive_event_1-hmm_drive_1", .model = model, .data = &normal, .prepare = prepare},
+    {0},
+};

@@ -52,9 +52,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->sigma1 = numc_json_number(json, "sigma1");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p = {.folder = "garch-garch11", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
-}
+static struct data data;
+const posterior posteriors_garch11[] = {
+    {.folder = "garch-garch11", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};

@@ -29,9 +29,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     ((struct data *)user)->y = posterior_array(context, json, "y");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p = {.folder = "low_dim_gauss_mix-low_dim_gauss_mix", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
-}
+static struct data data;
+const posterior posteriors_low_dim_gauss_mix[] = {
+    {.folder = "low_dim_gauss_mix-low_dim_gauss_mix", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};

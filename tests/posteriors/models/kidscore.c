@@ -10,7 +10,7 @@ struct variant {
 };
 
 struct data {
-    const struct variant *variant;
+    struct variant variant;
     numc_array *score, *hs, *iq, *work; /* work: NULL where the data lack it */
 };
 
@@ -32,7 +32,7 @@ static numc_array *counted(const numc_array *x, origins origin, double point)
 static void model(numc_run *run, void *user)
 {
     const struct data *d = user;
-    const struct variant *v = d->variant;
+    const struct variant *v = &d->variant;
     numc_array *h = counted(numc_data(run, "mom_hs", d->hs), v->origin, 0.5);
     numc_array *q = counted(numc_data(run, "mom_iq", d->iq), v->origin, 100.0);
     numc_array *columns[4];
@@ -66,28 +66,20 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->work = numc_json_has(json, "mom_work") ? posterior_array(context, json, "mom_work") : NULL;
 }
 
-static const struct {
-    const char *folder;
-    struct variant variant;
-} variants[] = {
-    {"kidiq-kidscore_momhs", {"h", RAW, false}},
-    {"kidiq-kidscore_momiq", {"q", RAW, false}},
-    {"kidiq-kidscore_momhsiq", {"hq", RAW, false}},
-    {"kidiq-kidscore_interaction", {"hqx", RAW, false}},
-    {"kidiq_with_mom_work-kidscore_interaction_c", {"hqx", MEANS, true}},
-    {"kidiq_with_mom_work-kidscore_interaction_c2", {"hqx", POINTS, true}},
-    {"kidiq_with_mom_work-kidscore_interaction_z", {"hqx", STANDARD, true}},
-    {"kidiq_with_mom_work-kidscore_mom_work", {"w", RAW, true}},
+static struct data data[] = {
+    {.variant = {"h", RAW, false}},      {.variant = {"q", RAW, false}},   {.variant = {"hq", RAW, false}},
+    {.variant = {"hqx", RAW, false}},    {.variant = {"hqx", MEANS, true}}, {.variant = {"hqx", POINTS, true}},
+    {.variant = {"hqx", STANDARD, true}}, {.variant = {"w", RAW, true}},
 };
-
-int main(int argc, char **argv)
-{
-    enum { COUNT = sizeof variants / sizeof variants[0] };
-    static struct data data[COUNT];
-    posterior p[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        data[i].variant = &variants[i].variant;
-        p[i] = (posterior){.folder = variants[i].folder, .model = model, .data = &data[i], .prepare = prepare};
-    }
-    return posterior_main_of(p, COUNT, argc, argv);
-}
+#define VARIANT(name, index) {.folder = name, .model = model, .data = &data[index], .prepare = prepare}
+const posterior posteriors_kidscore[] = {
+    VARIANT("kidiq-kidscore_momhs", 0),
+    VARIANT("kidiq-kidscore_momiq", 1),
+    VARIANT("kidiq-kidscore_momhsiq", 2),
+    VARIANT("kidiq-kidscore_interaction", 3),
+    VARIANT("kidiq_with_mom_work-kidscore_interaction_c", 4),
+    VARIANT("kidiq_with_mom_work-kidscore_interaction_c2", 5),
+    VARIANT("kidiq_with_mom_work-kidscore_interaction_z", 6),
+    VARIANT("kidiq_with_mom_work-kidscore_mom_work", 7),
+    {0},
+};

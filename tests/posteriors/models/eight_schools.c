@@ -24,9 +24,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->sigma = posterior_array(context, json, "sigma");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p = {.folder = "eight_schools-eight_schools_noncentered", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
-}
+static struct data data;
+const posterior posteriors_eight_schools[] = {
+    {.folder = "eight_schools-eight_schools_noncentered", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};

@@ -25,12 +25,9 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->y = posterior_array(context, json, "y");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p[] = {
-        {.folder = "sblrc-blr", .model = model, .data = &data, .prepare = prepare},
-        {.folder = "sblri-blr", .model = model, .data = &data, .prepare = prepare},
-    };
-    return posterior_main_of(p, 2, argc, argv);
-}
+static struct data data;
+const posterior posteriors_blr[] = {
+    {.folder = "sblrc-blr", .model = model, .data = &data, .prepare = prepare},
+    {.folder = "sblri-blr", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};

@@ -31,9 +31,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->k = posterior_array(context, json, "k");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p = {.folder = "gp_pois_regr-gp_pois_regr", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
-}
+static struct data data;
+const posterior posteriors_gp_pois_regr[] = {
+    {.folder = "gp_pois_regr-gp_pois_regr", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};

@@ -29,9 +29,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->beta_sd = numc_json_number(json, "psbeta");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p = {.folder = "kilpisjarvi_mod-kilpisjarvi", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
-}
+static struct data data;
+const posterior posteriors_kilpisjarvi[] = {
+    {.folder = "kilpisjarvi_mod-kilpisjarvi", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};

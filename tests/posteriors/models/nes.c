@@ -39,14 +39,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->income = posterior_array(context, json, "income");
 }
 
-int main(int argc, char **argv)
-{
-    static const char *const folders[] = {"nes1972-nes", "nes1976-nes", "nes1980-nes", "nes1984-nes",
-                                          "nes1988-nes", "nes1992-nes", "nes1996-nes", "nes2000-nes"};
-    enum { COUNT = sizeof folders / sizeof folders[0] };
-    static struct data data;
-    posterior p[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        p[i] = (posterior){.folder = folders[i], .model = model, .data = &data, .prepare = prepare};
-    return posterior_main_of(p, COUNT, argc, argv);
-}
+static struct data data;
+#define ELECTION(year) {.folder = "nes" #year "-nes", .model = model, .data = &data, .prepare = prepare}
+const posterior posteriors_nes[] = {
+    ELECTION(1972), ELECTION(1976), ELECTION(1980), ELECTION(1984), ELECTION(1988), ELECTION(1992), ELECTION(1996), ELECTION(2000), {0},
+};

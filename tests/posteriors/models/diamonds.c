@@ -30,9 +30,8 @@ static void prepare(numc_context *context, const numc_json *json, void *user)
     d->y = posterior_array(context, json, "Y");
 }
 
-int main(int argc, char **argv)
-{
-    static struct data data;
-    const posterior p = {.folder = "diamonds-diamonds", .model = model, .data = &data, .prepare = prepare};
-    return posterior_main(&p, argc, argv);
-}
+static struct data data;
+const posterior posteriors_diamonds[] = {
+    {.folder = "diamonds-diamonds", .model = model, .data = &data, .prepare = prepare},
+    {0},
+};
