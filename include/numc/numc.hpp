@@ -236,7 +236,8 @@ private:
 using model = handle<numc_model, numc_model_free>;
 using mcmc = handle<numc_mcmc, numc_mcmc_free>;
 /* A recorded function (numc/function.h): its transforms are functions too, empty after an error; a call gives its outputs, none
- * after an error. A callback of C's is recorded by numc_function_trace. */
+ * after an error. A callback of C's is recorded by numc_function_trace, or,
+ * in dynamic mode, by numc_function_dynamic. */
 class function : public handle<numc_function, numc_function_free> {
 public:
     using handle::handle;

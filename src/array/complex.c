@@ -152,7 +152,7 @@ numc_array *numc_conj(const numc_array *x)
 
 numc_array *numc__complex_abs(const numc_array *x)
 {
-    numc_context *context = x->context;
+    numc_context *context = numc__acting_lane(x->context);
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
     return numc__scope_leave(context, numc_hypot(numc_real(x), numc_imag(x)));
@@ -161,7 +161,7 @@ numc_array *numc__complex_abs(const numc_array *x)
 /* z / |z|, +0 of zeros. The larger part is scaled to 1 first, so that |z| neither overflows nor loses its digits. */
 numc_array *numc__complex_sign(const numc_array *x)
 {
-    numc_context *context = x->context;
+    numc_context *context = numc__acting_lane(x->context);
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
     numc_array *re = numc_real(x), *im = numc_imag(x);
@@ -177,7 +177,7 @@ numc_array *numc__complex_sign(const numc_array *x)
 
 numc_array *numc__complex_round(const numc_array *x)
 {
-    numc_context *context = x->context;
+    numc_context *context = numc__acting_lane(x->context);
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
     return numc__scope_leave(context, numc__complex_of(context, numc_round(numc_real(x)), numc_round(numc_imag(x))));
@@ -186,7 +186,7 @@ numc_array *numc__complex_round(const numc_array *x)
 /* isnan and isinf of either part; isfinite of both. */
 numc_array *numc__complex_test(const numc_array *x, numc_array *(*test)(const numc_array *), bool of_both)
 {
-    numc_context *context = x->context;
+    numc_context *context = numc__acting_lane(x->context);
     if (numc_scope_begin(context) != NUMC_OK)
         return NULL;
     numc_array *re = test(numc_real(x)), *im = test(numc_imag(x));

@@ -85,14 +85,15 @@ static void legacy_delete(DLManagedTensor *self)
 static numc_status export(const numc_array *x, const char *name, const numc_dlpack_options *options, exported **result,
                           DLTensor *tensor, uint64_t *flags)
 {
-    numc_context *context = x->context;
+    numc_context *context = numc__acting_lane(x->context);
     NUMC_TRY(context->status);
     NUMC_TRY(numc__array_check(x, context, name));
     numc_dlpack_options given;
     NUMC_TRY(options_read(context, name, options, &given));
     char text[96];
     numc__array_describe(text, sizeof text, x);
-    NUMC_REQUIRE(context, x->content != NUMC_CONTENT_TRACED, NUMC_TRACE, "%s: %s has no value while it is traced", name, text);
+    x = numc__array_value(x);
+    NUMC_REQUIRE(context, x != NULL, NUMC_TRACE, "%s: %s has no value while it is traced", name, text);
 
     bool shares = false, empty = x->size == 0;
     if (x->content == NUMC_CONTENT_BUFFER && !empty && given.copy != NUMC_DLPACK_COPY_ALWAYS) {

@@ -601,13 +601,14 @@ size_t (numc_array_format)(const numc_array *x, char *text, size_t size, const n
     }
     if (!live) {
         put_text(&p, x == NULL ? "(no array)" : "(dead array)");
-    } else if (x->content == NUMC_CONTENT_TRACED) {
+    } else if (numc__array_value(x) == NULL) {
         char type[256];
         numc__type_format(type, sizeof type, x->dtype, x->rank, x->shape);
         put_text(&p, "(traced ");
         put_text(&p, type);
         put_text(&p, ")");
     } else {
+        p.x = numc__array_value(x);
         print_values(&p, known.repr);
     }
     if (size > 0)

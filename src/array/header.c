@@ -43,6 +43,7 @@ static void bury(numc_core *core, numc_array_lane *lane, numc_array *x, numc_dea
     numc_buffer *buffer = x->buffer;
     x->buffer = NULL;
     x->trace = NULL;
+    x->concrete = NULL;
     x->frame = NULL;
     x->previous = NULL;
     shape_free(core, x);
@@ -240,6 +241,12 @@ static numc_array *header_take(numc_context *context, numc_array_lane *lane)
 
 numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape)
 {
+    numc_context *acting = numc__acting_lane(context);
+    if (acting != context) {
+        numc__fail(acting, NUMC_STATE, "an array is made with a context that other threads use: in a callback that runs again "
+                   "and again (dynamic mode) give the run, or the context the callback got, where a context is wanted");
+        return NULL;
+    }
     if (context->status != NUMC_OK)
         return NULL;
     numc_array_lane *lane = numc__array_lane(context);
@@ -308,6 +315,7 @@ numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t ran
     x->buffer = NULL;
     memset(x->immediate, 0, sizeof x->immediate);
     x->trace = NULL;
+    x->concrete = NULL;
     x->value = -1;
     x->site[0] = '\0';
     if (context->site != NULL)
@@ -464,6 +472,7 @@ numc_array *numc__array_alias(numc_context *context, const numc_array *x)
         y->primitive = x->primitive;
         y->trace = x->trace;
         y->value = x->value;
+        y->concrete = x->concrete;
     }
     return y;
 }
@@ -638,6 +647,7 @@ numc_context *numc__lane_of(const numc_array *const *operands, int32_t count, co
             unrelated = true;
         }
     }
+    lane = lane == NULL ? NULL : numc__acting_lane(lane);
     if (lane == NULL || lane->status != NUMC_OK)
         return NULL;
     if (!missing && !dead && !unrelated)

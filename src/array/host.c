@@ -115,14 +115,15 @@ static numc_status readable(const numc_array *x, const char *name)
 {
     if (x == NULL)
         return NUMC_INVALID_ARGUMENT;
-    numc_context *context = x->context;
+    numc_context *context = numc__acting_lane(x->context);
     NUMC_TRY(context->status);
     NUMC_TRY(numc__array_check(x, context, name));
-    if (x->content == NUMC_CONTENT_TRACED) {
+    if (numc__array_value(x) == NULL) {
         char text[96];
         numc__array_describe(text, sizeof text, x);
         return numc__fail(context, NUMC_TRACE,
-                          "%s: %s has no value while it is traced; to decide by a value use numc_where, numc_cond or numc_scan",
+                          "%s: %s has no value while it is traced; to decide by a value use numc_where, numc_cond, numc_while or "
+                          "numc_scan, or dynamic mode (numc_function_dynamic, numc_model_new_dynamic)",
                           name, text);
     }
     return NUMC_OK;
@@ -137,34 +138,38 @@ static bool converts(numc_dtype from, numc_dtype to)
 numc_status numc_to_host(const numc_array *x, numc_dtype dtype, void *data, size_t size)
 {
     NUMC_TRY(readable(x, "numc_to_host"));
+    numc_context *context = numc__acting_lane(x->context);
+    x = numc__array_value(x);
     if (dtype == NUMC_DTYPE_DEFAULT)
         dtype = x->dtype;
-    NUMC_REQUIRE(x->context, numc_dtype_size(dtype) > 0 && converts(x->dtype, dtype), NUMC_DTYPE,
+    NUMC_REQUIRE(context, numc_dtype_size(dtype) > 0 && converts(x->dtype, dtype), NUMC_DTYPE,
                  "numc_to_host: %s does not convert to %s", numc_dtype_name(x->dtype), numc_dtype_name(dtype));
     size_t needed = (size_t)x->size * numc_dtype_size(dtype);
-    NUMC_REQUIRE(x->context, size == needed, NUMC_INVALID_ARGUMENT,
+    NUMC_REQUIRE(context, size == needed, NUMC_INVALID_ARGUMENT,
                  "numc_to_host: %lld elements of %s are %zu bytes, the memory given has %zu", (long long)x->size,
                  numc_dtype_name(dtype), needed, size);
-    NUMC_REQUIRE(x->context, data != NULL || size == 0, NUMC_INVALID_ARGUMENT, "numc_to_host: data is NULL");
-    return numc__read(x, x->context, dtype, data);
+    NUMC_REQUIRE(context, data != NULL || size == 0, NUMC_INVALID_ARGUMENT, "numc_to_host: data is NULL");
+    return numc__read(x, context, dtype, data);
 }
 
 static bool item(const numc_array *x, const char *name, numc_dtype dtype, void *value)
 {
     if (readable(x, name) != NUMC_OK)
         return false;
+    numc_context *context = numc__acting_lane(x->context);
+    x = numc__array_value(x);
     if (x->size != 1) {
         char text[256];
         numc__type_format(text, sizeof text, x->dtype, x->rank, x->shape);
-        numc__fail(x->context, NUMC_SHAPE, "%s: %s does not have one element", name, text);
+        numc__fail(context, NUMC_SHAPE, "%s: %s does not have one element", name, text);
         return false;
     }
     if (!converts(x->dtype, dtype)) {
-        numc__fail(x->context, NUMC_DTYPE, "%s: the array is %s; numc_item_complex reads it, numc_real and numc_imag part it", name,
+        numc__fail(context, NUMC_DTYPE, "%s: the array is %s; numc_item_complex reads it, numc_real and numc_imag part it", name,
                    numc_dtype_name(x->dtype));
         return false;
     }
-    return numc__read(x, x->context, dtype, value) == NUMC_OK;
+    return numc__read(x, context, dtype, value) == NUMC_OK;
 }
 
 double numc_item(const numc_array *x)

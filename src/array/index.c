@@ -477,9 +477,10 @@ static void write_positions(const unsigned char *mask, int64_t n, int64_t total,
  * each goes, the last count, read back, how many there are. */
 numc_array *numc__mask_positions(numc_context *context, const char *name, const numc_array *mask)
 {
-    if (mask->content == NUMC_CONTENT_TRACED) {
-        numc__fail(context, NUMC_TRACE, "%s: the size of the result depends on a traced mask; inside a trace use numc_where",
-                   name);
+    mask = numc__array_value(mask);
+    if (mask == NULL) {
+        numc__fail(context, NUMC_TRACE, "%s: the size of the result depends on a traced mask; inside a trace use numc_where, "
+                   "or dynamic mode (numc_function_dynamic, numc_model_new_dynamic)", name);
         return NULL;
     }
     int64_t n = mask->size, first = 0;

@@ -48,6 +48,7 @@ struct numc_array {
     _Alignas(16) unsigned char immediate[16];
     numc_trace *trace;
     int32_t value; /* id in the trace's graph */
+    struct numc_array *concrete; /* dynamic mode: the value of a traced array, which the trace's scope holds; it may be of a trace around */
     char site[NUMC_SITE_SIZE]; /* the model site that was being made, cut to fit; "" outside */
     numc_scope_frame *frame; /* NULL once its scope ended and only numc_keep holds it (then listed by the core) */
     struct numc_array *previous, *next; /* in the frame, in the core's list of kept arrays, or in quarantine */
@@ -106,6 +107,13 @@ numc_array *numc__array_joined(numc_context *context, const numc_array *x);
 numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape,
                                       const void *value);
 numc_array *numc__array_new_traced(numc_context *context, numc_trace *trace, int32_t value, const numc_type *type);
+/* The value behind an array: itself, or what a traced one stands for in dynamic mode; NULL where it has none. */
+static inline const numc_array *numc__array_value(const numc_array *x)
+{
+    while (x != NULL && x->content == NUMC_CONTENT_TRACED)
+        x = x->concrete != NULL && x->concrete->live == NUMC_ARRAY_LIVE ? x->concrete : NULL;
+    return x;
+}
 /* Another header for the same value: what an identity returns. */
 numc_array *numc__array_alias(numc_context *context, const numc_array *x);
 /* Hands an array of an inner scope of the lane to an outer one. */

@@ -10,8 +10,9 @@ static numc_array *positions(numc_context *context, const numc_array *mask)
 
 static numc_status is_known(numc_context *context, const char *name, const numc_array *x, const char *instead)
 {
-    NUMC_REQUIRE(context, x->content != NUMC_CONTENT_TRACED, NUMC_TRACE,
-                 "%s: the size of the result depends on traced values; inside a trace use %s", name, instead);
+    NUMC_REQUIRE(context, numc__array_value(x) != NULL, NUMC_TRACE,
+                 "%s: the size of the result depends on traced values; inside a trace use %s, or dynamic mode "
+                 "(numc_function_dynamic, numc_model_new_dynamic)", name, instead);
     return NUMC_OK;
 }
 

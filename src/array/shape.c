@@ -576,9 +576,10 @@ numc_array *numc_repeat_array(const numc_array *x, const numc_array *repeats, nu
     numc_context *context = numc__lane_of(both, 2, name);
     if (context == NULL || (axis_absent(context, name, axis) && context->status != NUMC_OK))
         return NULL;
-    if (repeats->content == NUMC_CONTENT_TRACED) {
-        numc__fail(context, NUMC_TRACE, "%s: the size of the result depends on traced repeats; inside a trace they are constants",
-                   name);
+    repeats = numc__array_value(repeats);
+    if (repeats == NULL) {
+        numc__fail(context, NUMC_TRACE, "%s: the size of the result depends on traced repeats; inside a trace they are constants, "
+                   "unless in dynamic mode (numc_function_dynamic, numc_model_new_dynamic)", name);
         return NULL;
     }
     if ((numc_dtype_kind(repeats->dtype) & (NUMC_KIND_SIGNED | NUMC_KIND_UNSIGNED)) == 0 || repeats->rank > 1) {

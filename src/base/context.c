@@ -316,3 +316,29 @@ numc_status numc_statistics_get(const numc_context *context, numc_statistics *st
     };
     return NUMC_OK;
 }
+
+/* ---- the lane of a thread's callback ------------------------------------------------------------------------------------ */
+
+static _Thread_local numc_context *acting;
+
+numc_context *numc__acting_begin(numc_context *lane)
+{
+    numc_context *before = acting;
+    acting = lane;
+    atomic_fetch_add_explicit(&lane->core->acting, 1, memory_order_relaxed);
+    return before;
+}
+
+void numc__acting_end(numc_context *lane, numc_context *before)
+{
+    atomic_fetch_sub_explicit(&lane->core->acting, 1, memory_order_relaxed);
+    acting = before;
+}
+
+numc_context *numc__acting_find(numc_context *lane)
+{
+    const numc_context *upper = acting;
+    while (upper != NULL && upper != lane && upper->depth > lane->depth)
+        upper = upper->parent;
+    return upper == lane ? acting : lane;
+}

@@ -64,6 +64,7 @@ struct numc_core {
     numc_context *lanes;      /* all others, linked by next_lane */
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;
     _Atomic int64_t holds;   /* 1 while open, and 1 for each export (array/dlpack.c): device memory lives until it is 0 */
+    _Atomic int64_t acting;  /* threads between numc__acting_begin and _end */
     _Atomic int64_t running; /* callbacks (of models, of traces) and samplers at work: the first lane cannot be closed */
     _Atomic uint64_t programs_dumped; /* NUMC_DUMP (compile/dump.c) */
     _Atomic bool dump_failed;
@@ -86,6 +87,7 @@ struct numc_context {
     numc_scope_frame *spare_scope; /* ended frames, used again: a scope in a loop allocates once */
     uint64_t scope_serial;         /* scopes begun on this lane */
     bool broken;                   /* numc_open failed: the error stays, whatever is cleared */
+    const atomic_bool *cancelled;  /* or NULL: once true, loops that may never end give up (numc__check_cancelled) */
 };
 
 /* For src/array, when it attaches to a lane: `end` is called once for each frame that ends, innermost first, and for the root
@@ -114,6 +116,25 @@ numc_status numc__fail_list(numc_context *context, numc_status status, const cha
 /* Copies a child's pending error to the parent (first one stays). */
 numc_status numc__error_join(numc_context *to, const numc_context *from);
 void numc__log(numc_core *core, numc_log_level level, const char *format, ...) NUMC_FORMAT(3, 4);
+
+/* The lane on which this thread runs a callback that others may be running on theirs (dynamic mode): while that lasts, what
+ * the callback does with arrays of the lanes above is done on it, since those belong to other threads. begin returns what
+ * was acting before, for end. The one thing the library keeps with a thread. */
+numc_context *numc__acting_begin(numc_context *lane);
+void numc__acting_end(numc_context *lane, numc_context *before);
+numc_context *numc__acting_find(numc_context *lane);
+/* `lane`, or the one below it that acts on this thread. */
+static inline numc_context *numc__acting_lane(numc_context *lane)
+{
+    return atomic_load_explicit(&lane->core->acting, memory_order_relaxed) == 0 ? lane : numc__acting_find(lane);
+}
+/* CANCELLED once the run that the lane works for has been cancelled. */
+static inline numc_status numc__check_cancelled(numc_context *lane)
+{
+    if (lane->cancelled == NULL || !atomic_load_explicit(lane->cancelled, memory_order_relaxed))
+        return NUMC_OK;
+    return numc__fail(lane, NUMC_CANCELLED, "cancelled");
+}
 
 /* Objects owned by the context: destroyed at numc_close, newest first, before lanes and slots, unless removed before.
  * `destroy` may remove itself (no effect), remove or destroy other objects, and close lanes. */

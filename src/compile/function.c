@@ -31,6 +31,8 @@ uint64_t numc_function_bytes(numc_context *context, numc_function *function)
         numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_function_bytes: the function is NULL");
         return 0;
     }
+    if (numc__function_is_unfit(context, function, "numc_function_bytes"))
+        return 0;
     numc_program *program = program_of(context, function);
     return program == NULL ? 0 : numc__program_bytes(program);
 }
@@ -51,6 +53,8 @@ numc_status numc_function_call(numc_context *context, numc_function *function, c
     NUMC_TRY(numc__graph_check_inputs(context, function->graph, inputs, input_count));
     NUMC_REQUIRE(context, output_count == function->graph->output_count, NUMC_INVALID_ARGUMENT,
                  "the function gives %d outputs, not %d", function->graph->output_count, output_count);
+    if (function->dynamic != NULL)
+        return numc__dynamic_function_call(context, function, inputs, outputs);
     for (int32_t k = 0; k < input_count; k++) {
         if (inputs[k]->content == NUMC_CONTENT_TRACED)
             return numc__graph_apply(context, function->graph, inputs, input_count, outputs, output_count);

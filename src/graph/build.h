@@ -55,7 +55,18 @@ numc_status numc__external_run(numc_context *context, const numc_array *const *i
 /* A function like `graph` with a derivative of its own: CUSTOM with this number. */
 numc_graph *numc__custom_graph(numc_context *context, const numc_graph *graph, numc_graph *rule, int64_t number);
 
-/* Control flow on concrete operands. */
+/* Element i of a sequence: a view, or the part of a traced one. */
+numc_array *numc__step_of(numc_context *context, const numc_array *x, int64_t i);
+/* That carry k has the type it had before a step. */
+numc_status numc__same_carry(numc_context *context, const char *name, int32_t k, const numc_type *in, const numc_type *out);
+/* The loops of dynamic mode (direct.c); arguments are checked, length > 0. */
+numc_status numc__scan_directly(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *carries,
+                                int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count, int64_t length,
+                                bool reverse, numc_array **outputs, int32_t stacked);
+numc_status numc__while_directly(numc_context *context, numc_trace_fn condition, numc_trace_fn callback, void *user,
+                                 const numc_array *const *carries, int32_t count, int64_t limit, numc_array **outputs);
+
+/* Control flow on operands that have values. */
 numc_status numc__control_run(numc_context *context, int32_t primitive, const numc_array *const *inputs,
                               int32_t input_count, const numc_attributes *attributes, numc_array **outputs,
                               int32_t output_capacity);

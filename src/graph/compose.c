@@ -188,7 +188,7 @@ static bool fit_for(numc_context *context, const numc_function *function, const 
         return false;
     if (function == NULL)
         numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the function is NULL", name);
-    return function != NULL && !numc__function_is_foreign(context, function, name);
+    return function != NULL && !numc__function_is_unfit(context, function, name);
 }
 
 numc_function *numc_function_jacobian_forward(numc_context *context, const numc_function *function)
@@ -250,6 +250,11 @@ static numc_graph *without_output(numc_context *context, const numc_graph *graph
 /* jvp of (y, gradient...) gives (y, gradient..., dy, H v...); dy is <gradient, v>. */
 numc_function *numc_function_hvp(numc_context *context, const numc_function *function)
 {
+    if (context != NULL && context->status == NUMC_OK && function != NULL && function->dynamic != NULL) {
+        if (numc__function_is_foreign(context, function, "numc_function_hvp"))
+            return NULL;
+        return numc__dynamic_function_derive(context, function, NUMC_TRANSFORM_HVP);
+    }
     if (!fit_for(context, function, "numc_function_hvp"))
         return NULL;
     numc_graph *gradient = numc__graph_value_and_gradient(context, function->graph, NULL);

@@ -16,9 +16,12 @@ static numc_status run_cond(numc_context *context, const numc_array *const *inpu
     return numc__graph_apply(context, graph, inputs + 1, input_count - 1, outputs, graph->output_count);
 }
 
-/* Element i of a sequence: a view. */
-static numc_array *step_of(numc_context *context, const numc_array *x, int64_t i)
+static numc_array *steps_of(numc_context *context, const numc_array *x, int64_t start, int64_t count);
+
+numc_array *numc__step_of(numc_context *context, const numc_array *x, int64_t i)
 {
+    if (x->content == NUMC_CONTENT_TRACED) /* dynamic mode */
+        return steps_of(context, x, i, 0);
     return numc__array_new_view(context, x, x->rank - 1, x->shape + 1, x->strides + 1, x->offset + i * x->strides[0]);
 }
 
@@ -39,7 +42,7 @@ static numc_status run_step(numc_context *context, const numc_graph *graph, scan
     for (int32_t k = 0; k < state->carries; k++)
         state->operands[at++] = state->carried[k] != NULL ? state->carried[k] : state->inputs[k];
     for (int32_t k = 0; k < state->sequences; k++)
-        state->operands[at++] = step_of(context, state->inputs[state->carries + k], i);
+        state->operands[at++] = numc__step_of(context, state->inputs[state->carries + k], i);
     for (int32_t k = 0; k < state->constants; k++)
         state->operands[at++] = state->inputs[state->carries + state->sequences + k];
     NUMC_TRY(context->status);
@@ -144,7 +147,9 @@ static numc_status run_while(numc_context *context, const numc_array *const *inp
     for (int32_t k = 0; k < input_count; k++)
         operands[k] = inputs[k];
     for (int64_t step = 0; more && status == NUMC_OK; step++) {
-        status = numc_scope_begin(context);
+        status = numc__check_cancelled(context);
+        if (status == NUMC_OK)
+            status = numc_scope_begin(context);
         if (status != NUMC_OK)
             break;
         status = run_while_step(context, attributes, step, operands, input_count, results, carried, &more);
@@ -383,7 +388,7 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
     NUMC_TRY(context->status);
     NUMC_REQUIRE(context, predicate->dtype == NUMC_BOOL && predicate->rank == 0, NUMC_DTYPE,
                  "numc_cond: the predicate must be a 0-d bool");
-    if (predicate->content != NUMC_CONTENT_TRACED) {
+    if (numc__array_value(predicate) != NULL) {
         bool truth = numc_item_bool(predicate);
         NUMC_TRY(context->status);
         numc__trace_callback(context, truth ? true_body : false_body, inputs, input_count, outputs, output_count, user);
@@ -478,7 +483,7 @@ numc_status numc_switch(const numc_array *index, const numc_trace_fn *bodies, in
     NUMC_TRY(context->status);
     bool whole = (numc_dtype_kind(index->dtype) & NUMC_KINDS_INTEGRAL) != 0;
     NUMC_REQUIRE(context, whole && index->rank == 0, NUMC_DTYPE, "numc_switch: the index must be a 0-d integer");
-    if (index->content != NUMC_CONTENT_TRACED || body_count == 1) {
+    if (numc__array_value(index) != NULL || body_count == 1) {
         int64_t i = 0;
         if (body_count > 1) {
             i = numc_item_integer(wide_index(index));
@@ -525,14 +530,7 @@ static numc_status scan_length(numc_context *context, const numc_array *const *s
 static numc_status same_carries(numc_context *context, const char *name, const numc_graph *graph, int32_t carries)
 {
     for (int32_t k = 0; k < carries; k++) {
-        const numc_type *in = numc__graph_input_type(graph, k), *out = numc__graph_output_type(graph, k);
-        if (!numc__type_equal(in, out)) {
-            char before[160], after[160];
-            numc__type_format(before, sizeof before, in->dtype, in->rank, in->shape);
-            numc__type_format(after, sizeof after, out->dtype, out->rank, out->shape);
-            return numc__fail(context, in->dtype != out->dtype ? NUMC_DTYPE : NUMC_SHAPE,
-                              "%s: carry %d is %s before a step and %s after it", name, k, before, after);
-        }
+        NUMC_TRY(numc__same_carry(context, name, k, numc__graph_input_type(graph, k), numc__graph_output_type(graph, k)));
     }
     return NUMC_OK;
 }
@@ -743,6 +741,11 @@ numc_status numc_scan_(numc_context *context, numc_trace_fn callback, void *user
     for (int32_t k = 0; k < sequence_count; k++)
         types[carry_count + k] = (numc_type){sequences[k]->dtype, sequences[k]->rank - 1, sequences[k]->shape + 1};
     numc_status status = context->status;
+    if (status == NUMC_OK && numc__trace_is_dynamic(context) && length > 0) {
+        numc__free(context, types, size);
+        return numc__scan_directly(context, callback, user, carries, carry_count, sequences, sequence_count, length, chosen.reverse, outputs,
+                             stacked_count);
+    }
     body step = {0};
     if (status == NUMC_OK)
         status = trace_body(context, callback, user, types, (int32_t)count, carry_count + stacked_count, "numc_scan", &step);
@@ -832,6 +835,10 @@ numc_status numc_while_(numc_context *context, numc_trace_fn condition, numc_tra
         return context->status;
     body test = {0}, step = {0};
     numc_status status = carry_types(context, "numc_while", carries, carry_count, types);
+    if (status == NUMC_OK && numc__trace_is_dynamic(context)) {
+        numc__free(context, types, size);
+        return numc__while_directly(context, condition, callback, user, carries, carry_count, chosen.limit, outputs);
+    }
     if (status == NUMC_OK)
         status = trace_body(context, condition, user, types, carry_count, 1, "numc_while", &test);
     if (status == NUMC_OK)
@@ -948,6 +955,6 @@ numc_status numc_fori_(numc_context *context, numc_operand lower, numc_operand u
     counting c = {callback, user, first == NULL ? NULL : bound_of(context, "upper", upper), carry_count};
     if (first == NULL || c.upper == NULL)
         return context->status;
-    bool known = first->content != NUMC_CONTENT_TRACED && c.upper->content != NUMC_CONTENT_TRACED;
+    bool known = numc__array_value(first) != NULL && numc__array_value(c.upper) != NULL;
     return (known ? counted_loop : counting_loop)(context, first, &c, carries, outputs);
 }

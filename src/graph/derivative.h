@@ -64,6 +64,10 @@ numc_array *numc__gather_along(numc_context *context, const numc_array *x, const
 numc_array *numc__scatter_along(numc_context *context, const numc_type *type, const numc_array *indices,
                                 const numc_array *values, int32_t axis);
 
+/* The rule of any primitive but those with steps: dy from dx, where there is a moving operand; xbar from ybar. */
+numc_status numc__rule_forward(const numc_application *a, const numc_array *const *dx, numc_array **dy);
+numc_status numc__rule_backward(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar);
+
 /* ---- modes applied to arrays, inside a trace --------------------------------------------------------------------- */
 /* Which outputs depend differentiably on the flagged inputs. */
 numc_status numc__graph_activity(numc_context *context, const numc_graph *graph, const bool *inputs, bool *outputs);

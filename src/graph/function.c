@@ -11,6 +11,7 @@ static void destroy(numc_object *object)
     if (program != NULL)
         function->program_release(program);
     numc__graph_release(function->graph);
+    numc__dynamic_function_release(function->dynamic);
     numc__core_free(function->core, function, sizeof *function);
 }
 
@@ -31,13 +32,6 @@ numc_function *numc__function_wrap(numc_context *context, numc_graph *graph)
 static numc_graph *trace(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *examples,
                          int32_t input_count, int32_t output_count, numc_array **inputs, numc_array **outputs)
 {
-    for (int32_t i = 0; i < input_count; i++) {
-        if (examples[i] == NULL || numc_array_rank(examples[i]) < 0) {
-            numc__fail(context, examples[i] == NULL ? NUMC_INVALID_ARGUMENT : NUMC_DEAD_ARRAY,
-                       "numc_function_trace: example %d is %s", i, examples[i] == NULL ? "NULL" : "dead");
-            return NULL;
-        }
-    }
     numc_trace *recorder = numc__trace_begin(context);
     if (recorder == NULL)
         return NULL;
@@ -50,15 +44,30 @@ static numc_graph *trace(numc_context *context, numc_trace_fn callback, void *us
     return numc__trace_finish(recorder, outputs, output_count, NULL, NULL);
 }
 
+static bool can_run(numc_context *context, const char *name, numc_trace_fn callback, const numc_array *const *examples,
+                    int32_t input_count, int32_t output_count)
+{
+    if (context == NULL || context->status != NUMC_OK)
+        return false;
+    if (callback == NULL || input_count < 0 || output_count < 0 || (examples == NULL && input_count > 0)) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: no callback, no examples, or a negative count", name);
+        return false;
+    }
+    for (int32_t i = 0; i < input_count; i++) {
+        if (examples[i] == NULL || numc_array_rank(examples[i]) < 0) {
+            numc__fail(context, examples[i] == NULL ? NUMC_INVALID_ARGUMENT : NUMC_DEAD_ARRAY, "%s: example %d is %s", name, i,
+                       examples[i] == NULL ? "NULL" : "dead");
+            return false;
+        }
+    }
+    return true;
+}
+
 numc_function *numc_function_trace(numc_context *context, numc_trace_fn callback, void *user,
                                    const numc_array *const *examples, int32_t input_count, int32_t output_count)
 {
-    if (context == NULL || context->status != NUMC_OK)
+    if (!can_run(context, "numc_function_trace", callback, examples, input_count, output_count))
         return NULL;
-    if (callback == NULL || input_count < 0 || output_count < 0 || (examples == NULL && input_count > 0)) {
-        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_function_trace: no callback, no examples, or a negative count");
-        return NULL;
-    }
     size_t count = (size_t)input_count + (size_t)output_count;
     numc_array **block = numc__allocate_zero(context, count, sizeof *block);
     if (block == NULL)
@@ -67,6 +76,14 @@ numc_function *numc_function_trace(numc_context *context, numc_trace_fn callback
         trace(context, callback, user, examples, input_count, output_count, block, block + input_count);
     numc__free(context, block, count * sizeof *block);
     return numc__function_wrap(context, graph);
+}
+
+numc_function *numc_function_dynamic(numc_context *context, numc_trace_fn callback, void *user,
+                                     const numc_array *const *examples, int32_t input_count, int32_t output_count)
+{
+    if (!can_run(context, "numc_function_dynamic", callback, examples, input_count, output_count))
+        return NULL;
+    return numc__dynamic_function_new(context, callback, user, examples, input_count, output_count);
 }
 
 void numc_function_free(numc_function *function)
@@ -87,7 +104,7 @@ int32_t numc_function_output_count(const numc_function *function)
     return function == NULL ? -1 : function->graph->output_count;
 }
 
-static numc_function *derive(numc_context *context, const numc_function *function,
+static numc_function *derive(numc_context *context, const numc_function *function, numc_transform kind,
                              numc_graph *(*transform)(numc_context *, const numc_graph *, const bool *))
 {
     if (context == NULL || context->status != NUMC_OK)
@@ -98,22 +115,24 @@ static numc_function *derive(numc_context *context, const numc_function *functio
     }
     if (numc__function_is_foreign(context, function, "a derivative"))
         return NULL;
+    if (function->dynamic != NULL)
+        return numc__dynamic_function_derive(context, function, kind);
     return numc__function_wrap(context, transform(context, function->graph, NULL));
 }
 
 numc_function *numc_function_jvp(numc_context *context, const numc_function *function)
 {
-    return derive(context, function, numc__graph_jvp);
+    return derive(context, function, NUMC_TRANSFORM_JVP, numc__graph_jvp);
 }
 
 numc_function *numc_function_vjp(numc_context *context, const numc_function *function)
 {
-    return derive(context, function, numc__graph_vjp);
+    return derive(context, function, NUMC_TRANSFORM_VJP, numc__graph_vjp);
 }
 
 numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function)
 {
-    return derive(context, function, numc__graph_value_and_gradient);
+    return derive(context, function, NUMC_TRANSFORM_GRADIENT, numc__graph_value_and_gradient);
 }
 
 size_t numc_function_format(const numc_function *function, char *text, size_t size)
@@ -126,6 +145,8 @@ size_t numc_function_format(const numc_function *function, char *text, size_t si
         return 0;
     numc_text buffer;
     numc__text_begin(&buffer, function->core);
+    if (function->dynamic != NULL)
+        numc__text_add(&buffer, "dynamic: recorded at each call\n");
     numc__graph_print(&buffer, function->graph);
     size_t length = buffer.failed ? 0 : buffer.size;
     if (size > 0 && !buffer.failed && buffer.data != NULL) {

@@ -79,6 +79,25 @@ void numc__trace_callback(numc_context *context, numc_trace_fn callback, const n
                           numc_array **outputs, int32_t output_count, void *user);
 bool numc__trace_is_active(const numc_context *context); /* whether the lane records */
 
+/* ---- dynamic mode (dynamic.c) ------------------------------------------------------------------------------------------------
+ * A trace whose arrays have values: each application runs at once and is written down as it does, so that a callback may read what it
+ * computed (numc__array_value) and go where that leads; cond, switch, scan and while call their bodies. What was written down is
+ * the path taken, and is differentiated there and then. Values are concrete, or belong to a dynamic trace around: then
+ * what one trace computes, derivatives too, is recorded by the next, which gives higher derivatives. Ended by
+ * numc__trace_abandon. */
+numc_trace *numc__dynamic_begin(numc_context *context);
+/* A traced array with this value, which needs none of its own scope; active: derivatives with respect to it are wanted. */
+numc_array *numc__dynamic_input(numc_trace *trace, const numc_array *value, bool active);
+/* The value of an array of the trace, one level down; any other array is its own. */
+const numc_array *numc__dynamic_value(const numc_trace *trace, const numc_array *x);
+/* Reverse mode: xbar of each input (NULL where it is zero), in order, from ybar of each output (NULL: zero). Forward mode: dy of each
+ * output (NULL where it is zero) from dx of each input. The trace is innermost; results belong to its scope. */
+numc_status numc__dynamic_backward(numc_trace *trace, const numc_array *const *outputs, const numc_array *const *ybar, int32_t output_count,
+                                   numc_array **xbar);
+numc_status numc__dynamic_forward(numc_trace *trace, const numc_array *const *dx, const numc_array *const *outputs, int32_t output_count,
+                                  numc_array **dy);
+bool numc__trace_is_dynamic(const numc_context *context); /* whether the innermost trace of the lane is */
+
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */
 numc_graph *numc__graph_keep(numc_graph *graph);
 void numc__graph_release(numc_graph *graph);

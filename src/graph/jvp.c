@@ -17,6 +17,14 @@ static numc_status jvp_elementwise(const numc_application *a, const numc_rule *r
     return NUMC_OK;
 }
 
+numc_status numc__rule_forward(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    const numc_rule *rule = numc__rule_of(a->primitive);
+    if (rule->zero != NULL)
+        return NUMC_OK;
+    return rule->partial != NULL ? jvp_elementwise(a, rule, dx, dy) : rule->jvp(a, dx, dy);
+}
+
 static numc_status jvp_node(const numc_application *a, const numc_array *const *dx, bool moving, numc_array **y,
                             numc_array **dy)
 {
@@ -26,11 +34,7 @@ static numc_status jvp_node(const numc_application *a, const numc_array *const *
     if (moving && numc__primitive_has_steps(a->primitive))
         return numc__jvp_control(a, dx, y, dy);
     NUMC_TRY(numc__bind(a->context, a->primitive, a->x, a->input_count, a->attributes, y, a->output_count));
-    if (!moving || rule->zero != NULL)
-        return NUMC_OK;
-    if (rule->partial != NULL)
-        return jvp_elementwise(a, rule, dx, dy);
-    return rule->jvp(a, dx, dy);
+    return moving ? numc__rule_forward(a, dx, dy) : NUMC_OK;
 }
 
 static numc_status jvp_run(numc_context *context, const numc_graph *graph, const numc_array **values,

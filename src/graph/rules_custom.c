@@ -306,7 +306,7 @@ static numc_function *custom(numc_context *context, const numc_function *functio
                    reverse ? "numc_function_custom_vjp" : "numc_function_custom_jvp");
         return NULL;
     }
-    if (numc__function_is_foreign(context, function, reverse ? "numc_function_custom_vjp" : "numc_function_custom_jvp"))
+    if (numc__function_is_unfit(context, function, reverse ? "numc_function_custom_vjp" : "numc_function_custom_jvp"))
         return NULL;
     const numc_graph *graph = function->graph;
     size_t count = 3 * ((size_t)graph->input_count + (size_t)graph->output_count), size = count * sizeof(void *);

@@ -2,40 +2,7 @@
  * captured input. */
 #include <string.h>
 
-#include "graph/build.h"
-
-/* Where a foreign array was put: concrete arrays are known by their serial, values of an outer trace by trace and id. */
-typedef struct numc_seen {
-    uint64_t owner, item; /* owner 0: concrete */
-    int32_t value;        /* -1: free */
-} numc_seen;
-
-typedef struct numc_capture {
-    numc_trace *trace;
-    int32_t outer, inner; /* ids there and here */
-} numc_capture;
-
-#define NESTING_LIMIT 256 /* of callbacks on the stack, with the passes over what they record */
-
-struct numc_trace {
-    numc_trace *outer;
-    int32_t depth; /* 1 for the outermost */
-    numc_context *context;
-    uint64_t serial;       /* arrays of this trace have greater ones */
-    uint64_t scope_number; /* of the scope that begins with the trace */
-    numc_graph *graph;     /* ids in order of recording; finish gives them their final order */
-    int32_t *inputs;
-    int32_t input_count, input_capacity;
-    numc_capture *captures;
-    int32_t capture_count, capture_capacity;
-    numc_seen *seen; /* open addressing; the capacity is a power of two */
-    int32_t seen_count, seen_capacity;
-    const char *site; /* the last one copied into the graph */
-};
-
-typedef struct numc_lane_traces {
-    numc_trace *innermost;
-} numc_lane_traces;
+#include "graph/recorder.h"
 
 static numc_lane_traces *lane_traces(const numc_context *context)
 {
@@ -46,6 +13,22 @@ static numc_trace *innermost(const numc_context *context)
 {
     numc_lane_traces *lane = lane_traces(context);
     return lane == NULL ? NULL : lane->innermost;
+}
+
+numc_trace *numc__trace_innermost(const numc_context *context)
+{
+    return innermost(context);
+}
+
+void numc__trace_set_innermost(const numc_context *context, numc_trace *trace)
+{
+    lane_traces(context)->innermost = trace;
+}
+
+bool numc__trace_is_dynamic(const numc_context *context)
+{
+    numc_trace *trace = innermost(context);
+    return trace != NULL && trace->dynamic;
 }
 
 bool numc__trace_is_active(const numc_context *context)
@@ -62,6 +45,7 @@ static void trace_free(numc_trace *trace)
     numc__free(context, trace->inputs, (size_t)trace->input_capacity * sizeof *trace->inputs);
     numc__free(context, trace->captures, (size_t)trace->capture_capacity * sizeof *trace->captures);
     numc__free(context, trace->seen, (size_t)trace->seen_capacity * sizeof *trace->seen);
+    numc__free(context, trace->path, (size_t)trace->path_capacity * sizeof *trace->path);
     numc__free(context, trace, sizeof *trace);
 }
 
@@ -89,9 +73,9 @@ numc_trace *numc__trace_begin(numc_context *context)
         context->slot_destroy[NUMC_SLOT_TRACE] = lane_destroy;
     }
     int32_t depth = lane->innermost == NULL ? 1 : lane->innermost->depth + 1;
-    if (depth > NESTING_LIMIT) {
+    if (depth > NUMC_NESTING_LIMIT) {
         numc__fail(context, NUMC_TRACE, "traces are nested more than %d deep: a body that calls itself is recorded without end",
-                   NESTING_LIMIT);
+                   NUMC_NESTING_LIMIT);
         return NULL;
     }
     numc_trace *trace = numc__allocate_zero(context, 1, sizeof *trace);
@@ -105,6 +89,7 @@ numc_trace *numc__trace_begin(numc_context *context)
         return NULL;
     }
     trace->scope_number = context->scope->number;
+    trace->frame = context->scope;
     trace->serial = atomic_fetch_add_explicit(&context->core->array_serial, 1, memory_order_relaxed) + 1;
     trace->outer = lane->innermost;
     lane->innermost = trace;
@@ -261,11 +246,11 @@ static numc_status captured_value(numc_trace *trace, numc_trace *owner, const nu
     return NUMC_OK;
 }
 
-/* The trace of the lane an array belongs to, or NULL: it has ended, or is another lane's. */
-static numc_trace *trace_of(numc_trace *from, const numc_array *x)
+numc_trace *numc__trace_of(numc_trace *from, const numc_array *x)
 {
     for (numc_trace *trace = from; trace != NULL; trace = trace->outer) {
-        if (x->trace == trace && x->serial > trace->serial && x->value < trace->graph->value_count)
+        if (x->trace == trace && x->serial > trace->serial &&
+            x->value < (trace->dynamic ? trace->path_count : trace->graph->value_count))
             return trace;
     }
     return NULL;
@@ -275,7 +260,7 @@ static numc_status value_of(numc_trace *trace, const numc_array *x, const char *
 {
     if (x->content != NUMC_CONTENT_TRACED)
         return constant_value(trace, x, id);
-    numc_trace *owner = trace_of(trace, x);
+    numc_trace *owner = numc__trace_of(trace, x);
     if (owner == NULL) {
         char text[160];
         numc__array_describe(text, sizeof text, x);
@@ -311,7 +296,7 @@ numc_array *numc__trace_input(numc_trace *trace, const numc_type *type, const ch
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
 
-static numc_status record_site(numc_trace *trace, const char **site)
+numc_status numc__trace_site(numc_trace *trace, const char **site)
 {
     *site = NULL;
     const char *now = trace->context->site;
@@ -339,7 +324,7 @@ static numc_status record_node(numc_trace *trace, int32_t primitive, const numc_
     for (int32_t k = 0; k < input_count; k++)
         NUMC_TRY(value_of(trace, inputs[k], name, &ids[k]));
     numc_node node = {.primitive = primitive, .input_count = input_count, .output_count = output_count, .inputs = ids};
-    NUMC_TRY(record_site(trace, &node.site));
+    NUMC_TRY(numc__trace_site(trace, &node.site));
     NUMC_TRY(numc__graph_reserve(context, graph, output_count, 1));
     NUMC_TRY(numc__graph_copy_attributes(context, graph, attributes, &node.attributes));
     node.first_output = graph->value_count;
@@ -389,6 +374,8 @@ static numc_status record(numc_context *context, int32_t primitive, const numc_a
     numc_attributes none = {0};
     if (attributes == NULL)
         attributes = &none;
+    if (trace->dynamic)
+        return numc__dynamic_record(trace, primitive, inputs, input_count, attributes, outputs, output_capacity);
     numc_type few_inputs[FEW], few_types[FEW];
     int64_t few_shapes[FEW][NUMC_RANK_LIMIT];
     numc_type *types = few_types, *input_types = few_inputs;
@@ -558,6 +545,11 @@ static numc_status hand_out(numc_trace *trace, const numc_array ***captured)
             numc__free(context, *captured, (size_t)trace->capture_count * sizeof **captured);
             *captured = NULL;
             return context->status;
+        }
+        if (capture->trace->dynamic) {
+            x->concrete = capture->trace->path[capture->outer].value;
+            (*captured)[i] = x;
+            continue;
         }
         int32_t node = capture->trace->graph->values[capture->outer].node;
         x->primitive = node < 0 ? 0 : capture->trace->graph->nodes[node].primitive;

@@ -142,6 +142,12 @@ static numc_status backward_elementwise(const numc_application *a, const numc_ru
     return NUMC_OK;
 }
 
+numc_status numc__rule_backward(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    const numc_rule *rule = numc__rule_of(a->primitive);
+    return rule->partial != NULL ? backward_elementwise(a, rule, ybar[0], wanted, xbar) : rule->vjp(a, ybar, wanted, xbar);
+}
+
 static numc_status backward_node(numc_tape *tape, int32_t n, const numc_array **ybar, numc_array **xbar)
 {
     numc_context *context = tape->context;
@@ -160,15 +166,12 @@ static numc_status backward_node(numc_tape *tape, int32_t n, const numc_array **
         tape->wanted[k] = tape->active[node->inputs[k]];
         xbar[k] = NULL;
     }
-    const numc_rule *rule = numc__rule_of(node->primitive);
     numc_application a = {context, node->primitive, &node->attributes, tape->operands,
                           node->input_count, tape->results, node->output_count};
     if (numc__primitive_has_steps(node->primitive))
         NUMC_TRY(numc__vjp_control(&a, tape->residuals[n], ybar, tape->wanted, xbar));
-    else if (rule->partial != NULL)
-        NUMC_TRY(backward_elementwise(&a, rule, ybar[0], tape->wanted, xbar));
     else
-        NUMC_TRY(rule->vjp(&a, ybar, tape->wanted, xbar));
+        NUMC_TRY(numc__rule_backward(&a, ybar, tape->wanted, xbar));
     for (int32_t k = 0; k < node->input_count; k++) {
         if (xbar[k] != NULL && tape->wanted[k])
             accumulate(tape, node->inputs[k], xbar[k]);

@@ -90,7 +90,7 @@ numc_function *numc_function_vmap_(numc_context *context, const numc_function *f
                    "given where it takes %d", input_count, function == NULL ? 0 : function->graph->input_count);
         return NULL;
     }
-    if (numc__function_is_foreign(context, function, "numc_function_vmap"))
+    if (numc__function_is_unfit(context, function, "numc_function_vmap"))
         return NULL;
     const numc_graph *graph = function->graph;
     size_t bytes = ((size_t)input_count + (size_t)graph->output_count) * sizeof(int32_t);

@@ -144,7 +144,7 @@ static void what_needs_values_is_refused(void **state)
     const numc_array *inputs[1] = {input(context, values)};
     int which = 0;
     assert_null(numc_function_trace(context, trace_refused, &which, inputs, 1, 1));
-    assert_non_null(strstr(numc_error_message(context), "numc_cond or numc_scan"));
+    assert_non_null(strstr(numc_error_message(context), "numc_while or numc_scan"));
     assert_error(context, NUMC_TRACE, "numc_item: array #");
     which = 1;
     assert_null(numc_function_trace(context, trace_refused, &which, inputs, 1, 1));

@@ -1,0 +1,321 @@
+/* dynamic_function.c - functions in dynamic mode: the callback runs at each call, and derivatives are those of the path it took. */
+#include "graph/derivative.h"
+#include "graph/function.h"
+#include "graph/recorder.h"
+
+typedef enum numc_dynamic_kind { PLAIN, FORWARD, REVERSE, GRADIENT, HESSIAN_VECTOR } dynamic_kind;
+
+/* Immutable, shared by counting: derivatives hold what they are of. */
+struct numc_dynamic_function {
+    numc_core *core;
+    _Atomic int64_t references;
+    dynamic_kind kind;
+    struct numc_dynamic_function *inner; /* what it is the derivative of */
+    numc_trace_fn callback;              /* PLAIN */
+    void *user;
+    numc_graph *signature; /* values: inputs, then outputs; nodes: none */
+};
+typedef struct numc_dynamic_function definition;
+
+void numc__dynamic_function_release(definition *f)
+{
+    while (f != NULL && atomic_fetch_sub(&f->references, 1) == 1) {
+        definition *inner = f->inner;
+        numc__graph_release(f->signature);
+        numc__core_free(f->core, f, sizeof *f);
+        f = inner;
+    }
+}
+
+/* Takes the reference of `inner`. */
+static definition *define(numc_context *context, dynamic_kind kind, definition *inner)
+{
+    definition *f = numc__allocate_zero(context, 1, sizeof *f);
+    if (f == NULL) {
+        numc__dynamic_function_release(inner);
+        return NULL;
+    }
+    f->core = context->core;
+    atomic_init(&f->references, 1);
+    f->kind = kind;
+    f->inner = inner;
+    f->signature = numc__graph_new(context);
+    if (f->signature == NULL) {
+        numc__dynamic_function_release(f);
+        return NULL;
+    }
+    return f;
+}
+
+static numc_status sign(numc_context *context, numc_graph *signature, const numc_type *type, bool output)
+{
+    NUMC_TRY(numc__graph_reserve(context, signature, 1, 0));
+    numc_value value = {.node = -1};
+    NUMC_TRY(numc__graph_copy_type(context, signature, type, &value.type));
+    if (!output)
+        signature->input_count++;
+    else
+        signature->outputs[signature->output_count++] = signature->value_count;
+    signature->values[signature->value_count++] = value;
+    return NUMC_OK;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------- */
+
+static numc_status run(numc_context *context, const definition *f, const numc_array *const *inputs, numc_array **outputs);
+
+/* An array of the trace as an array of the scope around it. */
+static numc_array *hand_out(numc_trace *trace, numc_scope_frame *outside, const numc_array *x)
+{
+    numc_array *y = numc__array_alias(trace->context, numc__dynamic_value(trace, x));
+    numc__array_move(y, outside);
+    return y;
+}
+
+static numc_status check_outputs(numc_context *context, const definition *f, numc_array *const *outputs)
+{
+    for (int32_t i = 0; i < f->signature->output_count; i++) {
+        NUMC_TRY(context->status);
+        NUMC_REQUIRE(context, outputs[i] != NULL, NUMC_INVALID_ARGUMENT, "output %d of the dynamic function is NULL", i);
+        NUMC_TRY(numc__array_check(outputs[i], context, "output of the dynamic function"));
+        const numc_type type = numc__type_of(outputs[i]), *was = numc__graph_output_type(f->signature, i);
+        if (!numc__type_equal(&type, was)) {
+            char is[160], first[160];
+            numc__type_format(is, sizeof is, type.dtype, type.rank, type.shape);
+            numc__type_format(first, sizeof first, was->dtype, was->rank, was->shape);
+            return numc__fail(context, NUMC_TRACE, "the function is not the same each time it runs: output %d was %s, then %s", i, first, is);
+        }
+    }
+    return context->status;
+}
+
+/* The callback, under a trace of its own where the lane has no dynamic one. */
+static numc_status run_plain(numc_context *context, const definition *f, const numc_array *const *inputs, numc_array **outputs)
+{
+    int32_t ins = f->signature->input_count, outs = f->signature->output_count;
+    numc_context *before = numc__acting_begin(context);
+    numc__trace_callback(context, f->callback, inputs, ins, outputs, outs, f->user);
+    numc__acting_end(context, before);
+    return check_outputs(context, f, outputs);
+}
+
+/* block: x, xbar or dx (ins each), y, dy or ybar (outs each), of the inner function */
+static numc_status run_derivative(numc_context *context, const definition *f, const numc_array *const *inputs, numc_array **outputs,
+                                  numc_trace *trace, numc_scope_frame *outside, numc_array **block)
+{
+    const definition *of = f->kind == PLAIN ? f : f->inner;
+    const numc_graph *signature = of->signature;
+    int32_t ins = signature->input_count, outs = signature->output_count, at = ins, given = 0;
+    numc_array **x = block, **xbar = x + ins, **y = xbar + ins, **ybar = y + outs;
+    const numc_array *const *traced = (const numc_array *const *)x;
+    const numc_array *const *results = (const numc_array *const *)y;
+    for (int32_t i = 0; i < ins; i++)
+        x[i] = numc__dynamic_input(trace, inputs[i], f->kind != PLAIN);
+    NUMC_TRY(context->status);
+    NUMC_TRY(of->kind == PLAIN ? run_plain(context, of, traced, y) : run(context, of, traced, y));
+    for (int32_t i = 0; i < outs; i++)
+        outputs[given++] = hand_out(trace, outside, y[i]);
+    if (f->kind == PLAIN)
+        return context->status;
+    if (f->kind == FORWARD) {
+        for (int32_t i = 0; i < ins; i++)
+            xbar[i] = numc__differentiable(signature->values[i].type.dtype) ? (numc_array *)(uintptr_t)inputs[at++] : NULL;
+        NUMC_TRY(numc__dynamic_forward(trace, (const numc_array *const *)xbar, results, outs, ybar));
+    } else {
+        for (int32_t i = 0; i < outs; i++) {
+            const numc_type *type = numc__graph_output_type(signature, i);
+            if (!numc__differentiable(type->dtype))
+                continue;
+            numc__trace_set_innermost(context, trace->outer);
+            ybar[i] = f->kind == REVERSE ? (numc_array *)(uintptr_t)inputs[at++]
+                                         : numc_ones_(context, type->dtype, (numc_shape){type->shape, type->rank, true});
+            numc__trace_set_innermost(context, trace);
+        }
+        NUMC_TRY(numc__dynamic_backward(trace, results, (const numc_array *const *)ybar, outs, xbar));
+    }
+    bool forward = f->kind == FORWARD;
+    for (int32_t i = 0; i < (forward ? outs : ins) && context->status == NUMC_OK; i++) {
+        const numc_type *type = forward ? numc__graph_output_type(signature, i) : &signature->values[i].type;
+        numc_array *d = forward ? ybar[i] : xbar[i];
+        if (numc__differentiable(type->dtype))
+            outputs[given++] = hand_out(trace, outside, d != NULL ? d : numc__zeros_of(context, type));
+    }
+    return context->status;
+}
+
+/* jvp of the gradient gives (y, gradient..., dy, H v...): without dy. */
+static numc_status run_hessian_vector(numc_context *context, const definition *f, const numc_array *const *inputs, numc_array **outputs)
+{
+    int32_t count = f->inner->signature->output_count, left_out = (count - 2) / 2 + 1;
+    size_t size = (size_t)count * sizeof *outputs;
+    numc_array **all = numc__allocate_zero(context, 1, size);
+    if (all == NULL)
+        return context->status;
+    numc_status status = run(context, f->inner, inputs, all);
+    for (int32_t i = 0; i + 1 < count; i++)
+        outputs[i] = all[i < left_out ? i : i + 1];
+    numc__free(context, all, size);
+    return status;
+}
+
+static numc_status run(numc_context *context, const definition *f, const numc_array *const *inputs, numc_array **outputs)
+{
+    if (f->kind == HESSIAN_VECTOR)
+        return run_hessian_vector(context, f, inputs, outputs);
+    if (f->kind == PLAIN && numc__trace_is_dynamic(context))
+        return run_plain(context, f, inputs, outputs);
+    const numc_graph *signature = f->kind == PLAIN ? f->signature : f->inner->signature;
+    size_t size = 2 * ((size_t)signature->input_count + (size_t)signature->output_count) * sizeof(numc_array *);
+    numc_array **block = numc__allocate_zero(context, 1, size);
+    if (block == NULL)
+        return context->status;
+    numc_scope_frame *outside = context->scope;
+    numc_trace *trace = numc__dynamic_begin(context);
+    numc_status status = trace == NULL ? context->status : run_derivative(context, f, inputs, outputs, trace, outside, block);
+    numc__trace_abandon(trace);
+    numc__free(context, block, size);
+    return status;
+}
+
+numc_status numc__dynamic_function_call(numc_context *context, const numc_function *function, const numc_array *const *inputs,
+                                        numc_array **outputs)
+{
+    const definition *f = function->dynamic;
+    numc_status status = run(context, f, inputs, outputs);
+    for (int32_t i = 0; i < f->signature->output_count && status != NUMC_OK; i++)
+        outputs[i] = NULL;
+    return status;
+}
+
+/* ---- making ---------------------------------------------------------------------------------------------------------------- */
+
+static numc_function *wrap(numc_context *context, definition *f, numc_status status)
+{
+    if (f == NULL || status != NUMC_OK) {
+        numc__dynamic_function_release(f);
+        return NULL;
+    }
+    numc_function *function = numc__function_wrap(context, numc__graph_keep(f->signature));
+    if (function == NULL)
+        numc__dynamic_function_release(f);
+    else
+        function->dynamic = f;
+    return function;
+}
+
+/* Runs the callback on the examples, to learn the types of its outputs. */
+static numc_status first_run(numc_context *context, definition *f, const numc_array *const *examples, int32_t output_count, numc_array **block)
+{
+    int32_t ins = f->signature->input_count;
+    numc_array **x = block, **y = block + ins;
+    numc_trace *trace = numc__dynamic_begin(context);
+    if (trace == NULL)
+        return context->status;
+    for (int32_t i = 0; i < ins; i++)
+        x[i] = numc__dynamic_input(trace, examples[i], false);
+    numc_status status = context->status;
+    if (status == NUMC_OK) {
+        numc_context *before = numc__acting_begin(context);
+        numc__trace_callback(context, f->callback, (const numc_array *const *)x, ins, y, output_count, f->user);
+        numc__acting_end(context, before);
+        status = context->status;
+    }
+    for (int32_t i = 0; i < output_count && status == NUMC_OK; i++) {
+        if (y[i] == NULL) {
+            status = numc__fail(context, NUMC_INVALID_ARGUMENT, "output %d of the dynamic function is NULL", i);
+        } else {
+            status = numc__array_check(y[i], context, "output of the dynamic function");
+            const numc_type type = numc__type_of(y[i]);
+            status = status != NUMC_OK ? status : sign(context, f->signature, &type, true);
+        }
+    }
+    numc__trace_abandon(trace);
+    return status;
+}
+
+numc_function *numc__dynamic_function_new(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *examples,
+                                          int32_t input_count, int32_t output_count)
+{
+    definition *f = define(context, PLAIN, NULL);
+    if (f == NULL)
+        return NULL;
+    f->callback = callback;
+    f->user = user;
+    numc_status status = NUMC_OK;
+    for (int32_t i = 0; i < input_count && status == NUMC_OK; i++) {
+        const numc_type type = numc__type_of(examples[i]);
+        status = sign(context, f->signature, &type, false);
+    }
+    size_t size = ((size_t)input_count + (size_t)output_count) * sizeof(numc_array *);
+    numc_array **block = NULL;
+    if (status == NUMC_OK) {
+        f->signature->outputs = numc__graph_memory(context, f->signature, (size_t)output_count * sizeof *f->signature->outputs);
+        block = f->signature->outputs == NULL ? NULL : numc__allocate_zero(context, 1, size);
+        status = block == NULL ? context->status : first_run(context, f, examples, output_count, block);
+        numc__free(context, block, size);
+    }
+    return wrap(context, f, status);
+}
+
+/* Types of all inputs or outputs of the inner function, or of those that have derivatives. */
+static numc_status sign_all(numc_context *context, definition *f, const numc_graph *of, bool from_outputs, bool as_outputs, bool floats)
+{
+    numc_status status = NUMC_OK;
+    for (int32_t i = 0; i < (from_outputs ? of->output_count : of->input_count) && status == NUMC_OK; i++) {
+        const numc_type *type = from_outputs ? numc__graph_output_type(of, i) : numc__graph_input_type(of, i);
+        if (!floats || numc__differentiable(type->dtype))
+            status = sign(context, f->signature, type, as_outputs);
+    }
+    return status;
+}
+
+static definition *derivative_of(numc_context *context, definition *inner, dynamic_kind kind)
+{
+    atomic_fetch_add(&inner->references, 1);
+    definition *f = define(context, kind, inner);
+    if (f == NULL)
+        return NULL;
+    const numc_graph *of = inner->signature;
+    numc_status status = NUMC_OK;
+    if (kind == GRADIENT) {
+        const numc_type *type = of->output_count == 1 ? numc__graph_output_type(of, 0) : NULL;
+        if (type == NULL || type->rank != 0 || numc_dtype_kind(type->dtype) != NUMC_KIND_REAL)
+            status = numc__fail(context, NUMC_SHAPE, "a gradient is of one 0-d real float output; the function has %d", of->output_count);
+    }
+    size_t outputs = 2 * ((size_t)of->input_count + (size_t)of->output_count);
+    if (status == NUMC_OK) {
+        f->signature->outputs = numc__graph_memory(context, f->signature, outputs * sizeof *f->signature->outputs);
+        status = f->signature->outputs == NULL ? context->status : sign_all(context, f, of, false, false, false);
+    }
+    if (status == NUMC_OK && kind != GRADIENT && kind != HESSIAN_VECTOR)
+        status = sign_all(context, f, of, kind == REVERSE, false, true);
+    if (status == NUMC_OK)
+        status = sign_all(context, f, of, true, true, false);
+    if (status == NUMC_OK && kind == HESSIAN_VECTOR) { /* (y, gradient..., dy, H v...) */
+        int32_t left_out = (of->output_count - 2) / 2 + 1, *ids = f->signature->outputs;
+        for (int32_t i = left_out; i + 1 < of->output_count; i++)
+            ids[i] = ids[i + 1];
+        f->signature->output_count--;
+    } else if (status == NUMC_OK) {
+        status = sign_all(context, f, of, kind == FORWARD, true, true);
+    }
+    if (status != NUMC_OK) {
+        numc__dynamic_function_release(f);
+        return NULL;
+    }
+    return f;
+}
+
+numc_function *numc__dynamic_function_derive(numc_context *context, const numc_function *function, numc_transform transform)
+{
+    static const dynamic_kind kinds[] = {[NUMC_TRANSFORM_JVP] = FORWARD, [NUMC_TRANSFORM_VJP] = REVERSE, [NUMC_TRANSFORM_GRADIENT] = GRADIENT,
+                                         [NUMC_TRANSFORM_HVP] = GRADIENT};
+    definition *f = derivative_of(context, function->dynamic, kinds[transform]);
+    if (f != NULL && transform == NUMC_TRANSFORM_HVP) {
+        definition *both = derivative_of(context, f, FORWARD);
+        numc__dynamic_function_release(f);
+        f = both == NULL ? NULL : derivative_of(context, both, HESSIAN_VECTOR);
+        numc__dynamic_function_release(both);
+    }
+    return wrap(context, f, f == NULL ? context->status : NUMC_OK);
+}
