@@ -308,6 +308,11 @@ typedef struct numc_device_info {
     uint32_t unified;      /* 1: memory pointers are host pointers */
     uint32_t kernel_level; /* 1, 2 or 3 */
     uint32_t alignment;    /* of allocations, bytes */
+    /* 1: matmul without accumulation, float32 or float64, rounds each product and each sum, in this order: a row-major matrix (unit
+     * column step) times a vector of unit step sums each row in 8 lanes, element k in lane k mod 8, joined as sums of kernels
+     * are; a transposed one (unit row step), of more than one row, times a vector adds its columns to 0 in turn. Programs in
+     * native code then multiply by themselves. */
+    uint32_t ordered_products;
 } numc_device_info;
 
 typedef struct numc_matmul_options { /* c = a b + (accumulate ? c : 0) on the last two axes; batch axes already broadcast */

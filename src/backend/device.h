@@ -36,11 +36,19 @@ const numc_backend *numc__ref_query(uint32_t max_abi);
 numc_status numc__kernel_verify(numc_context *context, const numc_kernel_source *source);
 struct numc_text;
 void numc__kernel_print(struct numc_text *text, const numc_kernel_source *source);
+/* Text around groups of `size` (a multiple of 8) iterations of one loop, outside all others and without loops inside: before each
+ * group and after it, with the iterations' numbers in `first` and `last` (one past). parameters: ", type name, ..." */
+typedef struct numc_kernel_groups {
+    uint32_t loop;
+    int64_t size;
+    const char *parameters, *before, *after;
+} numc_kernel_groups;
+
 /* A kernel as a C function NAME(p0, p1, ...) whose arguments point at the first element (offset included) of each access; extents,
  * strides and constants of `arguments` are written into it. It needs the scalar kernel, the prologue's two texts, and the
- * macro NUMC_E_KERNEL before it. False: a node or an operation has no text. */
+ * macro NUMC_E_KERNEL before it. groups: or NULL; its kernel has an access. False: a node or an operation has no text. */
 bool numc__kernel_text(struct numc_text *text, const numc_kernel_source *source, const char *name,
-                       const numc_kernel_arguments *arguments);
+                       const numc_kernel_arguments *arguments, const numc_kernel_groups *groups);
 extern const char *const numc__kernel_prologue[2];
 
 /* Facts about scalar operations, from NUMC_SCALAR_TABLE. */

@@ -255,6 +255,7 @@ typedef struct emitter {
     int depth;        /* loops around the node being written */
     bool shared_loop; /* the outermost loop is shared by work items */
     const numc_kernel_arguments *known; /* C only: extents, strides and constants are written into the text; or NULL */
+    const numc_kernel_groups *groups;   /* or NULL */
 } emitter;
 
 #define ADD(e, ...) numc__text_add((e)->text, __VA_ARGS__)
@@ -586,6 +587,23 @@ static bool add_body(emitter *e, uint32_t loop)
     return known;
 }
 
+/* `for` over groups of iterations [first, last) with the caller's text before and after each; add_group_end closes it. */
+static void add_group_begin(emitter *e, const char *extent)
+{
+    indent(e, 0);
+    ADD(e, "for (numc_k_i64 first = 0, last; first < %s; first = last) {\n", extent);
+    indent(e, 0);
+    ADD(e, "last = first + %lldll < %s ? first + %lldll : %s;\n%s", (long long)e->groups->size, extent, (long long)e->groups->size,
+        extent, e->groups->before);
+}
+
+static void add_group_end(emitter *e)
+{
+    ADD(e, "%s", e->groups->after);
+    indent(e, 0);
+    ADD(e, "}\n");
+}
+
 /* A reduce loop without loops inside is written twice: whole blocks of 8, whose lanes a compiler can put in vectors, and the
  * rest. The order of the additions in a lane is the same. */
 static bool add_loop(emitter *e, uint32_t loop)
@@ -607,6 +625,14 @@ static bool add_loop(emitter *e, uint32_t loop)
         (void)numc__format(extent, sizeof extent, "extents[%d]", (int)node->extent);
     if (node->kind != NUMC_NODE_REDUCE) {
         bool shared = d == 0 && e->shared_loop;
+        if (e->groups != NULL && e->groups->loop == loop) {
+            add_group_begin(e, extent);
+            indent(e, 0);
+            ADD(e, "for (numc_k_i64 i%d = first; i%d < last; i%d++) {\n", d, d, d);
+            known = add_body(e, loop);
+            add_group_end(e);
+            return known;
+        }
         indent(e, 0);
         ADD(e, "for (numc_k_i64 i%d = %s, n%d = %s; i%d < n%d; i%d += %s) {\n", d, shared ? "NUMC_E_FIRST" : "0", d, extent, d, d,
             d, shared ? "NUMC_E_STEP" : "1");
@@ -614,25 +640,36 @@ static bool add_loop(emitter *e, uint32_t loop)
     }
     known = for_accumulators(e, loop, start_lanes);
     if (!holds_loop(e->source, loop)) {
+        bool grouped = e->groups != NULL && e->groups->loop == loop;
+        char whole[32];
+        (void)numc__format(whole, sizeof whole, "whole%d_%u", d, loop);
         indent(e, 0);
-        ADD(e, "const numc_k_i64 n%d_%u = %s, whole%d_%u = n%d_%u < 8 ? 0 : n%d_%u & ~(numc_k_i64)7;\n", d, loop, extent, d, loop, d,
-            loop, d, loop);
+        ADD(e, "const numc_k_i64 n%d_%u = %s, %s = n%d_%u < 8 ? 0 : n%d_%u & ~(numc_k_i64)7;\n", d, loop, extent, whole, d, loop, d,
+            loop);
+        if (grouped)
+            add_group_begin(e, extent);
         indent(e, 0);
-        ADD(e, "for (numc_k_i64 block = 0; block < whole%d_%u; block += 8)\n", d, loop);
+        ADD(e, "for (numc_k_i64 block = %s; block < %s; block += 8)\n", grouped ? "first" : "0", grouped ? "(last & ~(numc_k_i64)7)" : whole);
         indent(e, 0);
         ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
         indent(e, 1);
         ADD(e, "const numc_k_i64 i%d = block + lane%d;\n", d, d);
         known = add_body(e, loop) && known;
         indent(e, 0);
-        ADD(e, "for (numc_k_i64 i%d = whole%d_%u; i%d < n%d_%u; i%d++) {\n", d, d, loop, d, d, loop, d);
+        ADD(e, "for (numc_k_i64 i%d = %s; i%d < %s; i%d++) {\n", d, grouped ? "(last & ~(numc_k_i64)7)" : whole, d,
+            grouped ? "last" : extent, d);
+        indent(e, 1);
+        ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
+        known = add_body(e, loop) && known;
+        if (grouped)
+            add_group_end(e);
     } else {
         indent(e, 0);
         ADD(e, "for (numc_k_i64 i%d = 0, n%d = %s; i%d < n%d; i%d++) {\n", d, d, extent, d, d, d);
+        indent(e, 1);
+        ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
+        known = add_body(e, loop) && known;
     }
-    indent(e, 1);
-    ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
-    known = add_body(e, loop) && known;
     return for_accumulators(e, loop, finish_lanes) && known;
 }
 
@@ -734,7 +771,7 @@ static void add_known_head(emitter *e, const char *name)
     for (uint32_t a = 0; a < s->access_count; a++)
         ADD(e, "%s%snumc_e_%s *%sp%u", a > 0 ? ", " : "", s->accesses[a].writes ? "" : "const ", dtype_name(s->accesses[a].dtype),
             alone(s, a) ? e->dialect->restricted : "", a);
-    ADD(e, "%s)\n{\n", s->access_count > 0 ? "" : "void");
+    ADD(e, "%s)\n{\n", e->groups != NULL ? e->groups->parameters : s->access_count > 0 ? "" : "void");
 }
 
 static void add_locals(emitter *e)
@@ -799,9 +836,10 @@ static bool is_identifier(const char *name)
 /* Without the inclusion of the kernel, whose text is already there. */
 const char *const numc__kernel_prologue[2] = {prologue_c + sizeof "#include \"kernel/kernel.h\"\n" - 1, prologue_shared};
 
-bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, const char *name, const numc_kernel_arguments *arguments)
+bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, const char *name, const numc_kernel_arguments *arguments,
+                       const numc_kernel_groups *groups)
 {
-    emitter e = {.text = text, .source = source, .dialect = &dialects[NUMC_DIALECT_C], .known = arguments};
+    emitter e = {.text = text, .source = source, .dialect = &dialects[NUMC_DIALECT_C], .known = arguments, .groups = groups};
     add_known_head(&e, name);
     add_locals(&e);
     bool complete = add_nodes(&e, 0, source->node_count);

@@ -79,6 +79,7 @@ struct numc_native_frame {
     int32_t (*step)(void *state, int32_t step);  /* runs a step that has no text */
     void (*lend)(void *state, int32_t input, void *memory, int64_t offset); /* where a lent input lies: `offset` elements on */
     void *state;
+    void **lent; /* per input: the first element of a lent one, for what looks at it in text */
 };
 /* Numbers an exec and its bodies from `count` on, and gives them the unit; the number after the last. */
 int32_t numc__exec_number(numc_exec *exec, struct numc_native *native, int32_t count);

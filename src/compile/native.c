@@ -1,6 +1,6 @@
 /* native.c - an exec as C text: a function for each exec, which calls the kernels one after another and runs branches and scans by
  * itself; what has no text (backend slots) is a call back. The bits are the interpreter's. */
-#include "compile/exec.h"
+#include "compile/pass.h"
 
 #include <string.h>
 
@@ -14,6 +14,7 @@ static const char head[] = "typedef struct frame {\n"
                            "    int32_t (*step)(void *state, int32_t step);\n"
                            "    void (*lend)(void *state, int32_t input, void *memory, int64_t offset);\n"
                            "    void *state;\n"
+                           "    void **lent;\n"
                            "} frame;\n"
                            "#define NUMC_E_KERNEL static __attribute__((noinline))\n";
 
@@ -43,6 +44,42 @@ static void add_view(numc_text *text, const numc_exec *exec, const numc_slot_vie
     numc__text_add(text, " + %lld", (long long)view->offset * (long long)numc_dtype_size(view->dtype));
 }
 
+/* The number of the lent input that is the value; -1. */
+static int32_t lent_input(const numc_exec *exec, int32_t value)
+{
+    for (int32_t k = 0; exec->lent != NULL && k < exec->input_count; k++)
+        if (exec->lent[k] && exec->inputs[k] == value)
+            return k;
+    return -1;
+}
+
+void numc__native_view(numc_text *text, const numc_exec *exec, const numc_slot_view *view)
+{
+    int32_t lent = lent_input(exec, view->value);
+    if (lent < 0)
+        add_view(text, exec, view);
+    else
+        numc__text_add(text, "(const char *)f->lent[%d] + %lld", (int)lent,
+                       (long long)view->offset * (long long)numc_dtype_size(view->dtype));
+}
+
+/* Whether a slot, called back, reads the value: passes have text. */
+static bool slot_reads(const numc_exec *exec, int32_t value)
+{
+    numc_pass pass;
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        const numc_step *step = &exec->steps[s];
+        if (numc__pass_find(exec, s, &pass)) {
+            s = pass.kernel + pass.sums;
+            continue;
+        }
+        for (int32_t k = 0; step->kind == NUMC_STEP_SLOT && k < step->input_count; k++)
+            if (step->inputs[k].value == value)
+                return true;
+    }
+    return false;
+}
+
 static unsigned long long view_bytes(const numc_slot_view *view)
 {
     unsigned long long bytes = numc_dtype_size(view->dtype);
@@ -53,15 +90,17 @@ static unsigned long long view_bytes(const numc_slot_view *view)
 
 /* ---- kernels --------------------------------------------------------------------------------------------------------- */
 
-static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s)
+static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const numc_pass *pass)
 {
     const numc_step *step = &exec->steps[s];
     const numc_kernel_arguments arguments = {.extents = step->extents, .strides = step->strides, .constants = step->constants};
     char name[40];
     (void)numc__format(name, sizeof name, "k%d_%d", (int)exec->number, (int)s);
-    return numc__kernel_text(text, &step->source, name, &arguments);
+    return pass != NULL ? numc__pass_kernel(text, exec, pass, name, &arguments)
+                        : numc__kernel_text(text, &step->source, name, &arguments, NULL);
 }
 
+/* Up to the last argument. */
 static void add_kernel_call(numc_text *text, const numc_exec *exec, int32_t s)
 {
     const numc_step *step = &exec->steps[s];
@@ -73,7 +112,6 @@ static void add_kernel_call(numc_text *text, const numc_exec *exec, int32_t s)
         add_place(text, "f", &place);
         numc__text_add(text, ") + %lld", (long long)step->offsets[a]);
     }
-    numc__text_add(text, ");\n");
 }
 
 /* ---- control flow ---------------------------------------------------------------------------------------------------- */
@@ -144,9 +182,11 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
     for (int32_t k = carries; k < carries + sequences && length > 0; k++) {
         unsigned long long bytes = view_bytes(&step->inputs[k]) / length;
         if (body->lent != NULL && body->lent[k]) {
-            numc__text_add(text, "        b->lend(b->state, %d, ", (int)k);
+            numc__text_add(text, "        b->lent[%d] = ", (int)k);
             add_view(text, exec, &step->inputs[k]);
-            numc__text_add(text, ", i * %llu);\n", bytes / numc_dtype_size(step->inputs[k].dtype));
+            numc__text_add(text, " + i * %llu;\n", bytes);
+            if (slot_reads(body, body->inputs[k]))
+                numc__text_add(text, "        b->lend(b->state, %d, b->lent[%d], 0);\n", (int)k, (int)k);
             continue;
         }
         (void)numc__format(skip, sizeof skip, " + i * %llu", bytes);
@@ -174,19 +214,33 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
 
 static bool add_exec(numc_text *text, const numc_exec *exec)
 {
+    numc_pass pass;
     for (int32_t s = 0; s < exec->step_count; s++) {
         const numc_step *step = &exec->steps[s];
         for (int b = 0; b < 2; b++)
             if (step->bodies[b] != NULL && !add_exec(text, step->bodies[b]))
                 return false;
-        if (step->kind == NUMC_STEP_KERNEL && !add_kernel(text, exec, s))
+        if (numc__pass_find(exec, s, &pass)) {
+            if (!add_kernel(text, exec, pass.kernel, &pass))
+                return false;
+            s = pass.kernel + pass.sums;
+        } else if (step->kind == NUMC_STEP_KERNEL && !add_kernel(text, exec, s, NULL)) {
             return false;
+        }
     }
     numc__text_add(text, "static int32_t x%d(const frame *f)\n{\n    int32_t status = 0;\n    (void)f, (void)status;\n",
                    (int)exec->number);
     for (int32_t s = 0; s < exec->step_count; s++) {
+        if (numc__pass_find(exec, s, &pass)) {
+            numc__pass_call(text, exec, &pass, add_kernel_call);
+            s = pass.kernel + pass.sums;
+            continue;
+        }
         switch (exec->steps[s].kind) {
-        case NUMC_STEP_KERNEL: add_kernel_call(text, exec, s); break;
+        case NUMC_STEP_KERNEL:
+            add_kernel_call(text, exec, s);
+            numc__text_add(text, ");\n");
+            break;
         case NUMC_STEP_COND: add_cond(text, exec, s); break;
         case NUMC_STEP_SCAN: add_scan(text, exec, s); break;
         default:
@@ -202,6 +256,7 @@ bool numc__exec_text(numc_text *text, const numc_exec *exec, int32_t count)
 {
     numc__text_add(text, "%s", numc__kernel_prologue[0]);
     numc__text_add(text, "%s%s", numc__kernel_prologue[1], head);
+    numc__pass_prologue(text, exec);
     if (!add_exec(text, exec))
         return false;
     numc__text_add(text, "__attribute__((visibility(\"default\"))) int32_t (*const numc_native_functions[%d])(const frame *) = {\n",

@@ -208,7 +208,8 @@ static numc_status prepare_native(numc_context *context, numc_exec_state *state,
     state->frame.step = run_step;
     state->frame.lend = lend;
     state->frame.state = state;
-    if (bodies == NULL || state->frame.externals == NULL || state->frame.constants == NULL)
+    state->frame.lent = exec->lent == NULL ? NULL : numc__arena_allocate(&state->arena, (size_t)exec->input_count, sizeof(void *));
+    if (bodies == NULL || (exec->lent != NULL && state->frame.lent == NULL) || state->frame.externals == NULL || state->frame.constants == NULL)
         return context->status;
     for (int32_t s = 0; s < exec->step_count; s++)
         for (int b = 0; b < 2; b++)

@@ -1,11 +1,11 @@
-"""Writes the scalar kernel's headers as one C array, numc_kernel_text: what a compiler that has no files is given.
+"""Writes a header and what it includes as one C array: text for a compiler that has no files, such as the scalar kernel.
 
-usage: make_text.py FOLDER OUTPUT DEPENDENCIES"""
+usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES"""
 import os
 import re
 import sys
 
-folder, output, dependencies = sys.argv[1:]
+folder, header, symbol, output, dependencies = sys.argv[1:]
 seen = []
 
 
@@ -20,11 +20,11 @@ def expand(name):
     return re.sub(r"\n[ \n]*\n", "\n", re.sub(r"[ \t]+$", "", text, flags=re.M))
 
 
-data = expand("kernel.h").encode("ascii") + b"\0"
+data = expand(header).encode("ascii") + b"\0"
 with open(output, "w", encoding="ascii") as file:
-    file.write("/* Made by make_text.py from the headers of src/kernel. */\n")
-    file.write("extern const char numc__kernel_library[%d];\n" % len(data))
-    file.write("const char numc__kernel_library[%d] = {\n" % len(data))
+    file.write("/* Made by make_text.py from %s. */\n" % header)
+    file.write("extern const char %s[%d];\n" % (symbol, len(data)))
+    file.write("const char %s[%d] = {\n" % (symbol, len(data)))
     for i in range(0, len(data), 24):
         file.write(",".join(str(byte) for byte in data[i:i + 24]) + ",\n")
     file.write("};\n")

@@ -12,6 +12,7 @@
 #include "compile/program.h"
 #include "compile/rows.h"
 #include "graph/function.h"
+#include "native/native.h"
 #include "numc/numc.h"
 
 /* X is (N, D), beyond the least size; b (D), s (), y (N), g (N) whole numbers below 5, m (D, 3). */
@@ -101,6 +102,10 @@ static const form forms[] = {
     {"softmax", 1607, 101, NUMC_FLOAT64, softmax, 1, false, 0},
     {"square", 400, 400, NUMC_FLOAT64, square, 2, false, 1},
     {"Hessian-vector product", 1600, 101, NUMC_FLOAT64, hessian_product, 1, false, 1},
+    {"logistic, 7 columns", 20003, 7, NUMC_FLOAT64, logistic, 1, true, 2},
+    {"logistic, 20 columns", 8200, 20, NUMC_FLOAT64, logistic, 1, true, 2},
+    {"logistic, 69 columns", 2055, 69, NUMC_FLOAT64, logistic, 1, true, 2},
+    {"logistic, 13 columns, float32", 30001, 13, NUMC_FLOAT32, logistic, 1, true, 2},
     {"read once", 1607, 101, NUMC_FLOAT64, once, 1, false, 0},
 };
 
@@ -199,6 +204,47 @@ static void blocks_give_what_the_graph_gives(void **unused)
     }
 }
 
+/* The same bits from the interpreter and from native code, where there is a compiler. */
+static void native_code_has_the_bits(void **unused)
+{
+    (void)unused;
+    numc_compiler compiler;
+    char reason[NUMC_NATIVE_REASON];
+    if (!numc__compiler_find(&compiler, reason))
+        skip();
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+        const form *f = &forms[k];
+        char *bytes[2][8] = {{NULL}};
+        int32_t outputs = 0;
+        for (int mode = 0; mode < 2; mode++) {
+            const numc_options options = {.jit = mode == 0 ? NUMC_JIT_OFF : NUMC_JIT_ON};
+            numc_context *context = numc_open(&options);
+            numc_array *in[INPUTS], *result[8] = {NULL};
+            numc_graph *graph = graph_of(context, f, in);
+            numc_program *program = graph == NULL ? NULL : numc__program_new(context, graph, NULL);
+            if (program == NULL
+                || numc__program_call(context, program, (const numc_array *const *)in, INPUTS, result, graph->output_count) != NUMC_OK)
+                fail_msg("%s: %s", f->name, numc_error_message(context));
+            outputs = graph->output_count;
+            for (int32_t i = 0; i < outputs; i++) {
+                size_t size = (size_t)numc_array_size(result[i]) * numc_dtype_size(f->dtype);
+                bytes[mode][i] = malloc(size);
+                assert_non_null(bytes[mode][i]);
+                assert_int_equal(numc_to_host(result[i], f->dtype, bytes[mode][i], size), NUMC_OK);
+                if (mode == 1 && memcmp(bytes[0][i], bytes[1][i], size) != 0)
+                    fail_msg("%s: output %d of native code has other bits", f->name, (int)i);
+            }
+            numc__program_release(program);
+            numc__graph_release(graph);
+            numc_close(context);
+        }
+        for (int32_t i = 0; i < outputs; i++) {
+            free(bytes[0][i]);
+            free(bytes[1][i]);
+        }
+    }
+}
+
 /* Bound to its data, as a sampler runs it, twice with other parameters: nothing of the first run is left in the second. */
 static void bound_programs_start_anew(void **unused)
 {
@@ -240,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_give_what_the_graph_gives),
+        cmocka_unit_test(native_code_has_the_bits),
         cmocka_unit_test(bound_programs_start_anew),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);

@@ -1,0 +1,299 @@
+/* pass.c - native code of X b, functions of its rows, and X^T r as one loop: a few rows at a time are multiplied, run through the
+ * kernel and added to the sums while they are in the first-level cache. The bits are those of the three steps one after
+ * another, since a row's product and what is added to a sum do not depend on how the rows are grouped. */
+#include "compile/pass.h"
+
+#include <string.h>
+
+#include "backend/device.h"
+
+enum {
+    GROUP_BYTES = 13 << 10, /* of X in a group of rows: with what else is read, no more than a first-level cache */
+    GROUP_MOST = 64,        /* rows */
+    MOST_COLUMNS = 2048     /* sums are kept on the stack meanwhile */
+};
+
+/* ---- which steps ------------------------------------------------------------------------------------------------------- */
+
+static bool is_product(const numc_exec *exec, int32_t s)
+{
+    if (s >= exec->step_count || exec->steps[s].kind != NUMC_STEP_SLOT || exec->steps[s].primitive != NUMC_PRIMITIVE_MATMUL)
+        return false;
+    const numc_step *step = &exec->steps[s];
+    const numc_slot_view *a = &step->inputs[0], *b = &step->inputs[1], *c = &step->outputs[0];
+    return a->rank == 2 && (a->dtype == NUMC_FLOAT64 || a->dtype == NUMC_FLOAT32) && b->shape[1] == 1 && a->shape[0] > 1
+           && a->shape[1] > 1 && b->strides[0] == 1 && c->strides[0] == 1 && a->shape[0] * a->shape[1] > 0;
+}
+
+/* X b: rows of X contiguous. */
+static bool is_forward(const numc_exec *exec, int32_t s)
+{
+    if (!is_product(exec, s))
+        return false;
+    const numc_slot_view *a = &exec->steps[s].inputs[0];
+    return a->strides[1] == 1 && a->strides[0] >= a->shape[1] && a->shape[1] <= MOST_COLUMNS;
+}
+
+/* X^T r */
+static bool is_backward(const numc_exec *exec, int32_t s)
+{
+    if (!is_product(exec, s))
+        return false;
+    const numc_slot_view *a = &exec->steps[s].inputs[0];
+    return a->strides[0] == 1 && a->strides[1] >= a->shape[0] && a->shape[0] <= MOST_COLUMNS;
+}
+
+static bool same_place(const numc_place *a, const numc_place *b)
+{
+    return a->kind == b->kind && (a->kind == NUMC_PLACE_REGION ? a->offset == b->offset : a->index == b->index);
+}
+
+static bool overlap(const numc_place *a, const numc_place *b)
+{
+    if (a->kind != NUMC_PLACE_REGION || b->kind != NUMC_PLACE_REGION)
+        return a->kind == b->kind && a->index == b->index;
+    return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+/* The top-level loop around node n, without loops in it; or node_count. */
+static uint32_t loop_around(const numc_kernel_source *s, uint32_t n)
+{
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        bool loop = s->nodes[i].kind == NUMC_NODE_PARALLEL || s->nodes[i].kind == NUMC_NODE_REDUCE;
+        if (!loop) {
+            if (s->nodes[i].kind == NUMC_NODE_SEQUENTIAL || s->nodes[i].kind == NUMC_NODE_WHILE)
+                i = (uint32_t)s->nodes[i].match;
+            continue;
+        }
+        uint32_t end = (uint32_t)s->nodes[i].match;
+        if (n > i && n < end) {
+            for (uint32_t k = i + 1; k < end; k++)
+                if (s->nodes[k].match >= 0)
+                    return s->node_count;
+            return i;
+        }
+        i = end;
+    }
+    return s->node_count;
+}
+
+/* The one access of the kernel to the memory of a value that a loop over `rows` steps through element by element; -1. Loads
+ * elsewhere may look at what is stored, but nothing but the loop at what it loads. */
+static int32_t find_access(const numc_exec *exec, const numc_step *step, const numc_slot_view *view, bool writes, int64_t rows,
+                           uint32_t *loop)
+{
+    const numc_kernel_source *s = &step->source;
+    const numc_place *place = &exec->places[view->value];
+    int32_t found = -1;
+    for (uint32_t a = 0; a < s->access_count; a++) {
+        if (!overlap(place, &exec->places[step->access_values[a]]) || (writes && !s->accesses[a].writes))
+            continue;
+        if (found >= 0 || !same_place(place, &exec->places[step->access_values[a]]) || (s->accesses[a].writes != 0) != writes
+            || s->accesses[a].dtype != (uint32_t)view->dtype)
+            return -1;
+        found = (int32_t)a;
+    }
+    if (found < 0 || view->offset != 0)
+        return -1;
+    int64_t start = place->kind == NUMC_PLACE_REGION ? (int64_t)(place->offset / numc_dtype_size(view->dtype)) : 0;
+    const int64_t *strides = step->strides + (size_t)found * (s->depth + 1);
+    uint32_t uses = 0;
+    for (uint32_t n = 0; n < s->node_count; n++) {
+        bool is_access = s->nodes[n].kind == NUMC_NODE_LOAD || s->nodes[n].kind == NUMC_NODE_STORE;
+        if (!is_access || s->nodes[n].extent != found)
+            continue;
+        *loop = loop_around(s, n);
+        uses++;
+    }
+    bool good = uses == 1 && *loop < s->node_count && step->extents[s->nodes[*loop].extent] == rows
+                && s->nodes[*loop].operands[0] < 0 && step->offsets[found] == start && strides[0] == 1 && strides[s->depth] == 0;
+    return good ? found : -1;
+}
+
+/* Nothing the kernel writes lies where the products still read. */
+static bool reads_stay(const numc_exec *exec, const numc_step *kernel, const numc_step *product)
+{
+    for (int32_t k = 0; k < 2; k++) {
+        const numc_place *place = &exec->places[product->inputs[k].value];
+        for (uint32_t a = 0; a < kernel->source.access_count; a++)
+            if (kernel->source.accesses[a].writes && overlap(place, &exec->places[kernel->access_values[a]]))
+                return false;
+    }
+    return true;
+}
+
+static bool find_kernel(const numc_exec *exec, numc_pass *pass)
+{
+    const numc_step *kernel = &exec->steps[pass->kernel];
+    uint32_t loop = 0;
+    for (int32_t k = 0; k < pass->products; k++) {
+        const numc_step *product = &exec->steps[pass->first + k];
+        pass->loads[k] = find_access(exec, kernel, &product->outputs[0], false, pass->rows, &loop);
+        if (pass->loads[k] < 0 || (k > 0 && loop != pass->loop) || !reads_stay(exec, kernel, product))
+            return false;
+        pass->loop = loop;
+        for (int32_t j = 0; j < pass->products; j++) /* a product of another's result comes after it */
+            for (int32_t i = 0; i < 2; i++)
+                if (overlap(&exec->places[product->inputs[i].value], &exec->places[exec->steps[pass->first + j].outputs[0].value]))
+                    return false;
+    }
+    return true;
+}
+
+bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass)
+{
+    if (exec->device->info.ordered_products == 0 || !is_forward(exec, s))
+        return false;
+    *pass = (numc_pass){.first = s, .rows = exec->steps[s].inputs[0].shape[0]};
+    while (pass->products < NUMC_PASS_MOST && is_forward(exec, s + pass->products)
+           && exec->steps[s + pass->products].inputs[0].shape[0] == pass->rows)
+        pass->products++;
+    pass->kernel = s + pass->products;
+    if (pass->kernel >= exec->step_count || exec->steps[pass->kernel].kind != NUMC_STEP_KERNEL || !find_kernel(exec, pass))
+        return false;
+    const numc_step *kernel = &exec->steps[pass->kernel];
+    for (int32_t k = pass->kernel + 1; pass->sums < NUMC_PASS_MOST && is_backward(exec, k); k++) {
+        const numc_step *sum = &exec->steps[k];
+        uint32_t loop = 0;
+        if (sum->inputs[0].shape[1] != pass->rows)
+            break;
+        int32_t access = find_access(exec, kernel, &sum->inputs[1], true, pass->rows, &loop);
+        bool later = access >= 0 && loop == pass->loop;
+        for (uint32_t a = 0; later && a < kernel->source.access_count; a++) /* X is read before the kernel ends */
+            later = !kernel->source.accesses[a].writes
+                    || !overlap(&exec->places[sum->inputs[0].value], &exec->places[kernel->access_values[a]]);
+        for (int32_t j = pass->kernel + 1; later && j < k; j++)
+            for (int32_t i = 0; i < 2; i++)
+                later = later && !overlap(&exec->places[sum->inputs[i].value], &exec->places[exec->steps[j].outputs[0].value]);
+        if (!later)
+            break;
+        pass->stores[pass->sums++] = access;
+    }
+    return pass->sums > 0;
+}
+
+/* ---- text -------------------------------------------------------------------------------------------------------------- */
+
+extern const char numc__pass_library[];
+
+static const char tools[] = "#define INLINE static inline __attribute__((always_inline))\n"
+                            "#ifdef __clang__\n"
+                            "#define UNROLL _Pragma(\"clang loop unroll(full)\")\n"
+                            "#else\n"
+                            "#define UNROLL _Pragma(\"GCC unroll 16\")\n"
+                            "#endif\n"
+                            "#ifdef __has_builtin\n"
+                            "#if __has_builtin(__builtin_shufflevector)\n"
+                            "#define SHUFFLES 1\n"
+                            "#endif\n"
+                            "#endif\n"
+                            "#ifdef __AVX__\n"
+                            "#define VECTOR_BYTES 32\n"
+                            "#else\n"
+                            "#define VECTOR_BYTES 16\n"
+                            "#endif\n";
+
+static uint32_t dtypes_of(const numc_exec *exec)
+{
+    uint32_t found = 0;
+    numc_pass pass;
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        if (numc__pass_find(exec, s, &pass))
+            found |= exec->steps[s].inputs[0].dtype == NUMC_FLOAT64 ? 1 : 2;
+        for (int b = 0; b < 2; b++)
+            if (exec->steps[s].bodies[b] != NULL)
+                found |= dtypes_of(exec->steps[s].bodies[b]);
+    }
+    return found;
+}
+
+void numc__pass_prologue(numc_text *text, const numc_exec *exec)
+{
+    uint32_t dtypes = dtypes_of(exec);
+    if (dtypes == 0)
+        return;
+    numc__text_add(text, "%s", tools);
+    for (int k = 0; k < 2; k++) {
+        if ((dtypes >> k & 1) == 0)
+            continue;
+        numc__text_add(text, "#define T %s\n#define NAME(x) numc_e_##x##_%s\n#define L (VECTOR_BYTES / %d)\n", k == 0 ? "double" : "float",
+                       k == 0 ? "float64" : "float32", k == 0 ? 8 : 4);
+        numc__text_add(text, "%s", numc__pass_library);
+    }
+}
+
+static int64_t group_of(const numc_exec *exec, const numc_pass *pass)
+{
+    const numc_slot_view *x = &exec->steps[pass->first].inputs[0];
+    int64_t rows = GROUP_BYTES / (x->shape[1] * (int64_t)numc_dtype_size(x->dtype)) & ~(int64_t)7;
+    return rows < 8 ? 8 : rows > GROUP_MOST ? GROUP_MOST : rows;
+}
+
+static const char *name_of(const numc_slot_view *view)
+{
+    return numc_dtype_name(view->dtype);
+}
+
+bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, const char *name,
+                       const numc_kernel_arguments *arguments)
+{
+    numc_text parts[3];
+    for (int k = 0; k < 3; k++)
+        numc__text_begin(&parts[k], exec->arena.core);
+    for (int32_t k = 0; k < pass->products; k++) {
+        const numc_slot_view *x = &exec->steps[pass->first + k].inputs[0];
+        long long row = x->strides[0];
+        numc__text_add(&parts[0], ", const numc_e_%s *x%d, const numc_e_%s *b%d", name_of(x), (int)k, name_of(x), (int)k);
+        /* written through the pointer that the loop reads from */
+        numc__text_add(&parts[1], "    numc_e_rows_%s(last - first, %lldll, x%d + first * %lldll, %lldll, b%d, (numc_e_%s *)p%d + first);\n",
+                       name_of(x), (long long)x->shape[1], (int)k, row, row, (int)k, name_of(x), (int)pass->loads[k]);
+    }
+    for (int32_t k = 0; k < pass->sums; k++) {
+        const numc_slot_view *x = &exec->steps[pass->kernel + 1 + k].inputs[0];
+        long long row = x->strides[1];
+        numc__text_add(&parts[0], ", const numc_e_%s *y%d, numc_e_%s *restrict s%d", name_of(x), (int)k, name_of(x), (int)k);
+        numc__text_add(&parts[2], "    numc_e_columns_%s(last - first, %lldll, y%d + first * %lldll, %lldll, p%d + first, s%d);\n", name_of(x),
+                       (long long)x->shape[0], (int)k, row, row, (int)pass->stores[k], (int)k);
+    }
+    const numc_kernel_groups groups = {pass->loop, group_of(exec, pass), parts[0].data, parts[1].data, parts[2].data};
+    bool good = !parts[0].failed && !parts[1].failed && !parts[2].failed
+                && numc__kernel_text(text, &exec->steps[pass->kernel].source, name, arguments, &groups);
+    for (int k = 0; k < 3; k++) {
+        text->failed = text->failed || parts[k].failed;
+        numc__text_end(&parts[k]);
+    }
+    return good;
+}
+
+void numc__pass_call(numc_text *text, const numc_exec *exec, const numc_pass *pass,
+                     void (*add_kernel)(numc_text *text, const numc_exec *exec, int32_t step))
+{
+    numc__text_add(text, "    {\n");
+    for (int32_t k = 0; k < pass->sums; k++) {
+        const numc_slot_view *c = &exec->steps[pass->kernel + 1 + k].outputs[0];
+        numc__text_add(text, "        numc_e_%s s%d[%lld] = {0};\n", name_of(c), (int)k, (long long)c->shape[0]);
+    }
+    add_kernel(text, exec, pass->kernel);
+    for (int32_t k = 0; k < pass->products; k++) {
+        const numc_step *step = &exec->steps[pass->first + k];
+        for (int i = 0; i < 2; i++) {
+            numc__text_add(text, ", (const numc_e_%s *)(", name_of(&step->inputs[i]));
+            numc__native_view(text, exec, &step->inputs[i]);
+            numc__text_add(text, ")");
+        }
+    }
+    for (int32_t k = 0; k < pass->sums; k++) {
+        const numc_step *step = &exec->steps[pass->kernel + 1 + k];
+        numc__text_add(text, ", (const numc_e_%s *)(", name_of(&step->inputs[0]));
+        numc__native_view(text, exec, &step->inputs[0]);
+        numc__text_add(text, "), s%d", (int)k);
+    }
+    numc__text_add(text, ");\n");
+    for (int32_t k = 0; k < pass->sums; k++) {
+        const numc_slot_view *c = &exec->steps[pass->kernel + 1 + k].outputs[0];
+        numc__text_add(text, "        memcpy(");
+        numc__native_view(text, exec, c);
+        numc__text_add(text, ", s%d, sizeof s%d);\n", (int)k, (int)k);
+    }
+    numc__text_add(text, "    }\n");
+}
