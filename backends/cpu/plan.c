@@ -215,9 +215,16 @@ static void write_between(builder *b, int32_t from, int32_t to)
         } else if (b->early_pass) {
             (void)write_early(b, i);
             continue;
-        } else if (b->vector < 0 || node->result < 0 || !b->bindings[node->result].early) {
-            write_node(b, i);
         }
+        const int32_t run = numc_cpu_is_loop(node->kind) ? 0 : numc_cpu_write_run(b, i, to);
+        if (run > 0) {
+            for (int32_t k = 0; k < run; ++k)
+                numc_cpu_bury(b, i + k);
+            i += run - 1;
+            continue;
+        }
+        if (!numc_cpu_is_loop(node->kind) && (b->vector < 0 || node->result < 0 || !b->bindings[node->result].early))
+            write_node(b, i);
         numc_cpu_bury(b, i);
     }
 }

@@ -113,6 +113,7 @@ void **numc_cpu_spread(builder *b, int32_t reg);
 bool numc_cpu_is_early(const builder *b, int32_t reg);
 /* The step of node i. */
 void numc_cpu_write_scalar(builder *b, int32_t i);
+int32_t numc_cpu_write_run(builder *b, int32_t i, int32_t to);
 int numc_cpu_variant_for(const numc_cpu_node *fact, const builder *b, const numc_kernel_node *node);
 void numc_cpu_write_block(builder *b, int32_t i);
 void numc_cpu_write_load(builder *b, int32_t i);

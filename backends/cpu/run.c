@@ -146,6 +146,7 @@ STEP_LABEL_NEXT_VECTOR: {
     }
 
 STEP_LABEL_CALL: s->fn.block(1, s->r, s->a, s->b, s->c, s->d); NEXT;
+STEP_LABEL_CALL_ROW: s->fn.block((size_t)s->imm, s->r, s->a, s->b, s->c, s->d); NEXT;
 STEP_LABEL_HOST_CALL: {
         const void *operands[4] = {s->a, s->b, s->c, s->d};
         s->fn.host_call->function(s->r, operands);

@@ -147,6 +147,63 @@ void numc_cpu_write_scalar(builder *b, int32_t i)
     step->r = own_value(b, node->result);
 }
 
+/* Where operand k of node i lies, and of `count` nodes from i on: in a row (true), or all at one place (false). */
+static bool in_row(const builder *b, int32_t i, int32_t k, int32_t number, bool *row)
+{
+    const char *first = b->bindings[b->kernel->nodes[i].operands[k]].value;
+    const char *other = b->bindings[b->kernel->nodes[i + number].operands[k]].value;
+    const bool moves = other == first + (size_t)number * sizeof(numc_cpu_value);
+    if (number == 1)
+        *row = moves;
+    return *row ? moves : other == first;
+}
+
+/* Nodes from i on that are one operation on values in a row, as one call: how many, or 0. A call of several costs little more
+ * than one, and an operation with a step of its own about a fourth of it. */
+int32_t numc_cpu_write_run(builder *b, int32_t i, int32_t to)
+{
+    enum { LEAST_CALLS = 2, LEAST_STEPS = 6 };
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *node = &kernel->nodes[i];
+    const numc_cpu_node *fact = &kernel->facts[i];
+    bool row[2] = {true, true};
+    if (node->kind != NUMC_NODE_SCALAR || fact->row == NULL || fact->arity > 2 || !fact->same_size ||
+        kernel->register_sizes[node->result] != sizeof(numc_cpu_value) || i + 1 >= to)
+        return 0;
+    int32_t count = 0;
+    for (; i + count < to; ++count) {
+        const numc_kernel_node *next = &kernel->nodes[i + count];
+        if (next->kind != NUMC_NODE_SCALAR || next->operation != node->operation || next->dtype != node->dtype ||
+            next->result != node->result + count || (b->vector >= 0 && (b->bindings[next->result].varying || b->bindings[next->result].early)) ||
+            kernel->facts[i + count].joined >= 0)
+            break;
+        const void *place = b->bindings[next->result].value;
+        bool fits = place == NULL || place == &b->values[next->result];
+        for (uint32_t k = 0; k < fact->arity; ++k) {
+            const int32_t definition = kernel->definition[next->operands[k]];
+            fits = fits && b->bindings[next->operands[k]].value != NULL && (definition < i || definition >= to) &&
+                   (definition < 0 || kernel->facts[definition].joined < 0) && (count == 0 || in_row(b, i, (int32_t)k, count, &row[k]));
+        }
+        if (!fits)
+            break;
+    }
+    const int variant = fact->arity == 1 ? 0 : row[0] ? (row[1] ? 0 : 2) : 1;
+    if (count < (fact->code == STEP_CALL ? LEAST_CALLS : LEAST_STEPS) || (!row[0] && (fact->arity == 1 || !row[1])) ||
+        fact->row->variants[variant] == NULL)
+        return 0;
+    void *operands[4] = {b->bindings[node->operands[0]].value, NULL, NULL, NULL};
+    if (fact->arity > 1)
+        operands[1] = b->bindings[node->operands[1]].value;
+    for (int32_t k = 0; k < count; ++k)
+        (void)own_value(b, node->result + k);
+    numc_cpu_step *step = numc_cpu_emit(b, STEP_CALL_ROW);
+    step->fn.block = fact->row->variants[variant];
+    write_operands(step, operands, fact->arity);
+    step->imm = count;
+    step->r = b->bindings[node->result].value;
+    return count;
+}
+
 /* Which variant takes the uniform operands as they are; -1: they must be spread out. */
 int numc_cpu_variant_for(const numc_cpu_node *fact, const builder *b, const numc_kernel_node *node)
 {

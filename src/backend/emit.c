@@ -739,9 +739,79 @@ static bool add_node(emitter *e, uint32_t number)
     }
 }
 
+/* A function of src/kernel of single values: not in a loop that compilers put in vectors themselves. */
+static bool is_call(const emitter *e, const numc_kernel_node *node, uint32_t number)
+{
+    const numc_kernel_source *s = e->source;
+    if (node->kind != NUMC_NODE_SCALAR || node->operation >= NUMC_SCALAR_LIMIT || operations[node->operation].wide == NULL ||
+        strncmp(operations[node->operation].wide, "numc_k_", 7) != 0)
+        return false;
+    uint32_t i = number;
+    while (i < s->node_count && s->nodes[i].kind != NUMC_NODE_END)
+        i = is_loop(s->nodes[i].kind) ? (uint32_t)s->nodes[i].match + 1 : i + 1;
+    if (i == s->node_count)
+        return true;
+    uint32_t around = s->nodes[s->nodes[i].match].kind;
+    return around == NUMC_NODE_SEQUENTIAL || around == NUMC_NODE_WHILE;
+}
+
+/* Nodes from `from` on that call one function side by side, as a loop of known length that a compiler puts in vectors; the length
+ * is filled up to fours with the first operands. Returns how many, or 0. */
+static uint32_t add_calls(emitter *e, uint32_t from, uint32_t to, bool *known)
+{
+    const numc_kernel_source *s = e->source;
+    const numc_kernel_node *first = &s->nodes[from];
+    if (e->known == NULL || !is_call(e, first, from))
+        return 0;
+    uint32_t count = 1;
+    for (; from + count < to; count++) {
+        const numc_kernel_node *node = &s->nodes[from + count];
+        bool fits = node->kind == NUMC_NODE_SCALAR && node->operation == first->operation && node->dtype == first->dtype;
+        for (int k = 0; fits && k < 4; k++)
+            for (uint32_t j = from; j < from + count; j++)
+                fits = fits && node->operands[k] != s->nodes[j].result;
+        if (!fits)
+            break;
+    }
+    if (count < 2)
+        return 0;
+    const char *type = dtype_name(first->dtype);
+    uint32_t arity = numc__scalar_info(first->operation)->arity, filled = (count + 3) & ~3u;
+    char names[4][32];
+    const char *operands[4] = {names[0], names[1], names[2], names[3]};
+    for (uint32_t k = 0; k < arity; k++) {
+        indent(e, 0);
+        ADD(e, "numc_e_%s c%u_%u[%u] = {", type, from, k, filled);
+        for (uint32_t j = 0; j < filled; j++)
+            ADD(e, "%sr%d", j > 0 ? ", " : "", (int)s->nodes[j < count ? from + j : from].operands[k]);
+        ADD(e, "};\n");
+        (void)numc__format(names[k], sizeof names[k], "c%u_%u[call]", from, k);
+    }
+    indent(e, 0);
+    ADD(e, "for (int call = 0; call < %u; call++)\n", filled);
+    indent(e, 1);
+    ADD(e, "c%u_0[call] = ", from);
+    *known = add_operation(e, first->operation, first->dtype, first->dtype, operands);
+    ADD(e, ";\n");
+    for (uint32_t j = 0; j < count; j++) {
+        indent(e, 0);
+        declare(e, s->nodes[from + j].result);
+        ADD(e, "c%u_0[%u];\n", from, j);
+    }
+    return count;
+}
+
 static bool add_nodes(emitter *e, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) {
+        bool known = true;
+        uint32_t calls = add_calls(e, i, to, &known);
+        if (!known)
+            return false;
+        if (calls > 0) {
+            i += calls - 1;
+            continue;
+        }
         if (is_loop(e->source->nodes[i].kind)) {
             if (!add_loop(e, i))
                 return false;

@@ -2,45 +2,11 @@
  *
  * Registers of one-element values stand outside all loops and are seen by every later nest of the kernel; everything else lives
  * in its nest. Loops that all accesses step through evenly are joined. */
-#include "compile/lower.h"
+#include "compile/emit.h"
 
 #include <string.h>
 
-typedef struct node_list {
-    numc_kernel_node *items;
-    int32_t count, capacity;
-} node_list;
-
-typedef struct access {
-    numc_kernel_access access;
-    int32_t value;
-    int64_t offset;
-    int64_t strides[NUMC_RANK_LIMIT]; /* by space axis while the nest is written, then by loop depth */
-    int64_t gather;
-} access;
-
-typedef struct emitter {
-    numc_lowering *l;
-    node_list top, body;
-    uint32_t *registers;
-    int32_t register_count, register_capacity;
-    access *accesses;
-    int32_t access_count, access_capacity;
-    int64_t *extents;
-    int32_t extent_count, extent_capacity;
-    uint64_t *constants;
-    int32_t constant_count, constant_capacity;
-    int32_t *top_register, *nest_register; /* per ir value; -1 */
-    int32_t depth;
-    bool indexed; /* the nest asks for loop indices */
-    bool loops;   /* level 2 or 3 is needed */
-    bool sequential;
-    int32_t nests;
-    numc_kernel_node unused_node; /* where writes go after a failure; never read */
-    access unused_access;
-} emitter;
-
-static void *grow(emitter *e, void *array, int32_t count, int32_t *capacity, size_t size)
+static void *grow(numc_emitter *e, void *array, int32_t count, int32_t *capacity, size_t size)
 {
     if (count < *capacity)
         return array;
@@ -56,7 +22,7 @@ static void *grow(emitter *e, void *array, int32_t count, int32_t *capacity, siz
     return copy;
 }
 
-static numc_kernel_node *node_add(emitter *e, node_list *list, numc_node_kind kind)
+numc_kernel_node *numc__emit_node(numc_emitter *e, numc_node_list *list, numc_node_kind kind)
 {
     numc_kernel_node *items = grow(e, list->items, list->count, &list->capacity, sizeof *items);
     if (items == NULL)
@@ -66,7 +32,7 @@ static numc_kernel_node *node_add(emitter *e, node_list *list, numc_node_kind ki
     return &items[list->count++];
 }
 
-static int32_t register_new(emitter *e, numc_dtype dtype)
+int32_t numc__emit_register(numc_emitter *e, numc_dtype dtype)
 {
     uint32_t *registers = grow(e, e->registers, e->register_count, &e->register_capacity, sizeof *registers);
     if (registers == NULL)
@@ -76,7 +42,7 @@ static int32_t register_new(emitter *e, numc_dtype dtype)
     return e->register_count++;
 }
 
-static int32_t extent_new(emitter *e, int64_t extent)
+int32_t numc__emit_extent(numc_emitter *e, int64_t extent)
 {
     int64_t *extents = grow(e, e->extents, e->extent_count, &e->extent_capacity, sizeof *extents);
     if (extents == NULL)
@@ -86,7 +52,7 @@ static int32_t extent_new(emitter *e, int64_t extent)
     return e->extent_count++;
 }
 
-static int32_t constant(emitter *e, numc_dtype dtype, const void *bytes)
+int32_t numc__emit_constant(numc_emitter *e, numc_dtype dtype, const void *bytes)
 {
     uint64_t *constants = grow(e, e->constants, e->constant_count, &e->constant_capacity, sizeof *constants);
     if (constants == NULL)
@@ -94,24 +60,24 @@ static int32_t constant(emitter *e, numc_dtype dtype, const void *bytes)
     e->constants = constants;
     constants[e->constant_count] = 0;
     memcpy(&constants[e->constant_count], bytes, numc_dtype_size(dtype));
-    numc_kernel_node *node = node_add(e, &e->top, NUMC_NODE_CONSTANT);
+    numc_kernel_node *node = numc__emit_node(e, &e->top, NUMC_NODE_CONSTANT);
     node->dtype = (uint32_t)dtype;
     node->extent = e->constant_count++;
-    return node->result = register_new(e, dtype);
+    return node->result = numc__emit_register(e, dtype);
 }
 
-static int32_t integer(emitter *e, int64_t value)
+int32_t numc__emit_integer(numc_emitter *e, int64_t value)
 {
-    return constant(e, NUMC_INT64, &value);
+    return numc__emit_constant(e, NUMC_INT64, &value);
 }
 
-static access *access_new(emitter *e, int32_t value, bool writes, int64_t offset)
+numc_emit_access *numc__emit_access(numc_emitter *e, int32_t value, bool writes, int64_t offset)
 {
-    access *accesses = grow(e, e->accesses, e->access_count, &e->access_capacity, sizeof *accesses);
+    numc_emit_access *accesses = grow(e, e->accesses, e->access_count, &e->access_capacity, sizeof *accesses);
     if (accesses == NULL)
         return &e->unused_access;
     e->accesses = accesses;
-    access *a = &accesses[e->access_count++];
+    numc_emit_access *a = &accesses[e->access_count++];
     memset(a, 0, sizeof *a);
     a->access.dtype = (uint32_t)numc__part_dtype(e->l->ir->values[value].type.dtype);
     a->access.writes = writes;
@@ -120,23 +86,23 @@ static access *access_new(emitter *e, int32_t value, bool writes, int64_t offset
     return a;
 }
 
-static int32_t scalar_op(emitter *e, node_list *list, int32_t operation, numc_dtype dtype, numc_dtype result, int32_t a, int32_t b)
+int32_t numc__emit_operation(numc_emitter *e, numc_node_list *list, int32_t operation, numc_dtype dtype, numc_dtype result, int32_t a, int32_t b)
 {
-    numc_kernel_node *node = node_add(e, list, NUMC_NODE_SCALAR);
+    numc_kernel_node *node = numc__emit_node(e, list, NUMC_NODE_SCALAR);
     node->operation = (uint32_t)operation;
     node->dtype = (uint32_t)dtype;
     node->operands[0] = a;
     node->operands[1] = b;
-    int32_t r = register_new(e, result);
+    int32_t r = numc__emit_register(e, result);
     node->result = r;
     return r;
 }
 
-static int32_t converted(emitter *e, node_list *list, int32_t reg, numc_dtype to)
+int32_t numc__emit_converted(numc_emitter *e, numc_node_list *list, int32_t reg, numc_dtype to)
 {
     if (e->l->failed || e->registers[reg] == (uint32_t)to)
         return reg;
-    return scalar_op(e, list, NUMC_SCALAR_CONVERT, to, to, reg, -1);
+    return numc__emit_operation(e, list, NUMC_SCALAR_CONVERT, to, to, reg, -1);
 }
 
 /* Per-axis strides of a full shape as strides of its space. */
@@ -157,8 +123,6 @@ static void row_major(const numc_type *type, int64_t *strides)
     }
 }
 
-static int32_t scalar_value(emitter *e, int32_t value);
-
 /* A complex value is no register: its parts are loaded where they are looked at. */
 static bool in_register(const numc_lowering *l, int32_t base)
 {
@@ -166,7 +130,7 @@ static bool in_register(const numc_lowering *l, int32_t base)
 }
 
 /* One element of `base` per point of the nest: strides by space axis. */
-static int32_t look(emitter *e, int32_t base, int64_t offset, const int64_t *strides, int32_t rank)
+static int32_t look(numc_emitter *e, int32_t base, int64_t offset, const int64_t *strides, int32_t rank)
 {
     numc_lowering *l = e->l;
     numc_dtype dtype = numc__part_dtype(l->ir->values[base].type.dtype);
@@ -174,35 +138,35 @@ static int32_t look(emitter *e, int32_t base, int64_t offset, const int64_t *str
     for (int32_t d = 0; d < rank; d++)
         uniform = uniform && strides[d] == 0;
     if (numc__ir_immediate(l->ir, base) != NULL || (uniform && in_register(l, base)))
-        return scalar_value(e, base);
+        return numc__emit_scalar_value(e, base);
     if (l->roles[base] == NUMC_ROLE_VIEW && !l->memory[base]) { /* iota: offset + sum stride x index */
-        int32_t sum = integer(e, offset);
+        int32_t sum = numc__emit_integer(e, offset);
         for (int32_t d = 0; d < rank; d++) {
             if (strides[d] == 0)
                 continue;
             e->indexed = true;
-            numc_kernel_node *index = node_add(e, &e->body, NUMC_NODE_INDEX);
+            numc_kernel_node *index = numc__emit_node(e, &e->body, NUMC_NODE_INDEX);
             index->dtype = NUMC_INT64;
             index->extent = d; /* becomes a depth when the nest is closed */
-            int32_t term = index->result = register_new(e, NUMC_INT64);
+            int32_t term = index->result = numc__emit_register(e, NUMC_INT64);
             if (strides[d] != 1)
-                term = scalar_op(e, &e->body, NUMC_SCALAR_MULTIPLY, NUMC_INT64, NUMC_INT64, term, integer(e, strides[d]));
-            sum = scalar_op(e, &e->body, NUMC_SCALAR_ADD, NUMC_INT64, NUMC_INT64, term, sum);
+                term = numc__emit_operation(e, &e->body, NUMC_SCALAR_MULTIPLY, NUMC_INT64, NUMC_INT64, term, numc__emit_integer(e, strides[d]));
+            sum = numc__emit_operation(e, &e->body, NUMC_SCALAR_ADD, NUMC_INT64, NUMC_INT64, term, sum);
         }
-        return converted(e, uniform ? &e->top : &e->body, sum, dtype);
+        return numc__emit_converted(e, uniform ? &e->top : &e->body, sum, dtype);
     }
-    access *a = access_new(e, base, false, offset);
+    numc_emit_access *a = numc__emit_access(e, base, false, offset);
     for (int32_t d = 0; d < rank; d++)
         a->strides[d] = strides[d];
-    numc_kernel_node *node = node_add(e, uniform ? &e->top : &e->body, NUMC_NODE_LOAD);
+    numc_kernel_node *node = numc__emit_node(e, uniform ? &e->top : &e->body, NUMC_NODE_LOAD);
     node->dtype = (uint32_t)dtype;
     node->extent = e->access_count - 1;
-    int32_t r = register_new(e, dtype);
+    int32_t r = numc__emit_register(e, dtype);
     node->result = r;
     return r;
 }
 
-static int32_t scalar_value(emitter *e, int32_t value)
+int32_t numc__emit_scalar_value(numc_emitter *e, int32_t value)
 {
     numc_lowering *l = e->l;
     int32_t root = numc__lower_root(l, value);
@@ -210,28 +174,28 @@ static int32_t scalar_value(emitter *e, int32_t value)
         return e->top_register[root];
     const unsigned char *bytes = numc__ir_immediate(l->ir, root);
     if (bytes != NULL)
-        return e->top_register[root] = constant(e, l->ir->values[root].type.dtype, bytes);
+        return e->top_register[root] = numc__emit_constant(e, l->ir->values[root].type.dtype, bytes);
     numc_view_of view;
     numc__lower_view(l, root, &view);
     if (view.base != root && in_register(l, view.base))
-        return e->top_register[root] = scalar_value(e, view.base);
+        return e->top_register[root] = numc__emit_scalar_value(e, view.base);
     if (view.base != root)
         return e->top_register[root] = look(e, view.base, view.offset, NULL, 0);
-    access_new(e, root, false, 0); /* made by an earlier step */
-    numc_kernel_node *node = node_add(e, &e->top, NUMC_NODE_LOAD);
+    numc__emit_access(e, root, false, 0); /* made by an earlier step */
+    numc_kernel_node *node = numc__emit_node(e, &e->top, NUMC_NODE_LOAD);
     node->dtype = (uint32_t)l->ir->values[root].type.dtype;
     node->extent = e->access_count - 1;
-    int32_t r = register_new(e, l->ir->values[root].type.dtype);
+    int32_t r = numc__emit_register(e, l->ir->values[root].type.dtype);
     node->result = r;
     return e->top_register[root] = r;
 }
 
-static int32_t operand(emitter *e, int32_t value)
+static int32_t operand(numc_emitter *e, int32_t value)
 {
     numc_lowering *l = e->l;
     int32_t root = numc__lower_root(l, value);
     if (numc__lower_is_scalar(l, root) || numc__ir_immediate(l->ir, root) != NULL)
-        return scalar_value(e, root);
+        return numc__emit_scalar_value(e, root);
     if (e->nest_register[root] >= 0)
         return e->nest_register[root];
     numc_view_of view;
@@ -241,44 +205,44 @@ static int32_t operand(emitter *e, int32_t value)
     return e->nest_register[root] = look(e, view.base, view.offset, strides, l->spaces[root].rank);
 }
 
-static void store(emitter *e, node_list *list, int32_t reg, int32_t target, int64_t offset, const int64_t *strides, int32_t rank)
+void numc__emit_store(numc_emitter *e, numc_node_list *list, int32_t reg, int32_t target, int64_t offset, const int64_t *strides, int32_t rank)
 {
-    access *a = access_new(e, target, true, offset);
+    numc_emit_access *a = numc__emit_access(e, target, true, offset);
     for (int32_t d = 0; d < rank; d++)
         a->strides[d] = strides[d];
-    numc_kernel_node *node = node_add(e, list, NUMC_NODE_STORE);
+    numc_kernel_node *node = numc__emit_node(e, list, NUMC_NODE_STORE);
     node->dtype = (uint32_t)numc__part_dtype(e->l->ir->values[target].type.dtype);
     node->operands[0] = reg;
     node->extent = e->access_count - 1;
 }
 
-static void store_value(emitter *e, int32_t reg, int32_t value)
+static void store_value(numc_emitter *e, int32_t reg, int32_t value)
 {
     const numc_type *type = &e->l->ir->values[value].type;
     int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
     row_major(type, strides);
     to_space(type, strides, spaced);
     bool scalar = numc__lower_is_scalar(e->l, value);
-    store(e, scalar ? &e->top : &e->body, reg, value, 0, spaced, e->l->spaces[value].rank);
+    numc__emit_store(e, scalar ? &e->top : &e->body, reg, value, 0, spaced, e->l->spaces[value].rank);
 }
 
 /* ---- applications ---------------------------------------------------------------------------------------------------------------- */
 
-static int32_t emit_gather(emitter *e, const numc_ir_node *node)
+static int32_t emit_gather(numc_emitter *e, const numc_ir_node *node)
 {
     numc_lowering *l = e->l;
     int32_t v = node->first_output, x = node->inputs[0], indices = node->inputs[1];
     const numc_type *type = &l->ir->values[v].type, *xt = &l->ir->values[x].type, *it = &l->ir->values[indices].type;
     int64_t axis = node->attributes->numbers[0];
     bool scalar = numc__lower_is_scalar(l, v);
-    node_list *list = scalar ? &e->top : &e->body;
+    numc_node_list *list = scalar ? &e->top : &e->body;
     numc_view_of xv, iv;
     numc__lower_view(l, x, &xv);
     int64_t full[NUMC_RANK_LIMIT] = {0}, strides[NUMC_RANK_LIMIT];
     int32_t index;
     int32_t index_root = numc__lower_root(l, indices);
     if (numc__lower_is_scalar(l, index_root)) {
-        index = scalar_value(e, index_root);
+        index = numc__emit_scalar_value(e, index_root);
     } else if (e->nest_register[index_root] >= 0 && l->spaces[indices].rank == l->spaces[v].rank) {
         index = e->nest_register[index_root];
     } else {
@@ -288,10 +252,10 @@ static int32_t emit_gather(emitter *e, const numc_ir_node *node)
         to_space(type, full, strides);
         index = look(e, iv.base, iv.offset, strides, l->spaces[v].rank);
     }
-    index = converted(e, list, index, NUMC_INT64);
+    index = numc__emit_converted(e, list, index, NUMC_INT64);
     if (!numc__ir_bounded(l->ir, indices, xt->shape[axis] - 1)) {
-        index = scalar_op(e, list, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, 0));
-        index = scalar_op(e, list, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, xt->shape[axis] - 1));
+        index = numc__emit_operation(e, list, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, numc__emit_integer(e, 0));
+        index = numc__emit_operation(e, list, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, numc__emit_integer(e, xt->shape[axis] - 1));
     }
     memset(full, 0, sizeof full);
     for (int32_t d = 0; d < xt->rank; d++) {
@@ -301,37 +265,37 @@ static int32_t emit_gather(emitter *e, const numc_ir_node *node)
             full[d + it->rank - 1] = xv.strides[d];
     }
     to_space(type, full, strides);
-    access *a = access_new(e, xv.base, false, xv.offset);
+    numc_emit_access *a = numc__emit_access(e, xv.base, false, xv.offset);
     for (int32_t d = 0; d < l->spaces[v].rank; d++)
         a->strides[d] = strides[d];
     a->gather = xv.strides[axis];
-    numc_kernel_node *load = node_add(e, list, NUMC_NODE_LOAD);
+    numc_kernel_node *load = numc__emit_node(e, list, NUMC_NODE_LOAD);
     load->dtype = (uint32_t)type->dtype;
     load->extent = e->access_count - 1;
     load->operands[0] = index;
-    int32_t r = register_new(e, type->dtype);
+    int32_t r = numc__emit_register(e, type->dtype);
     load->result = r;
     return r;
 }
 
-static int32_t emit_scalar(emitter *e, node_list *list, const numc_ir *ir, const numc_ir_node *node, const int32_t *operands)
+int32_t numc__emit_application(numc_emitter *e, numc_node_list *list, const numc_ir *ir, const numc_ir_node *node, const int32_t *operands)
 {
     const numc_scalar_info *info = numc__scalar_info((uint32_t)node->primitive);
     numc_dtype result = ir->values[node->first_output].type.dtype;
     numc_dtype dtype = info->result == NUMC_RESULT_NODE || info->result == NUMC_RESULT_UINT64
                            ? result
                            : ir->values[node->inputs[node->input_count - 1]].type.dtype;
-    numc_kernel_node *scalar = node_add(e, list, NUMC_NODE_SCALAR);
+    numc_kernel_node *scalar = numc__emit_node(e, list, NUMC_NODE_SCALAR);
     scalar->operation = (uint32_t)node->primitive;
     scalar->dtype = (uint32_t)dtype;
     for (int32_t k = 0; k < node->input_count; k++)
         scalar->operands[k] = operands[k];
-    int32_t r = register_new(e, result);
+    int32_t r = numc__emit_register(e, result);
     scalar->result = r;
     return r;
 }
 
-static int32_t apply_scalar(emitter *e, const numc_ir_node *node)
+static int32_t apply_scalar(numc_emitter *e, const numc_ir_node *node)
 {
     if (node->primitive == NUMC_PRIMITIVE_GATHER)
         return emit_gather(e, node);
@@ -339,7 +303,7 @@ static int32_t apply_scalar(emitter *e, const numc_ir_node *node)
     for (int32_t k = 0; k < node->input_count; k++)
         operands[k] = operand(e, node->inputs[k]);
     bool scalar = numc__lower_is_scalar(e->l, node->first_output);
-    return emit_scalar(e, scalar ? &e->top : &e->body, e->l->ir, node, operands);
+    return numc__emit_application(e, scalar ? &e->top : &e->body, e->l->ir, node, operands);
 }
 
 static uint32_t reduction_of(int32_t primitive)
@@ -358,7 +322,7 @@ typedef struct loop {
 } loop;
 
 /* Kept axes outside, reduced ones inside; neighbours of one kind join when every access steps through them evenly. */
-static int32_t find_loops(const emitter *e, const numc_unit *unit, bool full, int32_t first_access, loop *loops)
+static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool full, int32_t first_access, loop *loops)
 {
     const bool *reduced = unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
     int32_t count = 0;
@@ -381,7 +345,7 @@ static int32_t find_loops(const emitter *e, const numc_unit *unit, bool full, in
     return count;
 }
 
-static void emit_nest(emitter *e, const numc_unit *unit)
+static void emit_nest(numc_emitter *e, const numc_unit *unit)
 {
     numc_lowering *l = e->l;
     int32_t first_access = e->access_count;
@@ -425,7 +389,7 @@ static void emit_nest(emitter *e, const numc_unit *unit)
             int64_t strides[NUMC_RANK_LIMIT];
             to_space(&l->ir->values[v].type, statement->strides, strides);
             r = operand(e, v);
-            store(e, numc__lower_is_scalar(l, v) ? &e->top : &e->body, r, node->first_output, statement->offset, strides,
+            numc__emit_store(e, numc__lower_is_scalar(l, v) ? &e->top : &e->body, r, node->first_output, statement->offset, strides,
                   l->spaces[v].rank);
             break;
         }
@@ -434,8 +398,8 @@ static void emit_nest(emitter *e, const numc_unit *unit)
             int32_t target = node->first_output;
             row_major(&l->ir->values[target].type, strides);
             to_space(&l->ir->values[target].type, strides, spaced);
-            r = scalar_value(e, v);
-            store(e, unit->space.rank == 0 ? &e->top : &e->body, r, target, 0, spaced, unit->space.rank);
+            r = numc__emit_scalar_value(e, v);
+            numc__emit_store(e, unit->space.rank == 0 ? &e->top : &e->body, r, target, 0, spaced, unit->space.rank);
             break;
         }
         }
@@ -456,8 +420,8 @@ static void emit_nest(emitter *e, const numc_unit *unit)
     }
     int32_t opened[NUMC_RANK_LIMIT];
     for (int32_t k = 0; k < count; k++) {
-        numc_kernel_node *open = node_add(e, &e->top, loops[k].reduces ? NUMC_NODE_REDUCE : NUMC_NODE_PARALLEL);
-        open->extent = extent_new(e, loops[k].extent);
+        numc_kernel_node *open = numc__emit_node(e, &e->top, loops[k].reduces ? NUMC_NODE_REDUCE : NUMC_NODE_PARALLEL);
+        open->extent = numc__emit_extent(e, loops[k].extent);
         opened[k] = e->top.count - 1;
     }
     for (int32_t n = 0; n < e->body.count; n++) {
@@ -468,7 +432,7 @@ static void emit_nest(emitter *e, const numc_unit *unit)
                     copy.extent = k;
                     break;
                 }
-        *node_add(e, &e->top, NUMC_NODE_SCALAR) = copy;
+        *numc__emit_node(e, &e->top, NUMC_NODE_SCALAR) = copy;
     }
     for (int32_t k = count - 1; k >= 0 && !l->failed; k--) {
         if (loops[k].reduces) {
@@ -478,16 +442,16 @@ static void emit_nest(emitter *e, const numc_unit *unit)
                     continue;
                 const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
                 bool innermost = k == count - 1;
-                numc_kernel_node *accumulate = node_add(e, &e->top, NUMC_NODE_ACCUMULATE);
+                numc_kernel_node *accumulate = numc__emit_node(e, &e->top, NUMC_NODE_ACCUMULATE);
                 accumulate->operation = reduction_of(node->primitive);
                 accumulate->dtype = (uint32_t)l->ir->values[node->inputs[0]].type.dtype;
                 accumulate->operands[0] = innermost ? values[s] : accumulators[s * (levels + 1) + (k + 1 - kept)];
-                int32_t r = register_new(e, l->ir->values[v].type.dtype);
+                int32_t r = numc__emit_register(e, l->ir->values[v].type.dtype);
                 accumulate->result = r;
                 accumulators[s * (levels + 1) + (k - kept)] = r;
             }
         }
-        numc_kernel_node *end = node_add(e, &e->top, NUMC_NODE_END);
+        numc_kernel_node *end = numc__emit_node(e, &e->top, NUMC_NODE_END);
         end->extent = end->match = opened[k];
         e->top.items[opened[k]].match = e->top.count - 1;
         if (k == kept && reductions > 0) { /* results stand in the kept loops, or outside all */
@@ -513,7 +477,7 @@ static void emit_nest(emitter *e, const numc_unit *unit)
                     if (from->shape[d] != 1)
                         by_axis[axis++] = stride;
                 }
-                store(e, &e->top, r, v, 0, by_axis, unit->space.rank);
+                numc__emit_store(e, &e->top, r, v, 0, by_axis, unit->space.rank);
             }
         }
     }
@@ -535,172 +499,9 @@ static void emit_nest(emitter *e, const numc_unit *unit)
     e->loops = e->loops || e->nests > 1 || levels > 1 || (levels > 0 && kept > 0 && reductions > 0 && count - kept > 1);
 }
 
-/* ---- scalar scans: one sequential loop ------------------------------------------------------------------------------------------- */
-
-static void emit_scan(emitter *e, const numc_unit *unit)
-{
-    numc_lowering *l = e->l;
-    const numc_ir_node *node = &l->ir->nodes[unit->node];
-    numc_ir *body = l->scan_bodies[unit->node];
-    const int64_t *numbers = node->attributes->numbers;
-    int32_t carries = (int32_t)numbers[0], sequences = (int32_t)numbers[1], stacked = node->output_count - carries;
-    int64_t length = numbers[2];
-    bool reverse = numbers[3] != 0;
-    e->sequential = true;
-    int32_t *registers = numc__arena_allocate(l->arena, (size_t)body->value_count, sizeof *registers);
-    /* the body's own looks through slices of constants */
-    numc_lowering inner = {.context = l->context, .ir = body, .arena = l->arena};
-    size_t values = (size_t)body->value_count;
-    inner.roles = numc__arena_allocate(l->arena, values, sizeof *inner.roles);
-    inner.memory = numc__arena_allocate(l->arena, values, sizeof *inner.memory);
-    inner.needed = numc__arena_allocate(l->arena, (size_t)body->node_count, sizeof *inner.needed);
-    inner.spaces = numc__arena_allocate(l->arena, values, sizeof *inner.spaces);
-    inner.loop_class = numc__arena_allocate(l->arena, values, sizeof *inner.loop_class);
-    if (registers == NULL || inner.roles == NULL || inner.memory == NULL || inner.needed == NULL || inner.spaces == NULL ||
-        inner.loop_class == NULL) {
-        l->failed = true;
-        return;
-    }
-    for (int32_t v = 0; v < body->value_count; v++) {
-        registers[v] = -1;
-        int32_t n = body->values[v].node;
-        const numc_ir_node *maker = n >= 0 ? &body->nodes[n] : NULL;
-        if (n >= 0)
-            inner.needed[n] = true;
-        bool view = maker != NULL && !numc__primitive_is_scalar(maker->primitive) && maker->primitive != NUMC_PRIMITIVE_GATHER;
-        inner.roles[v] = maker == NULL ? NUMC_ROLE_GIVEN : view ? NUMC_ROLE_VIEW : NUMC_ROLE_SCALAR;
-        inner.spaces[v].rank = numc__type_size(&body->values[v].type) == 1 ? 0 : 1; /* only asked whether it is scalar */
-        const unsigned char *bytes = numc__ir_immediate(body, v);
-        if (bytes != NULL)
-            registers[v] = constant(e, body->values[v].type.dtype, bytes);
-    }
-    for (int32_t k = 0; k < carries; k++) {
-        int32_t start = scalar_value(e, node->inputs[k]);
-        numc_dtype dtype = body->values[body->inputs[k]].type.dtype;
-        numc_kernel_node *carry = node_add(e, &e->top, NUMC_NODE_CARRY);
-        carry->dtype = (uint32_t)dtype;
-        carry->operands[0] = start;
-        int32_t r = register_new(e, dtype);
-        carry->result = r;
-        registers[body->inputs[k]] = r;
-    }
-    for (int32_t k = carries; k < node->input_count; k++) {
-        int32_t outer = node->inputs[k], value = body->inputs[k];
-        bool constant_operand = k >= carries + sequences;
-        if (numc__ir_immediate(l->ir, outer) != NULL || (constant_operand && numc__lower_is_scalar(l, outer)))
-            registers[value] = scalar_value(e, outer);
-    }
-    e->body.count = 0;
-    int32_t first_access = e->access_count;
-    for (int32_t k = carries; k < carries + sequences; k++) {
-        if (registers[body->inputs[k]] >= 0)
-            continue;
-        numc_view_of view;
-        numc__lower_view(l, node->inputs[k], &view);
-        int64_t stride = view.strides[0];
-        access *a = access_new(e, view.base, false, view.offset + (reverse ? (length - 1) * stride : 0));
-        a->strides[0] = reverse ? -stride : stride;
-        numc_kernel_node *load = node_add(e, &e->body, NUMC_NODE_LOAD);
-        load->dtype = (uint32_t)body->values[body->inputs[k]].type.dtype;
-        load->extent = e->access_count - 1;
-        int32_t r = register_new(e, body->values[body->inputs[k]].type.dtype);
-        load->result = r;
-        registers[body->inputs[k]] = r;
-    }
-    for (int32_t v = 0; v < body->value_count && !l->failed; v++) {
-        int32_t n = body->values[v].node;
-        if (n < 0 || registers[v] >= 0)
-            continue;
-        const numc_ir_node *inner_node = &body->nodes[n];
-        if (inner.roles[v] == NUMC_ROLE_SCALAR && inner_node->primitive != NUMC_PRIMITIVE_GATHER) {
-            int32_t operands[4];
-            for (int32_t k = 0; k < inner_node->input_count; k++)
-                operands[k] = registers[inner_node->inputs[k]];
-            if (inner_node->primitive == NUMC_SCALAR_CONVERT && e->registers[operands[0]] == (uint32_t)body->values[v].type.dtype) {
-                registers[v] = operands[0];
-                continue;
-            }
-            registers[v] = emit_scalar(e, &e->body, body, inner_node, operands);
-            continue;
-        }
-        if (numc__type_size(&body->values[v].type) != 1)
-            continue;
-        numc_view_of view;
-        int64_t gather = 0;
-        int32_t index = -1, looked = v;
-        if (inner_node->primitive == NUMC_PRIMITIVE_GATHER) {
-            looked = inner_node->inputs[0];
-            index = converted(e, &e->body, registers[inner_node->inputs[1]], NUMC_INT64);
-        }
-        numc__lower_view(&inner, looked, &view);
-        if (registers[view.base] >= 0) { /* another look at a register */
-            registers[v] = registers[view.base];
-            continue;
-        }
-        if (index >= 0) {
-            int64_t axis = inner_node->attributes->numbers[0];
-            gather = view.strides[axis];
-            int64_t last = body->values[looked].type.shape[axis] - 1;
-            index = scalar_op(e, &e->body, NUMC_SCALAR_MAXIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, 0));
-            index = scalar_op(e, &e->body, NUMC_SCALAR_MINIMUM, NUMC_INT64, NUMC_INT64, index, integer(e, last));
-        }
-        numc_view_of outer;
-        numc__lower_view(l, node->inputs[body->values[view.base].input], &outer);
-        access *a = access_new(e, outer.base, false, outer.offset + view.offset);
-        a->gather = gather;
-        numc_kernel_node *load = node_add(e, &e->body, NUMC_NODE_LOAD);
-        load->dtype = (uint32_t)body->values[v].type.dtype;
-        load->extent = e->access_count - 1;
-        load->operands[0] = index;
-        int32_t r = register_new(e, body->values[v].type.dtype);
-        load->result = r;
-        registers[v] = r;
-    }
-    for (int32_t k = 0; k < stacked; k++) {
-        int32_t target = node->first_output + carries + k;
-        access *a = access_new(e, target, true, reverse ? length - 1 : 0);
-        a->strides[0] = reverse ? -1 : 1;
-        numc_kernel_node *write = node_add(e, &e->body, NUMC_NODE_STORE);
-        write->dtype = (uint32_t)l->ir->values[target].type.dtype;
-        write->operands[0] = registers[body->outputs[carries + k]];
-        write->extent = e->access_count - 1;
-    }
-    for (int32_t a = first_access; a < e->access_count; a++) {
-        int64_t stride = e->accesses[a].strides[0];
-        e->accesses[a].access.contiguity =
-            (uint32_t)(e->accesses[a].gather == 0 && stride == 0 ? NUMC_CONTIGUITY_UNIFORM
-                       : e->accesses[a].gather == 0 && stride == 1 ? NUMC_CONTIGUITY_UNIT
-                                                                   : NUMC_CONTIGUITY_ANY);
-    }
-    numc_kernel_node *open = node_add(e, &e->top, NUMC_NODE_SEQUENTIAL);
-    open->extent = extent_new(e, length);
-    int32_t opened = e->top.count - 1;
-    for (int32_t n = 0; n < e->body.count; n++)
-        *node_add(e, &e->top, NUMC_NODE_SCALAR) = e->body.items[n];
-    for (int32_t k = 0; k < carries; k++) {
-        numc_kernel_node *update = node_add(e, &e->top, NUMC_NODE_UPDATE);
-        update->dtype = (uint32_t)body->values[body->inputs[k]].type.dtype;
-        update->result = registers[body->inputs[k]];
-        update->operands[0] = registers[body->outputs[k]];
-    }
-    numc_kernel_node *end = node_add(e, &e->top, NUMC_NODE_END);
-    end->extent = end->match = opened;
-    if (l->failed)
-        return;
-    e->top.items[opened].match = e->top.count - 1;
-    if (e->depth < 1)
-        e->depth = 1;
-    for (int32_t k = 0; k < carries; k++) {
-        int32_t v = node->first_output + k;
-        e->top_register[v] = registers[body->inputs[k]];
-        if (l->memory[v])
-            store(e, &e->top, e->top_register[v], v, 0, NULL, 0);
-    }
-}
-
 /* ---- steps -------------------------------------------------------------------------------------------------------------------------- */
 
-static void finish_kernel(emitter *e, numc_step *step)
+static void finish_kernel(numc_emitter *e, numc_step *step)
 {
     numc_lowering *l = e->l;
     numc_arena *arena = l->arena;
@@ -813,13 +614,13 @@ void numc__emit_kernels(numc_lowering *l)
             k++;
             continue;
         }
-        emitter e = {.l = l, .top_register = top, .nest_register = nest};
+        numc_emitter e = {.l = l, .top_register = top, .nest_register = nest};
         memset(top, -1, values * sizeof *top);
         int32_t kernel = unit->kernel;
         for (; k < l->unit_count && l->units[l->order[k]].kernel == kernel && !l->failed; k++) {
             unit = &l->units[l->order[k]];
-            if (unit->kind == NUMC_UNIT_SCAN)
-                emit_scan(&e, unit);
+            if (unit->kind == NUMC_UNIT_SMALL)
+                numc__emit_small(&e, unit);
             else
                 emit_nest(&e, unit);
         }

@@ -200,17 +200,17 @@ static bool lower(numc_exec *exec, const int32_t *external)
     l.stage = numc__arena_allocate(l.arena, values, sizeof *l.stage);
     l.unit_of = numc__arena_allocate(l.arena, values, sizeof *l.unit_of);
     l.spaces = numc__arena_allocate(l.arena, values, sizeof *l.spaces);
-    l.scan_bodies = numc__arena_allocate(l.arena, nodes, sizeof(numc_ir *));
+    l.small = numc__arena_allocate(l.arena, nodes, sizeof(numc_small *));
     exec->places = numc__arena_allocate(l.arena, values, sizeof *exec->places);
     if (l.needed == NULL || l.roles == NULL || l.memory == NULL || l.output == NULL || l.loop_class == NULL ||
-        l.stage == NULL || l.unit_of == NULL || l.spaces == NULL || l.scan_bodies == NULL || exec->places == NULL)
+        l.stage == NULL || l.unit_of == NULL || l.spaces == NULL || l.small == NULL || exec->places == NULL)
         return false;
     numc__fuse(&l, exec->outputs, exec->output_count);
     if (!l.failed)
         numc__emit_kernels(&l);
     bool good = !l.failed && find_place_kinds(exec, &l) && plan(exec) && build_kernels(exec);
     for (int32_t n = 0; n < ir->node_count; n++)
-        numc__ir_free(l.scan_bodies[n]);
+        numc__small_free(l.small[n]);
     return good;
 }
 

@@ -194,29 +194,6 @@ static bool is_reduction(int32_t primitive)
     return primitive >= NUMC_PRIMITIVE_REDUCE_SUM && primitive <= NUMC_PRIMITIVE_ARGMIN;
 }
 
-bool numc__scan_is_scalar(const numc_ir *body, const numc_attributes *attributes)
-{
-    int64_t carries = attributes->numbers[0], sequences = attributes->numbers[1];
-    for (int32_t v = 0; v < body->input_count; v++)
-        if (v < carries + sequences && numc__type_size(&body->values[body->inputs[v]].type) != 1)
-            return false;
-    for (int32_t v = 0; v < body->output_count; v++)
-        if (numc__type_size(&body->values[body->outputs[v]].type) != 1)
-            return false;
-    for (int32_t n = 0; n < body->node_count; n++) {
-        const numc_ir_node *node = &body->nodes[n];
-        bool one = numc__type_size(&body->values[node->first_output].type) == 1;
-        bool view = is_view_primitive(node->primitive) && node->primitive != NUMC_PRIMITIVE_IOTA;
-        if (node->primitive == NUMC_PRIMITIVE_GATHER) {
-            if (!one || body->values[node->inputs[0]].input < carries + sequences)
-                return false;
-        } else if (!(numc__primitive_is_scalar(node->primitive) && one) && !view) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static numc_role role_of(numc_lowering *l, int32_t n)
 {
     const numc_ir_node *node = &l->ir->nodes[n];
@@ -229,16 +206,8 @@ static numc_role role_of(numc_lowering *l, int32_t n)
     if (node->primitive == NUMC_PRIMITIVE_CONCAT || node->primitive == NUMC_PRIMITIVE_PAD ||
         node->primitive == NUMC_PRIMITIVE_COMPLEX)
         return NUMC_ROLE_ASSEMBLE;
-    if (node->primitive == NUMC_PRIMITIVE_SCAN && l->sequential) {
-        numc_ir *body = numc__ir_new(l->context, node->attributes->graphs[0], NULL);
-        if (body == NULL) {
-            l->failed = true;
-        } else if (numc__scan_is_scalar(body, node->attributes)) {
-            l->scan_bodies[n] = body;
-            return NUMC_ROLE_SCAN;
-        }
-        numc__ir_free(body);
-    }
+    if ((l->small[n] = numc__small_new(l, node)) != NULL)
+        return NUMC_ROLE_SMALL;
     return NUMC_ROLE_SLOT;
 }
 
@@ -395,6 +364,31 @@ static bool in_order(numc_lowering *l, int32_t value)
            && (l->roles[view.base] == NUMC_ROLE_GIVEN || l->memory[view.base]);
 }
 
+/* One element stays in a register, but for what a scan stacks and reads step by step; its constants are read by its body's own
+ * strides: they have to lie in order. */
+static void place_small(numc_lowering *l, int32_t n)
+{
+    const numc_ir_node *node = &l->ir->nodes[n];
+    bool batch = numc__small_has_batch(l->small[n]), scan = node->primitive == NUMC_PRIMITIVE_SCAN;
+    int64_t carries = scan ? node->attributes->numbers[0] : node->output_count;
+    for (int32_t k = 0; k < node->output_count; k++)
+        if (!numc__lower_is_scalar(l, node->first_output + k) || k >= carries || batch)
+            l->memory[node->first_output + k] = true;
+    for (int32_t k = 0; k < node->input_count; k++) {
+        int32_t input = node->inputs[k];
+        bool constant = scan && k >= carries + node->attributes->numbers[1];
+        if (numc__lower_is_scalar(l, input) && !is_sequence(node, k)) {
+            numc_view_of view;
+            numc__lower_view(l, input, &view);
+        } else if (numc__ir_immediate(l->ir, input) == NULL) {
+            if (constant)
+                place(l, input);
+            else
+                use_through_memory(l, input);
+        }
+    }
+}
+
 static void find_places(numc_lowering *l)
 {
     numc_ir *ir = l->ir;
@@ -437,26 +431,8 @@ static void find_places(numc_lowering *l)
             for (int32_t k = 0; k < node->input_count; k++)
                 use_pointwise(l, node->inputs[k], NUMC_FLAT);
             break;
-        case NUMC_ROLE_SCAN:
-            for (int32_t k = 0; k < node->output_count; k++)
-                if (!numc__lower_is_scalar(l, v + k) || k >= node->attributes->numbers[0])
-                    l->memory[v + k] = true;
-            for (int32_t k = 0; k < node->input_count; k++) {
-                int32_t input = node->inputs[k];
-                if (numc__lower_is_scalar(l, input) && k < node->attributes->numbers[0]) {
-                    numc_view_of view;
-                    numc__lower_view(l, input, &view);
-                } else if (numc__lower_is_scalar(l, input) && k >= node->attributes->numbers[0] + node->attributes->numbers[1]) {
-                    numc_view_of view;
-                    numc__lower_view(l, input, &view);
-                } else if (numc__ir_immediate(ir, input) == NULL) {
-                    /* constants are read by the body's own strides: they have to lie in order */
-                    if (k >= node->attributes->numbers[0] + node->attributes->numbers[1])
-                        place(l, input);
-                    else
-                        use_through_memory(l, input);
-                }
-            }
+        case NUMC_ROLE_SMALL:
+            place_small(l, n);
             break;
         case NUMC_ROLE_SLOT:
             for (int32_t k = 0; k < node->output_count; k++)
@@ -652,7 +628,7 @@ static void find_units(numc_lowering *l)
         }
         for (int32_t k = 0; k < node->input_count; k++)
             stage = larger(stage, crossing_stage(l, node->inputs[k]));
-        int32_t unit = unit_new(l, l->roles[v] == NUMC_ROLE_SCAN ? NUMC_UNIT_SCAN : NUMC_UNIT_SLOT, NULL, NUMC_FLAT, stage);
+        int32_t unit = unit_new(l, l->roles[v] == NUMC_ROLE_SMALL ? NUMC_UNIT_SMALL : NUMC_UNIT_SLOT, NULL, NUMC_FLAT, stage);
         if (unit < 0)
             return;
         l->units[unit].node = n;

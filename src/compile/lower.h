@@ -3,7 +3,7 @@
  * Vocabulary. The space of a value is its shape without the axes of size one. Two values of equal space joined by reshapes and
  * broadcasts that only add or drop such axes are the same registers: `root` follows them. A nest is a set of loops over one
  * space: elementwise applications, stores, full reductions, and at most one set of partially reduced axes. A unit is what is
- * scheduled: a nest, a scalar scan, or a backend slot. */
+ * scheduled: a nest, a small unit, or a backend slot. */
 #ifndef NUMC_COMPILE_LOWER_H
 #define NUMC_COMPILE_LOWER_H
 
@@ -17,7 +17,7 @@ typedef enum numc_role {
     NUMC_ROLE_SCALAR,  /* elementwise, and gather (a load by index) */
     NUMC_ROLE_REDUCE,
     NUMC_ROLE_ASSEMBLE, /* concat, pad, complex: written piece by piece */
-    NUMC_ROLE_SCAN,    /* a scan whose body is scalar code: one sequential loop */
+    NUMC_ROLE_SMALL,   /* a scan of small values, or algebra on small matrices: element by element in registers (small.c) */
     NUMC_ROLE_SLOT     /* everything else */
 } numc_role;
 
@@ -39,7 +39,7 @@ typedef struct numc_view_of {
     int64_t strides[NUMC_RANK_LIMIT]; /* per axis of the looking value's full shape */
 } numc_view_of;
 
-typedef enum numc_unit_kind { NUMC_UNIT_NEST, NUMC_UNIT_SCAN, NUMC_UNIT_SLOT } numc_unit_kind;
+typedef enum numc_unit_kind { NUMC_UNIT_NEST, NUMC_UNIT_SMALL, NUMC_UNIT_SLOT } numc_unit_kind;
 
 /* A statement of a nest: apply (node), copy a view value into its own place, or copy/fill a piece of an assembled value. */
 typedef enum numc_statement_kind { NUMC_STATEMENT_APPLY, NUMC_STATEMENT_COPY, NUMC_STATEMENT_PIECE, NUMC_STATEMENT_FILL } numc_statement_kind;
@@ -57,10 +57,12 @@ typedef struct numc_unit {
     int32_t loop_class, stage;
     numc_statement *statements;
     int32_t statement_count, statement_capacity;
-    int32_t node; /* SCAN, SLOT */
+    int32_t node; /* SMALL, SLOT */
     int32_t kernel; /* number of the kernel it went into, or -1 */
     bool done;
 } numc_unit;
+
+typedef struct numc_small numc_small;
 
 typedef struct numc_lowering {
     numc_context *context;
@@ -83,7 +85,7 @@ typedef struct numc_lowering {
     numc_unit *units;
     int32_t unit_count, unit_capacity;
     int32_t *order; /* units as scheduled */
-    numc_ir **scan_bodies; /* per node: rewritten body of a scalar scan, or NULL */
+    numc_small **small; /* per node: of role SMALL, or NULL */
     bool placing; /* while places are found: looking at a value through strides gives its base a place */
     bool failed;
 } numc_lowering;
@@ -99,7 +101,9 @@ static inline const numc_ir_node *numc__lower_node(const numc_lowering *l, int32
     int32_t n = l->ir->values[value].node;
     return n >= 0 && l->needed[n] ? &l->ir->nodes[n] : NULL;
 }
-/* Whether a scan's body is scalar code that fits a sequential loop. */
-bool numc__scan_is_scalar(const numc_ir *body, const numc_attributes *attributes);
+/* small.c: what has to be known of a node to write it element by element; NULL where it is not small, or the lowering failed. */
+numc_small *numc__small_new(numc_lowering *l, const numc_ir_node *node);
+void numc__small_free(numc_small *small);
+bool numc__small_has_batch(const numc_small *small); /* then nothing of it is a register outside its loops */
 
 #endif
