@@ -604,6 +604,23 @@ static void add_group_end(emitter *e)
     ADD(e, "}\n");
 }
 
+/* Before the innermost of parallel loops, and a reduce loop's lanes: no iteration reads what another writes. A compiler cannot see
+ * that of many pointers into one arena, and does not look at more than some ten pairs; then it would use no vectors. */
+static void add_independent(emitter *e, uint32_t loop)
+{
+    const numc_kernel_source *s = e->source;
+    if (e->known == NULL || s->nodes[loop].kind == NUMC_NODE_SEQUENTIAL)
+        return;
+    for (uint32_t i = loop + 1; i < (uint32_t)s->nodes[loop].match; i++) {
+        const numc_kernel_node *node = &s->nodes[i];
+        if (is_loop(node->kind) || node->kind == NUMC_NODE_LOCAL_LOAD || node->kind == NUMC_NODE_LOCAL_STORE
+            || (node->kind == NUMC_NODE_STORE && node->operands[1] >= 0))
+            return;
+    }
+    indent(e, 0);
+    ADD(e, "NUMC_E_INDEPENDENT\n");
+}
+
 /* A reduce loop without loops inside is written twice: whole blocks of 8, whose lanes a compiler can put in vectors, and the
  * rest. The order of the additions in a lane is the same. */
 static bool add_loop(emitter *e, uint32_t loop)
@@ -627,12 +644,14 @@ static bool add_loop(emitter *e, uint32_t loop)
         bool shared = d == 0 && e->shared_loop;
         if (e->groups != NULL && e->groups->loop == loop) {
             add_group_begin(e, extent);
+            add_independent(e, loop);
             indent(e, 0);
             ADD(e, "for (numc_k_i64 i%d = first; i%d < last; i%d++) {\n", d, d, d);
             known = add_body(e, loop);
             add_group_end(e);
             return known;
         }
+        add_independent(e, loop);
         indent(e, 0);
         ADD(e, "for (numc_k_i64 i%d = %s, n%d = %s; i%d < n%d; i%d += %s) {\n", d, shared ? "NUMC_E_FIRST" : "0", d, extent, d, d,
             d, shared ? "NUMC_E_STEP" : "1");
@@ -650,6 +669,7 @@ static bool add_loop(emitter *e, uint32_t loop)
             add_group_begin(e, extent);
         indent(e, 0);
         ADD(e, "for (numc_k_i64 block = %s; block < %s; block += 8)\n", grouped ? "first" : "0", grouped ? "(last & ~(numc_k_i64)7)" : whole);
+        add_independent(e, loop);
         indent(e, 0);
         ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
         indent(e, 1);

@@ -16,7 +16,12 @@ static const char head[] = "typedef struct frame {\n"
                            "    void *state;\n"
                            "    void **lent;\n"
                            "} frame;\n"
-                           "#define NUMC_E_KERNEL static __attribute__((noinline))\n";
+                           "#define NUMC_E_KERNEL static __attribute__((noinline))\n"
+                           "#if defined(__GNUC__) && !defined(__clang__)\n"
+                           "#define NUMC_E_INDEPENDENT _Pragma(\"GCC ivdep\")\n"
+                           "#else\n"
+                           "#define NUMC_E_INDEPENDENT\n"
+                           "#endif\n";
 
 int32_t numc__exec_number(numc_exec *exec, struct numc_native *native, int32_t count)
 {
