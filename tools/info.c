@@ -6,7 +6,7 @@
 #include "numc_build.h"
 #include "tool.h"
 
-static const char *const variables[] = {"NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_JIT",
+static const char *const variables[] = {"NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_CUDA_PATH", "NUMC_JIT",
                                         "NUMC_CC", "NUMC_CACHE", "NUMC_DUMP"};
 
 static void print_device(const numc_device_info *device, int number)

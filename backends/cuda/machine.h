@@ -1,0 +1,68 @@
+/* machine.h - of backends/cuda: an opened device, as its files share it. */
+#ifndef NUMC_BACKENDS_CUDA_MACHINE_H
+#define NUMC_BACKENDS_CUDA_MACHINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "gpu/gpu.h"
+#include "library.h"
+
+enum { NUMC_CUDA_MESSAGE = 512, NUMC_CUDA_STAGES = 4, NUMC_CUDA_STAGE_BYTES = 1 << 20 };
+
+/* A piece of pinned host memory, through which transfers go, so that they are asynchronous whatever memory the caller has. */
+typedef struct numc_cuda_stage {
+    unsigned char *memory;
+    void *event;    /* after its last transfer */
+    uint64_t used;  /* bytes handed to the stream since the event was last waited for */
+    bool recorded;
+} numc_cuda_stage;
+
+/* cuBLAS and cuSOLVER, opened when the first large product or factorisation comes. */
+typedef struct numc_cuda_vendor {
+    pthread_mutex_t lock; /* their handles are one thread's at a time */
+    numc_cuda_blas blas;
+    numc_cuda_solver solver;
+    void *blas_handle, *solver_handle;
+    numc_cuda_address blas_workspace, solver_workspace;
+    uint64_t solver_bytes;
+    bool blas_asked, solver_asked;
+} numc_cuda_vendor;
+
+typedef struct numc_cuda_machine {
+    const numc_host *host;
+    numc_cuda_driver cu;
+    numc_cuda_compiler rtc;
+    char name[160];        /* "cuda device 0 (NVIDIA ...)": in messages */
+    char target[48];       /* the compiler's option for this device */
+    bool binary;           /* the target is the device's own code, not PTX */
+    int device;
+    void *context, *stream;
+    atomic_int lost;       /* the error after which the context cannot be used, or 0 */
+    pthread_mutex_t upload_lock, download_lock;
+    numc_cuda_stage upload[NUMC_CUDA_STAGES], download[2];
+    uint32_t stage;        /* of upload: which is being filled */
+    numc_cuda_vendor vendor;
+} numc_cuda_machine;
+
+/* Makes the device's context the calling thread's. OK, or an error: then leave must not be called. */
+int32_t numc_cuda_enter(numc_cuda_machine *m);
+void numc_cuda_leave(numc_cuda_machine *m);
+
+/* The status of a driver's result, with a message that says what failed, how, and whether the context can still be used. */
+int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what);
+int32_t numc_cuda_fail(const numc_host *host, numc_status status, const char *message);
+
+void *numc_cuda_new(const numc_host *host, size_t size); /* zeroed */
+void numc_cuda_delete(const numc_host *host, void *memory, size_t size);
+
+/* vendor.c */
+int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint32_t transpose_b, int64_t m, int64_t n, int64_t k,
+                       const void *a, int64_t a_offset, int64_t a_row, int64_t a_step, const void *b, int64_t b_offset,
+                       int64_t b_row, int64_t b_step, uint32_t accumulate, void *c, int64_t c_offset, int64_t c_row,
+                       int64_t c_step, int64_t count);
+int32_t numc_cuda_potrf(void *machine, uint32_t dtype, int64_t n, void *a, int64_t a_offset, int64_t a_row, void *info,
+                        uint64_t info_offset);
+void numc_cuda_vendor_end(numc_cuda_machine *m); /* in the context, the stream empty */
+
+#endif

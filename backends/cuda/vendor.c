@@ -1,0 +1,200 @@
+/* vendor.c - products by cuBLAS and Cholesky factorisations by cuSOLVER, both opened when first asked for. Where a library is missing
+ * the answer is UNSUPPORTED, said once in the log: the kernels of backends/gpu do the work.
+ *
+ * Both libraries see matrices column by column: a row-major matrix is its own transpose to them. */
+#include <limits.h>
+#include <stdio.h>
+
+#include "machine.h"
+
+/* cuBLAS's recommendation for the newest devices; with a workspace of its own a product can also be recorded in a graph. */
+enum { BLAS_WORKSPACE = 32 << 20 };
+
+static void say_missing(numc_cuda_machine *m, const char *reason)
+{
+    char line[NUMC_CUDA_MESSAGE + 64];
+    (void)snprintf(line, sizeof line, "%s; own kernels are used instead", reason);
+    m->host->log(m->host->user, NUMC_LOG_INFO, line);
+}
+
+static int32_t library_failed(numc_cuda_machine *m, const char *library, const char *what, int result)
+{
+    char message[NUMC_CUDA_MESSAGE];
+    (void)snprintf(message, sizeof message, "%s: %s: %s answers %d; the context is still usable", m->name, what, library, result);
+    return numc_cuda_fail(m->host, NUMC_DEVICE, message);
+}
+
+/* In the context, the lock held. UNSUPPORTED without a message when the library is not here. */
+static int32_t blas_ready(numc_cuda_machine *m)
+{
+    numc_cuda_vendor *v = &m->vendor;
+    char reason[NUMC_CUDA_MESSAGE];
+    if (v->blas_handle != NULL)
+        return NUMC_OK;
+    if (v->blas_asked)
+        return NUMC_UNSUPPORTED;
+    v->blas_asked = true;
+    if (!numc_cuda_load_blas(&v->blas, reason, sizeof reason)) {
+        say_missing(m, reason);
+        return NUMC_UNSUPPORTED;
+    }
+    void *handle = NULL;
+    int result = v->blas.cublasCreate_v2(&handle);
+    if (result == 0) {
+        v->blas_handle = handle;
+        result = v->blas.cublasSetStream_v2(handle, m->stream); /* resets the workspace: first */
+    }
+    if (result == 0 && m->cu.cuMemAlloc_v2(&v->blas_workspace, BLAS_WORKSPACE) == 0)
+        result = v->blas.cublasSetWorkspace_v2(handle, (void *)(uintptr_t)v->blas_workspace, BLAS_WORKSPACE);
+    if (result == 0)
+        return NUMC_OK;
+    if (v->blas_handle != NULL)
+        (void)v->blas.cublasDestroy_v2(v->blas_handle);
+    v->blas_handle = NULL;
+    (void)snprintf(reason, sizeof reason, "cuBLAS cannot be started: it answers %d", result);
+    say_missing(m, reason);
+    return NUMC_UNSUPPORTED;
+}
+
+static int32_t solver_ready(numc_cuda_machine *m)
+{
+    numc_cuda_vendor *v = &m->vendor;
+    char reason[NUMC_CUDA_MESSAGE];
+    if (v->solver_handle != NULL)
+        return NUMC_OK;
+    if (v->solver_asked)
+        return NUMC_UNSUPPORTED;
+    v->solver_asked = true;
+    if (!numc_cuda_load_solver(&v->solver, reason, sizeof reason)) {
+        say_missing(m, reason);
+        return NUMC_UNSUPPORTED;
+    }
+    void *handle = NULL;
+    int result = v->solver.cusolverDnCreate(&handle);
+    if (result == 0) {
+        v->solver_handle = handle;
+        result = v->solver.cusolverDnSetStream(handle, m->stream);
+    }
+    if (result == 0)
+        return NUMC_OK;
+    if (v->solver_handle != NULL)
+        (void)v->solver.cusolverDnDestroy(v->solver_handle);
+    v->solver_handle = NULL;
+    (void)snprintf(reason, sizeof reason, "cuSOLVER cannot be started: it answers %d", result);
+    say_missing(m, reason);
+    return NUMC_UNSUPPORTED;
+}
+
+static bool fits(int64_t value)
+{
+    return value >= 0 && value <= INT_MAX;
+}
+
+static unsigned char *element(const void *raw, int64_t offset, size_t size)
+{
+    return (unsigned char *)(uintptr_t)((uintptr_t)raw + (uint64_t)offset * size);
+}
+
+/* c' = op(b)' op(a)': the factors change places, and each is transposed where it is here. */
+int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint32_t transpose_b, int64_t m, int64_t n, int64_t k,
+                       const void *a, int64_t a_offset, int64_t a_row, int64_t a_step, const void *b, int64_t b_offset,
+                       int64_t b_row, int64_t b_step, uint32_t accumulate, void *c, int64_t c_offset, int64_t c_row,
+                       int64_t c_step, int64_t count)
+{
+    numc_cuda_machine *own = machine;
+    numc_cuda_vendor *v = &own->vendor;
+    static const float one_s[2] = {1.0f, 0.0f}, zero_s[2] = {0.0f, 0.0f};
+    static const double one_d[2] = {1.0, 0.0}, zero_d[2] = {0.0, 0.0};
+    const bool narrow = dtype == NUMC_FLOAT32 || dtype == NUMC_COMPLEX64;
+    const size_t size = dtype == NUMC_FLOAT32 ? 4 : dtype == NUMC_COMPLEX128 ? 16 : 8;
+    if (dtype != NUMC_FLOAT32 && dtype != NUMC_FLOAT64 && dtype != NUMC_COMPLEX64 && dtype != NUMC_COMPLEX128)
+        return NUMC_UNSUPPORTED;
+    if (!fits(m) || !fits(n) || !fits(k) || !fits(a_row) || !fits(b_row) || !fits(c_row) || !fits(count) || m * n * count == 0)
+        return NUMC_UNSUPPORTED;
+    int32_t status = numc_cuda_enter(own);
+    if (status != NUMC_OK)
+        return status;
+    pthread_mutex_lock(&v->lock);
+    status = blas_ready(own);
+    if (status == NUMC_OK) {
+        int(*const functions[]) NUMC_CUDA_GEMM = {v->blas.cublasSgemmStridedBatched, v->blas.cublasDgemmStridedBatched,
+                                                  v->blas.cublasCgemmStridedBatched, v->blas.cublasZgemmStridedBatched};
+        const int which = dtype == NUMC_FLOAT32 ? 0 : dtype == NUMC_FLOAT64 ? 1 : dtype == NUMC_COMPLEX64 ? 2 : 3;
+        const int result = functions[which](
+            v->blas_handle, transpose_b ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N,
+            transpose_a ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N, (int)n, (int)m, (int)k,
+            narrow ? (const void *)one_s : one_d, element(b, b_offset, size), (int)b_row, b_step, element(a, a_offset, size),
+            (int)a_row, a_step, accumulate ? (narrow ? (const void *)one_s : one_d) : (narrow ? (const void *)zero_s : zero_d),
+            element(c, c_offset, size), (int)c_row, c_step, (int)count);
+        if (result != 0)
+            status = library_failed(own, "cuBLAS", "matmul", result);
+    }
+    pthread_mutex_unlock(&v->lock);
+    numc_cuda_leave(own);
+    return status;
+}
+
+/* The lower triangle by rows is the upper one by columns: a' = u* u with u = l'. */
+int32_t numc_cuda_potrf(void *machine, uint32_t dtype, int64_t n, void *a, int64_t a_offset, int64_t a_row, void *info,
+                        uint64_t info_offset)
+{
+    numc_cuda_machine *m = machine;
+    numc_cuda_vendor *v = &m->vendor;
+    const size_t size = dtype == NUMC_FLOAT32 ? 4 : dtype == NUMC_COMPLEX128 ? 16 : 8;
+    if ((dtype != NUMC_FLOAT32 && dtype != NUMC_FLOAT64 && dtype != NUMC_COMPLEX64 && dtype != NUMC_COMPLEX128) || n == 0 ||
+        !fits(n) || !fits(a_row))
+        return NUMC_UNSUPPORTED;
+    int32_t status = numc_cuda_enter(m);
+    if (status != NUMC_OK)
+        return status;
+    pthread_mutex_lock(&v->lock);
+    status = solver_ready(m);
+    if (status == NUMC_OK) {
+        int(*const sizes[]) NUMC_CUDA_POTRF_SIZE = {v->solver.cusolverDnSpotrf_bufferSize, v->solver.cusolverDnDpotrf_bufferSize,
+                                                    v->solver.cusolverDnCpotrf_bufferSize, v->solver.cusolverDnZpotrf_bufferSize};
+        int(*const functions[]) NUMC_CUDA_POTRF = {v->solver.cusolverDnSpotrf, v->solver.cusolverDnDpotrf,
+                                                   v->solver.cusolverDnCpotrf, v->solver.cusolverDnZpotrf};
+        const int which = dtype == NUMC_FLOAT32 ? 0 : dtype == NUMC_FLOAT64 ? 1 : dtype == NUMC_COMPLEX64 ? 2 : 3;
+        unsigned char *at = element(a, a_offset, size);
+        int elements = 0;
+        int result = sizes[which](v->solver_handle, NUMC_CUDA_TRIANGLE_UPPER, (int)n, at, (int)a_row, &elements);
+        const uint64_t bytes = elements > 0 ? (uint64_t)elements * size : 1;
+        if (result == 0 && v->solver_bytes < bytes) {
+            if (v->solver_workspace != 0) {
+                (void)m->cu.cuStreamSynchronize(m->stream);
+                (void)m->cu.cuMemFree_v2(v->solver_workspace);
+            }
+            v->solver_workspace = 0;
+            v->solver_bytes = 0;
+            status = numc_cuda_check(m, m->cu.cuMemAlloc_v2(&v->solver_workspace, (size_t)bytes), "cholesky: allocating a workspace");
+            if (status == NUMC_OK)
+                v->solver_bytes = bytes;
+            else
+                v->solver_workspace = 0;
+        }
+        if (status == NUMC_OK && result == 0)
+            result = functions[which](v->solver_handle, NUMC_CUDA_TRIANGLE_UPPER, (int)n, at, (int)a_row,
+                                      (void *)(uintptr_t)v->solver_workspace, elements,
+                                      (int *)(void *)element(info, (int64_t)info_offset, 1));
+        if (status == NUMC_OK && result != 0)
+            status = library_failed(m, "cuSOLVER", "cholesky", result);
+    }
+    pthread_mutex_unlock(&v->lock);
+    numc_cuda_leave(m);
+    return status;
+}
+
+void numc_cuda_vendor_end(numc_cuda_machine *m)
+{
+    numc_cuda_vendor *v = &m->vendor;
+    if (v->solver_handle != NULL)
+        (void)v->solver.cusolverDnDestroy(v->solver_handle);
+    if (v->blas_handle != NULL)
+        (void)v->blas.cublasDestroy_v2(v->blas_handle);
+    if (v->solver_workspace != 0)
+        (void)m->cu.cuMemFree_v2(v->solver_workspace);
+    if (v->blas_workspace != 0)
+        (void)m->cu.cuMemFree_v2(v->blas_workspace);
+    v->solver_handle = v->blas_handle = NULL;
+    v->solver_workspace = v->blas_workspace = 0;
+}
