@@ -19,6 +19,8 @@ GOAL = {"goal", "bound", "measured", "unit", "worst", "models", "models_met", "m
 SAMPLE = {"model": str, "backend": str, "mode": str, "chains": int, "warmup": int, "draws": int, "gradients": int,
           "seconds": float, "processor_seconds": float, "min_ess_bulk": float, "min_ess_bulk_per_second": float, "max_rhat": float, "divergences": int,
           "open_to_first_draw_ms": float, "process_to_first_draw_ms": float}
+CHAINS = {"model": str, "backend": str, "mode": str, "D": int, "chains": int, "method": str, "draws": int, "leapfrog_ns": float,
+          "gradient_ns": float, "overhead_ns": float, "draws_per_second": float, "live": float}
 ARRAY = {"case": str, "threads": int, "ns_min": float, "ns_median": float, "other": str, "other_ns_min": float, "other_ns_median": float,
          "numpy_ns_min": float, "numpy_ns_median": float, "numpy_avx2_ns_min": float, "numpy_avx2_ns_median": float,
          "numpy_ratio": float, "numpy_avx2_ratio": float, "other_ratio": float, "goal": str, "met": bool}
@@ -117,6 +119,21 @@ def check_sample(bench):
         raise ValueError(f"{row}")
 
 
+def check_chains(bench):
+    process = subprocess.run([bench, "chains", "--quick", "--json", "--model", "eight_schools", "--rounds", "1"],
+                             capture_output=True, text=True)
+    if process.returncode != 0:
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}")
+    rows = json.loads(process.stdout)["rows"]
+    if [(row["method"], row["chains"]) for row in rows] != [("sequential", 3), ("vectorized", 3)]:
+        raise ValueError(f"{rows}")
+    for row in rows:
+        if set(row) != set(CHAINS):
+            raise ValueError(f"members {sorted(row)}")
+        if not (row["leapfrog_ns"] > 0 and row["gradient_ns"] > 0 and row["draws_per_second"] > 0 and 0 < row["live"] <= 1):
+            raise ValueError(f"{row}")
+
+
 def main():
     bench, counted = sys.argv[1], "--uncounted" not in sys.argv[2:]
     rows, number = {}, 0
@@ -127,6 +144,7 @@ def main():
     for name, check in (("gradient prints its rows", gradient),
                         ("a gradient allocates nothing", lambda: check_allocations(rows or 1 / 0)),
                         ("array agrees with NumPy and prints its rows", lambda: check_array(bench)),
+                        ("chains prints its rows", lambda: check_chains(bench)),
                         ("sample prints its row", lambda: check_sample(bench))):
         number += 1
         try:

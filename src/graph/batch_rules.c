@@ -376,12 +376,27 @@ static numc_array *unfolded(const numc_batching *b, const numc_array *y, bool ro
     return numc__batch_move(b->context, numc__reshape_to(b->context, y, rank + 1, shape), axis, 0);
 }
 
+/* A [M, N] times columns x [B, N, 1]: the rows x A' [B, M], so that nothing is turned. */
+static numc_array *columns_as_rows(const numc_batching *b)
+{
+    const numc_array *a = b->x[0], *x = b->x[1];
+    const int64_t rows[] = {b->size, x->shape[1]}, shape[] = {b->size, a->shape[0], 1};
+    const numc_array *operands[] = {numc__reshape_to(b->context, x, 2, rows), numc__batch_move(b->context, a, 1, 0)};
+    if (b->context->status != NUMC_OK)
+        return NULL;
+    return numc__reshape_to(b->context, numc__bind1(b->context, b->primitive, operands, 2, NULL), 3, shape);
+}
+
 /* One operand mapped: its batch becomes more rows, or more columns, of one product. */
 numc_status numc__batch_matmul(const numc_batching *b, numc_array **y, bool *mapped_y)
 {
     if (b->mapped[0] && b->mapped[1])
         return numc__batch_leading(b, y, mapped_y);
     bool rows = b->mapped[0];
+    if (!rows && b->x[0]->rank == 2 && b->x[1]->rank == 3 && b->x[1]->shape[2] == 1) {
+        y[0] = columns_as_rows(b);
+        DONE(b);
+    }
     const numc_array *x[2] = {b->x[0], b->x[1]};
     x[rows ? 0 : 1] = folded(b->context, x[rows ? 0 : 1], rows);
     NUMC_TRY(b->context->status);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/internal.h"
+#include "compile/rows.h"
 #include "infer/potential.h"
 
 struct numc_batch_program {
@@ -60,9 +61,27 @@ static numc_graph *pack(numc_context *context, numc_graph *graph, int64_t width)
     return packed;
 }
 
+/* The same by blocks of rows, where there is a large matrix: a block is then met by all positions while it is in the cache, and what
+ * is computed of it stays there. Takes the graph. */
+static numc_graph *blocked(numc_context *context, const numc_batch_source *source, numc_graph *graph)
+{
+    size_t inputs = (size_t)graph->input_count;
+    bool *fixed = numc__allocate_zero(context, inputs, sizeof *fixed);
+    numc_graph *result = NULL;
+    for (size_t i = 0; fixed != NULL && i < inputs; i++)
+        fixed[i] = source->data[i] != NULL;
+    if (fixed != NULL)
+        result = numc__graph_rows(context, graph, fixed);
+    numc__free(context, fixed, inputs * sizeof *fixed);
+    numc__graph_release(graph);
+    return result;
+}
+
 /* Takes the graph. */
 static numc_binding *compile(numc_context *context, const numc_batch_source *source, numc_graph *graph, bool packed)
 {
+    if ((graph = blocked(context, source, graph)) == NULL)
+        return NULL;
     size_t axes = (size_t)graph->input_count + (size_t)graph->output_count;
     int32_t *in_axes = numc__allocate_zero(context, axes, sizeof *in_axes);
     numc_graph *rows = NULL;
