@@ -186,21 +186,20 @@ int bench_chains(const bench_options *options)
         printf("%-14s %-7s %-11s %5s %6s %-10s %6s %11s %11s %9s %11s %6s\n", "model", "backend", "mode", "D", "chains", "method", "draws",
                "ns/leapfrog", "ns gradient", "overhead", "draws/s", "live");
     for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
-        const bench_model *model = NULL;
-        for (int k = 0; k < bench_model_count; k++)
-            if (strcmp(bench_models[k].name, models[m]) == 0 && bench_wanted(options, &bench_models[k]))
-                model = &bench_models[k];
-        if (model == NULL)
+        const bench_model *model;
+        for (int k = 0; (model = bench_model_at(k)) != NULL && strcmp(model->name, models[m]) != 0;)
+            k++;
+        if (model == NULL || !bench_wanted(options, model))
             continue;
-        void *data = model->data_new();
+        void *data = model->data_new(model);
         numc_context *context = data == NULL ? NULL : bench_open(&one);
         if (context == NULL) {
-            free(data);
+            if (data != NULL)
+                model->data_free(data);
             failures++;
             continue;
         }
-        model->data_arrays(context, data);
-        numc_model *made = numc_model_new(context, model->callback, data);
+        numc_model *made = numc_model_new(context, model->callback, model->data_arrays(context, data));
         pilot p = {0};
         bool good = fly_ahead(made, counts[count - 1], &p);
         for (int c = 0; good && c < count; c++)
@@ -219,7 +218,7 @@ int bench_chains(const bench_options *options)
         free(p.metric);
         free(p.positions);
         numc_close(context);
-        free(data);
+        model->data_free(data);
     }
     if (options->json)
         printf("\n]}\n");
