@@ -129,7 +129,8 @@ static bool in_register(const numc_lowering *l, int32_t base)
     return numc__lower_is_scalar(l, base) && !numc__is_complex(l->ir->values[base].type.dtype);
 }
 
-/* One element of `base` per point of the nest: strides by space axis. */
+/* One element of `base` per point of the nest: strides by space axis. Of one element there is no other to step to: its strides are
+ * 0, or of an axis without elements. */
 static int32_t look(numc_emitter *e, int32_t base, int64_t offset, const int64_t *strides, int32_t rank)
 {
     numc_lowering *l = e->l;
@@ -137,7 +138,7 @@ static int32_t look(numc_emitter *e, int32_t base, int64_t offset, const int64_t
     bool uniform = true;
     for (int32_t d = 0; d < rank; d++)
         uniform = uniform && strides[d] == 0;
-    if (numc__ir_immediate(l->ir, base) != NULL || (uniform && in_register(l, base)))
+    if (numc__ir_immediate(l->ir, base) != NULL || in_register(l, base))
         return numc__emit_scalar_value(e, base);
     if (l->roles[base] == NUMC_ROLE_VIEW && !l->memory[base]) { /* iota: offset + sum stride x index */
         int32_t sum = numc__emit_integer(e, offset);

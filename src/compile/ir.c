@@ -95,6 +95,17 @@ int32_t numc__ir_constant(numc_ir *ir, numc_array *array)
         ir->failed = ir->failed || id < 0;
         return id;
     }
+    if (array->content == NUMC_CONTENT_BUFFER && array->size == 1) { /* one element is a number, which needs no memory */
+        int32_t id = -1;
+        unsigned char value[sizeof array->immediate];
+        if (numc_scope_begin(ir->context) == NUMC_OK) {
+            if (numc_to_host(numc__array_alias(ir->context, array), array->dtype, value, numc_dtype_size(array->dtype)) == NUMC_OK)
+                id = numc__ir_constant(ir, numc__array_new_immediate(ir->context, array->dtype, array->rank, array->shape, value));
+            numc_scope_end(ir->context);
+        }
+        ir->failed = ir->failed || id < 0;
+        return id;
+    }
     int64_t *shape = numc__arena_allocate(&ir->arena, (size_t)array->rank, sizeof *shape);
     if (shape == NULL) {
         ir->failed = true;

@@ -146,6 +146,8 @@ static void find_kinds(split *s)
             continue;
         for (int32_t k = 0; k < node->input_count; k++)
             s->recurs[s->same[node->inputs[k]]] = true;
+        for (int32_t k = 0; k < node->output_count; k++) /* its other results are made there too */
+            s->recurs[node->first_output + k] = true;
     }
 }
 

@@ -471,10 +471,13 @@ static numc_status run_external(numc_context *context, numc_exec_state *state, c
     const numc_backend *table = &state->device->table;
     numc_device *device = state->device->device;
     bool apart = state->device->info.unified == 0;
-    for (int32_t k = 0; k < step->input_count && apart; k++) {
+    for (int32_t k = 0; k < step->input_count; k++) {
         const numc_view *view = &s->views[k];
         uint64_t offset = (uint64_t)view->offset * numc_dtype_size((numc_dtype)view->dtype);
-        NUMC_STEP_TRY(table->memory_download(device, view->memory, offset, s->hosts[k].data, view_bytes(view)));
+        if (apart)
+            NUMC_STEP_TRY(table->memory_download(device, view->memory, offset, s->hosts[k].data, view_bytes(view)));
+        else /* a loan moves from step to step */
+            s->hosts[k].data = (char *)view->memory + offset;
     }
     NUMC_TRY(numc__external_call(context, step->attributes->numbers, s->hosts, step->input_count, step->output_count));
     for (int32_t k = step->input_count; k < step->input_count + step->output_count && apart; k++) {

@@ -90,8 +90,16 @@ PARTIAL(log10, return numc_divide(d, numc_multiply(x, LN10));)
 PARTIAL(sin, return numc_multiply(d, numc_cos(x));)
 PARTIAL(cos, return MINUS(numc_multiply(d, numc_sin(x)));)
 PARTIAL(tan, return numc_multiply(d, numc_add(numc_square(y), 1.0));)
-PARTIAL(asin, return numc_divide(d, numc_sqrt(numc_multiply(numc_subtract(1.0, x), numc_add(x, 1.0))));)
-PARTIAL(acos, return MINUS(numc_divide(d, numc_sqrt(numc_multiply(numc_subtract(1.0, x), numc_add(x, 1.0)))));)
+/* sqrt(1 - x^2); of complex x by roots of both factors, on the branch of asin, and on its cut the side that the sign of a zero
+ * imaginary part says: x + 1 would lose that, x - (-1) does not */
+static numc_array *root_of_factors(const numc_array *x)
+{
+    if (numc__is_complex(x->dtype))
+        return numc_multiply(numc_sqrt(MINUS(numc_subtract(x, 1.0))), numc_sqrt(numc_subtract(x, -1.0)));
+    return numc_sqrt(numc_multiply(numc_subtract(1.0, x), numc_add(x, 1.0)));
+}
+PARTIAL(asin, return numc_divide(d, root_of_factors(x));)
+PARTIAL(acos, return MINUS(numc_divide(d, root_of_factors(x)));)
 PARTIAL(atan, return numc_divide(d, numc_add(numc_square(x), 1.0));)
 PARTIAL(sinh, return numc_multiply(d, numc_cosh(x));)
 PARTIAL(cosh, return numc_multiply(d, numc_sinh(x));)
@@ -106,12 +114,12 @@ PARTIAL(tanh,
     return numc_divide(d, numc_square(numc_cosh(x)));)
 PARTIAL(asinh,
     if (numc__is_complex(x->dtype))
-        return numc_divide(d, numc_sqrt(numc_add(numc_square(x), 1.0)));
+        return numc_divide(d, root_of_factors(numc_complex(MINUS(numc_imag(x)), numc_real(x))));
     return numc_divide(d, numc_hypot(x, 1.0));)
 /* of complex x, the root of the product is another branch than the product of the roots */
 PARTIAL(acosh,
     if (numc__is_complex(x->dtype))
-        return numc_divide(d, numc_multiply(numc_sqrt(numc_subtract(x, 1.0)), numc_sqrt(numc_add(x, 1.0))));
+        return numc_divide(d, numc_multiply(numc_sqrt(numc_subtract(x, 1.0)), numc_sqrt(numc_subtract(x, -1.0))));
     return numc_divide(d, numc_sqrt(numc_multiply(numc_subtract(x, 1.0), numc_add(x, 1.0))));)
 PARTIAL(atanh, return numc_divide(d, numc_multiply(numc_subtract(1.0, x), numc_add(x, 1.0)));)
 PARTIAL(lgamma, return numc_multiply(d, DIGAMMA(x));)
