@@ -402,7 +402,7 @@ static void mixture(numc_run *run, void *user)
     numc_factor(run, "mixture", numc_sum(numc_logaddexp(terms[0], terms[1])));
 }
 
-/* ---- a hidden Markov chain of four states, forward algorithm in logarithms (Rabiner 1989, eq. 19 to 21) -------------------- */
+/* ---- a hidden Markov chain of four states, forward algorithm scaled at each step (Rabiner 1989, section V.A) --------------------- */
 
 enum { STATES = BENCH_STATES, CHAIN_STEPS = 1000 };
 
@@ -430,14 +430,17 @@ static void *chain_arrays(numc_context *context, void *user)
     return user;
 }
 
+/* P(state | observations before), p(observation | state) up to a factor -> the former one step on, and p(observation | those
+ * before) up to the same factor. */
 static void forward(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
                     int32_t output_count, void *user)
 {
     (void)context;
     (void)input_count;
     (void)output_count;
-    numc_array *paths = numc_add(numc_index(in[0], NUMC_ALL, NUMC_NEW), (numc_array *)user);
-    out[0] = numc_add(numc_logsumexp(paths, NUMC_AXES(0)), in[1]);
+    numc_array *joint = numc_multiply(numc_matmul(in[0], (numc_array *)user), in[1]);
+    out[1] = numc_sum(joint);
+    out[0] = numc_divide(joint, out[1]);
 }
 
 static void chain(numc_run *run, void *user)
@@ -452,11 +455,11 @@ static void chain(numc_run *run, void *user)
     numc_array *sigma = numc_sample(run, "sigma", numc_half_normal(run, 2));
     numc_array *y = numc_index(numc_data(run, "y", d->arrays[0]), NUMC_ALL, NUMC_NEW);
     numc_array *emission = numc_distribution_log_prob(numc_normal(run, mu, sigma), y); /* (steps, STATES) */
-    numc_array *start = numc_index(emission, NUMC_AT(0));
-    const numc_array *carries[] = {start}, *sequences[] = {numc_index(emission, NUMC_SLICE(1, CHAIN_STEPS))};
-    numc_array *last = NULL;
-    if (numc_scan(run, forward, numc_log(rows), carries, 1, sequences, 1, &last, 0) == NUMC_OK)
-        numc_factor(run, "y_observed", numc_logsumexp(last));
+    numc_array *most = numc_max(emission, NUMC_AXES(1), .keepdims = true), *likelihood = numc_exp(numc_subtract(emission, most));
+    const numc_array *carries[] = {numc_index(likelihood, NUMC_AT(0))}, *sequences[] = {numc_index(likelihood, NUMC_SLICE(1, CHAIN_STEPS))};
+    numc_array *scanned[2] = {NULL, NULL};
+    if (numc_scan(run, forward, rows, carries, 1, sequences, 1, scanned, 1) == NUMC_OK)
+        numc_factor(run, "y_observed", numc_add(numc_sum(most), numc_sum(numc_log(scanned[1]))));
 }
 
 static void free_block(void *user)

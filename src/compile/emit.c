@@ -145,6 +145,12 @@ static int32_t look(numc_emitter *e, int32_t base, int64_t offset, const int64_t
         for (int32_t d = 0; d < rank; d++) {
             if (strides[d] == 0)
                 continue;
+            if (e->fixed != NULL && e->fixed[d] >= 0) {
+                if (e->fixed[d] > 0)
+                    sum = numc__emit_operation(e, &e->body, NUMC_SCALAR_ADD, NUMC_INT64, NUMC_INT64,
+                                               numc__emit_integer(e, strides[d] * e->fixed[d]), sum);
+                continue;
+            }
             e->indexed = true;
             numc_kernel_node *index = numc__emit_node(e, &e->body, NUMC_NODE_INDEX);
             index->dtype = NUMC_INT64;
@@ -307,6 +313,19 @@ static int32_t apply_scalar(numc_emitter *e, const numc_ir_node *node)
     return numc__emit_application(e, scalar ? &e->top : &e->body, e->l->ir, node, operands);
 }
 
+int32_t numc__emit_combined(numc_emitter *e, numc_node_list *list, int32_t operation, numc_dtype dtype, const int32_t *terms,
+                            int64_t count)
+{
+    int32_t lanes[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    for (int64_t k = 0; k < count; k++)
+        lanes[k & 7] = lanes[k & 7] < 0 ? terms[k] : numc__emit_operation(e, list, operation, dtype, dtype, lanes[k & 7], terms[k]);
+    for (int half = 4; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            if (lanes[k + half] >= 0)
+                lanes[k] = numc__emit_operation(e, list, operation, dtype, dtype, lanes[k], lanes[k + half]);
+    return lanes[0];
+}
+
 static uint32_t reduction_of(int32_t primitive)
 {
     static const uint8_t reductions[] = {NUMC_REDUCTION_SUM, NUMC_REDUCTION_PROD, NUMC_REDUCTION_MAX, NUMC_REDUCTION_MIN,
@@ -322,14 +341,16 @@ typedef struct loop {
     bool reduces;
 } loop;
 
-/* Kept axes outside, reduced ones inside; neighbours of one kind join when every access steps through them evenly. */
+/* Kept axes outside, reduced ones inside; neighbours of one kind join when every access steps through them evenly. Loops too short
+ * for vectors do not stand innermost where a long one could. */
 static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool full, int32_t first_access, loop *loops)
 {
     const bool *reduced = unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
+    enum { SHORT = 7, LONG = 16 };
     int32_t count = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int32_t axis = 0; axis < unit->space.rank; axis++)
-            if ((reduced != NULL && reduced[axis]) == (pass == 1))
+            if ((reduced != NULL && reduced[axis]) == (pass == 1) && (e->fixed == NULL || e->fixed[axis] < 0))
                 loops[count++] = (loop){unit->space.extents[axis], axis, full || pass == 1};
     for (int32_t k = count - 2; k >= 0 && !e->indexed; k--) {
         loop *outer = &loops[k], *inner = &loops[k + 1];
@@ -343,23 +364,53 @@ static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool ful
             loops[j] = loops[j + 1];
         count--;
     }
+    int32_t first = count; /* of the loops of the innermost's kind */
+    while (first > 0 && loops[first - 1].reduces == loops[count - 1].reduces)
+        first--;
+    int32_t longest = first;
+    for (int32_t k = first + 1; k < count; k++)
+        if (loops[k].extent >= loops[longest].extent)
+            longest = k;
+    if (count - first > 1 && loops[count - 1].extent <= SHORT && loops[longest].extent >= LONG) {
+        loop moved = loops[longest];
+        for (int32_t k = longest; k + 1 < count; k++)
+            loops[k] = loops[k + 1];
+        loops[count - 1] = moved;
+    }
     return count;
 }
 
-static void emit_nest(numc_emitter *e, const numc_unit *unit)
+/* Reduced axes of few elements together are written out: loops of two or three iterations cost more than what they hold. */
+static int64_t find_fixed(const numc_emitter *e, const numc_unit *unit, int64_t *fixed)
+{
+    enum { FEW = 4, SOME = 8, MANY = 16, MOST_STATEMENTS = 64 };
+    const numc_lowering *l = e->l;
+    const bool *reduced = unit->loop_class == NUMC_FLAT ? NULL : l->classes[unit->loop_class - 1].reduced;
+    int64_t points = 1, kept = 1;
+    bool reduces = false;
+    for (int32_t s = 0; s < unit->statement_count; s++) {
+        const numc_statement *statement = &unit->statements[s];
+        if (statement->kind != NUMC_STATEMENT_APPLY || l->roles[statement->value] != NUMC_ROLE_REDUCE)
+            continue;
+        int32_t primitive = l->ir->nodes[statement->node].primitive;
+        if (primitive == NUMC_PRIMITIVE_ARGMAX || primitive == NUMC_PRIMITIVE_ARGMIN)
+            return 0;
+        reduces = true;
+    }
+    for (int32_t axis = 0; axis < unit->space.rank; axis++) {
+        bool vanishes = reduced == NULL || reduced[axis];
+        *(vanishes ? &points : &kept) *= unit->space.extents[axis];
+        fixed[axis] = vanishes ? 0 : -1;
+    }
+    bool few = points <= FEW || (points <= SOME && kept >= MANY);
+    return reduces && points > 0 && few && points * unit->statement_count <= MOST_STATEMENTS ? points : 0;
+}
+
+/* Runs through a nest's statements once: at every point of its loops, or at one of those written out. */
+static void emit_statements(numc_emitter *e, const numc_unit *unit, int32_t *reduced)
 {
     numc_lowering *l = e->l;
-    int32_t first_access = e->access_count;
-    e->body.count = 0;
-    e->indexed = false;
-    bool full = false;
-    int32_t reductions = 0;
     memset(e->nest_register, -1, (size_t)l->ir->value_count * sizeof *e->nest_register);
-    int32_t *values = numc__arena_allocate(l->arena, (size_t)unit->statement_count, sizeof *values); /* reduced operands */
-    if (values == NULL) {
-        l->failed = true;
-        return;
-    }
     for (int32_t s = 0; s < unit->statement_count && !l->failed; s++) {
         const numc_statement *statement = &unit->statements[s];
         const numc_ir_node *node = statement->node >= 0 ? &l->ir->nodes[statement->node] : NULL;
@@ -367,9 +418,7 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         switch (statement->kind) {
         case NUMC_STATEMENT_APPLY:
             if (l->roles[v] == NUMC_ROLE_REDUCE) {
-                values[s] = operand(e, node->inputs[0]);
-                full = full || unit->loop_class == NUMC_FLAT;
-                reductions++;
+                reduced[s] = operand(e, node->inputs[0]);
                 break;
             }
             r = apply_scalar(e, node);
@@ -391,7 +440,7 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
             to_space(&l->ir->values[v].type, statement->strides, strides);
             r = operand(e, v);
             numc__emit_store(e, numc__lower_is_scalar(l, v) ? &e->top : &e->body, r, node->first_output, statement->offset, strides,
-                  l->spaces[v].rank);
+                             l->spaces[v].rank);
             break;
         }
         case NUMC_STATEMENT_FILL: {
@@ -405,10 +454,101 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         }
         }
     }
+}
+
+/* The result of the reduction in statement s; it stands in the kept loops, or outside all. */
+static void emit_result(numc_emitter *e, const numc_unit *unit, int32_t s, int32_t r, numc_node_list *list)
+{
+    numc_lowering *l = e->l;
+    int32_t v = unit->statements[s].value;
+    if (numc__lower_is_scalar(l, v))
+        e->top_register[v] = r;
+    if (!l->memory[v])
+        return;
+    const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
+    const numc_type *type = &l->ir->values[v].type, *from = &l->ir->values[node->inputs[0]].type;
+    int64_t strides[NUMC_RANK_LIMIT], by_axis[NUMC_RANK_LIMIT] = {0};
+    row_major(type, strides);
+    int32_t axis = 0, kept_axis = 0;
+    for (int32_t d = 0; d < from->rank; d++) {
+        bool vanishes = false;
+        for (int32_t j = 0; j < node->attributes->count; j++)
+            vanishes = vanishes || node->attributes->numbers[j] == d;
+        int64_t stride = vanishes ? 0 : strides[kept_axis++];
+        if (from->shape[d] != 1)
+            by_axis[axis++] = stride;
+    }
+    numc__emit_store(e, list, r, v, 0, by_axis, unit->space.rank);
+}
+
+/* The statements at each point of the axes that are written out, and what is reduced over them. */
+static void emit_points(numc_emitter *e, const numc_unit *unit, int64_t points, int64_t *fixed, int32_t *reduced)
+{
+    enum { MOST_POINTS = 8 };
+    numc_lowering *l = e->l;
+    int32_t statements = unit->statement_count, terms[MOST_POINTS];
+    for (int64_t p = 0; p < points; p++) {
+        int64_t rest = p;
+        for (int32_t axis = unit->space.rank - 1; axis >= 0; axis--)
+            if (fixed[axis] >= 0) {
+                fixed[axis] = rest % unit->space.extents[axis];
+                rest /= unit->space.extents[axis];
+            }
+        int32_t first = e->access_count;
+        emit_statements(e, unit, &reduced[p * statements]);
+        for (int32_t a = first; a < e->access_count && !l->failed; a++)
+            for (int32_t axis = 0; axis < unit->space.rank; axis++)
+                if (fixed[axis] > 0)
+                    e->accesses[a].offset += e->accesses[a].strides[axis] * fixed[axis];
+    }
+    for (int32_t s = 0; s < statements && !l->failed; s++) {
+        int32_t v = unit->statements[s].value;
+        if (unit->statements[s].kind != NUMC_STATEMENT_APPLY || l->roles[v] != NUMC_ROLE_REDUCE)
+            continue;
+        static const uint8_t operations[] = {NUMC_SCALAR_ADD,     NUMC_SCALAR_MULTIPLY,   NUMC_SCALAR_MAXIMUM,
+                                             NUMC_SCALAR_MINIMUM, NUMC_SCALAR_LOGICAL_OR, NUMC_SCALAR_LOGICAL_AND};
+        for (int64_t p = 0; p < points; p++)
+            terms[p] = reduced[p * statements + s];
+        int32_t operation = operations[l->ir->nodes[unit->statements[s].node].primitive - NUMC_PRIMITIVE_REDUCE_SUM];
+        bool loops = unit->loop_class != NUMC_FLAT;
+        numc_node_list *list = loops ? &e->body : &e->top;
+        if (!loops) { /* what leads to it stands there too */
+            for (int32_t n = 0; n < e->body.count; n++)
+                *numc__emit_node(e, &e->top, NUMC_NODE_SCALAR) = e->body.items[n];
+            e->body.count = 0;
+        }
+        emit_result(e, unit, s, numc__emit_combined(e, list, operation, l->ir->values[v].type.dtype, terms, points), list);
+    }
+}
+
+static void emit_nest(numc_emitter *e, const numc_unit *unit)
+{
+    numc_lowering *l = e->l;
+    int32_t first_access = e->access_count;
+    int64_t fixed[NUMC_RANK_LIMIT], points = find_fixed(e, unit, fixed);
+    e->body.count = 0;
+    e->indexed = false;
+    bool full = false;
+    int32_t reductions = 0;
+    int32_t *values = numc__arena_allocate(l->arena, (size_t)((points > 0 ? points : 1) * unit->statement_count), sizeof *values);
+    if (values == NULL) {
+        l->failed = true;
+        return;
+    }
+    e->fixed = points > 0 ? fixed : NULL;
+    if (points > 0) {
+        emit_points(e, unit, points, fixed, values);
+    } else {
+        emit_statements(e, unit, values); /* values: reduced operands */
+        for (int32_t s = 0; s < unit->statement_count; s++)
+            reductions += unit->statements[s].kind == NUMC_STATEMENT_APPLY && l->roles[unit->statements[s].value] == NUMC_ROLE_REDUCE;
+        full = reductions > 0 && unit->loop_class == NUMC_FLAT;
+    }
     if (l->failed)
         return;
     loop loops[NUMC_RANK_LIMIT];
     int32_t count = find_loops(e, unit, full, first_access, loops);
+    e->fixed = NULL;
     int32_t kept = 0;
     while (kept < count && !loops[kept].reduces)
         kept++;
@@ -455,32 +595,9 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         numc_kernel_node *end = numc__emit_node(e, &e->top, NUMC_NODE_END);
         end->extent = end->match = opened[k];
         e->top.items[opened[k]].match = e->top.count - 1;
-        if (k == kept && reductions > 0) { /* results stand in the kept loops, or outside all */
-            for (int32_t s = 0; s < unit->statement_count; s++) {
-                int32_t v = unit->statements[s].value;
-                if (unit->statements[s].kind != NUMC_STATEMENT_APPLY || l->roles[v] != NUMC_ROLE_REDUCE)
-                    continue;
-                int32_t r = accumulators[s * (levels + 1)];
-                if (numc__lower_is_scalar(l, v))
-                    e->top_register[v] = r;
-                if (!l->memory[v])
-                    continue;
-                const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
-                const numc_type *type = &l->ir->values[v].type, *from = &l->ir->values[node->inputs[0]].type;
-                int64_t strides[NUMC_RANK_LIMIT], by_axis[NUMC_RANK_LIMIT] = {0};
-                row_major(type, strides);
-                int32_t axis = 0, kept_axis = 0;
-                for (int32_t d = 0; d < from->rank; d++) {
-                    bool vanishes = false;
-                    for (int32_t j = 0; j < node->attributes->count; j++)
-                        vanishes = vanishes || node->attributes->numbers[j] == d;
-                    int64_t stride = vanishes ? 0 : strides[kept_axis++];
-                    if (from->shape[d] != 1)
-                        by_axis[axis++] = stride;
-                }
-                numc__emit_store(e, &e->top, r, v, 0, by_axis, unit->space.rank);
-            }
-        }
+        for (int32_t s = 0; k == kept && reductions > 0 && s < unit->statement_count; s++)
+            if (unit->statements[s].kind == NUMC_STATEMENT_APPLY && l->roles[unit->statements[s].value] == NUMC_ROLE_REDUCE)
+                emit_result(e, unit, s, accumulators[s * (levels + 1)], &e->top);
     }
     /* strides by axis become strides by depth; joined loops step by their inner axis */
     for (int32_t a = first_access; a < e->access_count; a++) {

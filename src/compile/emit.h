@@ -30,6 +30,7 @@ typedef struct numc_emitter {
     int32_t constant_count, constant_capacity;
     int32_t *top_register, *nest_register; /* per ir value; -1 */
     int32_t depth;
+    const int64_t *fixed; /* per axis of the nest: where it is written out at, or -1; NULL: no axis is */
     bool indexed; /* the nest asks for loop indices */
     bool loops;   /* level 2 or 3 is needed */
     bool sequential;
@@ -55,6 +56,10 @@ int32_t numc__emit_application(numc_emitter *e, numc_node_list *list, const numc
                                const int32_t *operands);
 void numc__emit_store(numc_emitter *e, numc_node_list *list, int32_t reg, int32_t target, int64_t offset, const int64_t *strides,
                       int32_t rank);
+
+/* Terms combined by an operation in the order of a reduction: lane l of 8 takes terms l, l + 8, ..; identities are left out. */
+int32_t numc__emit_combined(numc_emitter *e, numc_node_list *list, int32_t operation, numc_dtype dtype, const int32_t *terms,
+                            int64_t count);
 
 /* small.c: the loops of a small unit. */
 void numc__emit_small(numc_emitter *e, const numc_unit *unit);

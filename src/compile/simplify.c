@@ -91,43 +91,107 @@ static int32_t simplify_product(numc_ir *ir, int32_t product, int32_t number, co
     return -1;
 }
 
-/* A vector that is zero but for a block. */
+/* An array that is zero but for a block. */
 static const numc_ir_node *zero_padded(const numc_ir *ir, int32_t value)
 {
     const numc_ir_node *pad = made_by(ir, value, NUMC_PRIMITIVE_PAD);
-    return pad != NULL && ir->values[value].type.rank == 1 && pad->attributes->numbers[1] == 0 && is_number(ir, pad->inputs[1], 0.0)
-               ? pad
-               : NULL;
+    return pad != NULL && is_number(ir, pad->inputs[1], 0.0) ? pad : NULL;
 }
 
-/* The sum of two zero-padded blocks that touch is their concatenation, padded: how the gradient of a vector of which slices
+/* The axis that alone tells two paddings apart, neither of which spreads elements along it; -1: there is none. */
+static int32_t apart(const numc_ir *ir, const numc_ir_node *a, const numc_ir_node *b, int32_t rank)
+{
+    const int64_t *n = a->attributes->numbers, *m = b->attributes->numbers;
+    const numc_type *x = &ir->values[a->inputs[0]].type, *y = &ir->values[b->inputs[0]].type;
+    int32_t axis = -1;
+    for (int32_t d = 0; d < rank; d++) {
+        if (n[d] == m[d] && n[rank + d] == m[rank + d] && n[2 * rank + d] == m[2 * rank + d] && x->shape[d] == y->shape[d])
+            continue;
+        if (axis >= 0 || n[rank + d] != 0 || m[rank + d] != 0)
+            return -1;
+        axis = d;
+    }
+    return axis;
+}
+
+/* The sum of two zero-padded blocks that touch is their concatenation, padded: how the gradient of an array of which slices
  * were taken comes together. */
 static int32_t simplify_blocks(numc_ir *ir, int32_t a, int32_t b)
 {
     const numc_ir_node *low = zero_padded(ir, a), *high = zero_padded(ir, b);
-    if (low == NULL || high == NULL)
+    int32_t rank = ir->values[a].type.rank, axis = low == NULL || high == NULL ? -1 : apart(ir, low, high, rank);
+    if (axis < 0)
         return -1;
-    if (low->attributes->numbers[0] > high->attributes->numbers[0]) {
+    if (low->attributes->numbers[axis] > high->attributes->numbers[axis]) {
         const numc_ir_node *other = low;
         low = high;
         high = other;
     }
-    int64_t start = low->attributes->numbers[0], end = start + ir->values[low->inputs[0]].type.shape[0];
-    if (end != high->attributes->numbers[0])
+    if (low->attributes->numbers[axis] + ir->values[low->inputs[0]].type.shape[axis] != high->attributes->numbers[axis])
         return -1;
     numc_attributes *join = numc__arena_allocate(&ir->arena, 2, sizeof *join);
-    int64_t *numbers = numc__arena_allocate(&ir->arena, 4, sizeof *numbers);
+    int64_t *numbers = numc__arena_allocate(&ir->arena, 3 * (size_t)rank + 1, sizeof *numbers);
     if (join == NULL || numbers == NULL) {
         ir->failed = true;
         return -1;
     }
-    numbers[1] = start;
-    numbers[3] = high->attributes->numbers[2];
-    join[0] = (numc_attributes){.count = 1, .numbers = numbers};
-    join[1] = (numc_attributes){.count = 3, .numbers = numbers + 1};
+    memcpy(numbers, low->attributes->numbers, 3 * (size_t)rank * sizeof *numbers);
+    numbers[2 * rank + axis] = high->attributes->numbers[2 * rank + axis];
+    numbers[3 * rank] = axis;
+    join[0] = (numc_attributes){.count = 1, .numbers = numbers + 3 * rank};
+    join[1] = (numc_attributes){.count = 3 * rank, .numbers = numbers};
     int32_t zero = low->inputs[1], pieces[2] = {low->inputs[0], high->inputs[0]};
     int32_t inputs[2] = {numc__ir_emit(ir, NUMC_PRIMITIVE_CONCAT, pieces, 2, &join[0]), zero};
     return numc__ir_emit(ir, NUMC_PRIMITIVE_PAD, inputs, 2, &join[1]);
+}
+
+/* A zero-padded block, or several added up one after another. */
+static bool is_blocks(const numc_ir *ir, int32_t value)
+{
+    for (;;) {
+        const numc_ir_node *sum = made_by(ir, value, NUMC_SCALAR_ADD);
+        if (sum == NULL)
+            return zero_padded(ir, value) != NULL;
+        bool last = zero_padded(ir, sum->inputs[1]) != NULL;
+        if (!last && zero_padded(ir, sum->inputs[0]) == NULL)
+            return false;
+        value = sum->inputs[last ? 0 : 1];
+    }
+}
+
+/* Sums of zero-padded blocks, and of such sums, are taken of the blocks. */
+static int32_t simplify_padded_sum(numc_ir *ir, int32_t input, const numc_attributes *attributes)
+{
+    const numc_ir_node *sum = made_by(ir, input, NUMC_SCALAR_ADD), *pad = zero_padded(ir, input);
+    if (sum != NULL) {
+        int32_t terms[2] = {sum->inputs[0], sum->inputs[1]};
+        if (!is_blocks(ir, input))
+            return -1;
+        for (int k = 0; k < 2; k++)
+            terms[k] = numc__ir_emit(ir, NUMC_PRIMITIVE_REDUCE_SUM, &terms[k], 1, attributes);
+        return ir->failed ? -1 : emit2(ir, NUMC_SCALAR_ADD, terms[0], terms[1]);
+    }
+    if (pad == NULL)
+        return -1;
+    int32_t rank = ir->values[input].type.rank, kept = 0, block = pad->inputs[0], zero = pad->inputs[1];
+    const int64_t *from = pad->attributes->numbers;
+    numc_attributes *rest = numc__arena_allocate(&ir->arena, 1, sizeof *rest);
+    int64_t *numbers = numc__arena_allocate(&ir->arena, 3 * (size_t)rank, sizeof *numbers);
+    if (rest == NULL || numbers == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    for (int32_t part = 0; part < 3; part++)
+        for (int32_t d = 0; d < rank; d++) {
+            bool summed = false;
+            for (int32_t k = 0; k < attributes->count; k++)
+                summed = summed || attributes->numbers[k] == d;
+            if (!summed)
+                numbers[kept++] = from[part * rank + d];
+        }
+    *rest = (numc_attributes){.count = kept, .numbers = numbers};
+    int32_t inputs[2] = {numc__ir_emit(ir, NUMC_PRIMITIVE_REDUCE_SUM, &block, 1, attributes), zero};
+    return ir->failed ? -1 : numc__ir_emit(ir, NUMC_PRIMITIVE_PAD, inputs, 2, rest);
 }
 
 static int32_t simplify_concat(numc_ir *ir, const int32_t *inputs, int32_t input_count, const numc_attributes *attributes)
@@ -227,12 +291,51 @@ static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t
     return -1;
 }
 
+/* The sum over a batch of outer products, (.., m, 1) (.., 1, n), is one product: (m, batch) (batch, n). */
+static int32_t simplify_outer_sum(numc_ir *ir, int32_t input, const numc_attributes *attributes)
+{
+    const numc_ir_node *product = made_by(ir, input, NUMC_PRIMITIVE_MATMUL);
+    const numc_type *type = &ir->values[input].type, *left = &ir->values[product->inputs[0]].type;
+    int64_t batch = 1, m = type->shape[type->rank - 2], n = type->shape[type->rank - 1];
+    int32_t operands[2] = {product->inputs[0], product->inputs[1]};
+    if (attributes->count != type->rank - 2 || left->shape[left->rank - 1] != 1)
+        return -1;
+    for (int32_t d = 0; d < type->rank - 2; d++) {
+        bool summed = false;
+        for (int32_t k = 0; k < attributes->count; k++)
+            summed = summed || attributes->numbers[k] == d;
+        if (!summed)
+            return -1;
+        batch *= type->shape[d];
+    }
+    numc_attributes *turn = numc__arena_allocate(&ir->arena, 1, sizeof *turn);
+    int64_t *axes = numc__arena_allocate(&ir->arena, 2, sizeof *axes);
+    if (turn == NULL || axes == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    axes[0] = 1;
+    *turn = (numc_attributes){.count = 2, .numbers = axes};
+    operands[0] = numc__ir_shaped(ir, NUMC_PRIMITIVE_RESHAPE, operands[0], 2, (const int64_t[]){batch, m});
+    operands[0] = operands[0] < 0 ? -1 : numc__ir_emit(ir, NUMC_PRIMITIVE_PERMUTE, operands, 1, turn);
+    operands[1] = numc__ir_shaped(ir, NUMC_PRIMITIVE_RESHAPE, operands[1], 2, (const int64_t[]){batch, n});
+    return ir->failed ? -1 : numc__ir_emit(ir, NUMC_PRIMITIVE_MATMUL, operands, 2, NULL);
+}
+
 /* The sum of a broadcast over axes that were broadcast: count times the operand. */
 static int32_t simplify_sum(numc_ir *ir, int32_t input, const numc_attributes *attributes, const numc_type *type)
 {
     const numc_ir_node *node = made_by(ir, input, NUMC_PRIMITIVE_BROADCAST);
-    if (node == NULL || !is_float(type))
+    if (!is_float(type))
         return -1;
+    if (made_by(ir, input, NUMC_SCALAR_NEGATIVE) != NULL) {
+        int32_t terms = made_by(ir, input, NUMC_SCALAR_NEGATIVE)->inputs[0];
+        return emit1(ir, NUMC_SCALAR_NEGATIVE, numc__ir_emit(ir, NUMC_PRIMITIVE_REDUCE_SUM, &terms, 1, attributes));
+    }
+    if (made_by(ir, input, NUMC_PRIMITIVE_MATMUL) != NULL)
+        return simplify_outer_sum(ir, input, attributes);
+    if (node == NULL)
+        return simplify_padded_sum(ir, input, attributes);
     const numc_type *wide = &ir->values[input].type, *narrow = &ir->values[node->inputs[0]].type;
     int32_t lead = wide->rank - narrow->rank;
     double count = 1.0;
@@ -388,6 +491,10 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
     case NUMC_PRIMITIVE_ARGMAX:
     case NUMC_PRIMITIVE_ARGMIN:
         return ir->values[a].type.shape[attributes->numbers[0]] == 1 ? splat(ir, type, 0.0) : -1;
+    case NUMC_PRIMITIVE_CUMULATIVE_SUM:
+    case NUMC_PRIMITIVE_CUMULATIVE_PROD:
+    case NUMC_PRIMITIVE_CUMULATIVE_MAX:
+        return ir->values[a].type.shape[attributes->numbers[0]] == 1 ? a : -1;
     case NUMC_PRIMITIVE_REDUCE_SUM:
     case NUMC_PRIMITIVE_REDUCE_PROD:
     case NUMC_PRIMITIVE_REDUCE_MAX:

@@ -346,9 +346,20 @@ static bool scan_is_small(numc_small *s)
     return lanes > 1 && find_lanes(s, lanes) && fits(s);
 }
 
+static bool is_cumulative(int32_t primitive)
+{
+    return primitive == NUMC_PRIMITIVE_CUMULATIVE_SUM || primitive == NUMC_PRIMITIVE_CUMULATIVE_PROD ||
+           primitive == NUMC_PRIMITIVE_CUMULATIVE_MAX;
+}
+
 static bool algebra_is_small(const numc_lowering *l, const numc_ir_node *node)
 {
     const numc_ir *ir = l->ir;
+    if (is_cumulative(node->primitive)) {
+        const numc_type *type = &ir->values[node->first_output].type;
+        return l->one_kernel && !numc__is_complex(type->dtype) && size_of(ir, node->first_output) > 0 &&
+               type->shape[node->attributes->numbers[0]] <= MOST_SIZE;
+    }
     if (node->primitive != NUMC_PRIMITIVE_MATMUL && node->primitive != NUMC_PRIMITIVE_CHOLESKY &&
         node->primitive != NUMC_PRIMITIVE_TRIANGULAR_SOLVE)
         return false;
@@ -416,7 +427,8 @@ typedef struct writer {
     small_number *numbers;
     int32_t number_count, number_capacity;
     int32_t depth;            /* of loops around `list` */
-    int64_t (*strides)[NUMC_RANK_LIMIT], *offsets; /* algebra: per operand, strides by axis */
+    int64_t (*strides)[NUMC_RANK_LIMIT]; /* algebra: per operand, by loop */
+    bool inner[NUMC_RANK_LIMIT];         /* algebra: axes that are written out; the others are loops */
 } writer;
 
 static int32_t *register_set(writer *w, int64_t count)
@@ -604,10 +616,13 @@ static int32_t operand(writer *w, const numc_ir_node *node, int32_t k, int64_t i
     const numc_type *type = &w->ir->values[node->inputs[k]].type;
     numc_view_of view;
     numc__lower_view(w->l, node->inputs[k], &view);
-    int64_t column = type->shape[type->rank - 1];
-    numc_emit_access *a = numc__emit_access(w->e, view.base, false,
-                                            view.offset + index / column * view.strides[type->rank - 2] +
-                                                index % column * view.strides[type->rank - 1]);
+    int64_t rest = index;
+    for (int32_t d = type->rank - 1; d >= 0; d--)
+        if (w->inner[d]) {
+            view.offset += rest % type->shape[d] * view.strides[d];
+            rest /= type->shape[d];
+        }
+    numc_emit_access *a = numc__emit_access(w->e, view.base, false, view.offset);
     memcpy(a->strides, w->strides[k], (size_t)w->depth * sizeof *a->strides);
     hint(a, w->depth);
     return w->registers[k][index] = load(w, w->list, type->dtype, -1);
@@ -618,18 +633,6 @@ static int32_t operand(writer *w, const numc_ir_node *node, int32_t k, int64_t i
 static int32_t either(writer *w, int32_t code, numc_dtype dtype, int32_t a, int32_t b)
 {
     return a < 0 ? b : b < 0 ? a : operation(w, code, dtype, dtype, a, b);
-}
-
-/* Lane l takes terms l, l + 8, ...; then ((0+4)+(2+6)) + ((1+5)+(3+7)). */
-static int32_t combined(writer *w, int32_t code, numc_dtype dtype, const int32_t *terms, int64_t count)
-{
-    int32_t lanes[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    for (int64_t k = 0; k < count; k++)
-        lanes[k & 7] = either(w, code, dtype, lanes[k & 7], terms[k]);
-    for (int half = 4; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            lanes[k] = either(w, code, dtype, lanes[k], lanes[k + half]);
-    return lanes[0];
 }
 
 static const struct {
@@ -668,7 +671,7 @@ static void write_reduction(writer *w, const numc_ir_node *node, int32_t *out, i
             }
             terms[j] = operand(w, node, 0, ravel(from, source));
         }
-        out[i] = terms_each > 0 ? combined(w, reductions[row].code, to->dtype, terms, terms_each)
+        out[i] = terms_each > 0 ? numc__emit_combined(w->e, w->list, reductions[row].code, to->dtype, terms, terms_each)
                             : number_of(w, to->dtype, reductions[row].identity);
     }
 }
@@ -682,7 +685,7 @@ static void write_cumulative(writer *w, const numc_ir_node *node, int32_t *out, 
     while (reductions[row].primitive != node->primitive)
         row++;
     int64_t step = 1;
-    for (int32_t d = axis + 1; d < type->rank; d++)
+    for (int32_t d = axis + 1; d < type->rank && w->small->body != NULL; d++)
         step *= type->shape[d];
     int64_t extent = type->shape[axis];
     for (int64_t j = 0; j < count; j++) {
@@ -706,7 +709,7 @@ static void write_matmul(writer *w, const numc_ir_node *node, int32_t *out, int6
             int32_t right = operand(w, node, 1, (batch * inner + k) * n + column);
             terms[k] = operation(w, NUMC_SCALAR_MULTIPLY, type->dtype, type->dtype, left, right);
         }
-        out[i] = inner > 0 ? combined(w, NUMC_SCALAR_ADD, type->dtype, terms, inner) : number_of(w, type->dtype, 0.0);
+        out[i] = inner > 0 ? numc__emit_combined(w->e, w->list, NUMC_SCALAR_ADD, type->dtype, terms, inner) : number_of(w, type->dtype, 0.0);
     }
 }
 
@@ -1020,31 +1023,32 @@ static void write_scan(writer *w)
     e->sequential = true;
 }
 
-/* Batch axes as loops, neighbours joined where every operand steps through them evenly; returns their number. */
+/* Axes that are not written out, as loops, neighbours joined where every operand steps through them evenly; their number. target:
+ * strides of the result by loop, elements: by the axes written out. */
 static int32_t find_loops(writer *w, int64_t *extents, int64_t *target)
 {
     const numc_type *out = &w->ir->values[w->node->first_output].type;
     int32_t operands = w->node->input_count, count = 0;
-    int64_t stride = out->shape[out->rank - 2] * out->shape[out->rank - 1];
+    int64_t stride = 1;
     numc_view_of view;
-    for (int32_t d = out->rank - 3; d >= 0; d--) { /* innermost first */
-        int64_t steps[2];
-        bool even = count > 0;
-        for (int32_t k = 0; k < operands; k++) {
+    for (int32_t d = out->rank - 1; d >= 0; d--) { /* innermost first */
+        int64_t steps[2] = {0, 0};
+        bool even = count > 0 && stride == target[count - 1] * extents[count - 1];
+        for (int32_t k = 0; k < operands && !w->inner[d]; k++) {
             numc__lower_view(w->l, w->node->inputs[k], &view);
             steps[k] = view.strides[d];
             even = even && steps[k] == w->strides[k][count - 1] * extents[count - 1];
         }
-        if (out->shape[d] == 1)
-            continue;
-        if (even) {
-            extents[count - 1] *= out->shape[d];
-        } else {
-            extents[count] = out->shape[d];
-            target[count] = stride;
-            for (int32_t k = 0; k < operands; k++)
-                w->strides[k][count] = steps[k];
-            count++;
+        if (out->shape[d] != 1 && !w->inner[d]) {
+            if (even) {
+                extents[count - 1] *= out->shape[d];
+            } else {
+                extents[count] = out->shape[d];
+                target[count] = stride;
+                for (int32_t k = 0; k < operands; k++)
+                    w->strides[k][count] = steps[k];
+                count++;
+            }
         }
         stride *= out->shape[d];
     }
@@ -1071,7 +1075,13 @@ static void write_algebra(writer *w)
     const numc_type *out = &w->l->ir->values[node->first_output].type;
     int64_t extents[NUMC_RANK_LIMIT], target[NUMC_RANK_LIMIT], strides[2][NUMC_RANK_LIMIT];
     int32_t *registers[2] = {NULL, NULL}, opened[NUMC_RANK_LIMIT];
-    int64_t count = out->shape[out->rank - 2] * out->shape[out->rank - 1];
+    int64_t count = 1, step = 1; /* elements written out; of the result between them, cumulative */
+    bool cumulative = is_cumulative(node->primitive);
+    for (int32_t d = 0; d < out->rank; d++) {
+        w->inner[d] = cumulative ? d == node->attributes->numbers[0] : d >= out->rank - 2;
+        count *= w->inner[d] ? out->shape[d] : 1;
+        step *= cumulative && d > node->attributes->numbers[0] ? out->shape[d] : 1;
+    }
     w->ir = w->l->ir;
     w->strides = strides;
     w->registers = registers;
@@ -1080,7 +1090,7 @@ static void write_algebra(writer *w)
     w->list = w->depth > 0 ? &e->body : &e->top;
     for (int32_t k = 0; k < node->input_count; k++) {
         const numc_type *type = &w->ir->values[node->inputs[k]].type;
-        registers[k] = register_set(w, type->shape[type->rank - 2] * type->shape[type->rank - 1]);
+        registers[k] = register_set(w, cumulative ? count : type->shape[type->rank - 2] * type->shape[type->rank - 1]);
         if (!w->l->failed && numc__lower_is_scalar(w->l, node->inputs[k]))
             registers[k][0] = numc__emit_scalar_value(e, node->inputs[k]);
     }
@@ -1091,7 +1101,7 @@ static void write_algebra(writer *w)
     if (w->depth == 0 && count == 1)
         e->top_register[node->first_output] = result[0];
     for (int64_t i = 0; i < count && w->l->memory[node->first_output]; i++) {
-        numc_emit_access *a = numc__emit_access(e, node->first_output, true, i);
+        numc_emit_access *a = numc__emit_access(e, node->first_output, true, i * step);
         int32_t access = e->access_count - 1;
         memcpy(a->strides, target, (size_t)w->depth * sizeof *target);
         hint(a, w->depth);

@@ -119,6 +119,15 @@ static bool stays_inside(const split *s, const numc_ir_node *node)
     return recurs && s->kinds[node->first_output] == KIND_CARRIED;
 }
 
+/* A look at what is known before the scan, for the recurrence: it stands inside, where it costs nothing, and what it looks at is
+ * what enters: a number for each step, not the same number four times. */
+static bool looks_inside(const split *s, const numc_ir_node *node)
+{
+    int32_t v = node->first_output;
+    return is_look(node->primitive) && s->kinds[v] == KIND_VARYING && s->recurs[v] &&
+           size_of(s->body, node->inputs[0]) <= size_of(s->body, v);
+}
+
 static void find_kinds(split *s)
 {
     const numc_ir *body = s->body;
@@ -142,7 +151,7 @@ static void find_kinds(split *s)
             s->recurs[body->inputs[k]] = s->recurs[s->same[body->outputs[k]]] = true;
     for (int32_t n = body->node_count - 1; n >= 0; n--) {
         const numc_ir_node *node = &body->nodes[n];
-        if (is_alias(body, node) || !stays_inside(s, node))
+        if (is_alias(body, node) || !(stays_inside(s, node) || looks_inside(s, node)))
             continue;
         for (int32_t k = 0; k < node->input_count; k++)
             s->recurs[s->same[node->inputs[k]]] = true;
@@ -218,7 +227,8 @@ static bool find_crossings(split *s)
     for (int32_t k = 0; k < s->carries; k++)
         recurrences += recurring(s, k);
     for (int32_t v = 0; v < body->value_count; v++) {
-        s->enters[v] = s->recurs[v] && s->kinds[v] == KIND_VARYING;
+        int32_t n = body->values[v].node;
+        s->enters[v] = s->recurs[v] && s->kinds[v] == KIND_VARYING && (n < 0 || !looks_inside(s, &body->nodes[n]));
         s->used[v] = s->recurs[v] && s->kinds[v] == KIND_UNIFORM;
         after += s->enters[v] + s->stacks[v];
     }
@@ -450,7 +460,7 @@ static numc_graph *trace_recurrence(split *s, int32_t *operands, int32_t *operan
     *operand_count = trace_inputs(s, trace, operands, carries, sequences);
     for (int32_t n = 0; n < body->node_count && numc_error_status(s->ir->context) == NUMC_OK; n++) {
         const numc_ir_node *node = &body->nodes[n];
-        if (!is_alias(body, node) && stays_inside(s, node))
+        if (!is_alias(body, node) && (stays_inside(s, node) || looks_inside(s, node)))
             trace_node(s, node);
     }
     int32_t count = 0;
