@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -96,14 +97,17 @@ bool numc__compiler_find(numc_compiler *compiler, char *reason)
         return false;
     }
     compiler->size = (uint64_t)facts.st_size;
-    compiler->modified = (int64_t)facts.st_mtime;
+    compiler->modified = (int64_t)facts.st_mtim.tv_sec * 1000000000 + (int64_t)facts.st_mtim.tv_nsec;
+    compiler->flags = 0;
+    for (size_t k = 0; k < sizeof flags / sizeof *flags; k++)
+        compiler->flags = compiler->flags * UINT64_C(0x9e3779b97f4a7c15) + numc__hash_name(flags[k]);
     describe_machine(compiler->machine);
     return true;
 }
 
 /* ---- running it ------------------------------------------------------------------------------------------------------ */
 
-static double now(void)
+double numc__native_now(void)
 {
     struct timespec time;
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
@@ -161,6 +165,9 @@ static int start(const numc_compiler *compiler, const char *output, int in, int 
     int failed = posix_spawn_file_actions_adddup2(&files, in, 0);
     failed |= posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
     failed |= posix_spawn_file_actions_adddup2(&files, errors, 2);
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    failed |= posix_spawn_file_actions_addclosefrom_np(&files, 3); /* files of the program that are not closed on exec */
+#endif
     failed |= posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     failed |= posix_spawnattr_setpgroup(&attributes, 0); /* its children end with it */
     failed |= posix_spawnattr_setsigmask(&attributes, &none);
@@ -170,22 +177,28 @@ static int start(const numc_compiler *compiler, const char *output, int in, int 
     return status;
 }
 
-/* 0, or what is to be said. The program may have told the system to reap children by itself: then how it ended is not
- * known, and the object that it left is looked at all the same. */
+/* NULL, or what is to be said. A compiler that is stopped may first remove its temporary files. The program may have told the system
+ * to reap children by itself: then how it ended is not known, and the object that it left is looked at all the same. */
 static const char *await(pid_t process, double seconds, const _Atomic bool *stop)
 {
-    double end = now() + seconds;
+    double end = numc__native_now() + seconds;
     const char *said = NULL;
+    bool killed = false;
     long pause = 500000;
     for (;;) {
         int status = 0;
-        pid_t ended = waitpid(process, &status, said == NULL ? WNOHANG : 0);
-        if (ended == process)
-            return said != NULL ? said : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "it failed";
-        if (ended < 0 && errno != EINTR && (errno != ECHILD || kill(-process, 0) != 0 || said != NULL))
-            return said;
-        if (said == NULL && (atomic_load_explicit(stop, memory_order_relaxed) || now() > end)) {
+        pid_t ended = waitpid(process, &status, WNOHANG);
+        if (ended == process || (ended < 0 && errno != EINTR && (errno != ECHILD || kill(-process, 0) != 0))) {
+            if (said != NULL)
+                (void)kill(-process, SIGKILL); /* what it has started */
+            return said != NULL || ended != process ? said : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "it failed";
+        }
+        if (said == NULL && (atomic_load_explicit(stop, memory_order_relaxed) || numc__native_now() > end)) {
             said = atomic_load_explicit(stop, memory_order_relaxed) ? "it was stopped" : "it took too long";
+            (void)kill(-process, SIGTERM);
+            end = numc__native_now() + 0.5;
+        } else if (said != NULL && !killed && numc__native_now() > end) {
+            killed = true;
             (void)kill(-process, SIGKILL);
         }
         (void)nanosleep(&(struct timespec){0, pause}, NULL);
@@ -204,6 +217,10 @@ bool numc__compiler_run(const numc_compiler *compiler, const char *const *texts,
         said = strerror(errno);
     } else {
         int status = start(compiler, output, in, errors, &process);
+#if defined(__linux__)
+        if (status == 0) /* no object is used beyond this; one that writes on and on is ended by a signal */
+            (void)prlimit(process, RLIMIT_FSIZE, &(struct rlimit){NUMC_STORE_BYTES, NUMC_STORE_BYTES}, NULL);
+#endif
         said = status != 0 ? strerror(status) : await(process, seconds, stop);
         ssize_t size = said == NULL ? 0 : pread(errors, first, sizeof first - 1, 0);
         first[size > 0 ? size : 0] = '\0';

@@ -13,6 +13,7 @@
 extern const char numc__kernel_library[]; /* the text of src/kernel (make_text.py) */
 
 static const double deadline = 60; /* seconds a compiler may take */
+enum { MOST_FAILURES = 3 };        /* one after another, until a core asks no more; one that takes too long is enough */
 
 /* What a core keeps: the compiler and the store, looked for once, and the worker. */
 typedef struct workshop {
@@ -28,6 +29,8 @@ typedef struct workshop {
     numc_compiler compiler;
     numc_store store;
     char reason[NUMC_NATIVE_REASON]; /* why not usable */
+    int failures;                    /* of the compiler, one after another */
+    bool uncached;                   /* that objects are not kept was logged; both under `build` */
     _Atomic bool reported;           /* a failure was logged: one line is enough */
 } workshop;
 
@@ -49,6 +52,13 @@ numc_status numc__native_mode(numc_context *context, numc_jit *mode)
 
 /* ---- building ------------------------------------------------------------------------------------------------------------ */
 
+static void say_uncached(workshop *shop, const char *reason)
+{
+    if (!shop->uncached)
+        numc__log(shop->core, NUMC_LOG_INFO, "native code is not cached: %s", reason);
+    shop->uncached = true;
+}
+
 /* Compiler and store; once, and only by who holds `build`. */
 static bool look(workshop *shop)
 {
@@ -58,16 +68,17 @@ static bool look(workshop *shop)
     shop->looked = true;
     shop->usable = numc__compiler_find(&shop->compiler, shop->reason);
     if (shop->usable && !numc__store_open(&shop->store, reason))
-        numc__log(shop->core, NUMC_LOG_INFO, "native code is not cached: %s", reason);
+        say_uncached(shop, reason);
     return shop->usable;
 }
 
 /* What an object depends on besides its text: a comment at the text's beginning. */
 static void write_head(const workshop *shop, numc_text *text)
 {
-    numc__text_add(text, "/* numc %s %s; kernel %llx; compiler %s %llu %lld; machine %s */\n", numc_version(), NUMC_BUILD_ID,
+    numc__text_add(text, "/* numc %s %s; kernel %llx; compiler %s %llu %lld; flags %llx; machine %s */\n", numc_version(), NUMC_BUILD_ID,
                    (unsigned long long)numc__hash_name(numc__kernel_library), shop->compiler.path,
-                   (unsigned long long)shop->compiler.size, (long long)shop->compiler.modified, shop->compiler.machine);
+                   (unsigned long long)shop->compiler.size, (long long)shop->compiler.modified,
+                   (unsigned long long)shop->compiler.flags, shop->compiler.machine);
 }
 
 static bool load(numc_native *native, const char *path, char *reason)
@@ -87,16 +98,38 @@ static bool load(numc_native *native, const char *path, char *reason)
     return true;
 }
 
+/* Where the store cannot be written, the object is loaded from where the compiler wrote it. */
 static bool compile(workshop *shop, numc_native *native, const numc_text *text, char *reason)
 {
+    static const numc_store nowhere = {.folder = ""};
+    const numc_store *store = &shop->store;
     char temporary[NUMC_NATIVE_PATH], path[NUMC_NATIVE_PATH];
     const char *const texts[] = {numc__kernel_library, text->data, NULL};
-    if (!numc__store_temporary(&shop->store, temporary, reason))
+    if (shop->failures >= MOST_FAILURES) {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s failed %d times or took too long, and is not asked again",
+                           shop->compiler.path, MOST_FAILURES);
         return false;
-    bool good = numc__compiler_run(&shop->compiler, texts, temporary, deadline, &native->cancelled, reason)
-                && numc__store_put(shop->core, &shop->store, text->data, text->size, temporary, path, reason)
-                && load(native, path, reason);
-    numc__store_drop(&shop->store, temporary);
+    }
+    if (!numc__store_temporary(store, temporary, reason)) {
+        say_uncached(shop, reason);
+        store = &nowhere;
+        if (shop->store.folder[0] == '\0' || !numc__store_temporary(store, temporary, reason))
+            return false;
+    }
+    double start = numc__native_now();
+    bool good = numc__compiler_run(&shop->compiler, texts, temporary, deadline, &native->cancelled, reason);
+    if (good) {
+        if (!numc__store_put(shop->core, store, text->data, text->size, temporary, path, reason)) {
+            say_uncached(shop, reason);
+            (void)numc__format(path, sizeof path, "%s", temporary);
+        }
+        good = load(native, path, reason);
+    }
+    if (good)
+        shop->failures = 0;
+    else if (!atomic_load(&native->cancelled))
+        shop->failures = numc__native_now() - start > deadline ? MOST_FAILURES : shop->failures + 1;
+    numc__store_drop(store, temporary);
     return good;
 }
 

@@ -38,18 +38,25 @@ void numc__native_end(numc_native *native);
 
 /* ---- the parts ------------------------------------------------------------------------------------------------------- */
 
-enum { NUMC_NATIVE_PATH = 4096, NUMC_NATIVE_REASON = 512 };
+enum {
+    NUMC_NATIVE_PATH = 4096,
+    NUMC_NATIVE_REASON = 512,
+    NUMC_STORE_BYTES = 64 << 20 /* of all objects of a store, and of one file of a compiler */
+};
 
 /* compiler.c: the C compiler of this machine. */
 typedef struct numc_compiler {
     char path[NUMC_NATIVE_PATH]; /* absolute; "" when there is none */
     uint64_t size;
     int64_t modified;
+    uint64_t flags; /* hashed */
     char machine[NUMC_NATIVE_REASON]; /* what -march=native depends on, hashed */
 } numc_compiler;
 /* NUMC_CC (a path or a name), else cc, gcc, clang in PATH. False with the reason. */
 bool numc__compiler_find(numc_compiler *compiler, char *reason);
-/* Makes a shared object of text; stops after `seconds`, or when *stop becomes true. False with the reason. */
+double numc__native_now(void); /* seconds, monotonic */
+/* Makes a shared object of text. The compiler is ended after `seconds`, when *stop becomes true, and by the system when it writes a
+ * file larger than a store holds. False with the reason. */
 bool numc__compiler_run(const numc_compiler *compiler, const char *const *texts, const char *output, double seconds,
                         const _Atomic bool *stop, char *reason);
 

@@ -14,8 +14,6 @@
 #include "base/containers.h"
 #include "native/native.h"
 
-enum { LIMIT_BYTES = 64 << 20 };
-
 /* Behind an object: its text, then this. */
 typedef struct trailer {
     uint64_t object_size, text_size, sum;
@@ -98,7 +96,7 @@ static bool is_whole(numc_core *core, int file, const char *text, size_t size)
 {
     struct stat facts;
     trailer end;
-    if (fstat(file, &facts) != 0 || facts.st_size < (off_t)sizeof end || facts.st_size > (off_t)LIMIT_BYTES
+    if (fstat(file, &facts) != 0 || facts.st_size < (off_t)sizeof end || facts.st_size > (off_t)NUMC_STORE_BYTES
         || !read_all(file, (char *)&end, sizeof end, (uint64_t)facts.st_size - sizeof end)
         || memcmp(end.mark, mark, sizeof mark) != 0 || end.text_size != size
         || end.object_size != (uint64_t)facts.st_size - sizeof end - size)
@@ -116,7 +114,7 @@ bool numc__store_find(numc_core *core, const numc_store *store, const char *text
     if (store->folder[0] == '\0')
         return false;
     path_of(store, text, size, path);
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* or a pipe of that name would wait */
     if (file < 0)
         return false;
     struct stat facts;
@@ -163,6 +161,21 @@ void numc__store_drop(const numc_store *store, const char *temporary)
     }
 }
 
+/* Names of our own: new-XXXXXX, and hexadecimal-hexadecimal.so. The folder may hold other files, which are left alone. */
+static bool is_new(const char *name)
+{
+    return strncmp(name, "new-", 4) == 0 && strlen(name) == 10;
+}
+
+static bool is_object(const char *name)
+{
+    size_t first = strspn(name, "0123456789abcdef");
+    if (first == 0 || name[first] != '-')
+        return false;
+    size_t second = strspn(name + first + 1, "0123456789abcdef");
+    return second > 0 && strcmp(name + first + 1 + second, ".so") == 0;
+}
+
 /* Removes the oldest objects, and what a process that died left half written an hour ago, until the rest fits. */
 static void trim(const numc_store *store)
 {
@@ -173,8 +186,8 @@ static void trim(const numc_store *store)
         char oldest[NUMC_NATIVE_PATH] = "";
         int64_t total = 0, age = INT64_MAX;
         while (folder != NULL && (entry = readdir(folder)) != NULL) {
-            bool stray = strncmp(entry->d_name, "new-", 4) == 0;
-            if (fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(facts.st_mode))
+            bool stray = is_new(entry->d_name);
+            if ((!stray && !is_object(entry->d_name)) || fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(facts.st_mode))
                 continue;
             if (stray && time(NULL) - facts.st_mtime > 3600)
                 (void)unlinkat(dirfd(folder), entry->d_name, 0);
@@ -186,7 +199,7 @@ static void trim(const numc_store *store)
         }
         if (folder != NULL)
             (void)closedir(folder);
-        if (total <= LIMIT_BYTES || oldest[0] == '\0' || unlink(oldest) != 0)
+        if (total <= NUMC_STORE_BYTES || oldest[0] == '\0' || unlink(oldest) != 0)
             return;
     }
 }

@@ -1,6 +1,7 @@
 /* test_native.c - native code of traced programs: the interpreter's bits, the swap while a program is used, compilers that are absent,
  * fail, crash or hang, and a cache that is damaged, open to others or shared. Skipped where there is no C compiler. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -247,6 +248,27 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- log ------------------------------------------------------------------------------------------------------------- */
+
+struct noted {
+    _Atomic int uncached, interpreted;
+};
+
+static void note(void *user, numc_log_level level, const char *line)
+{
+    struct noted *log = user;
+    (void)level;
+    log->uncached += strstr(line, "native code is not cached") != NULL;
+    log->interpreted += strstr(line, "no native code, programs are interpreted") != NULL;
+}
+
+static double seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 /* ---- tests ----------------------------------------------------------------------------------------------------------- */
 
 static void same_bits_and_cache(void **state)
@@ -289,6 +311,145 @@ static void damaged_objects_are_made_again(void **state)
     fputc(byte ^ 1, file);
     assert_int_equal(fclose(file), 0);
     expect_native(&right);
+}
+
+/* What has an object's name and is none: the code is made anew, and where it cannot be kept it runs all the same. */
+static void what_stands_in_the_way_is_passed_by(void **state)
+{
+    (void)state;
+    answer right;
+    char path[8192];
+    struct stat facts;
+    interpreted(&right);
+    expect_native(&right);
+    assert_int_equal(objects(path), 1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_native(&right);
+    assert_int_equal(stat(path, &facts), 0);
+    assert_true(S_ISDIR(facts.st_mode));
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0); /* opening it to read would wait for a writer */
+    expect_native(&right);
+    assert_int_equal(lstat(path, &facts), 0);
+    assert_true(S_ISREG(facts.st_mode));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    expect_native(&right);
+    assert_int_equal(lstat(path, &facts), 0);
+    assert_true(S_ISREG(facts.st_mode));
+}
+
+/* A file of some size and age in the cache. */
+static void put_file(const char *name, off_t size, time_t age)
+{
+    char path[8192];
+    snprintf(path, sizeof path, "%s/cache/%s", folder, name);
+    int file = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(ftruncate(file, size), 0);
+    const struct timespec times[2] = {{.tv_sec = time(NULL) - age}, {.tv_sec = time(NULL) - age}};
+    assert_int_equal(futimens(file, times), 0);
+    assert_int_equal(close(file), 0);
+}
+
+static bool has_file(const char *name)
+{
+    char path[8192];
+    snprintf(path, sizeof path, "%s/cache/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+/* 64 MB: the oldest objects go, and nothing else. */
+static void the_cache_is_bounded(void **state)
+{
+    (void)state;
+    answer right;
+    char cache[5000];
+    const off_t large = 30 << 20;
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    assert_int_equal(mkdir(cache, 0700), 0);
+    put_file("1a-1.so", large, 400);
+    put_file("2b-1.so", large, 300);
+    put_file("3c-1.so", large, 200);
+    put_file(".mine", 3 * large, 500);
+    put_file("new-strays", 1000, 7200); /* of a process that died */
+    put_file("new-recent", 1000, 60);
+    interpreted(&right);
+    expect_native(&right);
+    assert_false(has_file("1a-1.so"));
+    assert_true(has_file("2b-1.so") && has_file("3c-1.so") && has_file(".mine") && has_file("new-recent"));
+    assert_false(has_file("new-strays"));
+}
+
+/* The folder is gone, or full, between two programs. */
+static void a_cache_that_cannot_be_written(void **state)
+{
+    (void)state;
+    answer right, a;
+    char path[8192];
+    struct noted log = {0};
+    interpreted(&right);
+    numc_options options = {.jit = NUMC_JIT_ON, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_context *context = numc_open(&options);
+    numc_array *inputs[2];
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(call(context, trace(context, inputs), inputs, &a), NUMC_OK);
+        assert_memory_equal(&a, &right, sizeof a);
+        assert_int_equal(native_programs(context), k + 1);
+        assert_int_equal(objects(path), k == 0 ? 1 : 0);
+        char cache[5000];
+        snprintf(cache, sizeof cache, "%s/cache", folder);
+        remove_all(cache);
+    }
+    assert_int_equal(log.uncached, 1);
+    numc_close(context);
+}
+
+/* In the background, a compiler that fails is told once, and asked three times at most. */
+static void failures_are_told_once(void **state)
+{
+    (void)state;
+    answer right, a;
+    char script[5100];
+    struct noted log = {0};
+    interpreted(&right);
+    snprintf(script, sizeof script, "echo >> %s/asked; exit 1", folder);
+    use_compiler("failing", script);
+    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_context *context = numc_open(&options);
+    bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
+    for (int program = 0; program < 5; program++) {
+        numc_array *inputs[2];
+        numc_function *function = trace(context, inputs);
+        for (int k = 0; k < 1100; k++)
+            assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        assert_memory_equal(&a, &right, sizeof a);
+        char path[5000];
+        struct stat facts = {0};
+        snprintf(path, sizeof path, "%s/asked", folder);
+        off_t wanted = is_ref ? 0 : program < 3 ? program + 1 : 3; /* bytes: a line each time */
+        double end = seconds() + 30;
+        while ((stat(path, &facts) != 0 || facts.st_size < wanted) && wanted > 0 && seconds() < end)
+            (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        assert_int_equal(facts.st_size, wanted);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the worker lets go before the next program asks */
+    }
+    numc_close(context);
+    assert_int_equal(log.interpreted, is_ref ? 0 : 1);
+}
+
+/* A compiler that writes on and on is ended by the system, and nothing of it stays. */
+static void a_compiler_that_fills_the_disk(void **state)
+{
+    (void)state;
+    char path[8192];
+    use_compiler("filling", "while [ \"$1\" != -o ]; do shift; done; exec cat /dev/zero > \"$2\"");
+    expect_refused("failed");
+    assert_int_equal(objects(path), 0);
+    use_compiler("shouting", "exec cat /dev/zero >&2");
+    expect_refused("failed");
+    assert_int_equal(objects(path), 0);
 }
 
 static void a_folder_open_to_others_is_not_used(void **state)
@@ -335,13 +496,6 @@ static void unknown_mode(void **state)
     numc_context *context = numc_open(&options);
     assert_int_equal(numc_error_status(context), NUMC_INVALID_ARGUMENT);
     numc_close(context);
-}
-
-static double seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Called often, a function gets native code in the background and no caller sees when. ref never does by itself. */
@@ -448,6 +602,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(same_bits_and_cache, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_objects_are_made_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_open_to_others_is_not_used, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_stands_in_the_way_is_passed_by, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_cache_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cache_that_cannot_be_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(failures_are_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_compiler_that_fills_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(no_compiler, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_mode, setup, teardown),
         cmocka_unit_test_setup_teardown(swapped_in_while_used, setup, teardown),
