@@ -263,6 +263,8 @@ bool numc__exec_lend(numc_exec *exec, int32_t first, int32_t count)
         lent[k] = slots;
     }
     exec->lent = lent;
+    exec->first_sequence = first;
+    exec->sequence_count = count;
     return true;
 }
 

@@ -61,6 +61,7 @@ struct numc_exec {
     int32_t *inputs; /* values written by the caller before each run; all have regions */
     int32_t input_count;
     bool *lent;       /* per input, or NULL: read by slots alone, which look at the caller's memory instead of a region */
+    int32_t first_sequence, sequence_count; /* of the inputs: what the caller takes from its sequences, the body of a scan */
     int32_t *outputs; /* values read by the caller after; all have regions */
     int32_t output_count;
     int32_t external_count;

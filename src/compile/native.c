@@ -49,8 +49,7 @@ static void add_view(numc_text *text, const numc_exec *exec, const numc_slot_vie
     numc__text_add(text, " + %lld", (long long)view->offset * (long long)numc_dtype_size(view->dtype));
 }
 
-/* The number of the lent input that is the value; -1. */
-static int32_t lent_input(const numc_exec *exec, int32_t value)
+int32_t numc__native_lent(const numc_exec *exec, int32_t value)
 {
     for (int32_t k = 0; exec->lent != NULL && k < exec->input_count; k++)
         if (exec->lent[k] && exec->inputs[k] == value)
@@ -60,7 +59,7 @@ static int32_t lent_input(const numc_exec *exec, int32_t value)
 
 void numc__native_view(numc_text *text, const numc_exec *exec, const numc_slot_view *view)
 {
-    int32_t lent = lent_input(exec, view->value);
+    int32_t lent = numc__native_lent(exec, view->value);
     if (lent < 0)
         add_view(text, exec, view);
     else
@@ -105,6 +104,28 @@ static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const 
                         : numc__kernel_text(text, &step->source, name, &arguments, NULL);
 }
 
+/* The number of the sequence's element that is the value, where kernels alone read it: they look at it where it lies. -1. */
+static int32_t looked_at(const numc_exec *exec, int32_t value)
+{
+    int32_t input = -1;
+    for (int32_t k = exec->first_sequence; k < exec->first_sequence + exec->sequence_count; k++)
+        if (exec->inputs[k] == value)
+            input = k;
+    for (int32_t k = 0; k < exec->output_count && input >= 0; k++)
+        if (exec->outputs[k] == value)
+            return -1;
+    for (int32_t s = 0; s < exec->step_count && input >= 0; s++) {
+        const numc_step *step = &exec->steps[s];
+        for (uint32_t a = 0; step->kind == NUMC_STEP_KERNEL && a < step->source.access_count; a++)
+            if (step->access_values[a] == value && step->source.accesses[a].writes)
+                return -1;
+        for (int32_t k = 0; step->kind != NUMC_STEP_KERNEL && k < step->input_count; k++)
+            if (step->inputs[k].value == value)
+                return -1;
+    }
+    return input;
+}
+
 /* Up to the last argument. */
 static void add_kernel_call(numc_text *text, const numc_exec *exec, int32_t s)
 {
@@ -112,10 +133,18 @@ static void add_kernel_call(numc_text *text, const numc_exec *exec, int32_t s)
     numc__text_add(text, "    k%d_%d(", (int)exec->number, (int)s);
     for (uint32_t a = 0; a < step->source.access_count; a++) {
         numc_place place = step->buffers[step->source.accesses[a].buffer];
-        place.offset = 0; /* the access's offset counts from the arena's first byte */
-        numc__text_add(text, "%s(numc_e_%s *)(", a > 0 ? ", " : "", numc_dtype_name((numc_dtype)step->source.accesses[a].dtype));
-        add_place(text, "f", &place);
-        numc__text_add(text, ") + %lld", (long long)step->offsets[a]);
+        numc_dtype dtype = (numc_dtype)step->source.accesses[a].dtype;
+        int32_t sequence = looked_at(exec, step->access_values[a]);
+        int64_t offset = step->offsets[a];
+        numc__text_add(text, "%s(numc_e_%s *)(", a > 0 ? ", " : "", numc_dtype_name(dtype));
+        if (sequence >= 0) {
+            offset -= (int64_t)(place.offset / numc_dtype_size(dtype));
+            numc__text_add(text, "f->lent[%d]", (int)sequence);
+        } else {
+            place.offset = 0; /* the access's offset counts from the arena's first byte */
+            add_place(text, "f", &place);
+        }
+        numc__text_add(text, ") + %lld", (long long)offset);
     }
 }
 
@@ -186,11 +215,12 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
         numc__text_add(text, "        const int64_t i = t;\n");
     for (int32_t k = carries; k < carries + sequences && length > 0; k++) {
         unsigned long long bytes = view_bytes(&step->inputs[k]) / length;
-        if (body->lent != NULL && body->lent[k]) {
+        bool lent = body->lent != NULL && body->lent[k];
+        if (lent || looked_at(body, body->inputs[k]) >= 0) {
             numc__text_add(text, "        b->lent[%d] = ", (int)k);
             add_view(text, exec, &step->inputs[k]);
             numc__text_add(text, " + i * %llu;\n", bytes);
-            if (slot_reads(body, body->inputs[k]))
+            if (lent && slot_reads(body, body->inputs[k]))
                 numc__text_add(text, "        b->lend(b->state, %d, b->lent[%d], 0);\n", (int)k, (int)k);
             continue;
         }

@@ -9,7 +9,7 @@
 
 enum {
     GROUP_BYTES = 13 << 10, /* of X in a group of rows: with what else is read, no more than a first-level cache */
-    GROUP_MOST = 64,        /* rows */
+    GROUP_MOST = 32,        /* rows */
     MOST_COLUMNS = 2048     /* sums are kept on the stack meanwhile */
 };
 
@@ -176,15 +176,18 @@ bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass)
 
 extern const char numc__pass_library[];
 
+/* UNROLL: written out; ROLL: not. */
 static const char tools[] = "#define INLINE static inline __attribute__((always_inline))\n"
                             "#ifdef __clang__\n"
                             "#define UNROLL _Pragma(\"clang loop unroll(full)\")\n"
+                            "#define ROLL _Pragma(\"clang loop unroll(disable)\")\n"
                             "#else\n"
                             "#define UNROLL _Pragma(\"GCC unroll 16\")\n"
+                            "#define ROLL _Pragma(\"GCC unroll 1\")\n"
                             "#endif\n"
                             "#ifdef __has_builtin\n"
                             "#if __has_builtin(__builtin_shufflevector)\n"
-                            "#define SHUFFLES 1\n"
+                            "#define SHUFFLE __builtin_shufflevector\n"
                             "#endif\n"
                             "#endif\n"
                             "#ifdef __AVX__\n"
@@ -252,8 +255,8 @@ bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *
         const numc_slot_view *x = &exec->steps[pass->kernel + 1 + k].inputs[0];
         long long row = x->strides[1];
         numc__text_add(&parts[0], ", const numc_e_%s *y%d, numc_e_%s *restrict s%d", name_of(x), (int)k, name_of(x), (int)k);
-        numc__text_add(&parts[2], "    numc_e_columns_%s(last - first, %lldll, y%d + first * %lldll, %lldll, p%d + first, s%d);\n", name_of(x),
-                       (long long)x->shape[0], (int)k, row, row, (int)pass->stores[k], (int)k);
+        numc__text_add(&parts[2], "    numc_e_columns_%s(%d, last - first, %lldll, y%d + first * %lldll, %lldll, p%d + first, s%d);\n", name_of(x),
+                       numc__native_lent(exec, x->value) < 0, (long long)x->shape[0], (int)k, row, row, (int)pass->stores[k], (int)k);
     }
     const numc_kernel_groups groups = {pass->loop, group_of(exec, pass), parts[0].data, parts[1].data, parts[2].data};
     bool good = !parts[0].failed && !parts[1].failed && !parts[2].failed

@@ -24,7 +24,8 @@ bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *
                        const numc_kernel_arguments *arguments);
 void numc__pass_call(numc_text *text, const numc_exec *exec, const numc_pass *pass,
                      void (*add_kernel)(numc_text *text, const numc_exec *exec, int32_t step));
-/* native.c: the address of a view's first element. */
+/* native.c: the address of a view's first element; the number of the lent input that a value is, or -1. */
+int32_t numc__native_lent(const numc_exec *exec, int32_t value);
 void numc__native_view(numc_text *text, const numc_exec *exec, const numc_slot_view *view);
 
 #endif

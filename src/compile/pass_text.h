@@ -18,93 +18,83 @@ INLINE T NAME(join)(const NAME(vector) *s)
     return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
-/* Four rows at once, by halves of 4 lanes: (04, 15, 26, 37), then (04 + 26, 15 + 37), then their sum. */
-INLINE void NAME(join_four)(const NAME(vector) (*s)[8 / L], T *y)
-{
-#if defined(SHUFFLES) && L == 4
-    NAME(vector) h[4];
-    UNROLL
-    for (int r = 0; r < 4; r++)
-        h[r] = s[r][0] + s[r][1];
-    const NAME(vector) a = __builtin_shufflevector(h[0], h[1], 0, 1, 4, 5) + __builtin_shufflevector(h[0], h[1], 2, 3, 6, 7);
-    const NAME(vector) b = __builtin_shufflevector(h[2], h[3], 0, 1, 4, 5) + __builtin_shufflevector(h[2], h[3], 2, 3, 6, 7);
-    *(NAME(unaligned) *)y = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
-#else
-    UNROLL
-    for (int r = 0; r < 4; r++)
-        y[r] = NAME(join)(s[r]);
-#endif
-}
-
-/* Lanes of n rows; what is left of a row after whole vectors is joined by zeros. */
-INLINE void NAME(lanes)(int n, numc_k_i64 inner, const T *a, numc_k_i64 a_row, const T *x, NAME(vector) (*s)[8 / L])
+/* One row: its lanes, what is left after whole vectors with zeros beside it. */
+INLINE void NAME(lanes)(numc_k_i64 inner, const T *a, const T *x, NAME(vector) *s)
 {
     const numc_k_i64 whole = inner & ~(numc_k_i64)7;
     UNROLL
-    for (int r = 0; r < n; r++) {
-        UNROLL
-        for (int p = 0; p < 8 / L; p++)
-            s[r][p] = (NAME(vector)){0};
-    }
+    for (int p = 0; p < 8 / L; p++)
+        s[p] = (NAME(vector)){0};
     UNROLL
     for (numc_k_i64 k = 0; k < whole; k += 8) {
         UNROLL
-        for (int p = 0; p < 8 / L; p++) {
-            const NAME(vector) f = NAME(at)(x + k + p * L);
-            UNROLL
-            for (int r = 0; r < n; r++)
-                s[r][p] += NAME(at)(a + r * a_row + k + p * L) * f;
-        }
+        for (int p = 0; p < 8 / L; p++)
+            s[p] += NAME(at)(a + k + p * L) * NAME(at)(x + k + p * L);
     }
     UNROLL
     for (int p = 0; p < 8 / L; p++) {
         const numc_k_i64 from = whole + p * L;
         if (from + L <= inner) {
-            const NAME(vector) f = NAME(at)(x + from);
-            UNROLL
-            for (int r = 0; r < n; r++)
-                s[r][p] += NAME(at)(a + r * a_row + from) * f;
+            s[p] += NAME(at)(a + from) * NAME(at)(x + from);
         } else if (from < inner) {
+            NAME(vector) e = {0}, f = {0};
             UNROLL
-            for (int r = 0; r < n; r++) {
-                NAME(vector) e = {0}, f = {0};
-                UNROLL
-                for (int m = 0; m < L; m++) {
-                    if (from + m < inner) {
-                        e[m] = a[r * a_row + from + m];
-                        f[m] = x[from + m];
-                    }
+            for (int m = 0; m < L; m++) {
+                if (from + m < inner) {
+                    e[m] = a[from + m];
+                    f[m] = x[from + m];
                 }
-                s[r][p] += e * f;
             }
+            s[p] += e * f;
         }
     }
 }
 
-/* y[i] = sum_k a[i a_row + k] x[k] */
+/* y[i] = sum_k a[i a_row + k] x[k]. Rows one after another, so that the processor sees one stream; the lanes of four are joined at
+ * once: by halves, (04, 15, 26, 37), then (04 + 26, 15 + 37), then their sum. */
 INLINE void NAME(rows)(numc_k_i64 rows, numc_k_i64 inner, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
-    NAME(vector) s[4][8 / L];
-    numc_k_i64 i = 0;
-    for (; i + 4 <= rows; i += 4) {
-        NAME(lanes)(4, inner, a + i * a_row, a_row, x, s);
-        NAME(join_four)(s, y + i);
+    NAME(vector) s[8 / L];
+    numc_k_i64 first = 0;
+#if defined(SHUFFLE) && L == 4
+    enum { ROWS = 32 };
+    NAME(vector) h[ROWS];
+    while (first + 4 <= rows) {
+        const int count = (int)(rows - first < ROWS ? (rows - first) & ~(numc_k_i64)3 : ROWS);
+        ROLL
+        for (int i = 0; i < count; i++) {
+            NAME(lanes)(inner, a + (first + i) * a_row, x, s);
+            h[i] = s[0] + s[1];
+        }
+        ROLL
+        for (int i = 0; i < count; i += 4) {
+            const NAME(vector) u = SHUFFLE(h[i], h[i + 1], 0, 1, 4, 5) + SHUFFLE(h[i], h[i + 1], 2, 3, 6, 7);
+            const NAME(vector) v = SHUFFLE(h[i + 2], h[i + 3], 0, 1, 4, 5) + SHUFFLE(h[i + 2], h[i + 3], 2, 3, 6, 7);
+            *(NAME(unaligned) *)(y + first + i) = SHUFFLE(u, v, 0, 2, 4, 6) + SHUFFLE(u, v, 1, 3, 5, 7);
+        }
+        first += count;
     }
-    for (; i < rows; i++) {
-        NAME(lanes)(1, inner, a + i * a_row, a_row, x, s);
-        y[i] = NAME(join)(s[0]);
+#endif
+    ROLL
+    for (numc_k_i64 i = first; i < rows; i++) {
+        NAME(lanes)(inner, a + i * a_row, x, s);
+        y[i] = NAME(join)(s);
     }
 }
 
-/* `wide` vectors of y over all rows. */
-INLINE void NAME(strip)(int wide, numc_k_i64 rows, const T *a, numc_k_i64 a_row, const T *x, T *y)
+/* `wide` vectors of y over all rows. near: the matrix is in a cache, and as many rows to come are fetched into the first level. */
+INLINE void NAME(strip)(int near, int wide, numc_k_i64 rows, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
     NAME(vector) s[8];
     UNROLL
     for (int w = 0; w < wide; w++)
         s[w] = NAME(at)(y + w * L);
+    ROLL
     for (numc_k_i64 i = 0; i < rows; i++) {
         const NAME(vector) f = x[i] - (NAME(vector)){0};
+        UNROLL
+        for (int w = 0; near && w < wide * L * (int)sizeof(T); w += 64)
+            __builtin_prefetch((const char *)(a + (i + rows) * a_row) + w);
         UNROLL
         for (int w = 0; w < wide; w++)
             s[w] += f * NAME(at)(a + i * a_row + w * L);
@@ -115,13 +105,13 @@ INLINE void NAME(strip)(int wide, numc_k_i64 rows, const T *a, numc_k_i64 a_row,
 }
 
 /* y[j] = y[j] + x[0] a[j] + x[1] a[a_row + j] ... */
-INLINE void NAME(columns)(numc_k_i64 rows, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *y)
+INLINE void NAME(columns)(int near, numc_k_i64 rows, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
     const numc_k_i64 whole = columns / L, strips = whole / 8 * 8;
     for (numc_k_i64 w = 0; w < strips; w += 8)
-        NAME(strip)(8, rows, a + w * L, a_row, x, y + w * L);
+        NAME(strip)(near, 8, rows, a + w * L, a_row, x, y + w * L);
     if (whole > strips)
-        NAME(strip)((int)(whole - strips), rows, a + strips * L, a_row, x, y + strips * L);
+        NAME(strip)(near, (int)(whole - strips), rows, a + strips * L, a_row, x, y + strips * L);
     for (numc_k_i64 j = whole * L; j < columns; j++) {
         T s = y[j];
         for (numc_k_i64 i = 0; i < rows; i++)
