@@ -325,7 +325,7 @@ static void use_through_memory(numc_lowering *l, int32_t value)
 }
 
 /* A reshape that re-read the strides of a splat, or of a block in order, may find other strides once a view before it was placed
- * for another reader: then its operand is written out too. */
+ * for another reader: then its operand is written out too, also where the reshape is, since that copies what it looks at. */
 static void settle_reshapes(numc_lowering *l)
 {
     for (bool changed = true; changed && !l->failed;) {
@@ -333,7 +333,7 @@ static void settle_reshapes(numc_lowering *l)
         for (int32_t n = l->ir->node_count - 1; n >= 0; n--) {
             const numc_ir_node *node = &l->ir->nodes[n];
             int32_t v = node->first_output;
-            if (!l->needed[n] || node->primitive != NUMC_PRIMITIVE_RESHAPE || l->roles[v] != NUMC_ROLE_VIEW || l->memory[v])
+            if (!l->needed[n] || node->primitive != NUMC_PRIMITIVE_RESHAPE || l->roles[v] != NUMC_ROLE_VIEW)
                 continue;
             int32_t input = node->inputs[0];
             numc_view_of inner;

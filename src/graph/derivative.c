@@ -103,15 +103,12 @@ PARTIAL(acos, return MINUS(numc_divide(d, root_of_factors(x)));)
 PARTIAL(atan, return numc_divide(d, numc_add(numc_square(x), 1.0));)
 PARTIAL(sinh, return numc_multiply(d, numc_cosh(x));)
 PARTIAL(cosh, return numc_multiply(d, numc_sinh(x));)
-/* not 1 - y^2, which loses its digits where y is near 1; of complex x, whose cosh^2 may be infinity less infinity, with
+/* not 1 - y^2, which loses its digits where y is near 1, nor 1 / cosh^2, whose own derivatives under- and overflow: with
  * w = e^(-2 x) or e^(2 x), whichever is small, 4 w / (1 + w)^2 */
 PARTIAL(tanh,
-    if (numc__is_complex(x->dtype)) {
-        numc_array *small = numc_where(numc_less(numc_real(x), 0.0), x, MINUS(x));
-        numc_array *w = numc_exp(numc_multiply(small, 2.0));
-        return numc_multiply(d, numc_divide(numc_multiply(w, 4.0), numc_square(numc_add(w, 1.0))));
-    }
-    return numc_divide(d, numc_square(numc_cosh(x)));)
+    numc_array *below = numc__is_complex(x->dtype) ? numc_real(x) : SAME(x);
+    numc_array *w = numc_exp(numc_multiply(numc_where(numc_less(below, 0.0), x, MINUS(x)), 2.0));
+    return numc_multiply(d, numc_divide(numc_multiply(w, 4.0), numc_square(numc_add(w, 1.0))));)
 PARTIAL(asinh,
     if (numc__is_complex(x->dtype))
         return numc_divide(d, root_of_factors(numc_complex(MINUS(numc_imag(x)), numc_real(x))));

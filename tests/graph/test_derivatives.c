@@ -522,6 +522,8 @@ static const edge edges[] = {
     {NUMC_SCALAR_ABS, {0.0}, {0.0}},
     {NUMC_SCALAR_SQRT, {0.0}, {INF}},
     {NUMC_SCALAR_TANH, {1000.0}, {0.0}},
+    {NUMC_SCALAR_TANH, {-1000.0}, {0.0}},
+    {NUMC_SCALAR_TANH, {0.0}, {1.0}},
     {NUMC_SCALAR_EXPIT, {-800.0}, {0.0}},
     {NUMC_SCALAR_EXPIT, {800.0}, {0.0}},
     {NUMC_SCALAR_SOFTPLUS, {800.0}, {1.0}},
