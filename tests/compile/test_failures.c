@@ -52,6 +52,27 @@ static numc_array *recurrence(numc_context *context, numc_array *const *x)
     return numc_add(numc_sum(numc_multiply(both, numc_cumulative_sum(x[1]))), numc_add(scanned[0], numc_sum(x[2])));
 }
 
+/* Short vectors and small matrices in a scan, one read by an index. */
+static void chain_step(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                       int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    numc_array *const *x = user;
+    numc_array *l = numc_linalg_cholesky(numc_add(numc_outer(in[0], in[0]), numc_eye(context, NUMC_FLOAT64, 3, 3, 0)));
+    numc_array *row = numc_take(x[0], numc_astype(in[1], NUMC_INT64), NUMC_AXIS(0));
+    out[0] = numc_multiply(numc_index(l, NUMC_AT(2)), row);
+    out[1] = numc_sum(out[0]);
+}
+
+static numc_array *chain(numc_context *context, numc_array *const *x)
+{
+    const numc_array *start = x[2], *sequence = x[1];
+    numc_array *scanned[2] = {NULL, NULL};
+    if (numc_scan(context, chain_step, (void *)(uintptr_t)x, &start, 1, &sequence, 1, scanned, 1) != NUMC_OK)
+        return NULL;
+    return numc_add(numc_sum(scanned[1]), numc_sum(scanned[0]));
+}
+
 static numc_graph *traced(numc_context *context, body_fn *body, numc_array *const *x)
 {
     numc_array *inputs[4];
@@ -87,7 +108,7 @@ typedef struct subject {
 } subject;
 /* The last one is blocks of rows and a rest, when its data are bound. */
 static const subject subjects[] = {
-    {"regression", regression, 1}, {"process", process, 1}, {"recurrence", recurrence, 1}, {"rows", regression, 11003}};
+    {"regression", regression, 1}, {"process", process, 1}, {"recurrence", recurrence, 1}, {"chain", chain, 1}, {"rows", regression, 11003}};
 
 /* Data bound once, then host-side runs. */
 static double bound(numc_context *context, void *user)
