@@ -175,6 +175,7 @@ int bench_array(const bench_options *options);
 bool bench_case_known(const char *name); /* of bench_array */
 int bench_sample(const bench_options *options);
 int bench_chains(const bench_options *options);
+int bench_dynamic(const bench_options *options);
 int bench_first(const bench_options *options); /* the child process of bench_sample that measures the start */
 
 

@@ -134,6 +134,15 @@ def check_chains(bench):
             raise ValueError(f"{row}")
 
 
+def check_dynamic(bench):
+    process = subprocess.run([bench, "dynamic", "--quick", "--json", "--model", "eight_schools"], capture_output=True, text=True)
+    if process.returncode != 0:
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}")
+    row, = json.loads(process.stdout)["rows"]
+    if set(row) != {"model", "backend", "D", "compiled_ns", "dynamic_ns", "allocations"} or not 0 < row["compiled_ns"] < row["dynamic_ns"]:
+        raise ValueError(f"{row}")
+
+
 def main():
     bench, counted = sys.argv[1], "--uncounted" not in sys.argv[2:]
     rows, number = {}, 0
@@ -145,6 +154,7 @@ def main():
                         ("a gradient allocates nothing", lambda: check_allocations(rows or 1 / 0)),
                         ("array agrees with NumPy and prints its rows", lambda: check_array(bench)),
                         ("chains prints its rows", lambda: check_chains(bench)),
+                        ("dynamic prints its rows", lambda: check_dynamic(bench)),
                         ("sample prints its row", lambda: check_sample(bench))):
         number += 1
         try:

@@ -65,11 +65,12 @@ const char *bench_backend_name(numc_context *context)
 
 static int usage(FILE *file, int status)
 {
-    fputs("usage: numc-bench gradient|array|sample|chains|first [options]\n"
+    fputs("usage: numc-bench gradient|array|sample|chains|dynamic|first [options]\n"
           "  gradient        time of one gradient, beside the same written by hand; what it costs to make; goals\n"
           "  array           array functions beside NumPy, copies of memory and OpenBLAS; one and two threads\n"
           "  sample          gradients, seconds, effective samples per second, time to the first draw\n"
           "  chains          4 to 1024 chains on one thread, by themselves and vectorised (--quick: 3 chains)\n"
+          "  dynamic         gradients in dynamic mode beside compiled ones (interpreted, unless --jit on)\n"
           "  first           time to the first draw by part, of this process\n"
           "options:\n"
           "  --json          one JSON object instead of a table\n"
@@ -100,7 +101,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const bench_options *options);
-    } commands[] = {{"gradient", bench_gradient}, {"array", bench_array}, {"sample", bench_sample}, {"chains", bench_chains}, {"first", bench_first}};
+    } commands[] = {{"gradient", bench_gradient}, {"array", bench_array}, {"sample", bench_sample}, {"chains", bench_chains}, {"dynamic", bench_dynamic}, {"first", bench_first}};
     bench_options options = {.chains = 4, .draws = 1000};
     if (argc < 2)
         return usage(stderr, 2);

@@ -18,6 +18,14 @@ typedef void (*numc_model_fn)(numc_run *run, void *user);
 
 /* The callback is not called yet. Belongs to the context; NULL when out of memory. */
 NUMC_API numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *user);
+/* The same in dynamic mode: for a callback that decides in C by the values it has sampled (numc_item, a while loop). It is not traced
+ * once and compiled: samplers and predictive draws run it at each evaluation, on the lane of the chain, where the arrays of its
+ * sites have values, and differentiate the path it took. The same numbers as compiled up to rounding, in far more time:
+ * a trace per gradient. Sites, shapes and their order must be the same each time, else the run ends with NUMC_TRACE naming the site.
+ * It may leave numc_error_set(run, NUMC_REJECT, ...) for "no density here", or NUMC_STOP. Chains run it at once on several
+ * threads, unless serial_callback is set: it makes arrays with its run (another context is NUMC_STATE), and takes care of what
+ * else it writes to. A density that is not continuous where the path changes costs acceptance, as any other. */
+NUMC_API numc_model *numc_model_new_dynamic(numc_context *context, numc_model_fn callback, void *user);
 NUMC_API void numc_model_free(numc_model *model); /* NULL is accepted; samplers made of it keep what they need */
 NUMC_API numc_context *numc_model_context(const numc_model *model); /* where it was made */
 /* A new model in which numc_data or an observation `name` reads `array` instead (kept; a traced one is NUMC_TRACE).

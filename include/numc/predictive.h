@@ -17,7 +17,7 @@ typedef struct numc_predictive numc_predictive;
 typedef struct numc_predictive_options {
     int64_t draws;       /* without a posterior: draws from the priors, in one chain; 1000 */
     bool log_likelihood; /* log probabilities of the observations, elementwise over their batch shape, instead of new draws */
-    int32_t threads;     /* one per chain, at most one per core */
+    int32_t threads;     /* one per chain, at most one per core; a callback in dynamic mode runs on all of them */
 } numc_predictive_options;
 
 /* For each draw of `posterior`: the latent sites take their drawn values (a site the posterior lacks is drawn from its

@@ -318,8 +318,12 @@ numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t ran
     x->concrete = NULL;
     x->value = -1;
     x->site[0] = '\0';
-    if (context->site != NULL)
-        numc__format(x->site, sizeof x->site, "%s", context->site);
+    for (size_t i = 0; context->site != NULL && i + 1 < sizeof x->site; i++) {
+        x->site[i] = context->site[i];
+        x->site[i + 1] = '\0';
+        if (context->site[i] == '\0')
+            break;
+    }
     x->frame = context->scope;
     x->previous = NULL;
     x->next = context->scope->first;

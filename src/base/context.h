@@ -87,7 +87,8 @@ struct numc_context {
     numc_scope_frame *spare_scope; /* ended frames, used again: a scope in a loop allocates once */
     uint64_t scope_serial;         /* scopes begun on this lane */
     bool broken;                   /* numc_open failed: the error stays, whatever is cleared */
-    const atomic_bool *cancelled;  /* or NULL: once true, loops that may never end give up (numc__check_cancelled) */
+    bool (*cancelled)(const void *user); /* or NULL: once true, loops that may never end give up (numc__check_cancelled) */
+    const void *cancelled_user;
 };
 
 /* For src/array, when it attaches to a lane: `end` is called once for each frame that ends, innermost first, and for the root
@@ -131,7 +132,7 @@ static inline numc_context *numc__acting_lane(numc_context *lane)
 /* CANCELLED once the run that the lane works for has been cancelled. */
 static inline numc_status numc__check_cancelled(numc_context *lane)
 {
-    if (lane->cancelled == NULL || !atomic_load_explicit(lane->cancelled, memory_order_relaxed))
+    if (lane->cancelled == NULL || !lane->cancelled(lane->cancelled_user))
         return NUMC_OK;
     return numc__fail(lane, NUMC_CANCELLED, "cancelled");
 }

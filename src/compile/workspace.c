@@ -449,6 +449,7 @@ static numc_status run_while(numc_context *context, numc_exec_state *state, cons
     }
     for (int64_t t = 0;; t++) {
         unsigned char more = 0;
+        NUMC_TRY(numc__check_cancelled(context));
         NUMC_TRY(numc__exec_run(context, condition));
         NUMC_STEP_TRY(state->device->table.memory_download(state->device->device, condition->memory, truth->offset, &more, 1));
         if (more == 0)

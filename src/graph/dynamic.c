@@ -39,6 +39,13 @@ static numc_array *held(numc_trace *trace, const numc_array *x)
     return y;
 }
 
+numc_array *numc__dynamic_hold(numc_trace *trace, numc_array *x)
+{
+    if (x == NULL || x->frame == trace->frame)
+        return x;
+    return held(trace, x);
+}
+
 /* A traced header, in the current scope, of a place of the path. */
 static numc_array *header_of(numc_trace *trace, int32_t id)
 {

@@ -90,6 +90,8 @@ numc_trace *numc__dynamic_begin(numc_context *context);
 numc_array *numc__dynamic_input(numc_trace *trace, const numc_array *value, bool active);
 /* The value of an array of the trace, one level down; any other array is its own. */
 const numc_array *numc__dynamic_value(const numc_trace *trace, const numc_array *x);
+/* x, made within the trace, for as long as the trace is open; NULL passes through. */
+numc_array *numc__dynamic_hold(numc_trace *trace, numc_array *x);
 /* Reverse mode: xbar of each input (NULL where it is zero), in order, from ybar of each output (NULL: zero). Forward mode: dy of each
  * output (NULL where it is zero) from dx of each input. The trace is innermost; results belong to its scope. */
 numc_status numc__dynamic_backward(numc_trace *trace, const numc_array *const *outputs, const numc_array *const *ybar, int32_t output_count,

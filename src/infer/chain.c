@@ -175,9 +175,14 @@ static numc_status store(numc_chain *chain)
     size_t row = numc__mcmc_row(mcmc, chain->index, at / thin + (warm ? 0 : mcmc->warm_rows));
     const double *position = chain->memory + numc_k_nuts_current(nuts);
     bool later = numc__lockstep_stores(chain);
+    bool serial = !later && (mcmc->options.serial_callback || mcmc->target.serial); /* in dynamic mode the callback runs for it */
+    if (serial)
+        pthread_mutex_lock(&mcmc->serial_lock);
     numc_status status = later ? numc__lockstep_store(chain, position, warm, at / thin)
                                : mcmc->target.store(mcmc->target.user, chain->state, chain->lane, position,
                                                     mcmc->values + row * (size_t)mcmc->target.stored);
+    if (serial)
+        pthread_mutex_unlock(&mcmc->serial_lock);
     if (status != NUMC_OK)
         return numc__fail(chain->lane, status, "chain %d, transition %lld: the draw cannot be stored: %s", (int)chain->index,
                           (long long)chain->transition, numc_status_sentence(status));

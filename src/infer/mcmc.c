@@ -290,6 +290,11 @@ numc_status numc_mcmc_memory_get(const numc_mcmc *mcmc, numc_mcmc_memory *memory
     return NUMC_OK;
 }
 
+static bool is_halted(const void *user)
+{
+    return numc__mcmc_halted(user);
+}
+
 /* Memory of the chains; once. */
 static numc_status open_chains(numc_mcmc *mcmc)
 {
@@ -301,6 +306,10 @@ static numc_status open_chains(numc_mcmc *mcmc)
         numc_k_key none = {0, 0};
         if (chain->lane == NULL)
             chain->lane = numc_lane(context);
+        if (chain->lane != NULL) {
+            chain->lane->cancelled = is_halted;
+            chain->lane->cancelled_user = mcmc;
+        }
         if (chain->memory == NULL)
             chain->memory = numc__allocate(context, state_bytes(mcmc));
         if (chain->estimate_memory == NULL)
@@ -408,6 +417,8 @@ void numc__chain_end(numc_chain *chain, numc_status status)
     numc_mcmc *mcmc = chain->mcmc;
     chain->status = status;
     chain->failed = status != NUMC_STOP && status != NUMC_CANCELLED;
+    if (!chain->failed)
+        numc_error_clear(chain->lane); /* of a loop that gave up */
     int expected = NUMC_OK;
     atomic_compare_exchange_strong(&mcmc->halt, &expected, (int)status);
 }

@@ -5,7 +5,6 @@
  *   density        (q, data..) -> (log density, gradient), x_k = q[offset_k : offset_k + size_k] in execution order, row-major
  *   stored values  (q, data..) -> value of each latent and deterministic
  *   site check     (q, data..) -> log_prob of each site; made only to explain why a point has no density */
-#include <math.h>
 #include <string.h>
 
 #include "base/containers.h"
@@ -14,6 +13,7 @@
 #include "infer/batch.h"
 #include "infer/driver.h"
 #include "infer/potential.h"
+#include "infer/sites.h"
 #include "infer/target.h"
 #include "model/internal.h"
 
@@ -24,36 +24,13 @@ typedef struct input {
     int64_t offset, size;
 } input;
 
-/* A site of the run. */
-typedef struct site {
-    char *name;
-    numc_site_kind kind;
-    bool observed;
-    int32_t stored;   /* index among what is stored, or -1 */
-    int32_t log_prob; /* index among the log_probs, or -1 */
-    int64_t offset, size; /* latents: in q */
-} site;
-
-/* What a run of the callback said: the next run must say the same. */
-typedef struct statement {
-    char *name;
-    numc_site_kind kind;
-    bool observed;
-    int32_t rank;
-    int64_t shape[NUMC_RANK_LIMIT];
-} statement;
-
 typedef struct potential {
     numc_context *context;
     numc_dtype real; /* of q and the density */
     int32_t dimension;
-    int64_t stored;
     NUMC_LIST(input) inputs;
-    NUMC_LIST(site) sites;
-    int32_t stored_count, log_prob_count, data_count;
-    numc_target_site *stored_sites;
-    int64_t *stored_shapes;
-    size_t stored_shape_count;
+    int32_t data_count;
+    numc_sites sites;
     numc_graph *graph; /* the sites graph */
     numc_binding *density, *values;
     numc_batch_program *batch; /* both for vectorised chains, or NULL */
@@ -62,8 +39,7 @@ typedef struct potential {
     numc_trace *trace;
     numc_array *jacobian;
     bool checking; /* the run that only looks for bad data */
-    NUMC_LIST(statement) statements; /* of that run */
-    size_t repeated;                 /* how many of them the trace has met again */
+    size_t repeated; /* how many statements of that run the trace has met again */
 } potential;
 
 /* What a chain runs the programs with. */
@@ -100,33 +76,10 @@ static numc_array *trace_one(potential *p, const numc_type *type, const char *na
 static numc_status trace_latent(potential *p, numc_message *m)
 {
     numc_context *context = p->context;
-    const numc_distribution *d = m->distribution;
-    numc_constraint *support = numc_distribution_support(d);
-    NUMC_TRY(numc_error_status(context));
-    if (numc_constraint_is_discrete(support))
-        return numc__fail(context, NUMC_SITE,
-                          "%s is discrete: HMC and NUTS move real numbers; observe it or sum it out",
-                          numc_distribution_name(d));
-    NUMC_REQUIRE(context, strcmp(numc_distribution_name(d), "delta") != 0, NUMC_SITE,
-                 "a delta has nothing to sample: use numc_deterministic for its value");
-    numc_bijector *bijector = numc_bijector_to(support);
-    NUMC_TRY(numc_error_status(context));
-    NUMC_REQUIRE(context, bijector != NULL, NUMC_UNSUPPORTED, "no map from the real line to the support (%s) of %s",
-                 numc_constraint_name(support), numc_distribution_name(d));
-    numc_shape batch = numc_distribution_batch_shape(d), event = numc_distribution_event_shape(d);
-    int64_t shape[32], free_shape[32], size = 1;
-    NUMC_REQUIRE(context, batch.count + event.count <= 32, NUMC_SHAPE, "its rank is %d",
-                 (int)(batch.count + event.count));
-    for (int32_t i = 0; i < batch.count; i++)
-        shape[i] = batch.values[i];
-    for (int32_t i = 0; i < event.count; i++)
-        shape[batch.count + i] = event.values[i];
-    int32_t rank = numc_bijector_backward_shape(bijector, (numc_shape){shape, batch.count + event.count, true}, free_shape);
-    NUMC_TRY(numc_error_status(context));
-    for (int32_t i = 0; i < rank; i++)
-        size *= free_shape[i];
-    NUMC_REQUIRE(context, size <= INT32_MAX - p->next_offset, NUMC_SHAPE, "more than 2^31 latent numbers");
-    numc_type type = {p->real, rank, free_shape};
+    numc_bijector *bijector;
+    int64_t shape[32], size;
+    numc_type type = {p->real, 0, shape};
+    NUMC_TRY(numc__latent_shape(context, m, p->next_offset, &bijector, &type.rank, shape, &size));
     numc_array *x = trace_one(p, &type, m->name, NULL, p->next_offset, size);
     p->next_offset += size;
     numc_array *y = numc_bijector_forward(bijector, x);
@@ -143,76 +96,14 @@ static numc_status trace_latent(potential *p, numc_message *m)
     return numc_error_status(context);
 }
 
-static void forget_statements(potential *p)
-{
-    for (size_t i = 0; i < p->statements.count; i++)
-        numc__string_free(p->context, p->statements.items[i].name);
-    NUMC_LIST_END(p->context->core, &p->statements);
-}
-
-static void describe(const statement *s, char *text, size_t size)
-{
-    static const char *const kinds[] = {[NUMC_SITE_SAMPLE] = "sampled", [NUMC_SITE_DETERMINISTIC] = "deterministic",
-                                        [NUMC_SITE_FACTOR] = "factor", [NUMC_SITE_DATA] = "data"};
-    size_t at = numc__format(text, size, "%s \"%s\" of shape (", s->observed ? "observed" : kinds[s->kind], s->name);
-    for (int32_t i = 0; i < s->rank && at + 24 < size; i++)
-        at += numc__format(text + at, size - at, "%s%lld", i > 0 ? ", " : "", (long long)s->shape[i]);
-    if (at + 2 < size)
-        numc__format(text + at, size - at, ")");
-}
-
-static bool same_statement(const statement *a, const statement *b)
-{
-    return strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->observed == b->observed && a->rank == b->rank &&
-           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
-}
-
-/* The callback runs twice (check_data, trace_model): the first run's statements are noted, the second's compared with them. */
-static void note_statement(potential *p, const numc_message *m)
-{
-    numc_context *context = p->context;
-    statement s = {.kind = m->kind, .observed = m->observed};
-    if (m->kind == NUMC_SITE_SAMPLE && m->value == NULL) {
-        numc_shape batch = numc_distribution_batch_shape(m->distribution), event = numc_distribution_event_shape(m->distribution);
-        for (int32_t i = 0; i < batch.count && s.rank < NUMC_RANK_LIMIT; i++)
-            s.shape[s.rank++] = batch.values[i];
-        for (int32_t i = 0; i < event.count && s.rank < NUMC_RANK_LIMIT; i++)
-            s.shape[s.rank++] = event.values[i];
-    } else if (m->value != NULL) {
-        s.rank = numc_array_rank(m->value);
-        if (s.rank > 0)
-            memcpy(s.shape, numc_array_shape(m->value), (size_t)s.rank * sizeof *s.shape);
-    }
-    if (p->checking) {
-        if (!NUMC_LIST_RESERVE(context->core, &p->statements, 1)) {
-            numc__fail(context, NUMC_MEMORY, "out of memory: the sites of a model");
-            return;
-        }
-        s.name = numc__string_copy(context, m->name);
-        if (s.name != NULL)
-            p->statements.items[p->statements.count++] = s;
-        return;
-    }
-    char was[400] = "nothing", is[400];
-    s.name = (char *)(uintptr_t)m->name;
-    size_t place = p->repeated++;
-    if (place < p->statements.count && same_statement(&p->statements.items[place], &s))
-        return;
-    if (place < p->statements.count)
-        describe(&p->statements.items[place], was, sizeof was);
-    describe(&s, is, sizeof is);
-    numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: statement %zu was %s, then %s", place + 1, was,
-               is);
-}
-
 static void process(numc_run *run, const numc_handler *handler, numc_message *m)
 {
     potential *p = handler->user;
     (void)run;
     if (numc_error_status(p->context) != NUMC_OK)
         return;
-    note_statement(p, m);
-    if (numc_error_status(p->context) != NUMC_OK)
+    if ((p->checking ? numc__statement_note(p->context, &p->sites, m) : numc__statement_repeat(p->context, &p->sites, p->repeated++, m)) !=
+        NUMC_OK)
         return;
     bool data = m->kind == NUMC_SITE_DATA || (m->kind == NUMC_SITE_SAMPLE && m->observed);
     if (data && p->checking)
@@ -265,12 +156,12 @@ static numc_status list_sites(potential *p, numc_record *record, numc_array **ou
     numc_context *context = p->context;
     int32_t count = numc_record_count(record), logs = 0, values = 0;
     size_t next_input = 0;
-    if (!NUMC_LIST_RESERVE(context->core, &p->sites, (size_t)count))
+    if (!NUMC_LIST_RESERVE(context->core, &p->sites.list, (size_t)count))
         return numc__fail(context, NUMC_MEMORY, "out of memory: %d sites", (int)count);
     numc_array **stored = outputs + 1 + count; /* packed behind the log_probs below */
     for (int32_t i = 0; i < count; i++) {
         const numc_message *m = numc_record_at(record, i);
-        site s = {.kind = m->kind, .observed = m->observed, .stored = -1, .log_prob = -1};
+        numc_model_site s = {.kind = m->kind, .observed = m->observed, .stored = -1, .log_prob = -1};
         bool latent = m->kind == NUMC_SITE_SAMPLE && !m->observed;
         if (m->log_prob != NULL || m->kind == NUMC_SITE_FACTOR) {
             outputs[1 + logs] = numc_sum(m->log_prob != NULL ? m->log_prob : m->value);
@@ -292,38 +183,12 @@ static numc_status list_sites(potential *p, numc_record *record, numc_array **ou
             }
         }
         s.name = numc__string_copy(context, m->name);
-        p->sites.items[p->sites.count++] = s;
+        p->sites.list.items[p->sites.list.count++] = s;
         NUMC_TRY(numc_error_status(context));
     }
     memmove(outputs + 1 + logs, stored, (size_t)values * sizeof *outputs);
-    p->log_prob_count = logs;
-    p->stored_count = values;
-    return NUMC_OK;
-}
-
-/* Names, shapes and offsets of what is stored. */
-static numc_status describe_stored(potential *p, numc_array *const *values)
-{
-    numc_context *context = p->context;
-    for (int32_t i = 0; i < p->stored_count; i++)
-        p->stored_shape_count += (size_t)numc_array_rank(values[i]);
-    p->stored_sites = numc__allocate_zero(context, (size_t)p->stored_count, sizeof *p->stored_sites);
-    p->stored_shapes = numc__allocate_zero(context, p->stored_shape_count, sizeof *p->stored_shapes);
-    NUMC_TRY(numc_error_status(context));
-    int64_t *shape = p->stored_shapes;
-    for (size_t i = 0; i < p->sites.count; i++) {
-        const site *s = &p->sites.items[i];
-        if (s->stored < 0)
-            continue;
-        const numc_array *value = values[s->stored];
-        int32_t rank = numc_array_rank(value);
-        p->stored_sites[s->stored] = (numc_target_site){.name = s->name, .rank = rank, .shape = shape, .offset = p->stored,
-                                                        .size = numc_array_size(value),
-                                                        .deterministic = s->kind == NUMC_SITE_DETERMINISTIC};
-        for (int32_t k = 0; k < rank; k++)
-            *shape++ = numc_array_shape(value)[k];
-        p->stored += numc_array_size(value);
-    }
+    p->sites.log_prob_count = logs;
+    p->sites.stored_count = values;
     return NUMC_OK;
 }
 
@@ -340,13 +205,9 @@ static numc_status trace_model(potential *p, numc_model *model)
     numc_handler free_latents = {.size = sizeof free_latents, .name = "unconstrain", .user = p, .process = process};
     const numc_handler *handlers[] = {&keep, &free_latents};
     numc_status status = numc_model_run(model, handlers, 2);
-    if (status == NUMC_OK && p->repeated < p->statements.count) {
-        char was[400];
-        describe(&p->statements.items[p->repeated], was, sizeof was);
-        status = numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: statement %zu was %s, then missing",
-                            p->repeated + 1, was);
-    }
-    forget_statements(p);
+    if (status == NUMC_OK)
+        status = numc__statements_all(context, &p->sites, p->repeated);
+    numc__statements_forget(context, &p->sites);
     numc_array **outputs = NULL;
     size_t bytes = 0;
     if (status == NUMC_OK) {
@@ -362,10 +223,10 @@ static numc_status trace_model(potential *p, numc_model *model)
         status = numc_error_status(context);
     }
     if (status == NUMC_OK)
-        status = describe_stored(p, outputs + 1 + p->log_prob_count);
+        status = numc__sites_describe(context, &p->sites, (const numc_array *const *)outputs + 1 + p->sites.log_prob_count);
     if (status == NUMC_OK) {
         p->dimension = (int32_t)p->next_offset;
-        p->graph = numc__trace_finish(p->trace, outputs, 1 + p->log_prob_count + p->stored_count, NULL, NULL);
+        p->graph = numc__trace_finish(p->trace, outputs, 1 + p->sites.log_prob_count + p->sites.stored_count, NULL, NULL);
         status = numc_error_status(context);
     } else {
         numc__trace_abandon(p->trace);
@@ -391,7 +252,7 @@ static numc_graph *flat_graph(potential *p, int32_t first, int32_t count)
     numc_trace *trace = numc__trace_begin(context);
     if (trace == NULL)
         return NULL;
-    int32_t all = 1 + p->log_prob_count + p->stored_count;
+    int32_t all = 1 + p->sites.log_prob_count + p->sites.stored_count;
     int64_t flat[] = {p->dimension};
     numc_type type = {p->real, 1, flat};
     numc_array *q = numc__trace_input(trace, &type, "q");
@@ -495,7 +356,7 @@ static numc_graph *gradient_graph(potential *p)
 
 static numc_graph *values_graph(potential *p)
 {
-    return flat_graph(p, 1 + p->log_prob_count, p->stored_count);
+    return flat_graph(p, 1 + p->sites.log_prob_count, p->sites.stored_count);
 }
 
 static numc_status compile_all(potential *p)
@@ -521,7 +382,7 @@ static numc_status batch_prepare(void *user, int32_t width)
         return numc_error_status(p->context);
     }
     const numc_batch_source source = {.cache = p->cache, .real = p->real, .width = width, .dimension = p->dimension,
-                                      .site_count = p->stored_count, .sites = p->stored_sites, .data = data};
+                                      .site_count = p->sites.stored_count, .sites = p->sites.stored_sites, .data = data};
     p->batch = numc__batch_program_new(p->context, &source, density, values);
     numc__free(p->context, (void *)data, inputs * sizeof *data);
     return numc_error_status(p->context);
@@ -549,12 +410,12 @@ static numc_status chain_open(void *user, numc_context *lane, void **chain)
     if (s == NULL)
         return NUMC_MEMORY;
     s->lane = lane;
-    s->output_bytes = (size_t)(p->stored_count + 1) * sizeof *s->outputs;
+    s->output_bytes = (size_t)(p->sites.stored_count + 1) * sizeof *s->outputs;
     s->outputs = numc__allocate(lane, s->output_bytes);
     s->density = numc__workspace_new(lane, p->density);
     s->values = numc_error_status(lane) == NUMC_OK ? numc__workspace_new(lane, p->values) : NULL;
     if (p->real != NUMC_FLOAT64) {
-        size_t most = (size_t)p->dimension + 1 > (size_t)p->stored ? (size_t)p->dimension + 1 : (size_t)p->stored;
+        size_t most = (size_t)p->dimension + 1 > (size_t)p->sites.stored ? (size_t)p->dimension + 1 : (size_t)p->sites.stored;
         s->narrow_bytes = ((size_t)p->dimension + most) * sizeof(float);
         s->narrow = numc__allocate(lane, s->narrow_bytes);
     }
@@ -583,7 +444,10 @@ static numc_status evaluate(void *user, void *chain, const double *position, dou
     const void *inputs[] = {position_input(p, s, position)};
     float *out = s->narrow != NULL ? s->narrow + p->dimension : NULL;
     void *outputs[] = {out != NULL ? (void *)out : log_density, out != NULL ? (void *)(out + 1) : gradient};
-    NUMC_TRY(numc__workspace_run(s->lane, s->density, inputs, outputs));
+    numc_status status = numc__workspace_run(s->lane, s->density, inputs, outputs);
+    if (status == NUMC_CANCELLED)
+        numc_error_clear(s->lane);
+    NUMC_TRY(status);
     if (out != NULL) {
         *log_density = (double)out[0];
         for (int32_t i = 0; i < p->dimension; i++)
@@ -598,14 +462,14 @@ static numc_status store(void *user, void *chain, numc_context *lane, const doub
     chain_state *s = chain;
     const void *inputs[] = {position_input(p, s, position)};
     float *out = s->narrow != NULL ? s->narrow + p->dimension : NULL;
-    if (p->stored_count == 0)
+    if (p->sites.stored_count == 0)
         return NUMC_OK;
-    for (int32_t i = 0; i < p->stored_count; i++) {
-        int64_t offset = p->stored_sites[i].offset;
+    for (int32_t i = 0; i < p->sites.stored_count; i++) {
+        int64_t offset = p->sites.stored_sites[i].offset;
         s->outputs[i] = out != NULL ? (void *)(out + offset) : (void *)(values + offset);
     }
     NUMC_TRY(numc__workspace_run(lane, s->values, inputs, s->outputs));
-    for (int64_t i = 0; out != NULL && i < p->stored; i++)
+    for (int64_t i = 0; out != NULL && i < p->sites.stored; i++)
         values[i] = (double)out[i];
     return NUMC_OK;
 }
@@ -673,7 +537,7 @@ static numc_workspace *product(void *user, numc_context *lane)
 /* log_prob of every site at a position, into `log_probs` (float64). */
 static numc_status check_sites(potential *p, chain_state *s, numc_context *lane, const double *position, double *log_probs)
 {
-    numc_binding *check = compile(p, flat_graph(p, 1, p->log_prob_count));
+    numc_binding *check = compile(p, flat_graph(p, 1, p->sites.log_prob_count));
     numc_workspace *workspace = check == NULL ? NULL : numc__workspace_new(lane, check);
     if (workspace == NULL) {
         if (check != NULL)
@@ -681,7 +545,7 @@ static numc_status check_sites(potential *p, chain_state *s, numc_context *lane,
         return numc_error_status(lane);
     }
     const void *inputs[] = {position_input(p, s, position)};
-    size_t count = (size_t)p->log_prob_count;
+    size_t count = (size_t)p->sites.log_prob_count;
     float *narrow = s->narrow == NULL ? NULL : numc__allocate(lane, count * sizeof *narrow);
     void **outputs = numc__allocate(lane, count * sizeof *outputs);
     numc_status status = numc_error_status(lane);
@@ -699,91 +563,34 @@ static numc_status check_sites(potential *p, chain_state *s, numc_context *lane,
     return status;
 }
 
-static void add_value(const potential *p, const site *s, const double *values, numc_text *text)
-{
-    const numc_target_site *stored = &p->stored_sites[s->stored];
-    numc__text_add(text, " %s = ", s->name);
-    if (stored->rank > 0)
-        numc__text_add(text, "[");
-    for (int64_t i = 0; i < stored->size && i < 4; i++) {
-        if (i > 0)
-            numc__text_add(text, ", ");
-        numc__text_add_double(text, values[stored->offset + i]);
-    }
-    if (stored->rank > 0)
-        numc__text_add(text, stored->size > 4 ? ", ...]" : "]");
-}
-
-/* "; site "tau": log probability -inf, tau = 0" - the first site without a finite log probability, and the latent values. */
 static void explain(void *user, void *chain, numc_context *lane, const double *position, numc_text *text)
 {
     potential *p = user;
     chain_state *s = chain;
-    size_t logs = (size_t)p->log_prob_count, total = logs + (size_t)p->stored + (size_t)p->dimension;
+    size_t logs = (size_t)p->sites.log_prob_count, total = logs + (size_t)p->sites.stored + (size_t)p->dimension;
     double *log_probs = numc__allocate(lane, total * sizeof *log_probs), *values = log_probs + logs;
     if (log_probs == NULL)
         return;
-    double log_density, *gradient = values + p->stored;
-    const site *failing = NULL;
+    double log_density, *gradient = values + p->sites.stored;
     if (evaluate(user, chain, position, &log_density, gradient) == NUMC_OK && store(user, chain, lane, position, values) == NUMC_OK &&
-        check_sites(p, s, lane, position, log_probs) == NUMC_OK) {
-        for (size_t i = 0; i < p->sites.count && failing == NULL; i++)
-            if (p->sites.items[i].log_prob >= 0 && !isfinite(log_probs[p->sites.items[i].log_prob]))
-                failing = &p->sites.items[i];
-        if (failing != NULL) {
-            numc__text_add(text, "; site \"%s\"%s has log probability ", failing->name, failing->observed ? " (observed)" : "");
-            numc__text_add_double(text, log_probs[failing->log_prob]);
-        }
-        for (size_t i = 0; i < p->sites.count && failing == NULL; i++) {
-            const site *c = &p->sites.items[i];
-            for (int64_t k = 0; k < c->size && failing == NULL; k++)
-                if (!isfinite(gradient[c->offset + k]))
-                    failing = c;
-            if (failing != NULL)
-                numc__text_add(text, "; that is site \"%s\"", c->name);
-        }
-        bool first = true;
-        int shown = 0;
-        if (failing != NULL && failing->stored >= 0) {
-            numc__text_add(text, ", with");
-            add_value(p, failing, values, text);
-            first = false;
-        }
-        for (size_t i = 0; i < p->sites.count && shown < 6; i++) {
-            const site *c = &p->sites.items[i];
-            if (c == failing || c->kind != NUMC_SITE_SAMPLE || c->observed || c->stored < 0)
-                continue;
-            numc__text_add(text, first ? ", with" : ",");
-            add_value(p, c, values, text);
-            first = false;
-            shown++;
-        }
-    }
+        check_sites(p, s, lane, position, log_probs) == NUMC_OK)
+        numc__sites_explain(&p->sites, log_probs, values, gradient, text);
     numc__free(lane, log_probs, total * sizeof *log_probs);
 }
 
 static void coordinate(void *user, int32_t index, char *name, size_t size)
 {
     const potential *p = user;
-    for (size_t i = 0; i < p->sites.count; i++) {
-        const site *s = &p->sites.items[i];
-        if (s->kind == NUMC_SITE_SAMPLE && !s->observed && index >= s->offset && index < s->offset + s->size)
-            numc__format(name, size, "%s", s->name);
-    }
+    numc__sites_coordinate(&p->sites, index, name, size);
 }
 
 static void destroy(void *user, numc_context *context)
 {
     potential *p = user;
-    forget_statements(p);
+    numc__sites_end(context, &p->sites);
     for (size_t i = 0; i < p->inputs.count; i++)
         numc_release(p->inputs.items[i].data);
-    for (size_t i = 0; i < p->sites.count; i++)
-        numc__string_free(context, p->sites.items[i].name);
     NUMC_LIST_END(context->core, &p->inputs);
-    NUMC_LIST_END(context->core, &p->sites);
-    numc__free(context, p->stored_sites, (size_t)p->stored_count * sizeof *p->stored_sites);
-    numc__free(context, p->stored_shapes, p->stored_shape_count * sizeof *p->stored_shapes);
     if (p->density != NULL)
         numc__binding_release(p->density);
     if (p->values != NULL)
@@ -807,6 +614,9 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
         numc__fail(context, NUMC_INVALID_ARGUMENT, "mcmc options: names are for densities, a model has its own");
         return NULL;
     }
+    numc_target dynamic;
+    if (model->dynamic)
+        return numc__dynamic_target(context, model, &dynamic) == NUMC_OK ? numc__mcmc_new(context, &dynamic, options, size) : NULL;
     potential *p = numc__allocate_zero(context, 1, sizeof *p);
     if (p == NULL)
         return NULL;
@@ -818,8 +628,8 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
         destroy(p, context);
         return NULL;
     }
-    numc_target target = {.user = p, .dimension = p->dimension, .stored = p->stored, .site_count = p->stored_count,
-                          .sites = p->stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close,
+    numc_target target = {.user = p, .dimension = p->dimension, .stored = p->sites.stored, .site_count = p->sites.stored_count,
+                          .sites = p->sites.stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close,
                           .evaluate = evaluate, .store = store, .batch_prepare = batch_prepare, .batch_open = batch_open,
                           .batch_close = batch_close, .batch_evaluate = batch_evaluate, .batch_store = batch_store,
                           .batch_chains = numc__device(context)->info.unified != 0 ? NUMC_BATCH_CHAINS : 0, .explain = explain,

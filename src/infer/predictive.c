@@ -1,10 +1,12 @@
 /* Predictive draws and pointwise log-likelihoods: the model traced with its key, its latent values and its data as inputs,
- * compiled, and run for each draw. */
+ * compiled, and run for each draw; in dynamic mode its callback is. */
 #include <string.h>
 
 #include "base/containers.h"
 #include "base/threads.h"
+#include "graph/graph.h"
 #include "infer/potential.h"
+#include "infer/sites.h"
 #include "infer/target.h"
 #include "kernel/random.h"
 #include "model/internal.h"
@@ -40,6 +42,7 @@ struct numc_predictive {
     numc_array *key;
     bool checking; /* the run that only looks for bad data */
     numc_binding *binding;
+    const numc_model *dynamic; /* run for each draw instead; looked at only while the object is made */
     numc_k_key seed_key;
     struct worker *workers;
 };
@@ -83,14 +86,14 @@ static numc_array *data_input(numc_predictive *p, const numc_message *m)
 }
 
 /* As the seed handler: fold_in of the hash of the site's full name. */
-static numc_array *site_key(const numc_predictive *p, const char *name)
+static numc_array *site_key(const numc_array *key, const char *name)
 {
     uint64_t hash = numc__hash_name(name);
-    return numc_random_fold_in(numc_random_fold_in(p->key, (uint32_t)(hash >> 32)), (uint32_t)hash);
+    return numc_random_fold_in(numc_random_fold_in(key, (uint32_t)(hash >> 32)), (uint32_t)hash);
 }
 
-/* The posterior's values of a latent site as an input, or NULL if it has no such site. */
-static numc_array *latent_input(numc_predictive *p, const numc_message *m)
+/* The posterior's values of a latent site; false if it has no such site, or of another shape: then an error is set. */
+static bool find_latent(const numc_predictive *p, numc_context *context, const numc_message *m, numc_mcmc_site *found)
 {
     int32_t count = numc_mcmc_site_count(p->posterior);
     numc_mcmc_site site;
@@ -102,14 +105,20 @@ static numc_array *latent_input(numc_predictive *p, const numc_message *m)
         bool same = batch.count + event.count == site.rank;
         for (int32_t k = 0; same && k < site.rank; k++)
             same = site.shape[k] == (k < batch.count ? batch.values[k] : event.values[k - batch.count]);
-        if (!same) {
-            numc__fail(p->context, NUMC_SHAPE, "its shape in the posterior is not its shape in the model");
-            return NULL;
-        }
-        numc_type type = {p->real, site.rank, site.shape};
-        return numc_astype(add_input(p, m->name, &type, NULL, &site), numc_distribution_dtype(m->distribution));
+        *found = site;
+        return same || numc__fail(context, NUMC_SHAPE, "its shape in the posterior is not its shape in the model") == NUMC_OK;
     }
-    return NULL;
+    return false;
+}
+
+/* The same as an input, or NULL. */
+static numc_array *latent_input(numc_predictive *p, const numc_message *m)
+{
+    numc_mcmc_site site;
+    if (!find_latent(p, p->context, m, &site))
+        return NULL;
+    numc_type type = {p->real, site.rank, site.shape};
+    return numc_astype(add_input(p, m->name, &type, NULL, &site), numc_distribution_dtype(m->distribution));
 }
 
 static void process(numc_run *run, const numc_handler *handler, numc_message *m)
@@ -126,23 +135,26 @@ static void process(numc_run *run, const numc_handler *handler, numc_message *m)
             m->wants_log_prob = !p->checking;
         } else {
             m->value = NULL; /* drawn with the key once the handlers have answered */
-            m->key = site_key(p, m->name);
+            m->key = site_key(p->key, m->name);
         }
     } else if (m->kind == NUMC_SITE_SAMPLE && m->value == NULL) {
         m->value = latent_input(p, m);
         if (m->value == NULL && numc_error_status(p->context) == NUMC_OK)
-            m->key = site_key(p, m->name);
+            m->key = site_key(p->key, m->name);
     }
+}
+
+static bool is_output(const numc_predictive *p, const numc_message *m)
+{
+    bool drawn = m->kind == NUMC_SITE_SAMPLE && m->key != NULL;
+    return p->log_likelihood ? m->kind == NUMC_SITE_SAMPLE && m->observed : drawn || m->kind == NUMC_SITE_DETERMINISTIC;
 }
 
 static void finish(numc_run *run, const numc_handler *handler, numc_message *m)
 {
     numc_predictive *p = handler->user;
     (void)run;
-    bool drawn = m->kind == NUMC_SITE_SAMPLE && m->key != NULL;
-    bool wanted = p->log_likelihood ? m->kind == NUMC_SITE_SAMPLE && m->observed
-                                    : drawn || m->kind == NUMC_SITE_DETERMINISTIC;
-    if (!wanted || numc_error_status(p->context) != NUMC_OK)
+    if (!is_output(p, m) || numc_error_status(p->context) != NUMC_OK)
         return;
     if (!NUMC_LIST_RESERVE(p->context->core, &p->outputs, 1)) {
         numc__fail(p->context, NUMC_MEMORY, "out of memory: the outputs of a model");
@@ -232,6 +244,123 @@ static numc_status trace_model(numc_predictive *p, numc_model *model)
     return numc_error_status(context);
 }
 
+/* ---- dynamic mode ---- */
+
+/* One run of the callback, for one draw. */
+typedef struct passage {
+    numc_predictive *p;
+    numc_context *context;
+    numc_trace *trace;
+    numc_array *key;
+    int64_t chain, draw;
+    double *row;   /* NULL: the outputs are only looked at, and listed unless it is the run that checks the data */
+    size_t place;  /* outputs so far */
+    bool checking;
+} passage;
+
+static void dynamic_process(numc_run *run, const numc_handler *handler, numc_message *m)
+{
+    passage *r = handler->user;
+    const numc_predictive *p = r->p;
+    (void)run;
+    if (numc_error_status(r->context) != NUMC_OK)
+        return;
+    bool observed = m->kind == NUMC_SITE_SAMPLE && m->observed;
+    if (m->kind == NUMC_SITE_DATA || (observed && p->log_likelihood)) {
+        if (!r->checking && m->value != NULL && !traced(m->value))
+            m->value = numc__dynamic_input(r->trace, m->value, false);
+        m->wants_log_prob = observed && !r->checking;
+    } else if (m->kind == NUMC_SITE_SAMPLE && (observed || m->value == NULL)) {
+        numc_mcmc_site site;
+        m->value = NULL;
+        if (!observed && find_latent(p, r->context, m, &site)) {
+            const numc_type type = {p->real, site.rank, site.shape};
+            const double *from = site.values + r->chain * site.chain_stride + r->draw * site.draw_stride;
+            m->value = numc_astype(numc__dynamic_input(r->trace, numc__array_of_doubles(r->context, &type, site.size, from), false),
+                                   numc_distribution_dtype(m->distribution));
+        }
+        if (m->value == NULL && numc_error_status(r->context) == NUMC_OK)
+            m->key = site_key(r->key, m->name); /* drawn with it once the handlers have answered */
+    }
+}
+
+static void list_output(passage *r, const numc_message *m, const numc_array *value)
+{
+    numc_predictive *p = r->p;
+    if (!NUMC_LIST_RESERVE(p->context->core, &p->outputs, 1)) {
+        numc__fail(p->context, NUMC_MEMORY, "out of memory: the outputs of a model");
+        return;
+    }
+    output *o = &p->outputs.items[p->outputs.count];
+    *o = (output){.deterministic = m->kind == NUMC_SITE_DETERMINISTIC, .rank = numc_array_rank(value), .size = numc_array_size(value),
+                  .offset = p->stored};
+    if (o->rank > 32) {
+        numc__fail(p->context, NUMC_SHAPE, "its rank is %d", (int)o->rank);
+        return;
+    }
+    for (int32_t k = 0; k < o->rank; k++)
+        o->shape[k] = numc_array_shape(value)[k];
+    o->name = numc__string_copy(p->context, m->name);
+    if (o->name == NULL)
+        return;
+    p->stored += o->size;
+    p->outputs.count++;
+}
+
+static void dynamic_finish(numc_run *run, const numc_handler *handler, numc_message *m)
+{
+    passage *r = handler->user;
+    numc_predictive *p = r->p;
+    (void)run;
+    if (r->checking || !is_output(p, m) || numc_error_status(r->context) != NUMC_OK)
+        return;
+    const numc_array *value = numc_astype(p->log_likelihood ? m->log_prob : m->value, p->real);
+    if (value == NULL)
+        return;
+    if (r->row == NULL) {
+        list_output(r, m, value);
+        return;
+    }
+    const output *o = r->place < p->outputs.count ? &p->outputs.items[r->place] : NULL;
+    r->place++;
+    bool same = o != NULL && strcmp(o->name, m->name) == 0 && o->rank == numc_array_rank(value);
+    for (int32_t k = 0; same && k < o->rank; k++)
+        same = o->shape[k] == numc_array_shape(value)[k];
+    if (!same)
+        numc__fail(r->context, NUMC_TRACE, "the model is not the same each time it runs: here was %s%s%s", o == NULL ? "nothing" : "\"",
+                   o == NULL ? "" : o->name, o == NULL ? "" : strcmp(o->name, m->name) == 0 ? "\" of another shape" : "\"");
+    else
+        (void)numc_to_host(value, NUMC_FLOAT64, r->row + o->offset, (size_t)o->size * sizeof(double));
+}
+
+static numc_status dynamic_run(passage *r, const uint32_t words[2])
+{
+    numc_context *context = r->context, *before = numc__acting_begin(context);
+    r->trace = numc__dynamic_begin(context);
+    if (r->trace != NULL)
+        r->key = numc__dynamic_input(r->trace, numc_from_host_(context, NUMC_UINT32, NUMC_SHAPE(2), words), false);
+    const numc_handler handler = {.size = sizeof handler, .name = "predict", .user = r, .process = dynamic_process, .finish = dynamic_finish};
+    const numc_handler *handlers[] = {&handler};
+    if (r->key != NULL)
+        (void)numc__run_execute(context, r->p->dynamic, handlers, 1, false);
+    if (r->row != NULL && numc_error_status(context) == NUMC_OK && r->place < r->p->outputs.count)
+        numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: \"%s\" is missing", r->p->outputs.items[r->place].name);
+    numc__trace_abandon(r->trace);
+    numc__acting_end(context, before);
+    return numc_error_status(context);
+}
+
+/* A run that checks the data, and one that lists the outputs, with the first draw. */
+static numc_status look(numc_predictive *p)
+{
+    numc_k_key key = numc_k_key_fold_in(p->seed_key.first, p->seed_key.second, 0);
+    key = numc_k_key_fold_in(key.first, key.second, 0);
+    const uint32_t words[2] = {key.first, key.second};
+    passage check = {.p = p, .context = p->context, .checking = true}, list = {.p = p, .context = p->context};
+    NUMC_TRY(dynamic_run(&check, words));
+    return dynamic_run(&list, words);
+}
+
 /* ---- running ---- */
 
 static size_t latent_numbers(const numc_predictive *p)
@@ -253,6 +382,10 @@ static numc_status run_draw(numc_predictive *p, worker *w, int64_t chain, int64_
 {
     numc_k_key key = numc_k_key_fold_in(chain_key.first, chain_key.second, (numc_k_u64)draw);
     uint32_t words[2] = {key.first, key.second};
+    if (p->dynamic != NULL) {
+        passage r = {.p = p, .context = w->lane, .chain = chain, .draw = draw, .row = p->values + (chain * p->draws + draw) * p->stored};
+        return dynamic_run(&r, words);
+    }
     float *latents = w->narrow, *results = w->narrow != NULL ? w->narrow + latent_numbers(p) : NULL;
     size_t count = 0;
     w->inputs[count++] = words;
@@ -299,7 +432,8 @@ static numc_status open_workers(numc_predictive *p)
         worker *w = &p->workers[c];
         w->lane = numc_lane(context);
         NUMC_REQUIRE(context, w->lane != NULL, NUMC_MEMORY, "out of memory: a lane");
-        w->workspace = numc__workspace_new(w->lane, p->binding);
+        if (p->binding != NULL)
+            w->workspace = numc__workspace_new(w->lane, p->binding);
         w->inputs = numc__allocate(context, (1 + p->inputs.count) * sizeof *w->inputs);
         w->outputs = numc__allocate(context, p->outputs.count * sizeof *w->outputs);
         if (p->real != NUMC_FLOAT64)
@@ -361,8 +495,13 @@ static numc_status build(numc_predictive *p, numc_model *model, const numc_predi
     p->draws = p->posterior != NULL ? numc_mcmc_draw_count(p->posterior, -1) : options->draws > 0 ? options->draws : 1000;
     *threads = options->threads > 0 ? options->threads : numc__thread_count(context->core);
     *threads = *threads > p->chains ? (int32_t)p->chains : *threads;
-    NUMC_TRY(check_data(p, model));
-    NUMC_TRY(trace_model(p, model));
+    p->dynamic = model->dynamic ? model : NULL;
+    if (p->dynamic != NULL) {
+        NUMC_TRY(look(p));
+    } else {
+        NUMC_TRY(check_data(p, model));
+        NUMC_TRY(trace_model(p, model));
+    }
     double wanted = (double)p->chains * (double)p->draws * (double)p->stored * sizeof(double);
     NUMC_REQUIRE(context, wanted < (double)(PTRDIFF_MAX / 2), NUMC_MEMORY, "out of memory: %lld draws of %lld numbers",
                  (long long)p->draws, (long long)p->stored);
@@ -394,6 +533,7 @@ numc_predictive *numc_predictive_new_sized(numc_model *model, const numc_mcmc *p
         status = numc__error_join(context, p->workers[c].lane);
     close_workers(p);
     p->posterior = NULL;
+    p->dynamic = NULL;
     if (status != NUMC_OK) {
         destroy(&p->object);
         return NULL;

@@ -31,6 +31,7 @@ struct numc_model {
     numc_context *context;
     numc_model_fn callback;
     void *user;
+    bool dynamic; /* the callback runs at each evaluation */
     numc_named *bindings; /* names owned, arrays kept */
     int32_t binding_count;
     _Atomic int64_t running; /* runs of the callback at work: it cannot be freed */
@@ -40,6 +41,8 @@ struct numc_model {
 /* Runs the callback on a lane under handlers, outermost first, in a scope of its own unless `keep_scope`. */
 numc_status numc__run_execute(numc_context *context, const numc_model *model, const numc_handler *const *handlers,
                               int32_t handler_count, bool keep_scope);
+/* The same model, for those who use it after the original may be freed. */
+numc_model *numc__model_copy(const numc_model *model);
 /* "scope/name" checked and entered into the run's names; owned by the run. NULL with the error set. */
 const char *numc__run_name(numc_run *run, const char *name, const char *what);
 /* The array bound to a name by numc_model_bind, or NULL. */

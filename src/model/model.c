@@ -48,6 +48,14 @@ numc_model *numc_model_new(numc_context *context, numc_model_fn callback, void *
     return make(context, callback, user, NULL);
 }
 
+numc_model *numc_model_new_dynamic(numc_context *context, numc_model_fn callback, void *user)
+{
+    numc_model *model = make(context, callback, user, NULL);
+    if (model != NULL)
+        model->dynamic = true;
+    return model;
+}
+
 void numc_model_free(numc_model *model)
 {
     if (model == NULL)
@@ -78,6 +86,29 @@ static bool put_binding(numc_model *model, int32_t place, const char *name, cons
     return model->bindings[place].array != NULL;
 }
 
+/* With room at the end for a binding of `name`, which is left out, unless that is NULL. */
+static numc_model *copy(const numc_model *model, const char *name)
+{
+    numc_context *context = model->context;
+    numc_model *same = make(context, model->callback, model->user, model->cache);
+    if (same == NULL)
+        return NULL;
+    same->dynamic = model->dynamic;
+    int32_t count = name != NULL, place = 0;
+    for (int32_t k = 0; k < model->binding_count; k++)
+        count += name == NULL || strcmp(model->bindings[k].name, name) != 0;
+    same->bindings = numc__allocate_zero(context, (size_t)count, sizeof *same->bindings);
+    bool good = same->bindings != NULL;
+    same->binding_count = good ? count : 0;
+    for (int32_t k = 0; good && k < model->binding_count; k++)
+        if (name == NULL || strcmp(model->bindings[k].name, name) != 0)
+            good = put_binding(same, place++, model->bindings[k].name, model->bindings[k].array);
+    if (good)
+        return same;
+    numc_model_free(same);
+    return NULL;
+}
+
 numc_model *numc_model_bind(const numc_model *model, const char *name, const numc_array *array)
 {
     if (model == NULL || model->context->status != NUMC_OK)
@@ -93,25 +124,16 @@ numc_model *numc_model_bind(const numc_model *model, const char *name, const num
         numc__fail(context, NUMC_TRACE, "numc_model_bind: the array for \"%s\" is traced", name);
         return NULL;
     }
-    numc_model *bound = make(context, model->callback, model->user, model->cache);
-    if (bound == NULL)
-        return NULL;
-    int32_t place = 0;
-    while (place < model->binding_count && strcmp(model->bindings[place].name, name) != 0)
-        place++;
-    int32_t count = place < model->binding_count ? model->binding_count : model->binding_count + 1;
-    bound->bindings = numc__allocate_zero(context, (size_t)count, sizeof *bound->bindings);
-    bool good = bound->bindings != NULL;
-    if (good)
-        bound->binding_count = count;
-    for (int32_t k = 0; good && k < model->binding_count; k++)
-        if (k != place)
-            good = put_binding(bound, k, model->bindings[k].name, model->bindings[k].array);
-    if (!good || !put_binding(bound, place, name, array)) {
-        numc_model_free(bound);
-        return NULL;
-    }
-    return bound;
+    numc_model *bound = copy(model, name);
+    if (bound == NULL || put_binding(bound, bound->binding_count - 1, name, array))
+        return bound;
+    numc_model_free(bound);
+    return NULL;
+}
+
+numc_model *numc__model_copy(const numc_model *model)
+{
+    return copy(model, NULL);
 }
 
 numc_array *numc__model_binding(const numc_model *model, const char *name)
