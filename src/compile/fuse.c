@@ -324,15 +324,38 @@ static void use_through_memory(numc_lowering *l, int32_t value)
         place(l, view.base);
 }
 
+static bool is_sequence(const numc_ir_node *node, int32_t k)
+{
+    return node->primitive == NUMC_PRIMITIVE_SCAN && k >= node->attributes->numbers[0]
+           && k < node->attributes->numbers[0] + node->attributes->numbers[1];
+}
+
+/* A look at a placed value that steps through it in order; places what it looks at. */
+static bool in_order(numc_lowering *l, int32_t value)
+{
+    numc_view_of view;
+    numc__lower_view(l, value, &view);
+    return is_row_major(&l->ir->values[value].type, view.strides)
+           && (l->roles[view.base] == NUMC_ROLE_GIVEN || l->memory[view.base]);
+}
+
 /* A reshape that re-read the strides of a splat, or of a block in order, may find other strides once a view before it was placed
- * for another reader: then its operand is written out too, also where the reshape is, since that copies what it looks at. */
-static void settle_reshapes(numc_lowering *l)
+ * for another reader: then its operand is written out too, also where the reshape is, since that copies what it looks at.
+ * Likewise a sequence whose steps lay in order, before what it looks at was written out in another one. */
+static void settle_views(numc_lowering *l)
 {
     for (bool changed = true; changed && !l->failed;) {
         changed = false;
         for (int32_t n = l->ir->node_count - 1; n >= 0; n--) {
             const numc_ir_node *node = &l->ir->nodes[n];
             int32_t v = node->first_output;
+            for (int32_t k = 0; l->needed[n] && l->roles[v] == NUMC_ROLE_SLOT && k < node->input_count; k++) {
+                if (!is_sequence(node, k) || l->memory[node->inputs[k]] || l->roles[node->inputs[k]] == NUMC_ROLE_GIVEN ||
+                    in_order(l, node->inputs[k]))
+                    continue;
+                place(l, node->inputs[k]);
+                changed = true;
+            }
             if (!l->needed[n] || node->primitive != NUMC_PRIMITIVE_RESHAPE || l->roles[v] != NUMC_ROLE_VIEW)
                 continue;
             int32_t input = node->inputs[0];
@@ -347,21 +370,6 @@ static void settle_reshapes(numc_lowering *l)
             changed = true;
         }
     }
-}
-
-static bool is_sequence(const numc_ir_node *node, int32_t k)
-{
-    return node->primitive == NUMC_PRIMITIVE_SCAN && k >= node->attributes->numbers[0]
-           && k < node->attributes->numbers[0] + node->attributes->numbers[1];
-}
-
-/* A look at a placed value that steps through it in order; places what it looks at. */
-static bool in_order(numc_lowering *l, int32_t value)
-{
-    numc_view_of view;
-    numc__lower_view(l, value, &view);
-    return is_row_major(&l->ir->values[value].type, view.strides)
-           && (l->roles[view.base] == NUMC_ROLE_GIVEN || l->memory[view.base]);
 }
 
 /* One element stays in a register, but for what a scan stacks and reads step by step; its constants are read by its body's own
@@ -451,7 +459,7 @@ static void find_places(numc_lowering *l)
             break;
         }
     }
-    settle_reshapes(l);
+    settle_views(l);
     l->placing = false;
 }
 

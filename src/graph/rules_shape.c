@@ -281,10 +281,12 @@ numc_status numc__vjp_pad(const numc_application *a, const numc_array *const *yb
     numc_array *inner = numc__apply_numbers(a->context, NUMC_PRIMITIVE_SLICE, ybar, 1, numbers, 3 * rank);
     if (wanted[0])
         xbar[0] = inner;
-    if (wanted[1]) {
-        numc_array *all = numc__apply_numbers(a->context, NUMC_PRIMITIVE_REDUCE_SUM, ybar, 1, axes, rank);
-        numc_array *part = numc__apply_numbers(a->context, NUMC_PRIMITIVE_REDUCE_SUM, (const numc_array *[]){inner}, 1, axes, rank);
-        xbar[1] = numc_subtract(all, part);
+    if (wanted[1]) { /* a mask: the total less the inner part would lose digits, and meet the inner part's infinities */
+        const numc_array *places[2] = {numc_zeros_(a->context, NUMC_BOOL, (numc_shape){x->shape, rank, true}),
+                                       numc_number_(a->context, NUMC_BOOL, numc_operand_bool(true))};
+        numc_array *around = numc__bind1(a->context, NUMC_PRIMITIVE_PAD, places, 2, a->attributes);
+        numc_array *given = numc_where(around, ybar[0], numc__zeros_as(a->context, ybar[0]));
+        xbar[1] = numc__apply_numbers(a->context, NUMC_PRIMITIVE_REDUCE_SUM, (const numc_array *[]){given}, 1, axes, rank);
     }
     DONE(a);
 }

@@ -7,6 +7,8 @@ typedef struct maker {
     program *p;
     generator g;
     machine m; /* plain; holds the example of each value */
+    int loops;     /* of 100 applications so many are control flow */
+    int64_t square; /* every extent of the inputs but the first of three is this; 0: any */
 } maker;
 
 typedef struct pool {
@@ -44,8 +46,8 @@ static bool acceptable(maker *k, const numc_array *x)
     value_type type = type_of(x);
     if (type.rank < 0 || type.rank > 3 || elements_of(&type) > ELEMENTS)
         return false;
-    if (k->p->wild)
-        return true;
+    if (k->p->wild) /* of complex numbers infinity times anything may be NaN or not */
+        return kind_of(type.dtype) != COMPLEX;
     double data[2 * ELEMENTS];
     bool is_complex = kind_of(type.dtype) == COMPLEX;
     int64_t size = elements_of(&type) * (is_complex ? 2 : 1);
@@ -690,6 +692,10 @@ static void fill(maker *k, int32_t b, pool *to, int depth, int count)
     int32_t until = k->p->blocks[b].application_count + count;
     for (int attempt = 0; attempt < 6 * count && k->p->blocks[b].application_count < until; attempt++) {
         int choice = draw_below(&k->g, 100);
+        if (choice < k->loops)
+            choice = 85 + draw_below(&k->g, 15);
+        else
+            choice = draw_below(&k->g, 85);
         if (choice < 38)
             (void)add_scalar(k, b, to);
         else if (choice < 54)
@@ -698,7 +704,7 @@ static void fill(maker *k, int32_t b, pool *to, int depth, int count)
             (void)add_index(k, b, to);
         else if (choice < 71)
             (void)add_reduction(k, b, to);
-        else if (choice < 79)
+        else if (choice < 79 || (k->square > 0 && choice < 82))
             (void)add_linear(k, b, to);
         else if (choice < 85)
             (void)add_other(k, b, to);
@@ -724,9 +730,14 @@ static void random_input(maker *k, int32_t input)
                                         NUMC_FLOAT32, NUMC_INT64, NUMC_BOOL, NUMC_COMPLEX128, NUMC_INT32, NUMC_FLOAT64};
     static const int64_t extents[] = {3, 3, 3, 3, 2, 2, 4, 4, 1, 5, 9, 17};
     static const double edges[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1e300, 5e-324, 1.0, -1.0, 0.5, 1e-300, 3e38};
-    value_type type = {.dtype = input == 0 ? NUMC_FLOAT64 : dtypes[draw_below(g, 12)], .rank = draw_below(g, 8) == 0 ? 3 : draw_below(g, 3)};
+    value_type type = {.dtype = input == 0 ? NUMC_FLOAT64 : dtypes[draw_below(g, p->wild ? 9 : 12)], .rank = draw_below(g, 8) == 0 ? 3 : draw_below(g, 3)};
     for (int32_t i = 0; i < type.rank; i++)
-        type.shape[i] = type.rank == 3 ? 1 + draw_below(g, 3) : extents[draw_below(g, 12)];
+        type.shape[i] = k->square > 0 ? k->square : type.rank == 3 ? 1 + draw_below(g, 3) : extents[draw_below(g, 12)];
+    if (k->square > 0 && draw_below(g, 3) == 0) { /* a sequence of these */
+        type.rank = type.rank < 3 ? type.rank + 1 : 3;
+        type.shape[2] = type.shape[1] = k->square;
+        type.shape[0] = 5;
+    }
     if (draw_below(g, 60) == 0 && type.rank > 0)
         type.shape[0] = 0;
     while (elements_of(&type) > 40)
@@ -758,6 +769,9 @@ void program_generate(numc_context *context, program *p, uint64_t seed)
     k->p = p;
     k->g.state = seed * UINT64_C(0x632be59bd9b4e019) + 1;
     k->m = (machine){.context = context, .of = p, .plain = true, .record = true};
+    /* every fourth program is made of loops, every fifth of small square matrices, as models of states are */
+    k->loops = seed % 4 == 1 ? 45 : 15;
+    k->square = seed % 5 == 2 ? 2 + (int64_t)(seed / 5 % 2) : 0;
     p->seed = seed;
     p->wild = seed % 8 == 7;
     p->block_count = 1;
