@@ -51,6 +51,7 @@ struct numc_core {
     void *log_user;
     numc_log_level log_level;
     int32_t threads;
+    _Atomic int32_t crew; /* threads of numc__threads_run at work: the pool leaves them their processors */
     bool forbid_fallback;
     numc_jit jit;
     char *backend_name, *backend_path; /* copies of the options; NULL: environment */

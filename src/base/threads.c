@@ -25,6 +25,7 @@ typedef struct pool {
     job *first; /* jobs that may have indices left */
     bool quit;
     pid_t process; /* that made it: in a child after fork there are no workers, and its mutex is as fork found it */
+    int32_t busy;          /* threads in jobs */
     int32_t wanted, count; /* threads asked for, threads made; fixed before anyone else sees the pool */
     pthread_t threads[];
 } pool;
@@ -78,6 +79,13 @@ static void unlist(pool *p, job *j)
     }
 }
 
+/* How many threads of the pool may work beside the threads of chains, of which one is the caller of a job. */
+static int32_t room(const pool *p)
+{
+    int32_t crew = atomic_load_explicit(&p->core->crew, memory_order_relaxed);
+    return p->core->threads - (crew > 1 ? crew : 1);
+}
+
 static void *worker(void *user)
 {
     pool *p = user;
@@ -85,17 +93,19 @@ static void *worker(void *user)
     pthread_mutex_lock(&p->mutex);
     for (;;) {
         job *j = p->first;
-        if (j == NULL) {
+        if (j == NULL || p->busy >= room(p)) {
             if (p->quit)
                 break;
             pthread_cond_wait(&p->work, &p->mutex);
             continue;
         }
+        p->busy++;
         j->workers++;
         pthread_mutex_unlock(&p->mutex);
         run_indices(j);
         pthread_mutex_lock(&p->mutex);
         unlist(p, j); /* nothing is left to take */
+        p->busy--;
         if (--j->workers == 0)
             pthread_cond_broadcast(&p->done);
     }
@@ -185,7 +195,7 @@ void numc__parallel_for(numc_core *core, int64_t count, numc_parallel_fn body, v
     if (count <= 0)
         return;
     pool *p = count == 1 || core->threads < 2 ? NULL : pool_get(core);
-    if (p == NULL || p->count == 0 || p->process != getpid() || is_worker(p)) {
+    if (p == NULL || p->count == 0 || p->process != getpid() || room(p) < 1 || is_worker(p)) {
         for (int64_t i = 0; i < count; i++)
             body(user, i);
         return;
@@ -215,6 +225,7 @@ void numc__parallel_for(numc_core *core, int64_t count, numc_parallel_fn body, v
 /* ---- threads of their own, for work that takes long ---- */
 
 typedef struct crew {
+    numc_core *core;
     numc_parallel_fn body;
     void *user;
     int64_t count;
@@ -234,6 +245,7 @@ static void *crew_member(void *user)
             break;
         c->body(c->user, i);
     }
+    atomic_fetch_sub_explicit(&c->core->crew, 1, memory_order_relaxed);
     pthread_mutex_lock(&c->mutex);
     if (--c->running == 0)
         pthread_cond_signal(&c->done);
@@ -308,14 +320,16 @@ void numc__threads_run(numc_core *core, int32_t threads, int64_t count, numc_par
         run_here(count, body, watch, user);
         return;
     }
-    crew c = {.body = body, .user = user, .count = count};
+    crew c = {.core = core, .body = body, .user = user, .count = count};
     bool have_mutex = pthread_mutex_init(&c.mutex, NULL) == 0;
     bool have_condition = have_mutex && steady_condition(&c.done) == 0;
     int32_t made = 0;
     if (have_condition) {
         pthread_mutex_lock(&c.mutex); /* no member can finish before all are counted */
+        atomic_fetch_add_explicit(&core->crew, wanted, memory_order_relaxed);
         while (made < wanted && numc__thread_start(&members[made], crew_member, &c) == 0)
             made++;
+        atomic_fetch_sub_explicit(&core->crew, wanted - made, memory_order_relaxed);
         c.running = made;
         wait_for_crew(&c, watch, milliseconds);
         pthread_mutex_unlock(&c.mutex);

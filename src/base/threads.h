@@ -6,7 +6,8 @@
 
 /* Runs body(user, i) for 0 <= i < count on up to core->threads threads, the caller included; returns when all are done and
  * what they wrote can be seen. Runs on the caller alone when the pool cannot be made or the caller is a pool thread (no
- * nesting). Several threads may call at once; their jobs share the pool. Which thread runs which i is unspecified; results may
+ * nesting). Several threads may call at once; their jobs share the pool, of which as many threads rest as others than
+ * the caller run in numc__threads_run. Which thread runs which i is unspecified; results may
  * therefore not depend on it. An index should be worth some microseconds: waking the pool costs about ten. */
 typedef void (*numc_parallel_fn)(void *user, int64_t index);
 void numc__parallel_for(numc_core *core, int64_t count, numc_parallel_fn body, void *user);

@@ -243,6 +243,44 @@ numc_exec *numc__exec_new(numc_context *context, numc_ir *ir, const int32_t *ext
     return exec;
 }
 
+bool numc__exec_takes_loans(const numc_step *step, int32_t input)
+{
+    const int64_t *n = step->attributes == NULL ? NULL : step->attributes->numbers;
+    return step->kind == NUMC_STEP_SLOT ? step->primitive != NUMC_PRIMITIVE_SCATTER
+                                        : step->kind == NUMC_STEP_SCAN && input >= n[0] && input < n[0] + n[1];
+}
+
+/* Nothing in it is known to one thread alone, or may stop half-way. */
+static bool is_plain(const numc_exec *exec)
+{
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        const numc_step *step = &exec->steps[s];
+        if (step->kind == NUMC_STEP_WHILE || (step->kind == NUMC_STEP_SLOT && step->primitive == NUMC_PRIMITIVE_EXTERNAL))
+            return false;
+        for (int b = 0; b < 2; b++)
+            if (step->bodies[b] != NULL && !is_plain(step->bodies[b]))
+                return false;
+    }
+    return true;
+}
+
+bool numc__exec_spreads(const numc_exec *exec, const numc_step *step)
+{
+    enum { LEAST = 1 << 20 }; /* bytes of sequences and results: below, waking threads costs more than it gains */
+    if (step->kind != NUMC_STEP_SCAN || exec->device->info.unified == 0 || step->attributes->numbers[0] > 0
+        || step->attributes->numbers[2] < 2)
+        return false;
+    double bytes = 0.0;
+    for (int32_t k = 0; k < step->attributes->numbers[1] + step->output_count; k++) {
+        const numc_slot_view *view = k < step->attributes->numbers[1] ? &step->inputs[k] : &step->outputs[k - step->attributes->numbers[1]];
+        double size = (double)numc_dtype_size(view->dtype);
+        for (int32_t d = 0; d < view->rank; d++)
+            size *= (double)view->shape[d];
+        bytes += size;
+    }
+    return bytes >= LEAST && is_plain(step->bodies[0]);
+}
+
 bool numc__exec_lend(numc_exec *exec, int32_t first, int32_t count)
 {
     bool *lent = numc__arena_allocate(&exec->arena, (size_t)exec->input_count, sizeof *lent);
@@ -258,7 +296,7 @@ bool numc__exec_lend(numc_exec *exec, int32_t first, int32_t count)
             for (uint32_t a = 0; step->kind == NUMC_STEP_KERNEL && a < step->source.access_count; a++)
                 slots = slots && step->access_values[a] != v;
             for (int32_t j = 0; step->kind != NUMC_STEP_KERNEL && j < step->input_count; j++)
-                slots = slots && (step->inputs[j].value != v || (step->kind == NUMC_STEP_SLOT && step->primitive != NUMC_PRIMITIVE_SCATTER));
+                slots = slots && (step->inputs[j].value != v || numc__exec_takes_loans(step, j));
         }
         lent[k] = slots;
     }

@@ -103,6 +103,11 @@ numc_exec *numc__exec_new(numc_context *context, numc_ir *ir, const int32_t *ext
 numc_exec *numc__exec_body(numc_context *context, numc_graph *graph);
 /* Inputs first .. first + count - 1 that slots alone read are lent from now on. False: no memory. */
 bool numc__exec_lend(numc_exec *exec, int32_t first, int32_t count);
+/* Whether a step looks at an input where it lies, wherever that is: a slot, or a scan at a sequence. */
+bool numc__exec_takes_loans(const numc_step *step, int32_t input);
+/* A scan without carries, large enough for its iterations to be spread over threads. Each has its own results, so the bits do not
+ * depend on how many there are. */
+bool numc__exec_spreads(const numc_exec *exec, const numc_step *step);
 void numc__exec_free(numc_exec *exec);
 void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent);
 

@@ -67,7 +67,7 @@ void numc__native_view(numc_text *text, const numc_exec *exec, const numc_slot_v
                        (long long)view->offset * (long long)numc_dtype_size(view->dtype));
 }
 
-/* Whether a slot, called back, reads the value: passes have text. */
+/* Whether a step that is called back reads the value. */
 static bool slot_reads(const numc_exec *exec, int32_t value)
 {
     numc_pass pass;
@@ -77,7 +77,8 @@ static bool slot_reads(const numc_exec *exec, int32_t value)
             s = pass.kernel + pass.sums;
             continue;
         }
-        for (int32_t k = 0; step->kind == NUMC_STEP_SLOT && k < step->input_count; k++)
+        bool called = step->kind == NUMC_STEP_SLOT || numc__exec_spreads(exec, step);
+        for (int32_t k = 0; called && k < step->input_count; k++)
             if (step->inputs[k].value == value)
                 return true;
     }
@@ -163,7 +164,7 @@ static void add_copy(numc_text *text, const numc_exec *exec, const numc_slot_vie
         add_view(text, exec, view);
     numc__text_add(text, "%s, ", in ? "" : skip);
     if (in)
-        add_view(text, exec, view);
+        numc__native_view(text, exec, view);
     else
         add_place(text, "b", &body->places[value]);
     numc__text_add(text, "%s, %llu);\n", in ? skip : "", bytes);
@@ -196,9 +197,18 @@ static void add_cond(numc_text *text, const numc_exec *exec, int32_t s)
     numc__text_add(text, "    }\n");
 }
 
+static void add_step(numc_text *text, int32_t s)
+{
+    numc__text_add(text, "    if ((status = f->step(f->state, %d)) != 0)\n        return status;\n", (int)s);
+}
+
 static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
 {
     const numc_step *step = &exec->steps[s];
+    if (numc__exec_spreads(exec, step)) { /* threads are the library's */
+        add_step(text, s);
+        return;
+    }
     const numc_exec *body = step->bodies[0];
     const int64_t *n = step->attributes->numbers;
     int32_t carries = (int32_t)n[0], sequences = (int32_t)n[1];
@@ -217,8 +227,8 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
         unsigned long long bytes = view_bytes(&step->inputs[k]) / length;
         bool lent = body->lent != NULL && body->lent[k];
         if (lent || looked_at(body, body->inputs[k]) >= 0) {
-            numc__text_add(text, "        b->lent[%d] = ", (int)k);
-            add_view(text, exec, &step->inputs[k]);
+            numc__text_add(text, "        b->lent[%d] = (char *)", (int)k);
+            numc__native_view(text, exec, &step->inputs[k]);
             numc__text_add(text, " + i * %llu;\n", bytes);
             if (lent && slot_reads(body, body->inputs[k]))
                 numc__text_add(text, "        b->lend(b->state, %d, b->lent[%d], 0);\n", (int)k, (int)k);
@@ -278,9 +288,7 @@ static bool add_exec(numc_text *text, const numc_exec *exec)
             break;
         case NUMC_STEP_COND: add_cond(text, exec, s); break;
         case NUMC_STEP_SCAN: add_scan(text, exec, s); break;
-        default:
-            numc__text_add(text, "    if ((status = f->step(f->state, %d)) != 0)\n        return status;\n", (int)s);
-            break;
+        default: add_step(text, s); break;
         }
     }
     numc__text_add(text, "    return 0;\n}\n");

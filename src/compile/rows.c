@@ -3,7 +3,8 @@
  * A value is *mapped* when row i of it (index i of its first axis, of size N) depends on row i of X, and of other arrays, alone.
  * Sums of mapped values over rows are *sinks*. A scan over blocks of rows that fit the cache computes the mapped values of a block and adds
  * to the sinks, so X is read from memory once; what else needs a mapped value finds it stacked. The rows of a block are summed
- * first, then the blocks in order. */
+ * first, then the blocks in order. A matrix of some megabytes is cut into parts first, each with a scan of its own, which threads
+ * may share out; what they give is summed last. How many parts depends on the matrix alone. */
 #include "compile/rows.h"
 
 #include <string.h>
@@ -12,7 +13,10 @@
 
 enum {
     LEAST_BYTES = 1 << 20,  /* of a matrix: below, the second pass finds it in the cache */
-    BLOCK_BYTES = 128 << 10 /* of its rows in a block: half of a small second-level cache */
+    BLOCK_BYTES = 128 << 10, /* of its rows in a block: half of a small second-level cache */
+    PART_BYTES = 1 << 20,    /* of its rows in a part, or more */
+    LEAST_PARTS = 4,
+    MOST_PARTS = 16
 };
 
 typedef enum row_kind {
@@ -254,11 +258,13 @@ static const numc_array *shaped(rows *r, int32_t primitive, const numc_array *x,
     return bind_one(r, primitive, &x, 1, &attributes);
 }
 
-/* The shape of a value by rows with another number of rows; `steps` > 0: blocks of them, (steps, rows, ...). */
-static int32_t row_shape(const rows *r, int32_t value, int64_t steps, int64_t count, int64_t *shape)
+/* The shape of a value by rows with another number of rows; `parts`, `steps` > 0: blocks of them, (parts, steps, rows, ...). */
+static int32_t row_shape(const rows *r, int32_t value, int64_t parts, int64_t steps, int64_t count, int64_t *shape)
 {
     const numc_type *type = type_of(r, value);
     int32_t rank = 0;
+    if (parts > 0)
+        shape[rank++] = parts;
     if (steps > 0)
         shape[rank++] = steps;
     shape[rank++] = count;
@@ -267,22 +273,22 @@ static int32_t row_shape(const rows *r, int32_t value, int64_t steps, int64_t co
     return rank;
 }
 
-/* Rows [first, first + steps block) as (steps, block, ...). */
-static const numc_array *blocks_of(rows *r, int32_t value, int64_t first, int64_t steps)
+/* As many rows from `first` on as (parts, steps, block, ...) has; parts may be 0: (steps, block, ...). */
+static const numc_array *blocks_of(rows *r, int32_t value, int64_t first, int64_t parts, int64_t steps)
 {
     const numc_type *type = type_of(r, value);
     const numc_array *x = r->outer[value];
-    int64_t numbers[3 * NUMC_RANK_LIMIT] = {0}, shape[NUMC_RANK_LIMIT + 1];
-    if (steps * r->block < r->count) {
+    int64_t numbers[3 * NUMC_RANK_LIMIT] = {0}, shape[NUMC_RANK_LIMIT + 2], count = (parts > 0 ? parts : 1) * steps * r->block;
+    if (count < r->count) {
         for (int32_t d = 0; d < type->rank; d++) {
             numbers[d] = d == 0 ? first : 0;
-            numbers[type->rank + d] = d == 0 ? steps * r->block : type->shape[d];
+            numbers[type->rank + d] = d == 0 ? count : type->shape[d];
             numbers[2 * type->rank + d] = 1;
         }
         const numc_attributes attributes = {.count = 3 * type->rank, .numbers = numbers};
         x = bind_one(r, NUMC_PRIMITIVE_SLICE, &x, 1, &attributes);
     }
-    int32_t rank = row_shape(r, value, steps, r->block, shape);
+    int32_t rank = row_shape(r, value, parts, steps, r->block, shape);
     return shaped(r, NUMC_PRIMITIVE_RESHAPE, x, rank, shape);
 }
 
@@ -298,10 +304,10 @@ static bool reads_rows(const rows *r, const numc_node *node, int32_t k)
 static const numc_array *in_block(rows *r, int32_t value)
 {
     const numc_array *constant = r->graph->values[value].constant;
-    int64_t shape[NUMC_RANK_LIMIT + 1];
+    int64_t shape[NUMC_RANK_LIMIT + 2];
     if (r->kinds[value] == ROW_MAPPED || r->sliced[value])
         return r->inner[value];
-    int32_t rank = row_shape(r, value, 0, r->block, shape);
+    int32_t rank = row_shape(r, value, 0, 0, r->block, shape);
     if (constant != NULL)
         return numc__array_new_immediate(r->context, constant->dtype, rank, shape, constant->immediate);
     return shaped(r, NUMC_PRIMITIVE_BROADCAST, r->outer[maker(r, value)->inputs[0]], rank, shape);
@@ -312,7 +318,7 @@ static numc_status apply_in_block(rows *r, const numc_node *node)
 {
     int32_t y = node->first_output;
     numc_attributes attributes = node->attributes;
-    int64_t shape[NUMC_RANK_LIMIT + 1];
+    int64_t shape[NUMC_RANK_LIMIT + 2];
     const numc_array *inputs[8];
     NUMC_REQUIRE(r->context, node->input_count <= 8, NUMC_INTERNAL, "compile: %s of a block has %d operands",
                  numc__primitive_name(node->primitive), (int)node->input_count);
@@ -325,7 +331,7 @@ static numc_status apply_in_block(rows *r, const numc_node *node)
         }
     }
     if (node->primitive == NUMC_PRIMITIVE_RESHAPE || node->primitive == NUMC_PRIMITIVE_BROADCAST) {
-        attributes.count = row_shape(r, y, 0, r->block, shape);
+        attributes.count = row_shape(r, y, 0, 0, r->block, shape);
         attributes.numbers = shape;
     }
     r->inner[y] = bind_one(r, node->primitive, inputs, node->input_count, &attributes);
@@ -353,8 +359,8 @@ static numc_status record_body(rows *r, numc_trace *trace, int32_t *output_count
     for (int32_t v = 0; v < graph->value_count; v++) {
         if (!r->sliced[v])
             continue;
-        int64_t shape[NUMC_RANK_LIMIT + 1];
-        int32_t rank = row_shape(r, v, 0, r->block, shape);
+        int64_t shape[NUMC_RANK_LIMIT + 2];
+        int32_t rank = row_shape(r, v, 0, 0, r->block, shape);
         r->inner[v] = numc__trace_input(trace, &(numc_type){type_of(r, v)->dtype, rank, shape}, NULL);
     }
     for (int32_t n = 0; n < graph->node_count; n++) {
@@ -376,8 +382,9 @@ static numc_status record_body(rows *r, numc_trace *trace, int32_t *output_count
     return r->context->status;
 }
 
-static numc_status bind_scan(rows *r, numc_graph *body, const numc_array *const *captured, int32_t captured_count, int64_t first,
-                             int64_t steps, int32_t output_count)
+/* Over the sequences r->inner holds; the carries start at zero, or where an earlier scan left them. */
+static numc_status bind_scan(rows *r, numc_graph *body, const numc_array *const *captured, int32_t captured_count, bool carry,
+                             bool anew, int64_t steps, int32_t output_count)
 {
     const numc_graph *graph = r->graph;
     _Alignas(16) static const unsigned char zero[16] = {0};
@@ -387,17 +394,16 @@ static numc_status bind_scan(rows *r, numc_graph *body, const numc_array *const 
     if (operands == NULL)
         return r->context->status;
     for (int32_t v = 0; v < graph->value_count; v++) {
-        if (!is_carry(r, v))
+        if (!carry || !is_carry(r, v))
             continue;
         const numc_type *type = type_of(r, v);
-        operands[total++] =
-            first > 0 ? r->outer[v] : numc__array_new_immediate(r->context, type->dtype, type->rank, type->shape, zero);
+        operands[total++] = anew ? numc__array_new_immediate(r->context, type->dtype, type->rank, type->shape, zero) : r->outer[v];
         carries++;
     }
     for (int32_t v = 0; v < graph->value_count; v++) {
         if (!r->sliced[v])
             continue;
-        operands[total++] = blocks_of(r, v, first, steps);
+        operands[total++] = r->inner[v];
         sequences++;
     }
     for (int32_t k = 0; k < captured_count; k++)
@@ -411,39 +417,99 @@ static numc_status bind_scan(rows *r, numc_graph *body, const numc_array *const 
     return status;
 }
 
-/* Rows [first, first + steps block): sinks grow, and stacked values get their rows. */
-static numc_status scan_rows(rows *r, int64_t first, int64_t steps, int64_t block)
+/* A graph and what it reads beside its inputs. */
+typedef struct body {
+    numc_graph *graph;
+    const numc_array **captured;
+    int32_t captured_count, output_count;
+} body;
+
+static void body_end(rows *r, body *b)
 {
-    const numc_graph *graph = r->graph;
-    const numc_array **captured = NULL;
-    int32_t output_count = 0, captured_count = 0, k = 0;
-    numc_graph *body = NULL;
-    r->block = block;
+    numc__free(r->context, b->captured, (size_t)b->captured_count * sizeof *b->captured);
+    numc__graph_release(b->graph);
+}
+
+/* One block. */
+static numc_status body_of_block(rows *r, body *b)
+{
     numc_trace *trace = numc__trace_begin(r->context);
     if (trace == NULL)
         return r->context->status;
-    if (record_body(r, trace, &output_count) == NUMC_OK)
-        body = numc__trace_finish(trace, r->results, output_count, &captured, &captured_count);
+    if (record_body(r, trace, &b->output_count) == NUMC_OK)
+        b->graph = numc__trace_finish(trace, r->results, b->output_count, &b->captured, &b->captured_count);
     else
         numc__trace_abandon(trace);
-    numc_status status = body == NULL ? r->context->status
-                                      : bind_scan(r, body, captured, captured_count, first, steps, output_count);
-    numc__free(r->context, captured, (size_t)captured_count * sizeof *captured);
-    numc__graph_release(body);
+    return r->context->status;
+}
+
+/* The scan over the blocks of one part. */
+static numc_status body_of_part(rows *r, const body *block, int64_t steps, body *b)
+{
+    numc_trace *trace = numc__trace_begin(r->context);
+    if (trace == NULL)
+        return r->context->status;
+    b->output_count = block->output_count;
+    for (int32_t v = 0; v < r->graph->value_count; v++) {
+        if (!r->sliced[v])
+            continue;
+        int64_t shape[NUMC_RANK_LIMIT + 2];
+        int32_t rank = row_shape(r, v, 0, steps, r->block, shape);
+        r->inner[v] = numc__trace_input(trace, &(numc_type){type_of(r, v)->dtype, rank, shape}, NULL);
+    }
+    if (bind_scan(r, block->graph, block->captured, block->captured_count, true, true, steps, b->output_count) == NUMC_OK)
+        b->graph = numc__trace_finish(trace, r->results, b->output_count, &b->captured, &b->captured_count);
+    else
+        numc__trace_abandon(trace);
+    return r->context->status;
+}
+
+/* Rows [first, first + parts steps block), `parts` 0 for one: sinks grow, and stacked values get their rows. */
+static numc_status scan_rows(rows *r, int64_t first, int64_t parts, int64_t steps, int64_t block)
+{
+    const numc_graph *graph = r->graph;
+    const numc_attributes axis = {.count = 1, .numbers = (const int64_t[]){0}};
+    int32_t k = 0;
+    body inner = {0}, outer = {0};
+    r->block = block;
+    numc_status status = body_of_block(r, &inner);
+    if (status == NUMC_OK && parts > 0)
+        status = body_of_part(r, &inner, steps, &outer);
+    for (int32_t v = 0; v < graph->value_count && status == NUMC_OK; v++)
+        if (r->sliced[v])
+            r->inner[v] = blocks_of(r, v, first, parts, steps);
+    const body *whole = parts > 0 ? &outer : &inner;
+    if (status == NUMC_OK)
+        status = bind_scan(r, whole->graph, whole->captured, whole->captured_count, parts == 0, first == 0, parts > 0 ? parts : steps,
+                           whole->output_count);
+    body_end(r, &inner);
+    body_end(r, &outer);
     NUMC_TRY(status);
-    for (int32_t v = 0; v < graph->value_count; v++)
-        if (is_carry(r, v))
-            r->outer[v] = r->results[k++];
+    for (int32_t v = 0; v < graph->value_count; v++) {
+        if (!is_carry(r, v))
+            continue;
+        const numc_array *sum = r->results[k++];
+        r->outer[v] = parts > 0 ? bind_one(r, NUMC_PRIMITIVE_REDUCE_SUM, &sum, 1, &axis) : sum;
+    }
     for (int32_t v = 0; v < graph->value_count; v++) {
         if (!is_stacked(r, v))
             continue;
-        int64_t shape[NUMC_RANK_LIMIT + 1];
-        int32_t rank = row_shape(r, v, 0, steps * block, shape);
+        int64_t shape[NUMC_RANK_LIMIT + 2];
+        int32_t rank = row_shape(r, v, 0, 0, (parts > 0 ? parts : 1) * steps * block, shape);
         const numc_array *both[2] = {r->outer[v], shaped(r, NUMC_PRIMITIVE_RESHAPE, r->results[k++], rank, shape)};
-        const numc_attributes axis = {.count = 1, .numbers = (const int64_t[]){0}};
         r->outer[v] = first > 0 ? bind_one(r, NUMC_PRIMITIVE_CONCAT, both, 2, &axis) : both[1];
     }
     return r->context->status;
+}
+
+/* Rows of a block, whole lanes, so that few are left over: at most `most`, more than half of it. */
+static int64_t choose_block(int64_t count, int64_t parts, int64_t most)
+{
+    int64_t best = most;
+    for (int64_t b = most; b > most / 2 && b >= 8; b -= 8)
+        if (count % (parts * b) < count % (parts * best))
+            best = b;
+    return best;
 }
 
 static numc_status apply_outside(rows *r, const numc_node *node)
@@ -485,17 +551,14 @@ static numc_status record(rows *r, numc_trace *trace)
         if (r->kinds[graph->nodes[n].first_output] == ROW_BEFORE)
             NUMC_TRY(apply_outside(r, &graph->nodes[n]));
     int64_t bytes = matrix->shape[1] * (int64_t)numc_dtype_size(matrix->dtype), block = BLOCK_BYTES / bytes;
-    block = block < 8 ? 8 : block > r->count ? r->count : block & ~(int64_t)7; /* whole lanes */
-    for (int64_t b = block; b > block / 2; b -= 8) { /* without a rest, where that costs little */
-        if (r->count % b == 0) {
-            block = b;
-            break;
-        }
-    }
-    int64_t steps = r->count / block, rest = r->count % block;
-    NUMC_TRY(scan_rows(r, 0, steps, block));
+    block = block < 8 ? 8 : block > r->count ? r->count : block & ~(int64_t)7;
+    int64_t parts = (int64_t)((double)r->count * (double)bytes / PART_BYTES);
+    parts = parts < LEAST_PARTS || r->count < 2 * MOST_PARTS * block ? 0 : parts > MOST_PARTS ? MOST_PARTS : parts;
+    block = choose_block(r->count, parts > 0 ? parts : 1, block);
+    int64_t steps = r->count / block / (parts > 0 ? parts : 1), rest = r->count - (parts > 0 ? parts : 1) * steps * block;
+    NUMC_TRY(scan_rows(r, 0, parts, steps, block));
     if (rest > 0)
-        NUMC_TRY(scan_rows(r, steps * block, 1, rest));
+        NUMC_TRY(scan_rows(r, r->count - rest, 0, 1, rest));
     for (int32_t n = 0; n < graph->node_count; n++)
         if (r->kinds[graph->nodes[n].first_output] == ROW_AFTER && is_wanted(r, &graph->nodes[n]))
             NUMC_TRY(apply_outside(r, &graph->nodes[n]));

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/threads.h"
 #include "graph/external.h"
 
 /* A slot's look at a lent input. */
@@ -17,6 +18,8 @@ typedef struct step_state {
     numc_launch *launch;
     numc_view *views; /* inputs, then outputs */
     numc_exec_state *bodies[2];
+    numc_exec_state **spread; /* of a scan whose iterations run on several threads: a body each */
+    int32_t spread_count;
     bool empty; /* every output has no element */
     numc_external_array *hosts; /* EXTERNAL: the views in host memory */
 } step_state;
@@ -147,7 +150,16 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
         if (step->bodies[b] != NULL &&
             (s->bodies[b] = state_new(context, step->bodies[b], NULL, state->root, body_memory(state, step, b))) == NULL)
             return context->status;
-    return NUMC_OK;
+    int64_t threads = context->core->threads;
+    if (threads < 2 || !numc__exec_spreads(state->exec, step))
+        return NUMC_OK;
+    if (threads > step->attributes->numbers[2])
+        threads = step->attributes->numbers[2];
+    s->spread = numc__arena_allocate(&state->arena, (size_t)threads, sizeof(numc_exec_state *));
+    for (; s->spread != NULL && s->spread_count < threads; s->spread_count++)
+        if ((s->spread[s->spread_count] = state_new(context, step->bodies[0], NULL, NULL, NULL)) == NULL)
+            return context->status;
+    return context->status;
 }
 
 static int32_t run_step(void *user, int32_t number);
@@ -170,8 +182,8 @@ static numc_status prepare_loans(numc_context *context, numc_exec_state *state)
         int32_t count = 0;
         for (int32_t s = 0; s < exec->step_count; s++) {
             const numc_step *step = &exec->steps[s];
-            for (int32_t k = 0; step->kind == NUMC_STEP_SLOT && k < step->input_count; k++) {
-                for (int32_t i = 0; i < exec->input_count; i++) {
+            for (int32_t k = 0; step->kind != NUMC_STEP_KERNEL && k < step->input_count; k++) {
+                for (int32_t i = 0; i < exec->input_count && numc__exec_takes_loans(step, k); i++) {
                     if (!exec->lent[i] || exec->inputs[i] != step->inputs[k].value)
                         continue;
                     if (pass == 1)
@@ -274,6 +286,8 @@ void numc__exec_state_free(numc_exec_state *state)
     for (int32_t k = 0; state->steps != NULL && k < state->exec->step_count; k++) {
         if (state->steps[k].launch != NULL)
             state->device->table.launch_release(device, state->steps[k].launch);
+        for (int32_t t = 0; t < state->steps[k].spread_count; t++)
+            numc__exec_state_free(state->steps[k].spread[t]);
         numc__exec_state_free(state->steps[k].bodies[0]);
         numc__exec_state_free(state->steps[k].bodies[1]);
     }
@@ -379,11 +393,17 @@ static int32_t carry_out(numc_exec_state *state, const numc_exec_state *body, in
                                             last->offset, last->bytes);
 }
 
+/* An iteration on another thread has no lane: whoever waits for it tells the error. */
+static numc_status check(numc_context *context, int32_t status, const char *what)
+{
+    return context == NULL ? (numc_status)status : numc__device_check(context, status, what);
+}
+
 #define NUMC_STEP_TRY(expression)                                                                  \
     do {                                                                                           \
         int32_t status_ = (expression);                                                            \
         if (status_ != NUMC_OK)                                                                    \
-            return numc__device_check(context, status_, numc__primitive_name(step->primitive));    \
+            return check(context, status_, numc__primitive_name(step->primitive));                 \
     } while (0)
 
 static numc_status run_cond(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
@@ -403,36 +423,83 @@ static numc_status run_cond(numc_context *context, numc_exec_state *state, const
     return NUMC_OK;
 }
 
-static numc_status run_scan(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
+/* The body's inputs that are the same in every iteration, or in the first. */
+static numc_status enter_scan(numc_context *context, numc_exec_state *state, const numc_step *step, const step_state *s,
+                              numc_exec_state *body)
+{
+    const int64_t *n = step->attributes->numbers;
+    for (int32_t k = 0; k < step->input_count; k++)
+        if (k < n[0] || k >= n[0] + n[1])
+            NUMC_STEP_TRY(copy_in(state, body, k, &s->views[k], 0, view_bytes(&s->views[k])));
+    return NUMC_OK;
+}
+
+static numc_status iterate(numc_context *context, numc_exec_state *state, const numc_step *step, const step_state *s,
+                           numc_exec_state *body, int64_t t)
 {
     const int64_t *n = step->attributes->numbers;
     int32_t carries = (int32_t)n[0], sequences = (int32_t)n[1];
     int64_t length = n[2];
-    numc_exec_state *body = s->bodies[0];
     const numc_view *in = s->views, *out = in + step->input_count;
-    for (int32_t k = 0; k < step->input_count; k++)
-        if (k < carries || k >= carries + sequences)
-            NUMC_STEP_TRY(copy_in(state, body, k, &in[k], 0, view_bytes(&in[k])));
-    for (int64_t t = 0; t < length; t++) {
-        uint64_t i = (uint64_t)(n[3] != 0 ? length - 1 - t : t);
-        for (int32_t k = carries; k < carries + sequences; k++) {
-            uint64_t bytes = view_bytes(&in[k]) / (uint64_t)length;
-            if (body->exec->lent != NULL && body->exec->lent[k])
-                lend(body, k, in[k].memory,
-                     in[k].offset + (int64_t)(i * bytes / numc_dtype_size((numc_dtype)in[k].dtype)));
-            else
-                NUMC_STEP_TRY(copy_in(state, body, k, &in[k], i * bytes, bytes));
-        }
-        NUMC_TRY(numc__exec_run(context, body));
-        for (int32_t k = carries; k < step->output_count; k++) {
-            uint64_t bytes = view_bytes(&out[k]) / (uint64_t)length;
-            NUMC_STEP_TRY(copy_out(state, body, k, &out[k], i * bytes, bytes));
-        }
-        for (int32_t k = 0; k < carries; k++) /* outputs have regions of their own, so no carry is read after it is written */
-            NUMC_STEP_TRY(copy_carry(state, body, k, body, k));
+    uint64_t i = (uint64_t)(n[3] != 0 ? length - 1 - t : t);
+    for (int32_t k = carries; k < carries + sequences; k++) {
+        uint64_t bytes = view_bytes(&in[k]) / (uint64_t)length, size = numc_dtype_size((numc_dtype)in[k].dtype);
+        if (body->exec->lent != NULL && body->exec->lent[k])
+            lend(body, k, in[k].memory, in[k].offset + (int64_t)(i * bytes / size));
+        else
+            NUMC_STEP_TRY(copy_in(state, body, k, &in[k], i * bytes, bytes));
+        if (body->frame.lent != NULL) /* the body may be native by now */
+            body->frame.lent[k] = (char *)in[k].memory + (uint64_t)in[k].offset * size + i * bytes;
     }
-    for (int32_t k = 0; k < carries; k++)
-        NUMC_STEP_TRY(carry_out(state, body, k, &out[k]));
+    NUMC_TRY(numc__exec_run(context, body));
+    for (int32_t k = carries; k < step->output_count; k++) {
+        uint64_t bytes = view_bytes(&out[k]) / (uint64_t)length;
+        NUMC_STEP_TRY(copy_out(state, body, k, &out[k], i * bytes, bytes));
+    }
+    for (int32_t k = 0; k < carries; k++) /* outputs have regions of their own, so no carry is read after it is written */
+        NUMC_STEP_TRY(copy_carry(state, body, k, body, k));
+    return NUMC_OK;
+}
+
+typedef struct spread_task {
+    numc_exec_state *state;
+    const numc_step *step;
+    step_state *s;
+    _Atomic int64_t next;     /* iteration that nobody has taken */
+    _Atomic int32_t status;   /* of one that failed */
+} spread_task;
+
+/* Without a lane: it belongs to the caller's thread. */
+static void run_spread(void *user, int64_t number)
+{
+    spread_task *task = user;
+    numc_exec_state *body = task->s->spread[number];
+    numc_status status = enter_scan(NULL, task->state, task->step, task->s, body);
+    for (;;) {
+        int64_t t = atomic_fetch_add_explicit(&task->next, 1, memory_order_relaxed);
+        if (t >= task->step->attributes->numbers[2] || status != NUMC_OK)
+            break;
+        status = iterate(NULL, task->state, task->step, task->s, body, t);
+    }
+    if (status != NUMC_OK)
+        atomic_store_explicit(&task->status, (int32_t)status, memory_order_relaxed);
+}
+
+static numc_status run_scan(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s)
+{
+    const int64_t *n = step->attributes->numbers;
+    numc_exec_state *body = s->bodies[0];
+    if (s->spread_count > 0) {
+        spread_task task = {.state = state, .step = step, .s = s};
+        numc__parallel_for(state->arena.core, s->spread_count, run_spread, &task);
+        NUMC_STEP_TRY(atomic_load_explicit(&task.status, memory_order_relaxed));
+        return NUMC_OK;
+    }
+    NUMC_TRY(enter_scan(context, state, step, s, body));
+    for (int64_t t = 0; t < n[2]; t++)
+        NUMC_TRY(iterate(context, state, step, s, body, t));
+    for (int32_t k = 0; k < n[0]; k++)
+        NUMC_STEP_TRY(carry_out(state, body, k, &s->views[step->input_count + k]));
     return NUMC_OK;
 }
 
@@ -497,12 +564,12 @@ static numc_status exec_step(numc_context *context, numc_exec_state *state, int3
     switch (step->kind) {
     case NUMC_STEP_KERNEL:
         status = state->device->table.launch_run(state->device->device, s->launch);
-        return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, "kernel");
+        return status == NUMC_OK ? NUMC_OK : check(context, status, "kernel");
     case NUMC_STEP_SLOT:
         if (step->primitive == NUMC_PRIMITIVE_EXTERNAL)
             return s->empty ? NUMC_OK : run_external(context, state, step, s);
         status = s->empty ? NUMC_OK : call_slot(state, step, s->views, s->views + step->input_count);
-        return status == NUMC_OK ? NUMC_OK : numc__device_check(context, status, numc__primitive_name(step->primitive));
+        return status == NUMC_OK ? NUMC_OK : check(context, status, numc__primitive_name(step->primitive));
     case NUMC_STEP_COND: return run_cond(context, state, step, s);
     case NUMC_STEP_WHILE: return run_while(context, state, step, s);
     default: return run_scan(context, state, step, s);

@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 #include "failing.h"
+#ifndef SWEEP_THREADS
+#define SWEEP_THREADS 1
+#endif
 #include "numc/array.h"
 
 /* Computes something and returns one number made of all of it; NAN or anything where an error is pending. */
@@ -27,7 +30,7 @@ static inline void sweep_allocations(const char *what, sweep_body *body, void *u
     long told = 0;
     for (long n = -1;; n++) { /* the first pass, without failure, gives the value */
         failing f = failing_at(n);
-        numc_options options = {.backend = sweep_backend(), .allocate = failing_allocate, .allocate_user = &f, .threads = 1};
+        numc_options options = {.backend = sweep_backend(), .allocate = failing_allocate, .allocate_user = &f, .threads = SWEEP_THREADS};
         numc_context *context = numc_open(&options);
         if (context != NULL && numc_error_status(context) == NUMC_OK) {
             double result = NAN;

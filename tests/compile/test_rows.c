@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#define SWEEP_THREADS 2
+#include "../base/sweep.h"
 #include "compile/program.h"
 #include "compile/rows.h"
 #include "graph/function.h"
@@ -106,6 +108,10 @@ static const form forms[] = {
     {"logistic, 20 columns", 8200, 20, NUMC_FLOAT64, logistic, 1, true, 2},
     {"logistic, 69 columns", 2055, 69, NUMC_FLOAT64, logistic, 1, true, 2},
     {"logistic, 13 columns, float32", 30001, 13, NUMC_FLOAT32, logistic, 1, true, 2},
+    {"logistic, parts", 10000, 100, NUMC_FLOAT64, logistic, 1, true, 2},
+    {"logistic, parts without a rest", 65536, 9, NUMC_FLOAT64, logistic, 1, true, 1},
+    {"several, parts, float32", 20011, 61, NUMC_FLOAT32, several, 1, true, 2},
+    {"two stages, parts", 20011, 61, NUMC_FLOAT64, two_stages, 4, false, 2},
     {"read once", 1607, 101, NUMC_FLOAT64, once, 1, false, 0},
 };
 
@@ -204,20 +210,24 @@ static void blocks_give_what_the_graph_gives(void **unused)
     }
 }
 
-/* The same bits from the interpreter and from native code, where there is a compiler. */
-static void native_code_has_the_bits(void **unused)
+/* The same bits from the interpreter and, where there is a compiler, from native code, on any number of threads. */
+static void bits_are_the_same_everywhere(void **unused)
 {
     (void)unused;
+    static const struct {
+        numc_jit jit;
+        int32_t threads;
+    } ways[] = {{NUMC_JIT_OFF, 1}, {NUMC_JIT_ON, 1}, {NUMC_JIT_OFF, 2}, {NUMC_JIT_ON, 3}, {NUMC_JIT_OFF, 4}, {NUMC_JIT_ON, 2}};
     numc_compiler compiler;
     char reason[NUMC_NATIVE_REASON];
-    if (!numc__compiler_find(&compiler, reason))
-        skip();
+    bool compiles = numc__compiler_find(&compiler, reason);
     for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
         const form *f = &forms[k];
-        char *bytes[2][8] = {{NULL}};
-        int32_t outputs = 0;
-        for (int mode = 0; mode < 2; mode++) {
-            const numc_options options = {.jit = mode == 0 ? NUMC_JIT_OFF : NUMC_JIT_ON};
+        char *first[8] = {NULL};
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            if (ways[w].jit == NUMC_JIT_ON && !compiles)
+                continue;
+            const numc_options options = {.jit = ways[w].jit, .threads = ways[w].threads};
             numc_context *context = numc_open(&options);
             numc_array *in[INPUTS], *result[8] = {NULL};
             numc_graph *graph = graph_of(context, f, in);
@@ -225,24 +235,71 @@ static void native_code_has_the_bits(void **unused)
             if (program == NULL
                 || numc__program_call(context, program, (const numc_array *const *)in, INPUTS, result, graph->output_count) != NUMC_OK)
                 fail_msg("%s: %s", f->name, numc_error_message(context));
-            outputs = graph->output_count;
-            for (int32_t i = 0; i < outputs; i++) {
+            for (int32_t i = 0; i < graph->output_count; i++) {
                 size_t size = (size_t)numc_array_size(result[i]) * numc_dtype_size(f->dtype);
-                bytes[mode][i] = malloc(size);
-                assert_non_null(bytes[mode][i]);
-                assert_int_equal(numc_to_host(result[i], f->dtype, bytes[mode][i], size), NUMC_OK);
-                if (mode == 1 && memcmp(bytes[0][i], bytes[1][i], size) != 0)
-                    fail_msg("%s: output %d of native code has other bits", f->name, (int)i);
+                char *bytes = malloc(size);
+                assert_non_null(bytes);
+                assert_int_equal(numc_to_host(result[i], f->dtype, bytes, size), NUMC_OK);
+                if (w > 0 && memcmp(first[i], bytes, size) != 0)
+                    fail_msg("%s: output %d has other bits in way %d", f->name, (int)i, (int)w);
+                if (w == 0)
+                    first[i] = bytes;
+                else
+                    free(bytes);
             }
             numc__program_release(program);
             numc__graph_release(graph);
             numc_close(context);
         }
-        for (int32_t i = 0; i < outputs; i++) {
-            free(bytes[0][i]);
-            free(bytes[1][i]);
-        }
+        for (int i = 0; i < 8; i++)
+            free(first[i]);
     }
+}
+
+/* Parts on two threads, bound to data; NAN where an allocation failed. */
+static double run_parts(numc_context *context, void *user)
+{
+    const form *f = user;
+    const bool fixed[INPUTS] = {[X] = true, [Y] = true, [G] = true};
+    uint64_t state = 11;
+    const int64_t shapes[INPUTS][2] = {{f->rows, f->columns}, {f->columns}, {0}, {f->rows}, {f->rows}, {f->columns, 3}};
+    static const int32_t ranks[INPUTS] = {2, 1, 0, 1, 1, 2};
+    numc_array *in[INPUTS];
+    for (int k = 0; k < INPUTS; k++) /* ones, but for a few: made anew hundreds of times */
+        in[k] = k == G ? numc_zeros(context, NUMC_INT64, NUMC_SHAPE(f->rows))
+                       : numc_full(context, f->dtype, ((numc_shape){shapes[k], ranks[k], true}), noise(&state));
+    if (numc_error_status(context) != NUMC_OK)
+        return NAN;
+    double value = NAN, total = NAN, s = 0.25, *b = calloc((size_t)f->columns * 8, sizeof *b);
+    numc_function *function = numc_function_trace(context, trace_body, user, (const numc_array *const *)in, INPUTS, f->outputs);
+    const bool active[INPUTS] = {[B] = true, [S] = true};
+    numc_graph *graph = function == NULL ? NULL : numc__graph_value_and_gradient(context, function->graph, active);
+    const numc_program_options options = {.data = fixed};
+    numc_program *program = graph == NULL ? NULL : numc__program_new(context, graph, &options);
+    const numc_array *data[3] = {in[X], in[Y], in[G]};
+    numc_binding *binding = program == NULL ? NULL : numc__binding_new(context, program, data, 3);
+    numc_workspace *workspace = binding == NULL ? NULL : numc__workspace_new(context, binding);
+    if (workspace != NULL) {
+        double slope = 0, *m = b + f->columns, *gradient = b + 5 * f->columns;
+        const void *inputs[3] = {b, &s, m};
+        void *outputs[3] = {&value, gradient, &slope};
+        if (numc__workspace_run(context, workspace, inputs, outputs) == NUMC_OK)
+            total = value + slope + gradient[0];
+    }
+    assert_true(workspace != NULL || numc_error_status(context) != NUMC_OK);
+    free(b);
+    numc__workspace_free(workspace);
+    numc__binding_release(binding);
+    numc__program_release(program);
+    numc__graph_release(graph);
+    return total;
+}
+
+static void every_allocation_may_fail(void **unused)
+{
+    (void)unused;
+    form f = {"parts", 10000, 100, NUMC_FLOAT64, logistic, 1, true, 2};
+    sweep_allocations(f.name, run_parts, &f, 100);
 }
 
 /* Bound to its data, as a sampler runs it, twice with other parameters: nothing of the first run is left in the second. */
@@ -286,7 +343,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_give_what_the_graph_gives),
-        cmocka_unit_test(native_code_has_the_bits),
+        cmocka_unit_test(bits_are_the_same_everywhere),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(bound_programs_start_anew),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
