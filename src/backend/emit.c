@@ -8,229 +8,9 @@
  * single parallel nest is shared by the work items; any other kernel runs on one. */
 #include <string.h>
 
+#include "backend/emit_text.h"
 #include "backend/internal.h"
 #include "base/text.h"
-
-/* ---- scalar operations ----------------------------------------------------------------------------------------------
- * $0..$3 are operands, $T the result's type. exact: in the dtype's own arithmetic; wide: in double, rounded once to $T;
- * integers: operands are widened to 64 bits, signed or unsigned, and the result is cut. */
-typedef struct operation_text {
-    const char *exact, *wide, *is_signed, *is_unsigned, *is_bool;
-} operation_text;
-
-static const operation_text operations[NUMC_SCALAR_LIMIT] = {
-    [NUMC_SCALAR_NEGATIVE] = {.exact = "-$0", .is_signed = "0 - (numc_k_u64)$0", .is_unsigned = "0 - $0"},
-    [NUMC_SCALAR_ABS] = {.wide = "fabs($0)", .is_signed = "$0 < 0 ? 0 - (numc_k_u64)$0 : (numc_k_u64)$0", .is_unsigned = "$0"},
-    [NUMC_SCALAR_SIGN] = {.exact = "$0 > 0 ? 1 : $0 < 0 ? -1 : $0 == 0 ? 0 : $0",
-                          .is_signed = "($0 > 0) - ($0 < 0)",
-                          .is_unsigned = "$0 > 0"},
-    [NUMC_SCALAR_FLOOR] = {.wide = "floor($0)"},
-    [NUMC_SCALAR_CEIL] = {.wide = "ceil($0)"},
-    [NUMC_SCALAR_TRUNC] = {.wide = "trunc($0)"},
-    [NUMC_SCALAR_ROUND] = {.wide = "rint($0)"},
-    [NUMC_SCALAR_SQRT] = {.wide = "sqrt($0)"},
-    [NUMC_SCALAR_SQUARE] = {.exact = "$0 * $0", .is_signed = "(numc_k_u64)$0 * (numc_k_u64)$0", .is_unsigned = "$0 * $0"},
-    [NUMC_SCALAR_RECIPROCAL] = {.exact = "1 / $0"},
-    [NUMC_SCALAR_EXP] = {.wide = "numc_k_exp($0)"},
-    [NUMC_SCALAR_EXPM1] = {.wide = "numc_k_expm1($0)"},
-    [NUMC_SCALAR_LOG] = {.wide = "numc_k_log($0)"},
-    [NUMC_SCALAR_LOG1P] = {.wide = "numc_k_log1p($0)"},
-    [NUMC_SCALAR_LOG2] = {.wide = "numc_k_log2($0)"},
-    [NUMC_SCALAR_LOG10] = {.wide = "numc_k_log10($0)"},
-    [NUMC_SCALAR_SIN] = {.wide = "numc_k_sin($0)"},
-    [NUMC_SCALAR_COS] = {.wide = "numc_k_cos($0)"},
-    [NUMC_SCALAR_TAN] = {.wide = "numc_k_tan($0)"},
-    [NUMC_SCALAR_ASIN] = {.wide = "numc_k_asin($0)"},
-    [NUMC_SCALAR_ACOS] = {.wide = "numc_k_acos($0)"},
-    [NUMC_SCALAR_ATAN] = {.wide = "numc_k_atan($0)"},
-    [NUMC_SCALAR_SINH] = {.wide = "numc_k_sinh($0)"},
-    [NUMC_SCALAR_COSH] = {.wide = "numc_k_cosh($0)"},
-    [NUMC_SCALAR_TANH] = {.wide = "numc_k_tanh($0)"},
-    [NUMC_SCALAR_ASINH] = {.wide = "numc_k_asinh($0)"},
-    [NUMC_SCALAR_ACOSH] = {.wide = "numc_k_acosh($0)"},
-    [NUMC_SCALAR_ATANH] = {.wide = "numc_k_atanh($0)"},
-    [NUMC_SCALAR_ISNAN] = {.exact = "$0 != $0"},
-    [NUMC_SCALAR_ISINF] = {.exact = "$0 - $0 != $0 - $0 && $0 == $0"},
-    [NUMC_SCALAR_ISFINITE] = {.exact = "$0 - $0 == $0 - $0"},
-    [NUMC_SCALAR_SIGNBIT] = {.exact = "signbit($0) != 0"},
-    [NUMC_SCALAR_LOGICAL_NOT] = {.is_bool = "$0 == 0"},
-    [NUMC_SCALAR_BITWISE_INVERT] = {.is_signed = "~$0", .is_unsigned = "~$0", .is_bool = "$0 == 0"},
-    [NUMC_SCALAR_LGAMMA] = {.wide = "numc_k_lgamma($0)"},
-    [NUMC_SCALAR_DIGAMMA] = {.wide = "numc_k_digamma($0)"},
-    [NUMC_SCALAR_TRIGAMMA] = {.wide = "numc_k_trigamma($0)"},
-    [NUMC_SCALAR_ERF] = {.wide = "numc_k_erf($0)"},
-    [NUMC_SCALAR_ERFC] = {.wide = "numc_k_erfc($0)"},
-    [NUMC_SCALAR_ERFINV] = {.wide = "numc_k_erfinv($0)"},
-    [NUMC_SCALAR_NDTR] = {.wide = "numc_k_ndtr($0)"},
-    [NUMC_SCALAR_LOG_NDTR] = {.wide = "numc_k_log_ndtr($0)"},
-    [NUMC_SCALAR_NDTRI] = {.wide = "numc_k_ndtri($0)"},
-    [NUMC_SCALAR_EXPIT] = {.wide = "numc_k_expit($0)"},
-    [NUMC_SCALAR_LOGIT] = {.wide = "numc_k_logit($0)"},
-    [NUMC_SCALAR_SOFTPLUS] = {.wide = "numc_k_softplus($0)"},
-    [NUMC_SCALAR_LOG1MEXP] = {.wide = "numc_k_log1mexp(-$0)"},
-    [NUMC_SCALAR_ADD] = {.exact = "$0 + $1", .is_signed = "(numc_k_u64)$0 + (numc_k_u64)$1", .is_unsigned = "$0 + $1"},
-    [NUMC_SCALAR_SUBTRACT] = {.exact = "$0 - $1", .is_signed = "(numc_k_u64)$0 - (numc_k_u64)$1", .is_unsigned = "$0 - $1"},
-    [NUMC_SCALAR_MULTIPLY] = {.exact = "$0 * $1", .is_signed = "(numc_k_u64)$0 * (numc_k_u64)$1", .is_unsigned = "$0 * $1"},
-    [NUMC_SCALAR_DIVIDE] = {.exact = "$0 / $1"},
-    [NUMC_SCALAR_FLOOR_DIVIDE] = {.wide = "numc_e_floor_divide($0, $1)",
-                                  .is_signed = "numc_e_floor_divide_signed($0, $1)",
-                                  .is_unsigned = "$1 == 0 ? 0 : $0 / $1"},
-    [NUMC_SCALAR_REMAINDER] = {.wide = "numc_e_remainder($0, $1)",
-                               .is_signed = "numc_e_remainder_signed($0, $1)",
-                               .is_unsigned = "$1 == 0 ? 0 : $0 % $1"},
-    [NUMC_SCALAR_POW] = {.wide = "numc_k_pow($0, $1)", .is_signed = "numc_e_power_signed($0, $1)",
-                         .is_unsigned = "numc_e_power($0, $1)"},
-    [NUMC_SCALAR_ATAN2] = {.wide = "numc_k_atan2($0, $1)"},
-    [NUMC_SCALAR_HYPOT] = {.wide = "numc_k_hypot($0, $1)"},
-    [NUMC_SCALAR_LOGADDEXP] = {.wide = "numc_k_logaddexp($0, $1)"},
-    [NUMC_SCALAR_MAXIMUM] = {.exact = "$0 > $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 > $1 ? $0 : $1",
-                             .is_unsigned = "$0 > $1 ? $0 : $1"},
-    [NUMC_SCALAR_MINIMUM] = {.exact = "$0 < $1 || $0 != $0 ? $0 : $1", .is_signed = "$0 < $1 ? $0 : $1",
-                             .is_unsigned = "$0 < $1 ? $0 : $1"},
-    [NUMC_SCALAR_COPYSIGN] = {.wide = "copysign($0, $1)"},
-    [NUMC_SCALAR_NEXTAFTER] = {.exact = "NUMC_E_NEXTAFTER($0, $1)"},
-    [NUMC_SCALAR_EQUAL] = {.exact = "$0 == $1", .is_signed = "$0 == $1", .is_unsigned = "$0 == $1", .is_bool = "$0 == $1"},
-    [NUMC_SCALAR_NOT_EQUAL] = {.exact = "$0 != $1", .is_signed = "$0 != $1", .is_unsigned = "$0 != $1", .is_bool = "$0 != $1"},
-    [NUMC_SCALAR_LESS] = {.exact = "$0 < $1", .is_signed = "$0 < $1", .is_unsigned = "$0 < $1"},
-    [NUMC_SCALAR_LESS_EQUAL] = {.exact = "$0 <= $1", .is_signed = "$0 <= $1", .is_unsigned = "$0 <= $1"},
-    [NUMC_SCALAR_GREATER] = {.exact = "$0 > $1", .is_signed = "$0 > $1", .is_unsigned = "$0 > $1"},
-    [NUMC_SCALAR_GREATER_EQUAL] = {.exact = "$0 >= $1", .is_signed = "$0 >= $1", .is_unsigned = "$0 >= $1"},
-    [NUMC_SCALAR_LOGICAL_AND] = {.is_bool = "$0 & $1"},
-    [NUMC_SCALAR_LOGICAL_OR] = {.is_bool = "$0 | $1"},
-    [NUMC_SCALAR_LOGICAL_XOR] = {.is_bool = "$0 ^ $1"},
-    [NUMC_SCALAR_BITWISE_AND] = {.is_signed = "$0 & $1", .is_unsigned = "$0 & $1", .is_bool = "$0 & $1"},
-    [NUMC_SCALAR_BITWISE_OR] = {.is_signed = "$0 | $1", .is_unsigned = "$0 | $1", .is_bool = "$0 | $1"},
-    [NUMC_SCALAR_BITWISE_XOR] = {.is_signed = "$0 ^ $1", .is_unsigned = "$0 ^ $1", .is_bool = "$0 ^ $1"},
-    [NUMC_SCALAR_BITWISE_LEFT_SHIFT] =
-        {.is_signed = "(numc_k_u64)$1 < 8 * sizeof($T) ? (numc_k_u64)$0 << $1 : 0",
-         .is_unsigned = "$1 < 8 * sizeof($T) ? $0 << $1 : 0"},
-    [NUMC_SCALAR_BITWISE_RIGHT_SHIFT] =
-        {.is_signed = "(numc_k_u64)$1 < 8 * sizeof($T) ? $0 >> $1 : -(numc_k_i64)($0 < 0)",
-         .is_unsigned = "$1 < 8 * sizeof($T) ? $0 >> $1 : 0"},
-    [NUMC_SCALAR_XLOGY] = {.wide = "numc_k_xlogy($0, $1)"},
-    [NUMC_SCALAR_XLOG1PY] = {.wide = "numc_k_xlog1py($0, $1)"},
-    [NUMC_SCALAR_POLYGAMMA] = {.wide = "numc_k_polygamma($0, $1)"},
-    [NUMC_SCALAR_BETALN] = {.wide = "numc_k_betaln($0, $1)"},
-    [NUMC_SCALAR_GAMMAINC] = {.wide = "numc_k_gammainc($0, $1)"},
-    [NUMC_SCALAR_GAMMAINCC] = {.wide = "numc_k_gammaincc($0, $1)"},
-    [NUMC_SCALAR_GAMMAINC_DA] = {.wide = "numc_k_gammainc_da($0, $1)"},
-    [NUMC_SCALAR_GAMMAINCINV] = {.wide = "numc_k_gammaincinv($0, $1)"},
-    [NUMC_SCALAR_GAMMAINCCINV] = {.wide = "numc_k_gammainccinv($0, $1)"},
-    [NUMC_SCALAR_FMA] = {.exact = "NUMC_E_FMA($0, $1, $2)"},
-    [NUMC_SCALAR_BETAINC] = {.wide = "numc_k_betainc($0, $1, $2)"},
-    [NUMC_SCALAR_BETAINC_DA] = {.wide = "numc_k_betainc_da($0, $1, $2)"},
-    [NUMC_SCALAR_BETAINC_DB] = {.wide = "numc_k_betainc_db($0, $1, $2)"},
-    [NUMC_SCALAR_BETAINCINV] = {.wide = "numc_k_betaincinv($0, $1, $2)"},
-    [NUMC_SCALAR_RANDOM_BITS] = {.is_unsigned = "numc_k_bits64((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1)"},
-    [NUMC_SCALAR_RANDOM_NORMAL] = {.exact = "NUMC_E_NORMAL((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1)"},
-    [NUMC_SCALAR_RANDOM_EXPONENTIAL] = {.exact = "numc_k_sample_exponential((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1)"},
-    [NUMC_SCALAR_RANDOM_GAMMA] = {.exact = "numc_k_sample_gamma((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2)"},
-    [NUMC_SCALAR_RANDOM_LOGGAMMA] = {.exact = "numc_k_sample_log_gamma((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2)"},
-    [NUMC_SCALAR_RANDOM_POISSON] = {.exact = "numc_k_sample_poisson((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2)"},
-    [NUMC_SCALAR_RANDOM_BINOMIAL] =
-        {.exact = "numc_k_sample_binomial((numc_k_u32)($0 >> 32), (numc_k_u32)$0, $1, (double)$2, (double)$3)"},
-};
-
-/* ---- dialects ---------------------------------------------------------------------------------------------------- */
-
-static const char prologue_c[] =
-    "#include \"kernel/kernel.h\"\n"
-    "#ifndef NUMC_E_PROLOGUE\n"
-    "#define NUMC_E_PROLOGUE\n"
-    "typedef uint8_t numc_e_bool;\ntypedef int8_t numc_e_int8;\ntypedef int16_t numc_e_int16;\n"
-    "typedef int32_t numc_e_int32;\ntypedef int64_t numc_e_int64;\ntypedef uint8_t numc_e_uint8;\n"
-    "typedef uint16_t numc_e_uint16;\ntypedef uint32_t numc_e_uint32;\ntypedef uint64_t numc_e_uint64;\n"
-    "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n";
-
-static const char prologue_opencl[] =
-    "#include \"kernel/kernel.h\"\n"
-    "#ifndef NUMC_E_PROLOGUE\n"
-    "#define NUMC_E_PROLOGUE\n"
-    "typedef uchar numc_e_bool;\ntypedef char numc_e_int8;\ntypedef short numc_e_int16;\n"
-    "typedef int numc_e_int32;\ntypedef long numc_e_int64;\ntypedef uchar numc_e_uint8;\n"
-    "typedef ushort numc_e_uint16;\ntypedef uint numc_e_uint32;\ntypedef ulong numc_e_uint64;\n"
-    "#define NUMC_E_FMA_float32 fma\n#define NUMC_E_NEXTAFTER_float32 nextafter\n"
-    "#define NUMC_E_FIRST ((numc_k_i64)get_global_id(0))\n#define NUMC_E_STEP ((numc_k_i64)get_global_size(0))\n";
-
-static const char prologue_cuda[] =
-    "#include \"kernel/kernel.h\"\n"
-    "#ifndef NUMC_E_PROLOGUE\n"
-    "#define NUMC_E_PROLOGUE\n"
-    "typedef unsigned char numc_e_bool;\ntypedef signed char numc_e_int8;\ntypedef short numc_e_int16;\n"
-    "typedef int numc_e_int32;\ntypedef long long numc_e_int64;\ntypedef unsigned char numc_e_uint8;\n"
-    "typedef unsigned short numc_e_uint16;\ntypedef unsigned int numc_e_uint32;\ntypedef unsigned long long numc_e_uint64;\n"
-    "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n"
-    "#define NUMC_E_FIRST ((numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x)\n"
-    "#define NUMC_E_STEP ((numc_k_i64)gridDim.x * blockDim.x)\n";
-
-/* What every dialect shares: the helpers of backends/ref/scalar.c that are more than an expression. */
-static const char prologue_shared[] =
-    "typedef float numc_e_float32;\ntypedef double numc_e_float64;\n"
-    "#define NUMC_E_FMA_float64 fma\n#define NUMC_E_NEXTAFTER_float64 nextafter\n"
-    "#define NUMC_E_NORMAL_float64 numc_k_sample_normal\n#define NUMC_E_NORMAL_float32 numc_k_sample_normal32\n"
-    "NUMC_KERNEL_FN numc_k_i64 numc_e_floor_divide_signed(numc_k_i64 a, numc_k_i64 b)\n"
-    "{\n"
-    "    if (b == 0 || b == -1)\n"
-    "        return b == 0 ? 0 : (numc_k_i64)(0 - (numc_k_u64)a);\n"
-    "    return a / b - (a % b != 0 && (a < 0) != (b < 0));\n"
-    "}\n"
-    "NUMC_KERNEL_FN numc_k_i64 numc_e_remainder_signed(numc_k_i64 a, numc_k_i64 b)\n"
-    "{\n"
-    "    numc_k_i64 rest;\n"
-    "    if (b == 0 || b == -1)\n"
-    "        return 0;\n"
-    "    rest = a % b;\n"
-    "    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;\n"
-    "}\n"
-    "NUMC_KERNEL_FN numc_k_u64 numc_e_power(numc_k_u64 base, numc_k_u64 exponent)\n"
-    "{\n"
-    "    numc_k_u64 result = 1;\n"
-    "    for (; exponent != 0; exponent >>= 1) {\n"
-    "        if (exponent & 1)\n"
-    "            result *= base;\n"
-    "        base *= base;\n"
-    "    }\n"
-    "    return result;\n"
-    "}\n"
-    "NUMC_KERNEL_FN numc_k_i64 numc_e_power_signed(numc_k_i64 base, numc_k_i64 exponent)\n"
-    "{\n"
-    "    if (exponent < 0)\n"
-    "        return base == 1 ? 1 : base == -1 ? (exponent % 2 != 0 ? -1 : 1) : 0;\n"
-    "    return (numc_k_i64)numc_e_power((numc_k_u64)base, (numc_k_u64)exponent);\n"
-    "}\n"
-    "NUMC_KERNEL_FN double numc_e_floor_divide(double a, double b)\n"
-    "{\n"
-    "    double rest, quotient, whole;\n"
-    "    if (b == 0.0 || a - a != 0.0 || b - b != 0.0)\n"
-    "        return a / b;\n"
-    "    rest = fmod(a, b);\n"
-    "    quotient = (a - rest) / b;\n"
-    "    if (rest != 0.0 && (rest < 0.0) != (b < 0.0))\n"
-    "        quotient -= 1.0;\n"
-    "    if (quotient == 0.0)\n"
-    "        return copysign(0.0, a / b);\n"
-    "    whole = floor(quotient);\n"
-    "    return quotient - whole > 0.5 ? whole + 1.0 : whole;\n"
-    "}\n"
-    "NUMC_KERNEL_FN double numc_e_remainder(double a, double b)\n"
-    "{\n"
-    "    double rest = fmod(a, b);\n"
-    "    if (rest == 0.0)\n"
-    "        return copysign(0.0, b);\n"
-    "    return (rest < 0.0) != (b < 0.0) ? rest + b : rest;\n"
-    "}\n"
-    "NUMC_KERNEL_FN numc_k_i64 numc_e_saturate_signed(double x, int bits)\n"
-    "{\n"
-    "    double limit = numc_k_power_of_two((double)(bits - 1));\n"
-    "    numc_k_u64 top = (numc_k_u64)1 << (bits - 1);\n"
-    "    return x != x ? 0 : x <= -limit ? (numc_k_i64)(0 - top) : x >= limit ? (numc_k_i64)(top - 1) : (numc_k_i64)x;\n"
-    "}\n"
-    "NUMC_KERNEL_FN numc_k_u64 numc_e_saturate(double x, int bits)\n"
-    "{\n"
-    "    double limit = numc_k_power_of_two((double)bits);\n"
-    "    return x != x || x <= 0.0 ? 0 : x >= limit ? ~(numc_k_u64)0 >> (64 - bits) : (numc_k_u64)x;\n"
-    "}\n"
-    "#endif\n";
 
 typedef struct dialect {
     const char *prologue;
@@ -256,6 +36,7 @@ typedef struct emitter {
     bool shared_loop; /* the outermost loop is shared by work items */
     const numc_kernel_arguments *known; /* C only: extents, strides and constants are written into the text; or NULL */
     const numc_kernel_groups *groups;   /* or NULL */
+    int strip;        /* iterations side by side (see add_strips), of which `strip` is written; 0: no such */
 } emitter;
 
 #define ADD(e, ...) numc__text_add((e)->text, __VA_ARGS__)
@@ -441,11 +222,12 @@ static bool finish_lanes(emitter *e, const numc_kernel_node *node)
 {
     static const uint8_t tree[][2] = {{0, 4}, {2, 6}, {0, 2}, {1, 5}, {3, 7}, {1, 3}, {0, 1}};
     int r = (int)node->result;
-    char a[32], b[32];
+    char a[48], b[48];
+    const char *strip = e->strip > 0 ? "[strip]" : "";
     if (!is_argument(node->operation)) {
         for (size_t k = 0; k < sizeof tree / sizeof *tree; k++) {
-            (void)numc__format(a, sizeof a, "l%d[%d]", r, tree[k][0]);
-            (void)numc__format(b, sizeof b, "l%d[%d]", r, tree[k][1]);
+            (void)numc__format(a, sizeof a, "l%d[%d]%s", r, tree[k][0], strip);
+            (void)numc__format(b, sizeof b, "l%d[%d]%s", r, tree[k][1], strip);
             indent(e, 0);
             ADD(e, "%s = ", a);
             if (!add_combine(e, node, a, b))
@@ -454,7 +236,7 @@ static bool finish_lanes(emitter *e, const numc_kernel_node *node)
         }
         indent(e, 0);
         declare(e, node->result);
-        ADD(e, "l%d[0];\n", r);
+        ADD(e, "l%d[0]%s;\n", r, strip);
         return true;
     }
     indent(e, 0);
@@ -483,7 +265,7 @@ static bool add_accumulate(emitter *e, const numc_kernel_node *node)
 {
     char lane[64], value[32];
     int r = (int)node->result, depth = e->depth - 1;
-    (void)numc__format(lane, sizeof lane, "l%d[lane%d]", r, depth);
+    (void)numc__format(lane, sizeof lane, "l%d[lane%d]%s", r, depth, e->strip > 0 ? "[strip]" : "");
     (void)numc__format(value, sizeof value, "r%d", (int)node->operands[0]);
     if (!is_argument(node->operation)) {
         ADD(e, "%s = ", lane);
@@ -554,6 +336,7 @@ static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gat
 }
 
 static bool add_nodes(emitter *e, uint32_t from, uint32_t to);
+static bool add_node(emitter *e, uint32_t number);
 
 static void add_updates(emitter *e, uint32_t loop)
 {
@@ -621,6 +404,134 @@ static void add_independent(emitter *e, uint32_t loop)
     ADD(e, "NUMC_E_INDEPENDENT\n");
 }
 
+/* ---- loops beside each other --------------------------------------------------------------------------------------------- */
+
+static bool uses(const numc_kernel_source *s, uint32_t from, uint32_t to, int32_t reg)
+{
+    for (uint32_t i = from; i < to; i++)
+        for (int k = 0; k < 4; k++)
+            if (s->nodes[i].operands[k] == reg)
+                return true;
+    return false;
+}
+
+/* The one loop that a parallel loop of known length holds beside straight code, where the parallel loop's iterations are better
+ * taken side by side: a sequential one, or a reduction whose operands lie in order along the parallel loop; 0: there is none. */
+static uint32_t loop_for_strips(const emitter *e, uint32_t loop)
+{
+    const numc_kernel_source *s = e->source;
+    uint32_t found = 0, end = (uint32_t)s->nodes[loop].match;
+    int32_t in_order = 0;
+    if (e->known == NULL || e->groups != NULL || s->nodes[loop].operands[0] >= 0 || e->known->extents[s->nodes[loop].extent] < 4)
+        return 0;
+    for (uint32_t i = loop + 1; i < end; i++) {
+        const numc_kernel_node *node = &s->nodes[i];
+        bool inner = node->kind == NUMC_NODE_SEQUENTIAL || node->kind == NUMC_NODE_REDUCE;
+        if (node->kind == NUMC_NODE_LOCAL_LOAD || node->kind == NUMC_NODE_LOCAL_STORE || (node->kind == NUMC_NODE_ACCUMULATE && is_argument(node->operation)) ||
+            (is_loop(node->kind) && (!inner || found != 0 || node->operands[0] >= 0)))
+            return 0;
+        if (is_loop(node->kind))
+            found = i;
+        if (found == 0 || i > (uint32_t)s->nodes[found].match || (node->kind != NUMC_NODE_LOAD && node->kind != NUMC_NODE_STORE))
+            continue;
+        const int64_t *strides = &e->known->strides[node->extent * ((int32_t)s->depth + 1) + e->depth];
+        in_order += (strides[0] == 1) - (strides[1] == 1);
+    }
+    return found != 0 && s->nodes[found].kind == NUMC_NODE_REDUCE && in_order <= 0 ? 0 : found;
+}
+
+/* Straight code of a strip, before, in or behind the inner loop: what it takes from the code before that, then the nodes. */
+static bool add_strip_part(emitter *e, uint32_t loop, uint32_t inner, uint32_t from, uint32_t to)
+{
+    const numc_kernel_source *s = e->source;
+    const uint32_t end = (uint32_t)s->nodes[loop].match;
+    const int depth = e->depth;
+    const bool before = from < inner, inside = from == inner + 1;
+    bool known = true;
+    e->depth = depth + 1 + inside;
+    if (inside && s->nodes[inner].kind == NUMC_NODE_REDUCE) {
+        indent(e, 0);
+        ADD(e, "const int lane%d = (int)(i%d & 7);\n", depth + 1, depth + 1);
+    }
+    indent(e, 0);
+    ADD(e, "NUMC_E_INDEPENDENT\n");
+    indent(e, 0);
+    ADD(e, "for (int strip = 0; strip < %d; strip++) {\n", e->strip);
+    indent(e, 1);
+    ADD(e, "const numc_k_i64 i%d = at%u + strip;\n", depth, loop);
+    for (uint32_t i = loop + 1; !before && i < inner; i++)
+        if (s->nodes[i].result >= 0 && uses(s, from, to, s->nodes[i].result)) {
+            indent(e, 1);
+            declare(e, s->nodes[i].result);
+            ADD(e, "a%d[strip];\n", (int)s->nodes[i].result);
+        }
+    for (uint32_t i = inner + 1; !before && !inside && i < (uint32_t)s->nodes[inner].match; i++)
+        known = known && (s->nodes[i].kind != NUMC_NODE_ACCUMULATE || finish_lanes(e, &s->nodes[i]));
+    for (uint32_t i = from; known && i < to; i++) {
+        const numc_kernel_node *node = &s->nodes[i];
+        known = add_node(e, i);
+        if (before && node->result >= 0 && (node->kind == NUMC_NODE_CARRY || uses(s, inner, end, node->result))) {
+            indent(e, 1);
+            ADD(e, "a%d[strip] = r%d;\n", (int)node->result, (int)node->result);
+        }
+    }
+    for (uint32_t i = from; inside && i < to; i++)
+        if (s->nodes[i].kind == NUMC_NODE_UPDATE) {
+            indent(e, 1);
+            ADD(e, "a%d[strip] = u%u;\n", (int)s->nodes[i].result, i);
+        }
+    indent(e, 0);
+    ADD(e, "}\n");
+    e->depth = depth;
+    return known;
+}
+
+/* A parallel loop around one other goes by strips of iterations, which take each turn of that side by side, in vectors; what they
+ * carry and sum up lies in small arrays. Iterations beyond the last whole strip follow one by one: *done of them are in strips. */
+static bool add_strips(emitter *e, uint32_t loop, int64_t *done)
+{
+    const numc_kernel_source *s = e->source;
+    uint32_t inner = loop_for_strips(e, loop), end = (uint32_t)s->nodes[loop].match;
+    *done = 0;
+    if (inner == 0)
+        return true;
+    int64_t extent = e->known->extents[s->nodes[loop].extent];
+    int d = e->depth;
+    e->strip = extent < 8 ? 4 : extent < 16 ? 8 : 16;
+    *done = extent - extent % e->strip;
+    indent(e, 0);
+    ADD(e, "for (numc_k_i64 at%u = 0; at%u < %lldll; at%u += %d) {\n", loop, loop, (long long)*done, loop, e->strip);
+    for (uint32_t i = loop + 1; i < inner; i++)
+        if (s->nodes[i].result >= 0 && (s->nodes[i].kind == NUMC_NODE_CARRY || uses(s, inner, end, s->nodes[i].result))) {
+            indent(e, 1);
+            ADD(e, "numc_e_%s a%d[%d];\n", dtype_name(s->register_dtypes[s->nodes[i].result]), (int)s->nodes[i].result, e->strip);
+        }
+    for (uint32_t i = inner + 1; i < (uint32_t)s->nodes[inner].match; i++)
+        if (s->nodes[i].kind == NUMC_NODE_ACCUMULATE) {
+            indent(e, 1);
+            ADD(e, "numc_e_%s l%d[8][%d];\n", dtype_name(s->nodes[i].dtype), (int)s->nodes[i].result, e->strip);
+            indent(e, 1);
+            ADD(e, "for (int lane = 0; lane < 8; lane++)\n");
+            indent(e, 2);
+            ADD(e, "for (int strip = 0; strip < %d; strip++)\n", e->strip);
+            indent(e, 3);
+            ADD(e, "l%d[lane][strip] = ", (int)s->nodes[i].result);
+            add_identity(e, s->nodes[i].operation, s->nodes[i].dtype);
+            ADD(e, ";\n");
+        }
+    bool known = add_strip_part(e, loop, inner, loop + 1, inner);
+    indent(e, 1);
+    ADD(e, "for (numc_k_i64 i%d = 0; i%d < %lldll; i%d++) {\n", d + 1, d + 1, (long long)e->known->extents[s->nodes[inner].extent], d + 1);
+    known = known && add_strip_part(e, loop, inner, inner + 1, (uint32_t)s->nodes[inner].match);
+    indent(e, 1);
+    ADD(e, "}\n");
+    known = known && add_strip_part(e, loop, inner, (uint32_t)s->nodes[inner].match + 1, end);
+    indent(e, 0);
+    ADD(e, "}\n");
+    e->strip = 0;
+    return known;
+}
+
 /* A reduce loop without loops inside is written twice: whole blocks of 8, whose lanes a compiler can put in vectors, and the
  * rest. The order of the additions in a lane is the same. */
 static bool add_loop(emitter *e, uint32_t loop)
@@ -651,9 +562,16 @@ static bool add_loop(emitter *e, uint32_t loop)
             add_group_end(e);
             return known;
         }
+        int64_t done = 0;
+        if (node->kind == NUMC_NODE_PARALLEL && !add_strips(e, loop, &done))
+            return false;
+        if (done > 0 && done == e->known->extents[node->extent])
+            return true;
+        char first[32];
+        (void)numc__format(first, sizeof first, shared ? "NUMC_E_FIRST" : "%lldll", (long long)done);
         add_independent(e, loop);
         indent(e, 0);
-        ADD(e, "for (numc_k_i64 i%d = %s, n%d = %s; i%d < n%d; i%d += %s) {\n", d, shared ? "NUMC_E_FIRST" : "0", d, extent, d, d,
+        ADD(e, "for (numc_k_i64 i%d = %s, n%d = %s; i%d < n%d; i%d += %s) {\n", d, first, d, extent, d, d,
             d, shared ? "NUMC_E_STEP" : "1");
         return add_body(e, loop);
     }
@@ -781,7 +699,7 @@ static uint32_t add_calls(emitter *e, uint32_t from, uint32_t to, bool *known)
 {
     const numc_kernel_source *s = e->source;
     const numc_kernel_node *first = &s->nodes[from];
-    if (e->known == NULL || !is_call(e, first, from))
+    if (e->known == NULL || e->strip > 0 || !is_call(e, first, from))
         return 0;
     uint32_t count = 1;
     for (; from + count < to; count++) {

@@ -343,9 +343,10 @@ typedef struct loop {
 
 /* Kept axes outside, reduced ones inside; neighbours of one kind join when every access steps through them evenly. Loops too short
  * for vectors do not stand innermost where a long one could. */
-static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool full, int32_t first_access, loop *loops)
+static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool reduces, int32_t first_access, loop *loops)
 {
-    const bool *reduced = unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
+    const bool full = reduces && unit->loop_class == NUMC_FLAT;
+    const bool *reduced = !reduces || unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
     enum { SHORT = 7, LONG = 16 };
     int32_t count = 0;
     for (int pass = 0; pass < 2; pass++)
@@ -528,7 +529,6 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
     int64_t fixed[NUMC_RANK_LIMIT], points = find_fixed(e, unit, fixed);
     e->body.count = 0;
     e->indexed = false;
-    bool full = false;
     int32_t reductions = 0;
     int32_t *values = numc__arena_allocate(l->arena, (size_t)((points > 0 ? points : 1) * unit->statement_count), sizeof *values);
     if (values == NULL) {
@@ -542,12 +542,11 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         emit_statements(e, unit, values); /* values: reduced operands */
         for (int32_t s = 0; s < unit->statement_count; s++)
             reductions += unit->statements[s].kind == NUMC_STATEMENT_APPLY && l->roles[unit->statements[s].value] == NUMC_ROLE_REDUCE;
-        full = reductions > 0 && unit->loop_class == NUMC_FLAT;
     }
     if (l->failed)
         return;
     loop loops[NUMC_RANK_LIMIT];
-    int32_t count = find_loops(e, unit, full, first_access, loops);
+    int32_t count = find_loops(e, unit, reductions > 0, first_access, loops);
     e->fixed = NULL;
     int32_t kept = 0;
     while (kept < count && !loops[kept].reduces)

@@ -386,6 +386,86 @@ static int32_t simplify_permute(numc_ir *ir, int32_t input, const numc_attribute
     return numc__ir_emit(ir, NUMC_PRIMITIVE_PERMUTE, inner->inputs, 1, composed);
 }
 
+static int32_t permuted(numc_ir *ir, int32_t input, int32_t count, const int64_t *axes)
+{
+    numc_attributes *attributes = numc__arena_allocate(&ir->arena, 1, sizeof *attributes);
+    int64_t *numbers = numc__arena_allocate(&ir->arena, (size_t)count, sizeof *numbers);
+    if (attributes == NULL || numbers == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    memcpy(numbers, axes, (size_t)count * sizeof *numbers);
+    *attributes = (numc_attributes){.count = count, .numbers = numbers};
+    return numc__ir_emit(ir, NUMC_PRIMITIVE_PERMUTE, &input, 1, attributes);
+}
+
+/* An elementwise operation on values that are turned alike is turned itself: what lies in one order is read in that order. Numbers
+ * and broadcasts turn at no cost. */
+static int32_t simplify_turned(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                               const numc_attributes *attributes)
+{
+    int32_t turned[4] = {-1, -1, -1, -1};
+    int64_t back[NUMC_RANK_LIMIT], shape[NUMC_RANK_LIMIT];
+    const numc_attributes *turn = NULL;
+    for (int32_t k = 0; k < input_count; k++) {
+        const numc_ir_node *node = made_by(ir, inputs[k], NUMC_PRIMITIVE_PERMUTE);
+        if (node != NULL && turn == NULL)
+            turn = node->attributes;
+        if (node != NULL ? !numc__attributes_equal(turn, node->attributes)
+                         : numc__ir_immediate(ir, inputs[k]) == NULL && made_by(ir, inputs[k], NUMC_PRIMITIVE_BROADCAST) == NULL)
+            return -1;
+    }
+    if (turn == NULL || input_count > 4)
+        return -1;
+    int32_t rank = turn->count;
+    for (int32_t d = 0; d < rank; d++) {
+        back[turn->numbers[d]] = d;
+        shape[turn->numbers[d]] = ir->values[inputs[0]].type.shape[d];
+    }
+    for (int32_t k = 0; k < input_count; k++) {
+        const numc_ir_node *node = made_by(ir, inputs[k], NUMC_PRIMITIVE_PERMUTE);
+        turned[k] = node != NULL                                 ? node->inputs[0]
+                    : numc__ir_immediate(ir, inputs[k]) != NULL ? numc__ir_shaped(ir, NUMC_PRIMITIVE_RESHAPE, inputs[k], rank, shape)
+                                                                : permuted(ir, inputs[k], rank, back);
+        if (turned[k] < 0)
+            return -1;
+    }
+    int32_t result = numc__ir_emit(ir, primitive, turned, input_count, attributes);
+    return result < 0 ? -1 : permuted(ir, result, rank, turn->numbers);
+}
+
+/* A reduction of a turned value is one over the axes of the value itself. */
+static int32_t simplify_turned_reduction(numc_ir *ir, int32_t primitive, int32_t input, const numc_attributes *attributes)
+{
+    const numc_ir_node *node = made_by(ir, input, NUMC_PRIMITIVE_PERMUTE);
+    if (node == NULL)
+        return -1;
+    const int64_t *turn = node->attributes->numbers;
+    int32_t rank = node->attributes->count, kept = 0, x = node->inputs[0];
+    int64_t place[NUMC_RANK_LIMIT], axes[NUMC_RANK_LIMIT], position = 0;
+    bool reduced[NUMC_RANK_LIMIT] = {false};
+    numc_attributes *inner = numc__arena_allocate(&ir->arena, 1, sizeof *inner);
+    int64_t *numbers = numc__arena_allocate(&ir->arena, (size_t)attributes->count, sizeof *numbers);
+    if (inner == NULL || numbers == NULL) {
+        ir->failed = true;
+        return -1;
+    }
+    for (int32_t k = 0; k < attributes->count; k++)
+        reduced[turn[attributes->numbers[k]]] = true;
+    *inner = (numc_attributes){.count = 0, .numbers = numbers};
+    for (int32_t d = 0; d < rank; d++) {
+        if (reduced[d])
+            numbers[inner->count++] = d;
+        else
+            place[d] = position++;
+    }
+    for (int32_t d = 0; d < rank; d++)
+        if (!reduced[turn[d]])
+            axes[kept++] = place[turn[d]];
+    int32_t result = numc__ir_emit(ir, primitive, &x, 1, inner);
+    return result < 0 ? -1 : permuted(ir, result, kept, axes);
+}
+
 /* An operand of a two-sided bound that is a number; the other one goes to `inner`. */
 static bool bounded_by(const numc_ir *ir, int32_t value, int32_t primitive, int64_t *number, int32_t *inner)
 {
@@ -443,8 +523,8 @@ static int32_t simplify_gather(numc_ir *ir, int32_t x, int32_t indices, const nu
     return numc__ir_emit(ir, NUMC_PRIMITIVE_GATHER, operands, 2, attributes);
 }
 
-int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
-                       const numc_attributes *attributes, const numc_type *type)
+static int32_t simplify_one(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                            const numc_attributes *attributes, const numc_type *type)
 {
     int32_t a = input_count > 0 ? inputs[0] : -1;
     const numc_ir_node *inner;
@@ -506,6 +586,8 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
             elements *= ir->values[a].type.shape[attributes->numbers[k]];
         if (elements == 1)
             return numc__ir_shaped(ir, NUMC_PRIMITIVE_RESHAPE, a, type->rank, type->shape);
+        if (made_by(ir, a, NUMC_PRIMITIVE_PERMUTE) != NULL)
+            return simplify_turned_reduction(ir, primitive, a, attributes);
         return primitive == NUMC_PRIMITIVE_REDUCE_SUM ? simplify_sum(ir, a, attributes, type) : -1;
     }
     default:
@@ -513,4 +595,13 @@ int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, in
                    ? simplify_arithmetic(ir, primitive, inputs, type)
                    : -1;
     }
+}
+
+int32_t numc__simplify(numc_ir *ir, int32_t primitive, const int32_t *inputs, int32_t input_count,
+                       const numc_attributes *attributes, const numc_type *type)
+{
+    int32_t result = simplify_one(ir, primitive, inputs, input_count, attributes, type);
+    return result >= 0 || ir->failed || !numc__primitive_is_scalar(primitive)
+               ? result
+               : simplify_turned(ir, primitive, inputs, input_count, attributes);
 }
