@@ -756,6 +756,55 @@ static verdict check_jacobians(const house *h, program *p, char *message, size_t
     return v;
 }
 
+/* ---- dynamic mode ------------------------------------------------------------------------------------------------------ */
+
+/* The callback run at each call, its control flow by C or by the library: values and reverse mode as the traced function's. */
+static verdict check_dynamic(const house *h, program *p, char *message, size_t size)
+{
+    numc_context *context = one_of(h, p);
+    verdict v = VERDICT_PASS;
+    machine *m = malloc(sizeof *m);
+    if (m == NULL)
+        abort();
+    numc_scope(context) {
+        subject s = {0}, back = {0};
+        number_list n = {0}, slopes = {0};
+        numc_array *y[MOST] = {NULL};
+        numc_function *dynamic = NULL, *reverse = NULL;
+        if (!traced(&s, h, context, p) || !node_by_node(&s)) {
+            v = problem(context, "traced", message, size);
+        } else {
+            dynamic = program_dynamic(context, p, m, p->seed / 2 % 2 == 0);
+            if (dynamic == NULL || numc_function_call(context, dynamic, s.x, s.inputs, y, s.outputs) != NUMC_OK ||
+                !numbers_of(&n, (const numc_array *const *)y, s.outputs))
+                v = problem(context, "dynamic", message, size);
+            else
+                v = same(&s, &s.y, &n, "dynamic", message, size);
+        }
+        if (v == VERDICT_PASS && derived(&back, context, numc_function_vjp(context, s.f), s.x, s.inputs, 12) && node_by_node(&back)) {
+            reverse = numc_function_vjp(context, dynamic);
+            if (reverse == NULL || numc_function_call(context, reverse, back.x, back.inputs, y, back.outputs) != NUMC_OK ||
+                !numbers_of(&slopes, (const numc_array *const *)y, back.outputs))
+                v = problem(context, "dynamic vjp", message, size);
+            for (int64_t i = 0; i < back.y.count && i < slopes.count; i++) { /* 0 x inf, where the path knows that nothing comes back */
+                if (!isfinite(back.y.values[i]))
+                    slopes.values[i] = back.y.values[i];
+            }
+            if (v == VERDICT_PASS)
+                v = same(&back, &back.y, &slopes, "dynamic vjp", message, size);
+        } else if (v == VERDICT_PASS) {
+            v = problem(context, "vjp", message, size);
+        }
+        numbers_free(&n);
+        numbers_free(&slopes);
+        numc_function_free(reverse);
+        numc_function_free(dynamic);
+        let_go(&s), let_go(&back);
+    }
+    free(m);
+    return v;
+}
+
 /* ---- native code -------------------------------------------------------------------------------------------------------- */
 
 /* The program and its reverse mode, interpreted and by the machine's compiler: the same bits, NaN being NaN. */
@@ -804,6 +853,7 @@ const check checks[] = {
     {"gradient of a batch", check_gradient_of_batch, 4},
     {"linearize", check_linear, 4},
     {"Jacobians", check_jacobians, 5},
+    {"dynamic", check_dynamic, 3},
     {"native", check_native, 0},
 };
 const int check_count = (int)(sizeof checks / sizeof *checks);

@@ -300,6 +300,8 @@ static bool add_reduction(maker *k, int32_t b, pool *to)
     if (choice < 8) {
         int64_t numbers[NUMBERS] = {draw_below(g, 10), draw_below(g, 3) == 0};
         int32_t count = 2;
+        if (k->p->wild && numbers[0] == 1) /* in one order a product overflows, in another it meets its zero first */
+            numbers[0] = 0;
         for (int32_t i = 0; i < rank; i++) {
             if (draw_below(g, 2) == 0)
                 numbers[count++] = draw_below(g, 4) == 0 ? i - rank : i;

@@ -125,6 +125,8 @@ int64_t elements_of(const value_type *type);
 const numc_array *program_input(numc_context *context, const program *p, int32_t input, int which);
 /* A traced function of it; NULL with the error in the context. Types are recorded in p where `record`. */
 numc_function *program_function(numc_context *context, program *p, bool record, int32_t fault);
+/* The same in dynamic mode; the machine lives as long as the function. */
+numc_function *program_dynamic(numc_context *context, program *p, machine *m, bool plain);
 int32_t program_applications(const program *p); /* of all blocks */
 bool program_uses(const program *p, int32_t operation);
 

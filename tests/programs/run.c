@@ -630,6 +630,15 @@ numc_function *program_function(numc_context *context, program *p, bool record, 
     return f;
 }
 
+numc_function *program_dynamic(numc_context *context, program *p, machine *m, bool plain)
+{
+    const numc_array *x[INPUTS];
+    *m = (machine){.context = context, .of = p, .plain = plain};
+    for (int32_t i = 0; i < p->blocks[0].parameter_count; i++)
+        x[i] = program_input(context, p, i, 0);
+    return numc_function_dynamic(context, whole, m, x, p->blocks[0].parameter_count, p->blocks[0].result_count);
+}
+
 int32_t program_applications(const program *p)
 {
     int32_t count = 0;

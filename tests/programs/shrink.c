@@ -314,33 +314,35 @@ static bool smaller_extents(shrinker *s)
     return false;
 }
 
+/* Inputs, the simplest first. */
+static const double simple[] = {0.0, 1.0, 2.0, 0.5};
+#define SIMPLE ((int)(sizeof simple / sizeof *simple))
+static int roundness(double x)
+{
+    int c = 0;
+    while (c < SIMPLE && x != simple[c])
+        c++;
+    return c;
+}
+
 static bool rounder_inputs(shrinker *s)
 {
     for (int32_t i = 0; i < s->best->blocks[0].parameter_count; i++) {
         const value_type *type = &s->best->types[s->best->blocks[0].parameters[i]];
         int64_t size = elements_of(type) * ((numc_dtype_kind(type->dtype) & NUMC_KIND_COMPLEX) != 0 ? 2 : 1);
         for (int64_t e = -1; e < size; e++) { /* -1: all of them */
-            static const double simple[] = {0.0, 1.0, 2.0, 0.5};
-            for (int c = 0; c < (type->dtype == NUMC_BOOL ? 2 : 4); c++) {
-                begin(s);
-                bool changed = false, worse = false;
-                for (int d = 0; d <= c && e < 0; d++) { /* all of them as simple as that already */
-                    bool are = true;
-                    for (int64_t q = 0; q < size; q++)
-                        are = are && s->best->inputs[i][q] == simple[d];
-                    worse = worse || are;
-                }
-                for (int64_t q = e < 0 ? 0 : e; q < (e < 0 ? size : e + 1); q++) {
-                    double *x = &s->candidate->inputs[i][q];
-                    for (int d = 0; d <= c; d++)
-                        worse = worse || (e >= 0 && *x == simple[d]);
-                    changed = changed || *x != simple[c];
-                    *x = simple[c];
-                }
-                if (changed && !worse && accept(s))
-                    return true;
-                if (worse)
+            int64_t from = e < 0 ? 0 : e, to = e < 0 ? size : e + 1;
+            for (int c = 0; c < (type->dtype == NUMC_BOOL ? 2 : SIMPLE); c++) {
+                int64_t before = 0;
+                for (int64_t q = from; q < to; q++)
+                    before += roundness(s->best->inputs[i][q]);
+                if (c * (to - from) >= before)
                     break;
+                begin(s);
+                for (int64_t q = from; q < to; q++)
+                    s->candidate->inputs[i][q] = simple[c];
+                if (accept(s))
+                    return true;
             }
         }
     }

@@ -24,8 +24,8 @@ static numc_context *opened(const char *backend, numc_jit jit)
         return NULL;
     }
     numc_scope(context) { /* loads the backend */
-        (void)numc_item(numc_number(context, NUMC_FLOAT64, 1.0));
-        (void)numc_sum(numc_add(numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2)), 1.0));
+        const double two[2] = {1.0, 2.0};
+        (void)numc_item(numc_sum(numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), two)));
     }
     if (numc_error_status(context) != NUMC_OK) {
         numc_close(context);
