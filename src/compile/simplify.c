@@ -407,15 +407,18 @@ static int32_t simplify_turned(numc_ir *ir, int32_t primitive, const int32_t *in
     int32_t turned[4] = {-1, -1, -1, -1};
     int64_t back[NUMC_RANK_LIMIT], shape[NUMC_RANK_LIMIT];
     const numc_attributes *turn = NULL;
+    bool copies[2] = {false, false}; /* a broadcast that is turned, one that is not: turning both back and forth would not end */
     for (int32_t k = 0; k < input_count; k++) {
         const numc_ir_node *node = made_by(ir, inputs[k], NUMC_PRIMITIVE_PERMUTE);
         if (node != NULL && turn == NULL)
             turn = node->attributes;
+        if (made_by(ir, node != NULL ? node->inputs[0] : inputs[k], NUMC_PRIMITIVE_BROADCAST) != NULL)
+            copies[node == NULL] = true;
         if (node != NULL ? !numc__attributes_equal(turn, node->attributes)
                          : numc__ir_immediate(ir, inputs[k]) == NULL && made_by(ir, inputs[k], NUMC_PRIMITIVE_BROADCAST) == NULL)
             return -1;
     }
-    if (turn == NULL || input_count > 4)
+    if (turn == NULL || input_count > 4 || (copies[0] && copies[1]))
         return -1;
     int32_t rank = turn->count;
     for (int32_t d = 0; d < rank; d++) {
