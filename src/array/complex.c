@@ -121,7 +121,7 @@ numc_array *(numc_complex)(numc_operand re, numc_operand im)
         if (operands[i].kind == NUMC_OPERAND_ARRAY)
             arrays[count++] = operands[i].value.array;
     numc_context *context = count == 0 ? NULL : numc__lane_of(arrays, count, name);
-    if (context == NULL || numc_scope_begin(context) != NUMC_OK)
+    if (context == NULL || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     numc_array *y = NULL;
     if (numc__prepare_elementwise(context, name, operands, 2, true, arrays) == NUMC_OK) {
@@ -140,7 +140,7 @@ numc_array *numc_conj(const numc_array *x)
         return NULL;
     if (!is_complex(x))
         return numc__array_alias(context, x);
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, "numc_conj") != NUMC_OK)
         return NULL;
     numc_array *y = numc__complex_of(context, numc_real(x), numc_negative(numc_imag(x)));
     if (y != NULL)
@@ -201,7 +201,7 @@ numc_array *numc__complex_power(const numc_array *x, numc_operand exponent)
     if (!(n >= -64 && n <= 64) || n != (double)(int)n || n == 0)
         return NULL;
     numc_context *context = numc__lane_of(&x, 1, "numc_pow");
-    if (context == NULL || numc_scope_begin(context) != NUMC_OK)
+    if (context == NULL || numc__scope_enter(context, "numc_pow") != NUMC_OK)
         return NULL;
     int left = n < 0 ? -(int)n : (int)n;
     const numc_array *factor = n < 0 ? numc_reciprocal(x) : x, *y = NULL;

@@ -380,7 +380,7 @@ static numc_array *triangle(const char *name, const numc_array *x, int64_t diago
         numc__fail(context, NUMC_SHAPE, "%s: the array has rank %d, not 2 at least", name, (int)x->rank);
         return NULL;
     }
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     /* the upper triangle from diagonal k is what the lower one up to k - 1 leaves */
     int64_t rows = x->shape[x->rank - 2], columns = x->shape[x->rank - 1];

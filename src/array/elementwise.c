@@ -623,7 +623,7 @@ static numc_status assign_begin(numc_array **x, numc_operand value, const char *
     *context = numc__lane_of(both, 2, name);
     if (*context == NULL)
         return numc_error_status((*x)->context) != NUMC_OK ? numc_error_status((*x)->context) : NUMC_STATE;
-    return numc_scope_begin(*context);
+    return numc__scope_enter(*context, name);
 }
 
 static numc_status in_place(const char *name, int32_t primitive, numc_array **x, numc_operand value)

@@ -113,7 +113,7 @@ static numc_context *enter(const char *name, const numc_array *x)
         numc__fail(context, NUMC_SHAPE, "%s: a 0-d array has no axis", name);
         return NULL;
     }
-    return numc_scope_begin(context) == NUMC_OK ? context : NULL;
+    return numc__scope_enter(context, name) == NUMC_OK ? context : NULL;
 }
 
 typedef enum transform { COMPLEX, FROM_REAL, TO_REAL } transform;

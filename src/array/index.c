@@ -542,7 +542,7 @@ numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32
 {
     const char *name = "numc_index";
     numc_context *context = lane_of(name, x, terms, count, NULL);
-    if (context == NULL || numc_scope_begin(context) != NUMC_OK)
+    if (context == NULL || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     numc_array *y = NULL;
     parsed p;
@@ -738,7 +738,7 @@ numc_array *numc_index_update_(const numc_array *x, numc_operand value, const nu
 {
     const char *name = "numc_index_update";
     numc_context *context = lane_of(name, x, terms, count, &value);
-    if (context == NULL || numc_scope_begin(context) != NUMC_OK)
+    if (context == NULL || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     return numc__scope_leave(context, update(context, name, x, value, terms, count));
 }
@@ -759,7 +759,7 @@ numc_status numc_index_assign_(numc_array **x, numc_operand value, const numc_in
         return NUMC_INVALID_ARGUMENT;
     if (context == NULL)
         return numc_error_status((*x)->context) != NUMC_OK ? numc_error_status((*x)->context) : NUMC_STATE;
-    NUMC_TRY(numc_scope_begin(context));
+    NUMC_TRY(numc__scope_enter(context, name));
     numc_array *y = NULL, *old = *x;
     bool basic = true, done = false;
     for (int32_t i = 0; i < count; i++)
@@ -802,7 +802,7 @@ numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis
         return NULL;
     }
     int32_t d = numc__axis_normalize(context, name, axis.given ? axis.value : 0, x->rank);
-    if (d < 0 || numc_scope_begin(context) != NUMC_OK)
+    if (d < 0 || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
     return numc__scope_leave(context, at == NULL ? NULL : of_rank(context, name, numc__gather(context, x, at, d)));
@@ -834,7 +834,7 @@ numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices,
                    numc__shape_format(b, sizeof b, rank, x->shape));
         return NULL;
     }
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     numc_array *flat = NULL;
     const numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
@@ -870,7 +870,7 @@ numc_array *numc_scatter_add(const numc_array *x, const numc_array *indices, con
                    numc_dtype_name(values->dtype), (int)indices->rank);
         return NULL;
     }
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     int64_t shape[NUMC_RANK_LIMIT], number[2] = {d, 1};
     for (int32_t k = 0; k < x->rank; k++)

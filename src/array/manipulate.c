@@ -53,7 +53,7 @@ numc_status numc_unstack(const numc_array *x, int64_t axis, numc_array **results
         if (i != d)
             shape[k++] = x->shape[i];
     }
-    NUMC_TRY(numc_scope_begin(context));
+    NUMC_TRY(numc__scope_enter(context, name));
     for (int32_t i = 0; i < count && context->status == NUMC_OK; i++)
         results[i] = hand_out(context, numc__reshape(context, numc__slice_axis(context, x, d, i, 1, 1), x->rank - 1, shape));
     return finish(context, results, count);
@@ -100,7 +100,7 @@ numc_status numc_broadcast_arrays(const numc_array *const *arrays, int32_t count
         rank = next_rank;
         memcpy(shape, next, (size_t)rank * sizeof *shape);
     }
-    NUMC_TRY(numc_scope_begin(context));
+    NUMC_TRY(numc__scope_enter(context, name));
     for (int32_t i = 0; i < count && context->status == NUMC_OK; i++)
         results[i] = hand_out(context, numc__broadcast_to(context, arrays[i], rank, shape));
     return finish(context, results, count);
@@ -126,7 +126,7 @@ numc_status numc_meshgrid_(const numc_array *const *arrays, int32_t count, numc_
         shape[swap && i < 2 ? 1 - i : i] = arrays[i]->size;
         thin[i] = 1;
     }
-    NUMC_TRY(numc_scope_begin(context));
+    NUMC_TRY(numc__scope_enter(context, name));
     for (int32_t i = 0; i < count && context->status == NUMC_OK; i++) {
         int32_t d = swap && i < 2 ? 1 - i : i;
         thin[d] = arrays[i]->size;
@@ -161,7 +161,7 @@ numc_array *(numc_diff)(const numc_array *x, const numc_diff_options *options)
         return NULL;
     }
     int32_t d = numc__axis_normalize(context, name, known.axis.given ? known.axis.value : -1, x->rank);
-    if (d < 0 || numc_scope_begin(context) != NUMC_OK)
+    if (d < 0 || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     const numc_array *y = count == 1 ? x : numc_concat(parts, count, d);
     for (int64_t left = known.n == 0 ? 1 : known.n; y != NULL && left > 0 && y->shape[d] > 0; left--) {

@@ -7,7 +7,7 @@ numc_context *numc__matrix_enter(const char *name, const numc_array *a, const nu
 {
     const numc_array *both[2] = {a, b};
     numc_context *context = numc__lane_of(both, 2, name);
-    return context == NULL || numc_scope_begin(context) != NUMC_OK ? NULL : context;
+    return context == NULL || numc__scope_enter(context, name) != NUMC_OK ? NULL : context;
 }
 
 bool numc__matrix_leave(numc_context *context, numc_array **results, int32_t count)

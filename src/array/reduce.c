@@ -61,7 +61,7 @@ static bool reduce_begin(reduction *r, const char *name, const numc_array *x, co
     r->x = x;
     return numc__options_copy(context, &r->options, sizeof r->options, options, options == NULL ? 0 : options->size, name)
                == NUMC_OK
-           && options_apply(r, takes) == NUMC_OK && reduce_axes(r, r->options.axes) == NUMC_OK && numc_scope_begin(context) == NUMC_OK;
+           && options_apply(r, takes) == NUMC_OK && reduce_axes(r, r->options.axes) == NUMC_OK && numc__scope_enter(context, name) == NUMC_OK;
 }
 
 static numc_array *reduce_end(reduction *r, numc_array *y)
@@ -439,7 +439,7 @@ static numc_array *cumulative(const char *name, int32_t primitive, double initia
         return NULL;
     }
     int32_t d = axis_option(context, name, known.axis, 0, x->rank);
-    if (d < 0 || numc_scope_begin(context) != NUMC_OK)
+    if (d < 0 || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     const int64_t numbers[2] = {d, 0};
     numc_attributes attributes = {.count = 2, .numbers = numbers};
@@ -474,7 +474,7 @@ static numc_array *sorted_output(const char *name, const numc_array *x, const nu
         || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK)
         return NULL;
     int32_t d = axis_option(context, name, known.axis, -1, x->rank);
-    if (d < 0 || numc_scope_begin(context) != NUMC_OK)
+    if (d < 0 || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     const int64_t numbers[3] = {d, known.descending, which};
     numc_attributes attributes = {.count = 2, .numbers = numbers};
@@ -525,7 +525,7 @@ numc_array *numc_searchsorted_(const numc_array *sorted, numc_operand values, co
                    numc__shape_format(text, sizeof text, known.sorter->rank, known.sorter->shape), (long long)sorted->size);
         return NULL;
     }
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     numc_array *y = NULL;
     const numc_array *sought = numc__operand_array(context, values, sorted);

@@ -30,7 +30,7 @@ numc_status numc_nonzero(const numc_array *x, numc_array **results, int32_t coun
     NUMC_REQUIRE(context, x->rank > 0, NUMC_SHAPE, "%s: the array has rank 0", name);
     NUMC_REQUIRE(context, count == x->rank, NUMC_SHAPE, "%s: %d results for an array of rank %d", name, (int)count, (int)x->rank);
     NUMC_REQUIRE(context, results != NULL, NUMC_INVALID_ARGUMENT, "%s: no place for the results", name);
-    NUMC_TRY(numc_scope_begin(context));
+    NUMC_TRY(numc__scope_enter(context, name));
     numc_array *flat = numc__reshape(context, x, 1, &x->size);
     const numc_array *mask = numc__convert(context, flat, NUMC_BOOL);
     numc_array *rest = mask == NULL ? NULL : numc__mask_positions(context, name, mask);
@@ -114,7 +114,7 @@ static numc_unique unique(const char *name, const numc_array *x, int wanted)
     numc_unique u = {NULL, NULL, NULL, NULL};
     const numc_unique none = u;
     numc_context *context = numc__lane_of(&x, 1, name);
-    if (context == NULL || is_known(context, name, x, "numc_sort") != NUMC_OK || numc_scope_begin(context) != NUMC_OK)
+    if (context == NULL || is_known(context, name, x, "numc_sort") != NUMC_OK || numc__scope_enter(context, name) != NUMC_OK)
         return none;
     find(context, x, wanted, &u);
     u.indices = (wanted & WANT_INDICES) != 0 ? u.indices : NULL;
@@ -194,7 +194,7 @@ numc_array *numc_isin_(numc_operand x1, numc_operand x2, const numc_isin_options
     numc_isin_options known;
     if (context == NULL
         || numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) != NUMC_OK
-        || numc_scope_begin(context) != NUMC_OK)
+        || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     const numc_array *sought = numc__operand_array(context, x1, arrays[0]), *set = numc__operand_array(context, x2, arrays[0]);
     numc_array *y = sought == NULL || set == NULL ? NULL : member(context, sought, set);

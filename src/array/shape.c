@@ -344,7 +344,7 @@ numc_array *numc_roll_axes(const numc_array *x, numc_shape shifts, numc_axes axe
         numc__fail(context, NUMC_SHAPE, "%s: %d shifts for %d axes", name, (int)shifts.count, (int)axes.count);
         return NULL;
     }
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     const numc_array *y = x;
     for (int32_t i = 0; i < axes.count && y != NULL; i++) {
@@ -417,7 +417,7 @@ numc_array *numc_concat(const numc_array *const *arrays, int32_t count, int64_t 
             return NULL;
     }
     numc_array *y = NULL;
-    if (numc_scope_begin(context) == NUMC_OK) {
+    if (numc__scope_enter(context, "numc_concat") == NUMC_OK) {
         bool good = true;
         for (int32_t i = 0; i < count && good; i++) {
             converted[i] = numc__convert(context, arrays[i], dtype);
@@ -459,7 +459,7 @@ numc_array *numc_stack(const numc_array *const *arrays, int32_t count, int64_t a
         }
         lifted[i] = numc__reshape(context, arrays[i], rank + 1, shape);
     }
-    numc_array *y = context->status == NUMC_OK ? numc_concat(lifted, count, d) : NULL;
+    numc_array *y = context->status == NUMC_OK ? NUMC_AS_PART_OF(context, "numc_stack", numc_concat(lifted, count, d)) : NULL;
     numc__free(context, lifted, (size_t)count * sizeof *lifted);
     return y;
 }
@@ -599,7 +599,7 @@ numc_array *numc_repeat_array(const numc_array *x, const numc_array *repeats, nu
         numc__fail(context, NUMC_SHAPE, "%s: %lld repeats for %lld elements", name, (long long)repeats->size, (long long)n);
         return NULL;
     }
-    if (numc_scope_begin(context) != NUMC_OK)
+    if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     const numc_array *line = axis.given ? x : numc__reshape(context, x, 1, &x->size);
     return numc__scope_leave(context, line == NULL ? NULL : repeat_each(context, line, repeats, d));

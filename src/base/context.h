@@ -41,6 +41,7 @@ struct numc_scope_frame {
     struct numc_array *first;
     numc_scoped *objects;
     uint64_t number; /* 0 for the root, then 1, 2, ... in the order of beginning on this lane */
+    const char *operation; /* the lane's when it began, and again when it has ended */
 };
 typedef void (*numc_scope_end_fn)(numc_context *context, numc_scope_frame *frame);
 
@@ -80,6 +81,9 @@ struct numc_context {
     numc_status status;
     char message[NUMC_ERROR_MESSAGE_SIZE];
     const char *site; /* name of the model site being made; numc__fail puts it before a message; NULL outside */
+    /* The public function at work where it is made of others: messages begin with its name, not with theirs. NULL outside, and in
+     * callbacks, which are the user's own text. Static. */
+    const char *operation;
     numc_scope_frame *scope; /* innermost; never NULL: at the bottom it is &root */
     numc_scope_end_fn scope_end; /* NULL until src/array registers it */
     void *slots[NUMC_SLOT_COUNT];
@@ -95,6 +99,30 @@ struct numc_context {
 /* For src/array, when it attaches to a lane: `end` is called once for each frame that ends, innermost first, and for the root
  * at close, before the lane's slots are destroyed. */
 void numc__scope_end_register(numc_context *context, numc_scope_end_fn end);
+
+/* numc_scope_begin for a public function that is made of others: until the scope ends errors begin with its name, unless it is
+ * itself part of one. The second pair is for functions without a scope: begin returns what end takes back. */
+numc_status numc__scope_enter(numc_context *context, const char *name);
+static inline const char *numc__operation_begin(numc_context *context, const char *name)
+{
+    const char *before = context->operation;
+    context->operation = before != NULL ? before : name;
+    return before;
+}
+static inline void numc__operation_end(numc_context *context, const char *before)
+{
+    context->operation = before;
+}
+
+/* The value of `expression`, computed as part of the function `name`. They do not nest. */
+#define NUMC_AS_PART_OF(context, name, expression)                                                 \
+    __extension__({                                                                                \
+        numc_context *numc_part_context_ = (context);                                              \
+        const char *numc_part_before_ = numc__operation_begin(numc_part_context_, name);           \
+        __typeof__(expression) numc_part_value_ = (expression);                                    \
+        numc__operation_end(numc_part_context_, numc_part_before_);                                \
+        numc_part_value_;                                                                          \
+    })
 
 /* Memory: sizes are remembered by the caller. NULL with NUMC_MEMORY set on the lane (the _core forms set no error). A size of
  * 0 gives a block that holds nothing and is freed as any other, so NULL always means failure; freeing NULL is allowed. */

@@ -5,6 +5,28 @@
 #include "base/context.h"
 #include "base/text.h"
 
+/* Puts the name of the function at work in front, in place of one that it is made of. Returns the length that the text should have. */
+static size_t name_operation(char *text, size_t size, size_t length, const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    size_t held = strlen(text), lead = 0, wide = strlen(name);
+    if (strncmp(text, "numc_", 5) == 0)
+        lead = strspn(text, letters);
+    if (lead > 0 && text[lead] != ':' && strncmp(text + lead, " is not ", 8) != 0)
+        return length; /* a sentence about another function */
+    const char *gap = lead > 0 ? "" : ": ";
+    size_t front = wide + strlen(gap), kept = held - lead;
+    if (front + 1 > size)
+        return length;
+    if (front + kept + 1 > size)
+        kept = size - front - 1;
+    memmove(text + front, text + lead, kept);
+    memcpy(text, name, wide);
+    memcpy(text + wide, gap, front - wide);
+    text[front + kept] = '\0';
+    return length - lead + front;
+}
+
 /* Makes `message` one line, and shows where it was cut. `wanted` is the length it should have had. */
 static void tidy(char message[NUMC_ERROR_MESSAGE_SIZE], size_t wanted)
 {
@@ -31,6 +53,8 @@ numc_status numc__fail_list(numc_context *context, numc_status status, const cha
         start = numc__format(context->message, sizeof context->message, "site %s: ", context->site);
     size_t used = start < sizeof context->message ? start : sizeof context->message - 1;
     size_t length = numc__format_list(context->message + used, sizeof context->message - used, format, list);
+    if (context->operation != NULL)
+        length = name_operation(context->message + used, sizeof context->message - used, length, context->operation);
     tidy(context->message, start + length);
     context->status = status;
     numc__log(context->core, NUMC_LOG_ERROR, "%s: %s", numc_status_name(status), context->message);

@@ -34,8 +34,17 @@ numc_status numc_scope_begin(numc_context *context)
         if (frame == NULL)
             return context->status;
     }
-    *frame = (numc_scope_frame){.outer = context->scope, .number = ++context->scope_serial};
+    *frame = (numc_scope_frame){.outer = context->scope, .number = ++context->scope_serial,
+                                .operation = context->operation};
     context->scope = frame;
+    return NUMC_OK;
+}
+
+numc_status numc__scope_enter(numc_context *context, const char *name)
+{
+    NUMC_TRY(numc_scope_begin(context));
+    if (context->operation == NULL)
+        context->operation = name;
     return NUMC_OK;
 }
 
@@ -51,6 +60,7 @@ void numc_scope_end(numc_context *context)
     numc__scoped_end(context, frame);
     if (context->scope_end != NULL)
         context->scope_end(context, frame);
+    context->operation = frame->operation;
     context->scope = frame->outer;
     frame->outer = context->spare_scope;
     context->spare_scope = frame;

@@ -50,9 +50,9 @@ numc_status numc_function_call(numc_context *context, numc_function *function, c
         return context->status;
     NUMC_REQUIRE(context, outputs != NULL || output_count == 0, NUMC_INVALID_ARGUMENT,
                  "numc_function_call: the list of outputs is NULL");
-    NUMC_TRY(numc__graph_check_inputs(context, function->graph, inputs, input_count));
+    NUMC_TRY(NUMC_AS_PART_OF(context, "numc_function_call", numc__graph_check_inputs(context, function->graph, inputs, input_count)));
     NUMC_REQUIRE(context, output_count == function->graph->output_count, NUMC_INVALID_ARGUMENT,
-                 "the function gives %d outputs, not %d", function->graph->output_count, output_count);
+                 "numc_function_call: the function gives %d outputs, not %d", function->graph->output_count, output_count);
     if (function->dynamic != NULL)
         return numc__dynamic_function_call(context, function, inputs, outputs);
     for (int32_t k = 0; k < input_count; k++) {

@@ -195,14 +195,16 @@ numc_function *numc_function_jacobian_forward(numc_context *context, const numc_
 {
     if (!fit_for(context, function, "numc_function_jacobian_forward"))
         return NULL;
-    return jacobian(context, function->graph, numc__graph_jvp(context, function->graph, NULL), false, 0);
+    return NUMC_AS_PART_OF(context, "numc_function_jacobian_forward",
+                           jacobian(context, function->graph, numc__graph_jvp(context, function->graph, NULL), false, 0));
 }
 
 numc_function *numc_function_jacobian_reverse(numc_context *context, const numc_function *function)
 {
     if (!fit_for(context, function, "numc_function_jacobian_reverse"))
         return NULL;
-    return jacobian(context, function->graph, numc__graph_vjp(context, function->graph, NULL), true, 0);
+    return NUMC_AS_PART_OF(context, "numc_function_jacobian_reverse",
+                           jacobian(context, function->graph, numc__graph_vjp(context, function->graph, NULL), true, 0));
 }
 
 /* Forward over reverse: the Jacobian of (y, gradient...) without the rows of y, which the gradient is. */
@@ -210,7 +212,7 @@ numc_function *numc_function_hessian(numc_context *context, const numc_function 
 {
     if (!fit_for(context, function, "numc_function_hessian"))
         return NULL;
-    numc_graph *gradient = numc__graph_value_and_gradient(context, function->graph, NULL);
+    numc_graph *gradient = NUMC_AS_PART_OF(context, "numc_function_hessian", numc__graph_value_and_gradient(context, function->graph, NULL));
     if (gradient == NULL)
         return NULL;
     numc_function *result = jacobian(context, gradient, numc__graph_jvp(context, gradient, NULL), false, 1);
@@ -253,11 +255,11 @@ numc_function *numc_function_hvp(numc_context *context, const numc_function *fun
     if (context != NULL && context->status == NUMC_OK && function != NULL && function->dynamic != NULL) {
         if (numc__function_is_foreign(context, function, "numc_function_hvp"))
             return NULL;
-        return numc__dynamic_function_derive(context, function, NUMC_TRANSFORM_HVP);
+        return NUMC_AS_PART_OF(context, "numc_function_hvp", numc__dynamic_function_derive(context, function, NUMC_TRANSFORM_HVP));
     }
     if (!fit_for(context, function, "numc_function_hvp"))
         return NULL;
-    numc_graph *gradient = numc__graph_value_and_gradient(context, function->graph, NULL);
+    numc_graph *gradient = NUMC_AS_PART_OF(context, "numc_function_hvp", numc__graph_value_and_gradient(context, function->graph, NULL));
     numc_graph *both = gradient == NULL ? NULL : numc__graph_jvp(context, gradient, NULL);
     numc_graph *result = both == NULL ? NULL : without_output(context, both, gradient->output_count);
     numc__graph_release(gradient);

@@ -781,7 +781,8 @@ numc_status numc_map_(numc_context *context, numc_trace_fn callback, void *user,
     NUMC_REQUIRE(context, callback != NULL && sequences != NULL && sequence_count > 0 && listed(outputs, output_count),
                  NUMC_INVALID_ARGUMENT, "numc_map: the body is NULL, or a list of %d sequences or %d outputs is not one",
                  (int)sequence_count, (int)output_count);
-    return numc_scan_(context, callback, user, NULL, 0, sequences, sequence_count, outputs, output_count, NULL);
+    return NUMC_AS_PART_OF(context, "numc_map",
+                           numc_scan_(context, callback, user, NULL, 0, sequences, sequence_count, outputs, output_count, NULL));
 }
 
 /* ---- while --------------------------------------------------------------------------------------------------------- */
@@ -956,5 +957,5 @@ numc_status numc_fori_(numc_context *context, numc_operand lower, numc_operand u
     if (first == NULL || c.upper == NULL)
         return context->status;
     bool known = numc__array_value(first) != NULL && numc__array_value(c.upper) != NULL;
-    return (known ? counted_loop : counting_loop)(context, first, &c, carries, outputs);
+    return NUMC_AS_PART_OF(context, "numc_fori", (known ? counted_loop : counting_loop)(context, first, &c, carries, outputs));
 }

@@ -104,35 +104,37 @@ int32_t numc_function_output_count(const numc_function *function)
     return function == NULL ? -1 : function->graph->output_count;
 }
 
-static numc_function *derive(numc_context *context, const numc_function *function, numc_transform kind,
+static numc_function *derive(numc_context *context, const numc_function *function, const char *name, numc_transform kind,
                              numc_graph *(*transform)(numc_context *, const numc_graph *, const bool *))
 {
     if (context == NULL || context->status != NUMC_OK)
         return NULL;
     if (function == NULL) {
-        numc__fail(context, NUMC_INVALID_ARGUMENT, "the function to differentiate is NULL");
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the function to differentiate is NULL", name);
         return NULL;
     }
-    if (numc__function_is_foreign(context, function, "a derivative"))
+    if (numc__function_is_foreign(context, function, name))
         return NULL;
-    if (function->dynamic != NULL)
-        return numc__dynamic_function_derive(context, function, kind);
-    return numc__function_wrap(context, transform(context, function->graph, NULL));
+    const char *before = numc__operation_begin(context, name);
+    numc_function *derivative = function->dynamic != NULL ? numc__dynamic_function_derive(context, function, kind)
+                                                          : numc__function_wrap(context, transform(context, function->graph, NULL));
+    numc__operation_end(context, before);
+    return derivative;
 }
 
 numc_function *numc_function_jvp(numc_context *context, const numc_function *function)
 {
-    return derive(context, function, NUMC_TRANSFORM_JVP, numc__graph_jvp);
+    return derive(context, function, "numc_function_jvp", NUMC_TRANSFORM_JVP, numc__graph_jvp);
 }
 
 numc_function *numc_function_vjp(numc_context *context, const numc_function *function)
 {
-    return derive(context, function, NUMC_TRANSFORM_VJP, numc__graph_vjp);
+    return derive(context, function, "numc_function_vjp", NUMC_TRANSFORM_VJP, numc__graph_vjp);
 }
 
 numc_function *numc_function_value_and_gradient(numc_context *context, const numc_function *function)
 {
-    return derive(context, function, NUMC_TRANSFORM_GRADIENT, numc__graph_value_and_gradient);
+    return derive(context, function, "numc_function_value_and_gradient", NUMC_TRANSFORM_GRADIENT, numc__graph_value_and_gradient);
 }
 
 size_t numc_function_format(const numc_function *function, char *text, size_t size)

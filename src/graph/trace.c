@@ -118,7 +118,10 @@ void numc__trace_callback(numc_context *context, numc_trace_fn callback, const n
 {
     atomic_fetch_add(&context->core->running, 1);
     context->running++;
+    const char *operation = context->operation;
+    context->operation = NULL;
     callback(context, inputs, input_count, outputs, output_count, user);
+    context->operation = operation;
     context->running--;
     atomic_fetch_sub(&context->core->running, 1);
 }

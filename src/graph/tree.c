@@ -206,6 +206,7 @@ numc_array *numc_tree_ravel(const numc_tree *tree)
     const numc_array **rows = numc__allocate_zero(context, 1, size);
     if (rows == NULL)
         return NULL;
+    const char *before = numc__operation_begin(context, "numc_tree_ravel");
     const int64_t whole = -1;
     for (int32_t i = 0; i < tree->count && context->status == NUMC_OK; i++) {
         const numc_array *x = tree->leaves[i].value;
@@ -214,6 +215,7 @@ numc_array *numc_tree_ravel(const numc_tree *tree)
                                    : numc_reshape(x, ((numc_shape){&whole, 1, true}));
     }
     numc_array *result = context->status != NUMC_OK ? NULL : numc_concat(rows, tree->count, 0);
+    numc__operation_end(context, before);
     numc__free(context, rows, size);
     return result;
 }

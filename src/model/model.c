@@ -175,7 +175,10 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
         _Atomic int64_t *running = &((numc_model *)(uintptr_t)model)->running;
         atomic_fetch_add(running, 1);
         context->running++;
+        const char *operation = context->operation;
+        context->operation = NULL;
         model->callback(&run, model->user);
+        context->operation = operation;
         context->running--;
         atomic_fetch_sub(running, 1);
         atomic_fetch_sub(&context->core->running, 1);

@@ -143,7 +143,7 @@ static bool within(const draw *d, numc_operand operand, double low, double high,
         numc__fail(d->context, NUMC_VALUE, "%s: %s, not %g", d->name, what, x);
         return false;
     }
-    if (numc_scope_begin(d->context) != NUMC_OK)
+    if (numc__scope_enter(d->context, d->name) != NUMC_OK)
         return false;
     const numc_array *x = operand.value.array;
     if (numc_array_dtype(x) == NUMC_FLOAT32) { /* a bound becomes float32 and must not become infinite */
@@ -222,7 +222,7 @@ numc_array *numc_random_split(const numc_array *key, int64_t count)
     const numc_shape shape = {&count, 1, true}; /* alive as long as d */
     if (!draw_begin(&d, "numc_random_split", key, NUMC_UINT64, NUMC_UINT64, NUMC_KIND_UNSIGNED, shape))
         return NULL;
-    return unpacked(bits64(&d));
+    return NUMC_AS_PART_OF(d.context, d.name, unpacked(bits64(&d)));
 }
 
 numc_array *numc_random_fold_in(const numc_array *key, uint32_t data)
@@ -244,8 +244,8 @@ numc_array *numc_random_bits(const numc_array *key, numc_dtype dtype, numc_shape
     if (!draw_begin(&d, "numc_random_bits", key, dtype, NUMC_UINT32, NUMC_KIND_UNSIGNED, shape))
         return NULL;
     if (d.dtype == NUMC_UINT64)
-        return bits64(&d);
-    numc_array *bits = bits32(&d);
+        return NUMC_AS_PART_OF(d.context, d.name, bits64(&d));
+    numc_array *bits = NUMC_AS_PART_OF(d.context, d.name, bits32(&d));
     return d.dtype == NUMC_UINT32 ? bits : numc_astype(bits, d.dtype);
 }
 
@@ -283,7 +283,7 @@ static bool is_ordered(const draw *d, numc_operand low, numc_operand high)
         double most = numc__number_real(&high);
         return within(d, low, -DBL_MAX, most, false, what);
     }
-    return numc_scope_begin(d->context) == NUMC_OK && holds(d, (numc_less_equal)(low, high), what);
+    return numc__scope_enter(d->context, d->name) == NUMC_OK && holds(d, (numc_less_equal)(low, high), what);
 }
 
 numc_array *numc_random_uniform_(const numc_array *key, numc_dtype dtype, numc_shape shape, numc_operand low, numc_operand high)
@@ -293,7 +293,7 @@ numc_array *numc_random_uniform_(const numc_array *key, numc_dtype dtype, numc_s
         || !within(&d, low, -DBL_MAX, DBL_MAX, false, "low must be finite")
         || !within(&d, high, -DBL_MAX, DBL_MAX, false, "high must be finite") || !is_ordered(&d, low, high))
         return NULL;
-    return uniform(&d, low, high);
+    return NUMC_AS_PART_OF(d.context, d.name, uniform(&d, low, high));
 }
 
 /* X(name, formula over `d`): draws without parameters. */
@@ -319,7 +319,7 @@ static numc_array *laplace(const draw *d)
         draw d;                                                                                    \
         if (!draw_begin(&d, "numc_random_" #name, key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)) \
             return NULL;                                                                           \
-        return formula;                                                                            \
+        return NUMC_AS_PART_OF(d.context, "numc_random_" #name, formula);                                        \
     }
 STANDARD_DRAWS(DEFINE_DRAW)
 
@@ -331,7 +331,7 @@ STANDARD_DRAWS(DEFINE_DRAW)
         draw d;                                                                                    \
         if (!draw_begin(&d, "numc_random_" #name, key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape)) \
             return NULL;                                                                           \
-        return apply(&d, NUMC_SCALAR_##operation, parameter(&d, a), NULL, 1);                      \
+        return NUMC_AS_PART_OF(d.context, "numc_random_" #name, apply(&d, NUMC_SCALAR_##operation, parameter(&d, a), NULL, 1)); \
     }
 PARAMETER_DRAWS(DEFINE_PARAMETER_DRAW)
 
@@ -345,7 +345,8 @@ static numc_array *binomial(const numc_array *key, numc_operand trials, numc_ope
         && (!within(&d, trials, 0, 0x1p53 - 1, true, "the trials must be whole numbers in [0, 2^53)")
             || !is_probability(&d, probability)))
         return NULL;
-    return apply(&d, NUMC_SCALAR_RANDOM_BINOMIAL, parameter(&d, trials), parameter(&d, probability), 2);
+    return NUMC_AS_PART_OF(d.context, d.name,
+                           apply(&d, NUMC_SCALAR_RANDOM_BINOMIAL, parameter(&d, trials), parameter(&d, probability), 2));
 }
 
 numc_array *numc_random_binomial_(const numc_array *key, numc_operand trials, numc_operand probability, numc_dtype dtype,
@@ -366,10 +367,13 @@ numc_array *numc_random_beta_(const numc_array *key, numc_operand a, numc_operan
     draw d;
     if (!draw_begin(&d, "numc_random_beta", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
         return NULL;
+    const char *before = numc__operation_begin(d.context, d.name);
     numc_array *keys = numc_random_split(key, 2);
     numc_array *first = numc_random_loggamma_(numc_index(keys, NUMC_AT(0)), a, dtype, shape);
     numc_array *second = numc_random_loggamma_(numc_index(keys, NUMC_AT(1)), b, dtype, shape);
-    return numc_special_expit(numc_subtract(first, second));
+    numc_array *y = numc_special_expit(numc_subtract(first, second));
+    numc__operation_end(d.context, before);
+    return y;
 }
 
 /* z sqrt(h / G(h)), h = degrees / 2, the quotient taken as logarithms. */
@@ -378,11 +382,14 @@ numc_array *numc_random_student_t_(const numc_array *key, numc_operand degrees, 
     draw d;
     if (!draw_begin(&d, "numc_random_student_t", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, shape))
         return NULL;
+    const char *before = numc__operation_begin(d.context, d.name);
     numc_array *keys = numc_random_split(key, 2);
     numc_array *half = numc_multiply(parameter(&d, degrees), 0.5);
     numc_array *z = numc_random_normal(numc_index(keys, NUMC_AT(0)), d.dtype, shape);
     numc_array *log_gamma = numc_random_loggamma_(numc_index(keys, NUMC_AT(1)), numc_operand_array(half), d.dtype, shape);
-    return numc_multiply(z, numc_exp(numc_multiply(numc_subtract(numc_log(half), log_gamma), 0.5)));
+    numc_array *y = numc_multiply(z, numc_exp(numc_multiply(numc_subtract(numc_log(half), log_gamma), 0.5)));
+    numc__operation_end(d.context, before);
+    return y;
 }
 
 /* shape with the last axis of x behind it, in `extended`. False with the error set. */
@@ -418,8 +425,9 @@ numc_array *numc_random_dirichlet(const numc_array *key, const numc_array *conce
     draw d;
     if (!draw_begin(&d, "numc_random_dirichlet", key, dtype, NUMC_DTYPE_DEFAULT, NUMC_KIND_REAL, full))
         return NULL;
-    return numc_special_softmax(apply(&d, NUMC_SCALAR_RANDOM_LOGGAMMA, parameter(&d, numc_operand_array(concentration)), NULL, 1),
-                                -1);
+    return NUMC_AS_PART_OF(d.context, d.name,
+                           numc_special_softmax(apply(&d, NUMC_SCALAR_RANDOM_LOGGAMMA, parameter(&d, numc_operand_array(concentration)),
+                                                      NULL, 1), -1));
 }
 
 /* ---- discrete draws ---------------------------------------------------------------------------------------------- */
@@ -435,7 +443,7 @@ static numc_array *bernoulli(const numc_array *key, numc_operand probability, nu
         return NULL;
     if (checked && !is_probability(&d, probability))
         return NULL;
-    return numc_less(unit(&d), parameter(&d, probability));
+    return NUMC_AS_PART_OF(d.context, d.name, numc_less(unit(&d), parameter(&d, probability)));
 }
 
 numc_array *numc_random_bernoulli_(const numc_array *key, numc_operand probability, numc_shape shape)
@@ -453,7 +461,7 @@ static bool has_a_class(const draw *d, const numc_array *logits)
 {
     if (numc_array_is_traced(logits))
         return true;
-    if (numc_scope_begin(d->context) != NUMC_OK)
+    if (numc__scope_enter(d->context, d->name) != NUMC_OK)
         return false;
     const numc_array *x = numc_astype(logits, d->dtype);
     numc_array *possible = numc_any(numc_greater(x, -(double)INFINITY), NUMC_AXES(-1), .keepdims = true);
@@ -476,8 +484,11 @@ static numc_array *categorical(const numc_array *key, const numc_array *logits, 
         return NULL;
     if (checked && !has_a_class(&d, logits))
         return NULL;
+    const char *before = numc__operation_begin(d.context, d.name);
     numc_array *noise = numc_random_gumbel(key, d.dtype, full);
-    return numc_argmax(numc_add(parameter(&d, numc_operand_array(logits)), noise), NUMC_AXIS(-1));
+    numc_array *y = numc_argmax(numc_add(parameter(&d, numc_operand_array(logits)), noise), NUMC_AXIS(-1));
+    numc__operation_end(d.context, before);
+    return y;
 }
 
 numc_array *numc_random_categorical(const numc_array *key, const numc_array *logits, numc_shape shape)

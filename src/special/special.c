@@ -50,8 +50,8 @@ numc_array *numc_special_log_expit(const numc_array *x)
 {
     numc_operand operands[1] = {numc_operand_array(x)};
     operands[0].value.array = numc__elementwise("numc_special_log_expit", NUMC_SCALAR_NEGATIVE, operands, 1, true);
-    operands[0].value.array = numc__elementwise("numc_special_log_expit", NUMC_SCALAR_SOFTPLUS, operands, 1, true);
-    return numc_negative(operands[0].value.array);
+    const numc_array *y = numc__elementwise("numc_special_log_expit", NUMC_SCALAR_SOFTPLUS, operands, 1, true);
+    return y == NULL ? NULL : NUMC_AS_PART_OF(y->context, "numc_special_log_expit", numc_negative(y));
 }
 
 numc_array *numc_special_polygamma(int64_t n, const numc_array *x)
@@ -64,9 +64,9 @@ numc_array *numc_special_polygamma(int64_t n, const numc_array *x)
         return NULL;
     }
     if (n == 0)
-        return numc_special_digamma(x);
+        return NUMC_AS_PART_OF(context, "numc_special_polygamma", numc_special_digamma(x));
     if (n == 1)
-        return numc_special_trigamma(x);
+        return NUMC_AS_PART_OF(context, "numc_special_polygamma", numc_special_trigamma(x));
     numc_operand operands[2] = {numc_operand_real((double)n), numc_operand_array(x)};
     return numc__elementwise("numc_special_polygamma", NUMC_SCALAR_POLYGAMMA, operands, 2, true);
 }
@@ -88,9 +88,12 @@ numc_array *numc_special_multigammaln(const numc_array *a, int64_t d)
     const numc_array *real;
     if (numc__prepare_elementwise(context, "numc_special_multigammaln", &operand, 1, true, &real) != NUMC_OK)
         return NULL;
+    const char *before = numc__operation_begin(context, "numc_special_multigammaln");
     numc_array *halves = numc_multiply(numc_arange(context, numc_array_dtype(real), 0, (double)d, 1), 0.5);
     numc_array *terms = numc_special_gammaln(numc_subtract(numc_expand_dims(real, NUMC_AXES(-1)), halves));
-    return numc_add(numc_sum(terms, NUMC_AXES(-1)), 0.25 * (double)d * ((double)d - 1) * log_pi);
+    numc_array *y = numc_add(numc_sum(terms, NUMC_AXES(-1)), 0.25 * (double)d * ((double)d - 1) * log_pi);
+    numc__operation_end(context, before);
+    return y;
 }
 
 /* x less its maximum along the axis, an infinite maximum counting as 0. The shift cancels, so no gradient passes it. */
@@ -123,13 +126,23 @@ static const numc_array *as_real(const numc_array *x, int64_t axis, const char *
 numc_array *numc_special_softmax(const numc_array *x, int64_t axis)
 {
     const numc_array *real = as_real(x, axis, "numc_special_softmax");
+    if (real == NULL)
+        return NULL;
+    const char *before = numc__operation_begin(real->context, "numc_special_softmax");
     numc_array *powers = numc_exp(shifted(real, axis));
-    return numc_divide(powers, numc_sum(powers, NUMC_AXES(axis), .keepdims = true));
+    numc_array *y = numc_divide(powers, numc_sum(powers, NUMC_AXES(axis), .keepdims = true));
+    numc__operation_end(real->context, before);
+    return y;
 }
 
 numc_array *numc_special_log_softmax(const numc_array *x, int64_t axis)
 {
     const numc_array *real = as_real(x, axis, "numc_special_log_softmax");
+    if (real == NULL)
+        return NULL;
+    const char *before = numc__operation_begin(real->context, "numc_special_log_softmax");
     numc_array *rest = shifted(real, axis);
-    return numc_subtract(rest, numc_log(numc_sum(numc_exp(rest), NUMC_AXES(axis), .keepdims = true)));
+    numc_array *y = numc_subtract(rest, numc_log(numc_sum(numc_exp(rest), NUMC_AXES(axis), .keepdims = true)));
+    numc__operation_end(real->context, before);
+    return y;
 }
