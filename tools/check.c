@@ -638,6 +638,7 @@ int tool_check(int count, char **words)
             check_memory(&c);
             check_operations(&c);
             check_kernels(&c);
+            check_routines(&c);
             for (size_t i = 0; i < sizeof view_cases / sizeof *view_cases; i++)
                 check_views(&c, &view_cases[i]);
             check_factors(&c);

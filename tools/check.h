@@ -60,5 +60,7 @@ bool check_usable(const checker *c, uint32_t dtype);
 void check_operations(checker *c);
 void check_kernels(checker *c);
 void check_factors(checker *c);
+/* check_routine.c: text of the host's; nothing where the device takes none. */
+void check_routines(checker *c);
 
 #endif

@@ -298,6 +298,7 @@ struct numc_host {
 typedef struct numc_device numc_device;
 typedef struct numc_kernel numc_kernel;
 typedef struct numc_launch numc_launch;
+typedef struct numc_routine numc_routine;
 
 typedef struct numc_device_info {
     uint64_t size;
@@ -313,7 +314,19 @@ typedef struct numc_device_info {
      * are; a transposed one (unit row step), of more than one row, times a vector adds its columns to 0 in turn. Programs in
      * native code then multiply by themselves. */
     uint32_t ordered_products;
+    uint32_t dialect; /* numc_dialect of the text that routine_build takes; 0: none */
 } numc_device_info;
+
+/* A function of the host's own, complete but for the scalar kernel (it may include "kernel/kernel.h"), run for each of `items` numbers.
+ * In OpenCL C and CUDA C an entry point whose parameters are the buffers (device memory), then items and the numbers, all int64; work items
+ * are in one dimension, and may be more than `items`. In C: void name(void *const *buffers, const int64_t *numbers, int64_t item). */
+typedef struct numc_routine_source {
+    uint64_t size;
+    const char *text;
+    uint64_t text_size; /* without the terminating zero */
+    const char *name;
+    uint32_t buffer_count, number_count;
+} numc_routine_source;
 
 typedef struct numc_matmul_options { /* c = a b + (accumulate ? c : 0) on the last two axes; batch axes already broadcast */
     uint64_t size;
@@ -420,6 +433,12 @@ typedef struct numc_backend {
     /* Optional: the number of the device a user's text names ("0.1": second device of the first platform). Without it the text
      * is a number. */
     int32_t (*device_find)(const numc_host *host, const char *text, int32_t *index);
+
+    /* Optional as a group, for devices that take text of the host's: state machines of samplers stay on the device with these. run
+     * joins the queue; a routine is used by one thread at a time. */
+    int32_t (*routine_build)(numc_device *device, const numc_routine_source *source, numc_routine **routine);
+    int32_t (*routine_run)(numc_device *device, numc_routine *routine, void *const *buffers, const int64_t *numbers, int64_t items);
+    void (*routine_release)(numc_device *device, numc_routine *routine);
 } numc_backend;
 
 /* The exported symbol. Returns a static table, or NULL when the plugin cannot speak any ABI up to max_abi. */

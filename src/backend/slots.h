@@ -47,7 +47,10 @@ typedef enum numc_slot_need {
     X(program_build, PROGRAMS, CORE, 2, "a whole graph made runnable (experimental)")              \
     X(program_run, PROGRAMS, CORE, 2, "run it")                                                    \
     X(program_release, PROGRAMS, CORE, 2, "its end")                                               \
-    X(device_find, DEVICES, NOTHING, 0, "a device by a text other than its number")
+    X(device_find, DEVICES, NOTHING, 0, "a device by a text other than its number")                \
+    X(routine_build, PROGRAMS, NOTHING, 3, "a function given as text, run for many items")         \
+    X(routine_run, PROGRAMS, NOTHING, 3, "run it: chains that stay on the device")                 \
+    X(routine_release, PROGRAMS, NOTHING, 3, "its end")
 
 typedef struct numc_slot_info {
     const char *name, *family, *text;

@@ -388,6 +388,17 @@ void *numc__workspace_output(const numc_workspace *workspace, int32_t output)
     return shared_memory(workspace, workspace->binding->program->body->outputs[output]);
 }
 
+void *numc__workspace_memory(const numc_workspace *workspace, bool output, int32_t k, uint64_t *offset)
+{
+    const numc_exec *exec = workspace->binding->program->body;
+    return place_memory(workspace->state, exec, output ? exec->outputs[k] : exec->inputs[k], offset);
+}
+
+numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace)
+{
+    return numc__exec_run(context, workspace->state);
+}
+
 numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs)
 {
     numc_program *program = workspace->binding->program;

@@ -49,6 +49,12 @@ void *numc__workspace_output(const numc_workspace *workspace, int32_t output);
  * no allocation. A NULL pointer in either list leaves that value where it is. */
 numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs);
 
+/* The device's own memory of input k or output k, and the byte where it begins; for routines that work beside the program. An
+ * input's may be used for something else while the program runs. */
+void *numc__workspace_memory(const numc_workspace *workspace, bool output, int32_t k, uint64_t *offset);
+/* Puts one run into the device's queue, without transfers and without waiting. */
+numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace);
+
 /* Runs a program once on arrays (all inputs in graph order), giving arrays: numc_function_call. */
 numc_status numc__program_call(numc_context *context, numc_program *program, const numc_array *const *inputs,
                                int32_t input_count, numc_array **outputs, int32_t output_count);

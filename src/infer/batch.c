@@ -243,3 +243,26 @@ numc_status numc__batch_store(void *user, const double *positions, double *const
     }
     return NUMC_OK;
 }
+
+static numc_batch_place place_of(const numc_workspace *workspace, bool output)
+{
+    uint64_t offset;
+    void *memory = numc__workspace_memory(workspace, output, 0, &offset);
+    return (numc_batch_place){memory, (int64_t)(offset / sizeof(double))};
+}
+
+bool numc__batch_device(void *user, numc_batch_place *positions, numc_batch_place *results)
+{
+    const batch *b = user;
+    if (!b->program->packed || b->program->real != NUMC_FLOAT64)
+        return false;
+    *positions = place_of(b->density, false);
+    *results = place_of(b->density, true);
+    return true;
+}
+
+numc_status numc__batch_launch(void *user)
+{
+    batch *b = user;
+    return numc__workspace_launch(b->lane, b->density);
+}

@@ -108,24 +108,28 @@ static numc_status end_search(numc_chain *chain, numc_search_state state)
 
 /* ---- transitions ---- */
 
-static void begin_transition(numc_chain *chain)
+int numc__chain_kind(numc_chain *chain)
 {
     const numc_mcmc *mcmc = chain->mcmc;
-    int kind = NUMC_K_NUTS_TREE;
-    if (mcmc->options.algorithm == NUMC_ALGORITHM_HMC) {
-        double steps = floor(mcmc->options.trajectory_length / chain->nuts.step_size);
-        kind = NUMC_K_NUTS_STATIC;
-        chain->nuts.steps = mcmc->options.trajectory_steps > 0 ? mcmc->options.trajectory_steps
-                            : !(steps >= 1) ? 1 : steps > 1e6 ? 1000000 : (int)steps;
-    }
+    if (mcmc->options.algorithm == NUMC_ALGORITHM_NUTS)
+        return NUMC_K_NUTS_TREE;
+    double steps = floor(mcmc->options.trajectory_length / chain->nuts.step_size);
+    chain->nuts.steps = mcmc->options.trajectory_steps > 0 ? mcmc->options.trajectory_steps
+                        : !(steps >= 1) ? 1 : steps > 1e6 ? 1000000 : (int)steps;
+    return NUMC_K_NUTS_STATIC;
+}
+
+static void begin_transition(numc_chain *chain)
+{
+    int kind = numc__chain_kind(chain);
     numc_k_nuts_begin(&chain->nuts, chain->memory, kind, (numc_k_u64)chain->transition, 0);
 }
 
-static void keep_divergence(numc_chain *chain)
+static void keep_divergence(numc_chain *chain, const numc_transition *t)
 {
     size_t dimension = (size_t)chain->mcmc->target.dimension;
     size_t kept = (size_t)atomic_load_explicit(&chain->divergence_kept, memory_order_relaxed);
-    if (!chain->nuts.divergent)
+    if (!t->statistics.divergent)
         return;
     atomic_fetch_add_explicit(&chain->all_divergences, 1, memory_order_relaxed);
     if (chain->transition >= chain->mcmc->warmup)
@@ -133,17 +137,16 @@ static void keep_divergence(numc_chain *chain)
     if (kept >= numc__mcmc_divergence_capacity(chain->mcmc))
         return;
     double *at = chain->divergence_positions + kept * 2 * dimension;
-    memcpy(at, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_start), dimension * sizeof *at);
-    memcpy(at + dimension, chain->memory + numc_k_nuts_q(&chain->nuts, chain->nuts.divergence_end), dimension * sizeof *at);
+    memcpy(at, t->start, dimension * sizeof *at);
+    memcpy(at + dimension, t->end, dimension * sizeof *at);
     chain->divergence_transition[kept] = chain->transition;
     atomic_store_explicit(&chain->divergence_kept, (int64_t)kept + 1, memory_order_release);
 }
 
 /* A point at infinity that still has a density: that is no proper distribution. */
-static numc_status check_position(numc_chain *chain)
+static numc_status check_position(numc_chain *chain, const double *position)
 {
     const numc_target *target = &chain->mcmc->target;
-    const double *position = chain->memory + numc_k_nuts_current(&chain->nuts);
     int32_t at = 0;
     while (at < target->dimension && isfinite(position[at]))
         at++;
@@ -164,33 +167,28 @@ void numc__chain_publish(numc_chain *chain, bool warm, int64_t rows)
 }
 
 /* Writes the transition just made to its row, if it is one to keep. */
-static numc_status store(numc_chain *chain)
+static numc_status store(numc_chain *chain, const numc_transition *t)
 {
     numc_mcmc *mcmc = chain->mcmc;
-    const numc_k_nuts *nuts = &chain->nuts;
     bool warm = chain->transition < mcmc->warmup;
     int64_t at = warm ? chain->transition : chain->transition - mcmc->warmup, thin = mcmc->options.thin;
     if (at % thin != thin - 1 || (warm && !mcmc->options.save_warmup))
         return NUMC_OK;
     size_t row = numc__mcmc_row(mcmc, chain->index, at / thin + (warm ? 0 : mcmc->warm_rows));
-    const double *position = chain->memory + numc_k_nuts_current(nuts);
     bool later = numc__lockstep_stores(chain);
     bool serial = !later && (mcmc->options.serial_callback || mcmc->target.serial); /* in dynamic mode the callback runs for it */
     if (serial)
         pthread_mutex_lock(&mcmc->serial_lock);
-    numc_status status = later ? numc__lockstep_store(chain, position, warm, at / thin)
-                               : mcmc->target.store(mcmc->target.user, chain->state, chain->lane, position,
+    numc_status status = later ? numc__lockstep_store(chain, t->position, warm, at / thin)
+                               : mcmc->target.store(mcmc->target.user, chain->state, chain->lane, t->position,
                                                     mcmc->values + row * (size_t)mcmc->target.stored);
     if (serial)
         pthread_mutex_unlock(&mcmc->serial_lock);
     if (status != NUMC_OK)
         return numc__fail(chain->lane, status, "chain %d, transition %lld: the draw cannot be stored: %s", (int)chain->index,
                           (long long)chain->transition, numc_status_sentence(status));
-    mcmc->statistics[row] = (numc_draw_statistics){.log_density = nuts->log_density, .accept_stat = nuts->accept_stat,
-                                                   .step_size = nuts->step_used, .energy = nuts->energy,
-                                                   .tree_depth = nuts->depth, .n_leapfrog = nuts->n_leapfrog,
-                                                   .divergent = nuts->divergent != 0};
-    if (!warm && mcmc->options.algorithm == NUMC_ALGORITHM_NUTS && nuts->depth >= mcmc->options.max_tree_depth)
+    mcmc->statistics[row] = t->statistics;
+    if (!warm && mcmc->options.algorithm == NUMC_ALGORITHM_NUTS && t->statistics.tree_depth >= mcmc->options.max_tree_depth)
         atomic_fetch_add_explicit(&chain->saturated, 1, memory_order_relaxed);
     if (!later)
         numc__chain_publish(chain, warm, at / thin + 1);
@@ -224,17 +222,31 @@ static numc_status adapt(numc_chain *chain)
     return NUMC_OK;
 }
 
-static numc_status end_transition(numc_chain *chain)
+numc_status numc__chain_moved(numc_chain *chain, const numc_transition *t)
 {
-    NUMC_TRY(check_position(chain));
-    keep_divergence(chain);
-    NUMC_TRY(store(chain));
+    NUMC_TRY(check_position(chain, t->position));
+    keep_divergence(chain, t);
+    NUMC_TRY(store(chain, t));
     if (chain->transition < chain->mcmc->warmup && !chain->mcmc->options.no_adaptation)
         NUMC_TRY(adapt(chain));
     chain->transition++;
     atomic_store_explicit(&chain->step_size, chain->nuts.step_size, memory_order_relaxed);
     atomic_store_explicit(&chain->done, chain->transition, memory_order_release);
     return NUMC_OK;
+}
+
+static numc_status end_transition(numc_chain *chain)
+{
+    const numc_k_nuts *nuts = &chain->nuts;
+    numc_transition t = {.position = chain->memory + numc_k_nuts_current(nuts),
+                         .statistics = {.log_density = nuts->log_density, .accept_stat = nuts->accept_stat,
+                                        .step_size = nuts->step_used, .energy = nuts->energy, .tree_depth = nuts->depth,
+                                        .n_leapfrog = nuts->n_leapfrog, .divergent = nuts->divergent != 0}};
+    if (nuts->divergent) {
+        t.start = chain->memory + numc_k_nuts_q(nuts, nuts->divergence_start);
+        t.end = chain->memory + numc_k_nuts_q(nuts, nuts->divergence_end);
+    }
+    return numc__chain_moved(chain, &t);
 }
 
 /* ---- what comes next ---- */

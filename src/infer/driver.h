@@ -20,6 +20,7 @@ enum { NUMC_LIFE_IDLE, NUMC_LIFE_RUNNING, NUMC_LIFE_DOOMED }; /* doomed: freed w
 typedef enum numc_chain_stage { NUMC_CHAIN_RESTS, NUMC_CHAIN_STARTS, NUMC_CHAIN_SEARCHES, NUMC_CHAIN_MOVES } numc_chain_stage;
 
 typedef struct numc_lockstep numc_lockstep;
+typedef struct numc_resident numc_resident;
 
 /* One chain. Between transitions it is whole: `transition` counts those done, and whatever was cut short is done again
  * with the same random numbers. */
@@ -103,6 +104,14 @@ void numc__chain_rest(numc_chain *chain);
 numc_status numc__chain_evaluate(numc_chain *chain, double *log_density);
 /* Says why a chain found no starting point; on the thread that called, after all chains came to rest. */
 numc_status numc__chain_explain_start(numc_chain *chain);
+/* A transition that was made, here or on a device; start and end of the leapfrog that diverged, if one did. */
+typedef struct numc_transition {
+    const double *position, *start, *end;
+    numc_draw_statistics statistics;
+} numc_transition;
+/* Checks, stores and counts it, and learns from it in the warm-up. */
+numc_status numc__chain_moved(numc_chain *chain, const numc_transition *transition);
+int numc__chain_kind(numc_chain *chain); /* of the next transition, as in kernel/nuts.h; for HMC sets its number of steps */
 void numc__chain_publish(numc_chain *chain, bool warm, int64_t rows); /* the draws stored so far can be read */
 
 /* ---- lockstep.c ---- */
@@ -119,6 +128,8 @@ struct numc_lockstep {
     bool positions_filled, drawn_filled;
     int64_t *waiting;  /* (width): draw number + 1; negative: of the warm-up; 0: none waits */
     double **rows;     /* (width): where they go, for the call that stores them */
+    numc_resident *resident; /* what it takes to leave the chains on the device; NULL: it cannot be done */
+    bool returned;           /* from the device for good: a rejection has to be looked at one by one */
     int32_t *live;     /* (width): chains that go on, by their place in the group */
 };
 
@@ -133,8 +144,22 @@ bool numc__lockstep_stores(const numc_chain *chain); /* draws of the chain wait 
 numc_status numc__lockstep_store(numc_chain *chain, const double *position, bool warm, int64_t row);
 void numc__lockstep_error(numc_chain *chain); /* takes over the message of the state it shares */
 
+/* ---- resident.c ---- */
+
+#define NUMC_LOOK 32 /* leapfrogs between two looks of the host */
+
+/* NULL without an error: the device or the model does not allow it, and the host moves the chains. */
+numc_resident *numc__resident_new(numc_lockstep *group);
+void numc__resident_free(numc_resident *resident);
+/* Whether all that is left to do are transitions without adaptation. */
+bool numc__resident_ready(const numc_lockstep *group);
+/* Moves the states to the device, draws there until all chains are at their `until` or the run is halted, and takes them back.
+ * NUMC_REJECT: some position was rejected by a function of the user's; the chains that are not done wait for its evaluation. */
+numc_status numc__resident_run(numc_lockstep *group);
+
 /* ---- mcmc.c ---- */
 
+size_t numc__mcmc_state_bytes(const numc_mcmc *mcmc); /* of a chain's memory */
 size_t numc__mcmc_divergence_capacity(const numc_mcmc *mcmc);
 bool numc__mcmc_halted(const numc_mcmc *mcmc); /* to be asked at each gradient */
 void numc__chain_end(numc_chain *chain, numc_status status); /* and the run with it */

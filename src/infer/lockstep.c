@@ -6,6 +6,8 @@
 
 #include "infer/driver.h"
 
+#define LEAST_RESIDENT 8 /* transitions */
+
 numc_status numc__lockstep_new(numc_mcmc *mcmc)
 {
     const numc_target *target = &mcmc->target;
@@ -32,6 +34,7 @@ void numc__lockstep_free(numc_mcmc *mcmc)
     for (int32_t g = 0; g < mcmc->group_count; g++) {
         numc_lockstep *group = &mcmc->groups[g];
         size_t width = (size_t)group->width, numbers = width * (size_t)mcmc->target.dimension;
+        numc__resident_free(group->resident);
         if (group->batch != NULL)
             mcmc->target.batch_close(mcmc->target.user, mcmc->chains[group->first].lane, group->batch);
         numc__free(context, group->positions, numbers * sizeof(double));
@@ -63,7 +66,7 @@ numc_status numc__lockstep_open(numc_lockstep *group)
     if (group->live == NULL)
         group->live = numc__allocate_zero(context, width, sizeof *group->live);
     NUMC_TRY(numc_error_status(context));
-    if (target->batch_open != NULL && target->dimension > 0) {
+    if (target->batch_open != NULL && target->dimension > 0 && group->batch == NULL) {
         numc_status status = target->batch_open(target->user, chain->lane, &group->batch);
         if (status != NUMC_OK) {
             numc__error_join(context, chain->lane);
@@ -72,6 +75,8 @@ numc_status numc__lockstep_open(numc_lockstep *group)
                               (int)(group->first + group->count - 1), target->noun, numc_status_sentence(status));
         }
     }
+    group->resident = numc__resident_new(group);
+    NUMC_TRY(numc_error_status(context));
     group->open = true;
     return NUMC_OK;
 }
@@ -260,6 +265,44 @@ static numc_status one_round(numc_lockstep *group, crew *c)
     return NUMC_OK;
 }
 
+/* Few transitions are not worth the way to the device and back. */
+static bool worthwhile(const numc_lockstep *group)
+{
+    for (int32_t k = 0; k < group->count; k++) {
+        const numc_chain *chain = &group->mcmc->chains[group->first + k];
+        if (chain->until - chain->transition >= LEAST_RESIDENT)
+            return true;
+    }
+    return false;
+}
+
+/* Leaves the chains on the device until they are done. Those it gives back are live again. */
+static numc_status leave(numc_lockstep *group, crew *c)
+{
+    numc_mcmc *mcmc = group->mcmc;
+    settle(group, c, NULL);
+    numc_status status = numc__resident_run(group);
+    c->count = c->kept = c->next = 0;
+    c->since = numc__mcmc_seconds_now();
+    if (status != NUMC_OK && status != NUMC_REJECT && status != NUMC_CANCELLED && atomic_load(&mcmc->halt) == NUMC_OK) {
+        numc_chain *owner = &mcmc->chains[group->first];
+        numc__fail(owner->lane, status, "chains %d to %d: the %s failed: %s", (int)group->first,
+                   (int)(group->first + group->count - 1), mcmc->target.noun, numc_status_sentence(status));
+        numc__chain_end(owner, status);
+    }
+    if (status != NUMC_REJECT)
+        return status;
+    group->returned = true;
+    numc_error_clear(mcmc->chains[group->first].lane);
+    for (int32_t k = 0; k < group->count; k++) {
+        numc_chain *chain = &mcmc->chains[group->first + k];
+        if (chain->stage == NUMC_CHAIN_MOVES)
+            group->live[c->count++] = k;
+    }
+    c->kept = c->next = c->count;
+    return NUMC_OK;
+}
+
 void numc__lockstep_run(numc_lockstep *group)
 {
     numc_mcmc *mcmc = group->mcmc;
@@ -274,8 +317,9 @@ void numc__lockstep_run(numc_lockstep *group)
         if (status != NUMC_OK)
             numc__chain_end(chain, status);
     }
+    bool stays = group->resident != NULL && worthwhile(group);
     while (c.count > 0 && status == NUMC_OK)
-        status = one_round(group, &c);
+        status = stays && !group->returned && numc__resident_ready(group) ? leave(group, &c) : one_round(group, &c);
     if (status != NUMC_OK)
         settle(group, &c, NULL);
     for (int32_t k = 0; k < group->count; k++) {

@@ -93,7 +93,7 @@ static int tree_depth(const numc_mcmc *mcmc)
     return mcmc->options.algorithm == NUMC_ALGORITHM_NUTS ? mcmc->options.max_tree_depth : 0;
 }
 
-static size_t state_bytes(const numc_mcmc *mcmc)
+size_t numc__mcmc_state_bytes(const numc_mcmc *mcmc)
 {
     return (size_t)numc_k_nuts_doubles(mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric) * sizeof(double);
 }
@@ -121,7 +121,7 @@ static void destroy(numc_object *object)
         if (chain->state_open && mcmc->target.chain_close != NULL)
             mcmc->target.chain_close(mcmc->target.user, chain->lane, chain->state);
         numc_close(chain->lane);
-        numc__free(context, chain->memory, state_bytes(mcmc));
+        numc__free(context, chain->memory, numc__mcmc_state_bytes(mcmc));
         numc__free(context, chain->estimate_memory, estimate_bytes(mcmc));
         numc__free(context, chain->divergence_transition, kept * sizeof(int64_t));
         numc__free(context, chain->divergence_positions, kept * 2 * dimension * sizeof(double));
@@ -285,7 +285,7 @@ numc_status numc_mcmc_memory_get(const numc_mcmc *mcmc, numc_mcmc_memory *memory
     *memory = (numc_mcmc_memory){0};
     if (target->memory != NULL)
         target->memory(target->user, &memory->chain, &memory->shared);
-    memory->chain += state_bytes(mcmc) + estimate_bytes(mcmc) + divergences;
+    memory->chain += numc__mcmc_state_bytes(mcmc) + estimate_bytes(mcmc) + divergences;
     memory->draws = (uint64_t)mcmc->chain_count * rows * ((uint64_t)target->stored * sizeof(double) + sizeof(numc_draw_statistics));
     return NUMC_OK;
 }
@@ -311,7 +311,7 @@ static numc_status open_chains(numc_mcmc *mcmc)
             chain->lane->cancelled_user = mcmc;
         }
         if (chain->memory == NULL)
-            chain->memory = numc__allocate(context, state_bytes(mcmc));
+            chain->memory = numc__allocate(context, numc__mcmc_state_bytes(mcmc));
         if (chain->estimate_memory == NULL)
             chain->estimate_memory = numc__allocate(context, estimate_bytes(mcmc));
         if (chain->divergence_transition == NULL)

@@ -534,6 +534,18 @@ static numc_workspace *product(void *user, numc_context *lane)
     return workspace;
 }
 
+static bool batch_device(void *user, void *batch, numc_batch_place *positions, numc_batch_place *results)
+{
+    (void)user;
+    return numc__batch_device(batch, positions, results);
+}
+
+static numc_status batch_launch(void *user, void *batch)
+{
+    (void)user;
+    return numc__batch_launch(batch);
+}
+
 /* log_prob of every site at a position, into `log_probs` (float64). */
 static numc_status check_sites(potential *p, chain_state *s, numc_context *lane, const double *position, double *log_probs)
 {
@@ -632,6 +644,7 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
                           .sites = p->sites.stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close,
                           .evaluate = evaluate, .store = store, .batch_prepare = batch_prepare, .batch_open = batch_open,
                           .batch_close = batch_close, .batch_evaluate = batch_evaluate, .batch_store = batch_store,
+                          .batch_device = batch_device, .batch_launch = batch_launch,
                           .batch_chains = numc__device(context)->info.unified != 0 ? NUMC_BATCH_CHAINS : 0, .explain = explain,
                           .coordinate = coordinate, .memory = memory, .product = product, .destroy = destroy};
     return numc__mcmc_new(context, &target, options, size);

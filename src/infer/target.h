@@ -21,6 +21,11 @@ typedef struct numc_batch_results {
     int64_t log_density_stride, gradient_stride;
 } numc_batch_results;
 
+typedef struct numc_batch_place {
+    void *memory; /* the device's */
+    int64_t offset; /* doubles */
+} numc_batch_place;
+
 /* Memory that the fields point to belongs to the target and lives until `destroy`. A function given a chain is called by one
  * thread at a time for that chain, for several chains at once unless `serial`. Optional functions may be NULL. */
 typedef struct numc_target {
@@ -47,6 +52,10 @@ typedef struct numc_target {
     void (*batch_close)(void *user, numc_context *lane, void *batch);
     numc_status (*batch_evaluate)(void *user, void *batch, const double *positions, numc_batch_results *results);
     numc_status (*batch_store)(void *user, void *batch, const double *positions, double *const *rows);
+    /* Optional: where on the device a batch has its positions and results, (width, dimension) and (width, 1 + dimension) float64, in
+     * `memory` from a double on; false: not there, or not so. launch evaluates what lies there, without waiting. */
+    bool (*batch_device)(void *user, void *batch, numc_batch_place *positions, numc_batch_place *results);
+    numc_status (*batch_launch)(void *user, void *batch);
     int32_t batch_chains; /* positions per call that suit it, at most; 0: any number */
     /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. Called on the thread
      * and with the context of the sampler's caller, no chain being at work. */

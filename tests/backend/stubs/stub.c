@@ -8,6 +8,12 @@
 
 #include <stdio.h>
 
+#ifdef STUB_ROUTINES
+#define NUMC_KERNEL_ENTRIES
+void numc_chains_step(void *const *buffers, const int64_t *numbers, int64_t item);
+#include "kernel/chains.h"
+#endif
+
 #ifndef STUB_NAME
 #define STUB_NAME "good"
 #endif
@@ -29,6 +35,9 @@ static int32_t describe_stub(const numc_host *host, int32_t index, numc_device_i
     *info = (numc_device_info){.size = sizeof *info, .memory_bytes = 1 << 20, .float64 = 1, .kernel_level = 3, .alignment = 16};
     snprintf(info->name, sizeof info->name, "stub device %d", (int)index);
     snprintf(info->driver, sizeof info->driver, "test");
+#ifdef STUB_ROUTINES
+    info->dialect = NUMC_DIALECT_C;
+#endif
     return NUMC_OK;
 }
 
@@ -172,6 +181,45 @@ static int32_t multiply_blocks(numc_device *device, const numc_view *a, const nu
     return status;
 }
 
+/* ---- routines ------------------------------------------------------------------------------------------------------------ */
+
+#ifdef STUB_ROUTINES
+/* A device that would compile C: it knows the one text there is. */
+struct numc_routine {
+    numc_routine_source source;
+};
+
+static int32_t routine_build(numc_device *device, const numc_routine_source *source, numc_routine **routine)
+{
+    if (strcmp(source->name, "numc_chains_step") != 0 || strlen(source->text) != source->text_size ||
+        strstr(source->text, "numc_chains_step(void *const *buffers") == NULL)
+        return fail(device->host, NUMC_UNSUPPORTED, "the stub knows no such routine");
+    *routine = get(device->host, sizeof **routine);
+    if (*routine == NULL)
+        return fail(device->host, NUMC_MEMORY, "no memory for a routine");
+    (*routine)->source = *source;
+    return NUMC_OK;
+}
+
+static int32_t routine_run(numc_device *device, numc_routine *routine, void *const *buffers, const int64_t *numbers, int64_t items)
+{
+    enum { MOST = 16 };
+    void *inside[MOST];
+    if (routine->source.buffer_count > MOST)
+        return fail(device->host, NUMC_UNSUPPORTED, "too many buffers");
+    for (uint32_t i = 0; i < routine->source.buffer_count; i++)
+        inside[i] = ((block *)buffers[i])->data;
+    for (int64_t i = 0; i < items; i++)
+        numc_chains_step(inside, numbers, i);
+    return NUMC_OK;
+}
+
+static void routine_release(numc_device *device, numc_routine *routine)
+{
+    give(device->host, routine, sizeof *routine);
+}
+#endif
+
 /* ---- the table ----------------------------------------------------------------------------------------------------------- */
 
 #ifndef STUB_SIZE
@@ -205,6 +253,11 @@ static const numc_backend stub_table = {
 #endif
 #ifdef STUB_HALF_LAUNCH
     .launch_run = launch_run,
+#endif
+#ifdef STUB_ROUTINES
+    .routine_build = routine_build,
+    .routine_run = routine_run,
+    .routine_release = routine_release,
 #endif
 };
 

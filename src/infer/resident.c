@@ -1,0 +1,279 @@
+/* Chains that stay on the device: after the warm-up their state machines, positions and draws lie in its memory, and a leapfrog is one
+ * launch of the model's program and one of kernel/chains.h, put into the queue without waiting. The host looks every NUMC_LOOK
+ * leapfrogs: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the states
+ * when all is done or the run is halted. The text is the host's own state machine, so draws have the bits of chains that it moves.
+ * Warm-up and the search for starts, which learn from each transition, are moved by the host (lockstep.c). */
+#include <string.h>
+
+#include "array/internal.h"
+#include "backend/internal.h"
+#include "infer/driver.h"
+#include "kernel/chains.h"
+
+extern const char numc__chains_text[];
+
+typedef struct block {
+    void *memory;
+    uint64_t bytes;
+} block;
+
+struct numc_resident {
+    numc_lockstep *group;
+    numc_context *lane;
+    numc_backend_device *device;
+    numc_routine *step;
+    numc_batch_place positions, results;
+    block states_there, progress_there, memory_there, records_there;
+    numc_k_nuts *states;             /* (width) */
+    numc_k_chain_progress *progress; /* (width) */
+    double *records;                 /* (NUMC_LOOK, width, record) */
+};
+
+static numc_status allocate_there(numc_resident *r, block *b, size_t count, size_t size)
+{
+    uint64_t bytes = (uint64_t)count * size;
+    NUMC_TRY(numc__device_check(r->lane, r->device->table.memory_allocate(r->device->device, bytes, &b->memory), "chains"));
+    b->bytes = bytes;
+    numc__count_live(r->lane->core, bytes);
+    return NUMC_OK;
+}
+
+static void release_there(numc_resident *r, block *b)
+{
+    if (b->bytes == 0)
+        return;
+    r->device->table.memory_release(r->device->device, b->memory, b->bytes);
+    atomic_fetch_sub_explicit(&r->lane->core->bytes_live, b->bytes, memory_order_relaxed);
+}
+
+static numc_status upload(numc_resident *r, const block *to, uint64_t offset, const void *from, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&r->lane->core->bytes_uploaded, bytes, memory_order_relaxed);
+    return numc__device_check(r->lane, r->device->table.memory_upload(r->device->device, to->memory, offset, from, bytes), "upload");
+}
+
+static numc_status download(numc_resident *r, const block *from, uint64_t offset, void *to, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&r->lane->core->bytes_downloaded, bytes, memory_order_relaxed);
+    return numc__device_check(r->lane, r->device->table.memory_download(r->device->device, from->memory, offset, to, bytes),
+                              "download");
+}
+
+static size_t record_doubles(const numc_lockstep *group)
+{
+    return (size_t)numc_k_record_doubles(group->mcmc->target.dimension);
+}
+
+numc_resident *numc__resident_new(numc_lockstep *group)
+{
+    numc_mcmc *mcmc = group->mcmc;
+    const numc_target *target = &mcmc->target;
+    numc_context *context = mcmc->context;
+    numc_backend_device *device = group->batch == NULL || target->batch_device == NULL ? NULL : numc__device(context);
+    numc_batch_place positions, results;
+    if (device == NULL || device->table.routine_build == NULL || device->info.dialect == 0 || device->info.float64 == 0 ||
+        !target->batch_device(target->user, group->batch, &positions, &results))
+        return NULL;
+    numc_resident *r = numc__allocate_zero(context, 1, sizeof *r);
+    if (r == NULL)
+        return NULL;
+    size_t width = (size_t)group->width, records = NUMC_LOOK * width * record_doubles(group);
+    *r = (numc_resident){.group = group, .lane = mcmc->chains[group->first].lane, .device = device, .positions = positions,
+                         .results = results};
+    r->states = numc__allocate_zero(context, width, sizeof *r->states);
+    r->progress = numc__allocate_zero(context, width, sizeof *r->progress);
+    r->records = numc__allocate(context, records * sizeof(double));
+    numc_status status = numc_error_status(context);
+    const numc_routine_source source = {.size = sizeof source, .text = numc__chains_text, .text_size = strlen(numc__chains_text),
+                                        .name = "numc_chains_step", .buffer_count = NUMC_K_CHAINS_BUFFERS,
+                                        .number_count = NUMC_K_CHAINS_NUMBERS};
+    if (status == NUMC_OK) {
+        int32_t built = device->table.routine_build(device->device, &source, &r->step);
+        if (built != NUMC_OK)
+            r->step = NULL;
+        status = built == NUMC_UNSUPPORTED ? NUMC_UNSUPPORTED : numc__device_check(r->lane, built, "chains");
+    }
+    if (status == NUMC_OK)
+        status = allocate_there(r, &r->states_there, width, sizeof *r->states);
+    if (status == NUMC_OK)
+        status = allocate_there(r, &r->progress_there, width, sizeof *r->progress);
+    if (status == NUMC_OK)
+        status = allocate_there(r, &r->memory_there, width, numc__mcmc_state_bytes(mcmc));
+    if (status == NUMC_OK)
+        status = allocate_there(r, &r->records_there, records, sizeof(double));
+    if (status == NUMC_OK)
+        return r;
+    numc__error_join(context, r->lane);
+    numc_error_clear(r->lane);
+    numc__resident_free(r);
+    return NULL;
+}
+
+void numc__resident_free(numc_resident *r)
+{
+    if (r == NULL)
+        return;
+    numc_context *context = r->group->mcmc->context;
+    size_t width = (size_t)r->group->width;
+    if (r->step != NULL)
+        r->device->table.routine_release(r->device->device, r->step);
+    release_there(r, &r->states_there);
+    release_there(r, &r->progress_there);
+    release_there(r, &r->memory_there);
+    release_there(r, &r->records_there);
+    numc__free(context, r->states, width * sizeof *r->states);
+    numc__free(context, r->progress, width * sizeof *r->progress);
+    numc__free(context, r->records, NUMC_LOOK * width * record_doubles(r->group) * sizeof(double));
+    numc__free(context, r, sizeof *r);
+}
+
+bool numc__resident_ready(const numc_lockstep *group)
+{
+    const numc_mcmc *mcmc = group->mcmc;
+    for (int32_t k = 0; k < group->count; k++) {
+        const numc_chain *chain = &mcmc->chains[group->first + k];
+        bool learns = !mcmc->options.no_adaptation && chain->transition < mcmc->warmup;
+        if (chain->stage != NUMC_CHAIN_MOVES && chain->stage != NUMC_CHAIN_RESTS)
+            return false;
+        if (!chain->placed || chain->searches || learns)
+            return false;
+    }
+    return true;
+}
+
+/* States, and the results that chains in the middle of a transition wait for. Places that no chain has are like the first chain at
+ * rest. */
+static numc_status send(numc_resident *r)
+{
+    numc_lockstep *group = r->group;
+    numc_mcmc *mcmc = group->mcmc;
+    size_t bytes = numc__mcmc_state_bytes(mcmc), dimension = (size_t)mcmc->target.dimension;
+    for (int32_t k = 0; k < group->width; k++) {
+        numc_chain *chain = &mcmc->chains[group->first + (k < group->count ? k : 0)];
+        bool moves = k < group->count && chain->stage == NUMC_CHAIN_MOVES;
+        if (!moves)
+            (void)numc__chain_kind(chain);
+        r->states[k] = chain->nuts;
+        r->progress[k] = (numc_k_chain_progress){.transition = chain->transition,
+                                                 .until = k < group->count ? chain->until : chain->transition,
+                                                 .wants = moves ? NUMC_K_NUTS_EVALUATE : NUMC_K_NUTS_DONE};
+        memcpy(group->positions + (size_t)k * dimension,
+               chain->memory + (moves ? chain->nuts.position_at : numc_k_nuts_current(&chain->nuts)), dimension * sizeof(double));
+        NUMC_TRY(upload(r, &r->memory_there, (uint64_t)k * bytes, chain->memory, bytes));
+    }
+    group->positions_filled = true;
+    NUMC_TRY(upload(r, &r->states_there, 0, r->states, r->states_there.bytes));
+    NUMC_TRY(upload(r, &r->progress_there, 0, r->progress, r->progress_there.bytes));
+    const block positions = {.memory = r->positions.memory};
+    NUMC_TRY(upload(r, &positions, (uint64_t)r->positions.offset * sizeof(double), group->positions,
+                    (uint64_t)group->width * dimension * sizeof(double)));
+    return mcmc->target.batch_launch(mcmc->target.user, group->batch);
+}
+
+static numc_status fetch(numc_resident *r)
+{
+    numc_lockstep *group = r->group;
+    numc_mcmc *mcmc = group->mcmc;
+    size_t bytes = numc__mcmc_state_bytes(mcmc);
+    NUMC_TRY(download(r, &r->states_there, 0, r->states, r->states_there.bytes));
+    for (int32_t k = 0; k < group->count; k++) {
+        numc_chain *chain = &mcmc->chains[group->first + k];
+        NUMC_TRY(download(r, &r->memory_there, (uint64_t)k * bytes, chain->memory, bytes));
+        chain->nuts = r->states[k];
+        chain->stage = r->progress[k].wants == NUMC_K_NUTS_EVALUATE ? NUMC_CHAIN_MOVES : NUMC_CHAIN_RESTS;
+    }
+    return NUMC_OK;
+}
+
+/* The machines move first, on results that lie there; then the density is evaluated at what they want. */
+static numc_status leapfrogs(numc_resident *r, int count)
+{
+    const numc_lockstep *group = r->group;
+    const numc_mcmc *mcmc = group->mcmc;
+    void *const buffers[NUMC_K_CHAINS_BUFFERS] = {r->states_there.memory, r->progress_there.memory, r->memory_there.memory,
+                                                  r->positions.memory, r->results.memory, r->records_there.memory};
+    const int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {
+        group->width, (int64_t)(numc__mcmc_state_bytes(mcmc) / sizeof(double)),
+        mcmc->options.algorithm == NUMC_ALGORITHM_NUTS ? NUMC_K_NUTS_TREE : NUMC_K_NUTS_STATIC, r->positions.offset,
+        r->results.offset};
+    for (int i = 0; i < count; i++) {
+        int32_t status = r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width);
+        NUMC_TRY(numc__device_check(r->lane, status, "chains"));
+        NUMC_TRY(mcmc->target.batch_launch(mcmc->target.user, group->batch));
+    }
+    return NUMC_OK;
+}
+
+static numc_status take_record(numc_chain *chain, const double *record)
+{
+    const double *position = record + NUMC_K_RECORD_POSITION;
+    int32_t dimension = chain->mcmc->target.dimension;
+    const numc_transition t = {
+        .position = position, .start = position + dimension, .end = position + 2 * (int64_t)dimension,
+        .statistics = {.log_density = record[NUMC_K_RECORD_LOG_DENSITY], .accept_stat = record[NUMC_K_RECORD_ACCEPT],
+                       .step_size = record[NUMC_K_RECORD_STEP], .energy = record[NUMC_K_RECORD_ENERGY],
+                       .tree_depth = (int32_t)record[NUMC_K_RECORD_DEPTH],
+                       .n_leapfrog = (int32_t)record[NUMC_K_RECORD_LEAPFROGS],
+                       .divergent = record[NUMC_K_RECORD_DIVERGENT] != 0}};
+    numc_status status = numc__chain_moved(chain, &t);
+    if (status != NUMC_OK)
+        numc__chain_end(chain, status);
+    return status;
+}
+
+/* What the chains have written down since the last look; *live: how many go on. */
+static numc_status look(numc_resident *r, int32_t *live)
+{
+    numc_lockstep *group = r->group;
+    numc_mcmc *mcmc = group->mcmc;
+    size_t record = record_doubles(group), width = (size_t)group->width;
+    int most = 0;
+    NUMC_TRY(download(r, &r->progress_there, 0, r->progress, r->progress_there.bytes));
+    for (int32_t k = 0; k < group->width; k++)
+        most = r->progress[k].written > most ? r->progress[k].written : most;
+    if (most > 0)
+        NUMC_TRY(download(r, &r->records_there, 0, r->records, (uint64_t)most * width * record * sizeof(double)));
+    numc_status status = NUMC_OK;
+    for (int slot = 0; slot < most; slot++)
+        for (int32_t k = 0; k < group->count; k++) {
+            numc_chain *chain = &mcmc->chains[group->first + k];
+            if (r->progress[k].written <= slot || chain->status != NUMC_OK)
+                continue;
+            numc_status taken = take_record(chain, r->records + ((size_t)slot * width + (size_t)k) * record);
+            status = status == NUMC_OK ? taken : status; /* the other chains' draws are kept */
+        }
+    NUMC_TRY(status);
+    *live = 0;
+    for (int32_t k = 0; k < group->width; k++) {
+        r->progress[k].written = 0;
+        *live += r->progress[k].transition < r->progress[k].until;
+    }
+    return most == 0 ? NUMC_OK : upload(r, &r->progress_there, 0, r->progress, r->progress_there.bytes);
+}
+
+static void share_time(numc_lockstep *group, double *since)
+{
+    double now = numc__mcmc_seconds_now(), share = (now - *since) / group->count;
+    for (int32_t k = 0; k < group->count; k++)
+        numc__chain_spend(&group->mcmc->chains[group->first + k], false, share);
+    *since = now;
+}
+
+numc_status numc__resident_run(numc_lockstep *group)
+{
+    numc_mcmc *mcmc = group->mcmc;
+    numc_resident *r = group->resident;
+    double since = numc__mcmc_seconds_now();
+    int32_t live = 1;
+    numc_status status = send(r);
+    if (status != NUMC_OK) /* the states here are as they were */
+        return status;
+    while (status == NUMC_OK && live > 0) {
+        status = numc__mcmc_halted(mcmc) ? NUMC_CANCELLED : leapfrogs(r, NUMC_LOOK);
+        numc_status looked = status == NUMC_OK || status == NUMC_REJECT ? look(r, &live) : NUMC_OK;
+        status = looked != NUMC_OK ? looked : status;
+        share_time(group, &since);
+    }
+    numc_status fetched = fetch(r);
+    return status == NUMC_OK ? fetched : status;
+}
