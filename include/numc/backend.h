@@ -317,7 +317,8 @@ typedef struct numc_device_info {
     uint32_t dialect; /* numc_dialect of the text that routine_build takes; 0: none */
 } numc_device_info;
 
-/* A function of the host's own, complete but for the scalar kernel (it may include "kernel/kernel.h"), run for each of `items` numbers.
+/* A function of the host's own, run for each of `items` numbers. The text follows the scalar kernel (src/kernel/kernel.h), which the plugin
+ * puts in front of it.
  * In OpenCL C and CUDA C an entry point whose parameters are the buffers (device memory), then items and the numbers, all int64; work items
  * are in one dimension, and may be more than `items`. In C: void name(void *const *buffers, const int64_t *numbers, int64_t item). */
 typedef struct numc_routine_source {

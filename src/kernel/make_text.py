@@ -1,11 +1,13 @@
 """Writes a header and what it includes as one C array: text for a compiler that has no files, such as the scalar kernel.
 
-usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES"""
+usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES [BASE]
+
+What the header BASE includes is left out: the text will follow BASE's."""
 import os
 import re
 import sys
 
-folder, header, symbol, output, dependencies = sys.argv[1:]
+folder, header, symbol, output, dependencies = sys.argv[1:6]
 seen = []
 
 
@@ -20,6 +22,8 @@ def expand(name):
     return re.sub(r"\n[ \n]*\n", "\n", re.sub(r"[ \t]+$", "", text, flags=re.M))
 
 
+if len(sys.argv) > 6:
+    expand(sys.argv[6])
 data = expand(header).encode("ascii") + b"\0"
 with open(output, "w", encoding="ascii") as file:
     file.write("/* Made by make_text.py from %s. */\n" % header)
