@@ -12,14 +12,14 @@ seen = []
 
 
 def expand(name):
-    """A header with its own includes in place, each once; comments are left out."""
+    """A header with its own includes in place, each once; comments and indentation are left out."""
     if name in seen:
         return ""
     seen.append(name)
     with open(os.path.join(folder, name), encoding="utf-8") as file:
         text = re.sub(r"/\*.*?\*/", " ", file.read(), flags=re.S)
     text = re.sub(r'^#include "([^"]+)"\n', lambda match: expand(match.group(1)), text, flags=re.M)
-    return re.sub(r"\n[ \n]*\n", "\n", re.sub(r"[ \t]+$", "", text, flags=re.M))
+    return re.sub(r"\n+", "\n", re.sub(r"^[ \t]+|[ \t]+$", "", text, flags=re.M))
 
 
 if len(sys.argv) > 6:
