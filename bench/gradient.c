@@ -13,7 +13,7 @@
 #include "gradient.h"
 #include "native/native.h"
 
-enum { POSITIONS = 4, ROUNDS = 101, MOST_ROUNDS = 1000, COUNTED = 100, COMPILES = 9, CACHED = 5 };
+enum { POSITIONS = 4, ROUNDS = 101, MOST_ROUNDS = 1000, COUNTED = 100, COMPILES = 9, COLD = 3, CACHED = 5 };
 #define ROUND_NS 2e5     /* a round lasts about this long, or one evaluation: less than a slice of a busy processor's time */
 #define LARGE_NS 3e9     /* rounds of one row end after this long */
 #define AGREEMENT 1e-10  /* relative to the largest component; the sums of 1e4 terms round to about 1e-13 */
@@ -162,6 +162,33 @@ static bool measure(pair *p, int rounds, bench_row *r)
     return true;
 }
 
+/* ---- a private cache, so that what is cold is cold ------------------------------------------------------------------------- */
+
+static char cache[4096];
+
+static bool cache_begin(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(cache, sizeof cache, "%s/numc-bench-XXXXXX", base != NULL && *base == '/' ? base : "/tmp");
+    return mkdtemp(cache) != NULL && setenv("NUMC_CACHE", cache, 1) == 0;
+}
+
+static void cache_empty(void)
+{
+    DIR *folder = opendir(cache);
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder != NULL)
+        closedir(folder);
+}
+
+static void cache_end(void)
+{
+    cache_empty();
+    (void)rmdir(cache);
+}
+
 /* ---- making ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Traces, differentiates and compiles: ns, or NAN. In the native mode all programs of the model get their code here. */
@@ -204,7 +231,15 @@ static bool open_mode(const bench_options *options, pair *p, int mode, bench_row
         qsort(times, (size_t)count, sizeof times[0], bench_compare_doubles);
         r->compile = times[count / 2];
     } else {
-        r->cold = make(p, s);
+        int colds = options->quick ? 1 : COLD;
+        for (int k = 0; k < colds; k++) {
+            if (k > 0 && !open_context(&one, p, s))
+                return false;
+            cache_empty();
+            times[k] = make(p, s);
+        }
+        qsort(times, (size_t)colds, sizeof times[0], bench_compare_doubles);
+        r->cold = times[colds / 2];
         count = options->quick ? 1 : CACHED;
         for (int k = 0; k < count; k++) {
             if (!open_context(&one, p, s)) /* nothing is left of the one before but the folder */
@@ -238,33 +273,6 @@ static void close_mode(subject *s)
         s->target->chain_close(s->target->user, s->context, s->chain);
     numc_mcmc_free(s->mcmc);
     numc_close(s->context);
-}
-
-/* ---- a private cache, so that what is cold is cold ------------------------------------------------------------------------- */
-
-static char cache[4096];
-
-static bool cache_begin(void)
-{
-    const char *base = getenv("TMPDIR");
-    snprintf(cache, sizeof cache, "%s/numc-bench-XXXXXX", base != NULL && *base == '/' ? base : "/tmp");
-    return mkdtemp(cache) != NULL && setenv("NUMC_CACHE", cache, 1) == 0;
-}
-
-static void cache_empty(void)
-{
-    DIR *folder = opendir(cache);
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
-        if (entry->d_name[0] != '.')
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
-    if (folder != NULL)
-        closedir(folder);
-}
-
-static void cache_end(void)
-{
-    cache_empty();
-    (void)rmdir(cache);
 }
 
 /* ---- a row ----------------------------------------------------------------------------------------------------------------------- */
@@ -322,10 +330,17 @@ static numc_status by_hand(void *user, const double *position, double *log_densi
     return NUMC_OK;
 }
 
+static double processor_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+
 /* Four chains of 1000 + 1000 on one thread: ns from the start of the first transition to the last draw, and gradients; the median of
  * some runs. `hand`: the density written by hand instead of the model. */
 static bool sample_once(const bench_options *options, const bench_model *model, void *data, numc_jit jit, bool hand, double *time,
-                        double *gradients)
+                        double *processor, double *gradients)
 {
     bench_options one = *options;
     one.jit = jit;
@@ -337,9 +352,10 @@ static bool sample_once(const bench_options *options, const bench_model *model, 
     density d = {model, data};
     numc_mcmc *mcmc = hand ? numc_mcmc_new_density(context, 10, by_hand, &d, &how)
                            : numc_mcmc_new(numc_model_new(context, model->callback, model->data_arrays(context, data)), &how);
-    double start = bench_now();
+    double start = bench_now(), start_processor = processor_now();
     bool good = mcmc != NULL && numc_mcmc_run(mcmc, 20261122) == NUMC_OK;
     *time = bench_now() - start;
+    *processor = processor_now() - start_processor;
     *gradients = 0.0;
     for (int32_t c = 0; good && c < 4; c++) {
         const numc_draw_statistics *warmup = numc_mcmc_warmup_statistics(mcmc, c), *kept = numc_mcmc_statistics(mcmc, c);
@@ -359,17 +375,17 @@ static bool run_sampling(const bench_options *options, bool native, double hand_
     enum { RUNS = 5 };
     const bench_model *model = bench_model_at(0);
     void *data = model->data_new(model);
-    double times[4][RUNS], gradients = 1.0;
+    double times[4][RUNS], processor, gradients = 1.0;
     int runs = options->quick ? 1 : RUNS;
     bool good = data != NULL;
     cache_empty();
     for (int k = 0; good && k < runs; k++) {
-        good = sample_once(options, model, data, NUMC_JIT_OFF, true, &times[3][k], &gradients);
-        times[3][k] = times[3][k] / gradients - hand_ns;
-        good = good && sample_once(options, model, data, NUMC_JIT_OFF, false, &times[0][k], &gradients);
+        good = sample_once(options, model, data, NUMC_JIT_OFF, true, &times[3][k], &processor, &gradients);
+        times[3][k] = processor / gradients - hand_ns;
+        good = good && sample_once(options, model, data, NUMC_JIT_OFF, false, &times[0][k], &processor, &gradients);
         if (native) {
-            good = good && sample_once(options, model, data, NUMC_JIT_AUTO, false, &times[2][k], &gradients);
-            good = good && sample_once(options, model, data, NUMC_JIT_ON, false, &times[1][k], &gradients);
+            good = good && sample_once(options, model, data, NUMC_JIT_AUTO, false, &times[2][k], &processor, &gradients);
+            good = good && sample_once(options, model, data, NUMC_JIT_ON, false, &times[1][k], &processor, &gradients);
         }
     }
     model->data_free(data);

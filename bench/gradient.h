@@ -26,7 +26,7 @@ typedef struct bench_row {
 /* Eight schools, 4 x (1000 + 1000), one thread. */
 typedef struct bench_sampling {
     double gradients, interpreted, native, automatic; /* automatic: native code is made meanwhile, the cache empty at the first run */
-    double overhead; /* per gradient outside it: a density by hand is sampled, and its time subtracted */
+    double overhead; /* processor time per gradient outside it: a density by hand is sampled, and its time subtracted */
 } bench_sampling;
 
 void bench_print_begin(const bench_options *options);
