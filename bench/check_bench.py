@@ -11,7 +11,7 @@ GRADIENT = {"model": str, "backend": str, "D": int, "rows": int, "columns": int,
             "native_ns": float, "native_ns_min": float, "hand_ns": float, "hand_ns_min": float, "hand_single_ns": float,
             "hand_single_ns_min": float, "floor_ns": float, "floor_ns_min": float, "hessian_product_ns": float,
             "hessian_product_ns_min": float, "stan_elsewhere_ns": float, "stan_elsewhere_ns_min": float, "difference": float,
-            "allocations": float, "compile_ms": float, "native_cold_s": float, "native_cached_ms": float, "chain_bytes": int,
+            "allocations": float, "compile_ms": float, "native_cold_s": float, "native_cold_processor_s": float, "native_cached_ms": float, "chain_bytes": int,
             "shared_bytes": int}
 ALWAYS = {"model", "backend", "D", "rows", "columns", "interpreted_ns", "interpreted_ns_min", "hessian_product_ns",
           "hessian_product_ns_min", "compile_ms", "chain_bytes", "shared_bytes"}

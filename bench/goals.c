@@ -69,6 +69,7 @@ void bench_print_row(const bench_options *options, const bench_row *r, bool firs
         json_number("allocations", r->allocations < 0.0 ? NAN : r->allocations);
         json_number("compile_ms", 1e-6 * r->compile);
         json_number("native_cold_s", 1e-9 * r->cold);
+        json_number("native_cold_processor_s", 1e-9 * r->cold_processor);
         json_number("native_cached_ms", 1e-6 * r->cached);
         printf(", \"chain_bytes\": %llu, \"shared_bytes\": %llu}", (unsigned long long)r->chain_bytes, (unsigned long long)r->shared_bytes);
         return;
@@ -93,15 +94,15 @@ void bench_print_row(const bench_options *options, const bench_row *r, bool firs
 
 static void print_making(const bench_row *rows, int count)
 {
-    printf("\n%-43s %10s %10s %10s %12s %12s %12s %10s\n", "to make it", "compile ms", "native s", "cached ms", "chain bytes", "shared bytes",
+    printf("\n%-43s %10s %10s %10s %10s %12s %12s %12s %10s\n", "to make it", "compile ms", "native s", "(cpu s)", "cached ms", "chain bytes", "shared bytes",
            "Hv, ns", "Hv / grad");
     for (int k = 0; k < count; k++) {
         const bench_row *r = &rows[k];
         printf("%-43s %10.2f", r->model->name, 1e-6 * r->compile);
         if (isnan(r->cold))
-            printf(" %10s %10s", "-", "-");
+            printf(" %10s %10s %10s", "-", "-", "-");
         else
-            printf(" %10.2f %10.2f", 1e-9 * r->cold, 1e-6 * r->cached);
+            printf(" %10.2f %10.2f %10.2f", 1e-9 * r->cold, 1e-9 * r->cold_processor, 1e-6 * r->cached);
         printf(" %12llu %12llu %12.1f %10.2f\n", (unsigned long long)r->chain_bytes, (unsigned long long)r->shared_bytes,
                r->median[BENCH_PRODUCT], r->median[BENCH_PRODUCT] / native_or(r, BENCH_INTERPRETED));
     }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -203,6 +204,14 @@ static double make(pair *p, subject *s)
     return s->mcmc != NULL ? time : NAN;
 }
 
+/* Of processes that were waited for, ns. */
+static double children_now(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_CHILDREN, &usage);
+    return 1e9 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + 1e3 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
 static bool open_context(const bench_options *options, pair *p, subject *s)
 {
     numc_mcmc_free(s->mcmc);
@@ -219,7 +228,7 @@ static bool open_mode(const bench_options *options, pair *p, int mode, bench_row
 {
     bench_options one = *options;
     subject *s = &p->modes[mode];
-    double times[COMPILES];
+    double times[COMPILES], processor[COLD];
     int count = options->quick ? 1 : COMPILES;
     one.threads = 1; /* a chain's gradient runs on one thread; so does the hand-written one */
     one.jit = mode == 0 ? NUMC_JIT_OFF : NUMC_JIT_ON;
@@ -236,10 +245,14 @@ static bool open_mode(const bench_options *options, pair *p, int mode, bench_row
             if (k > 0 && !open_context(&one, p, s))
                 return false;
             cache_empty();
+            processor[k] = children_now();
             times[k] = make(p, s);
+            processor[k] = children_now() - processor[k];
         }
         qsort(times, (size_t)colds, sizeof times[0], bench_compare_doubles);
+        qsort(processor, (size_t)colds, sizeof processor[0], bench_compare_doubles);
         r->cold = times[colds / 2];
+        r->cold_processor = processor[0];
         count = options->quick ? 1 : CACHED;
         for (int k = 0; k < count; k++) {
             if (!open_context(&one, p, s)) /* nothing is left of the one before but the folder */
@@ -280,7 +293,7 @@ static void close_mode(subject *s)
 static bool run_model(const bench_options *options, const bench_model *model, bool native, bench_row *r)
 {
     pair p = {.model = model, .data = model->data_new(model)};
-    *r = (bench_row){.model = model, .allocations = -1, .compile = NAN, .cold = NAN, .cached = NAN};
+    *r = (bench_row){.model = model, .allocations = -1, .compile = NAN, .cold = NAN, .cached = NAN, .cold_processor = NAN};
     for (bench_way w = BENCH_INTERPRETED; w < BENCH_WAYS; w++)
         r->median[w] = r->least[w] = NAN;
     if (p.data == NULL)

@@ -20,6 +20,7 @@ typedef struct bench_row {
     double allocations; /* per gradient, of both modes together; -1: not counted */
     double compile;     /* to trace, differentiate and compile all programs of the model, interpreted */
     double cold, cached; /* the same with native code, the cache empty, and filled */
+    double cold_processor; /* processor time of compilers for the cold one, ns: what a busy machine does not change */
     uint64_t chain_bytes, shared_bytes;
 } bench_row;
 

@@ -124,7 +124,7 @@ static bool build(numc_program *program, numc_context *context, const bool *data
 }
 
 /* Where arrays are host memory; but ref, which defines what is right, is compiled only when that is asked for. */
-static numc_status prepare_native(numc_context *context, numc_program *program)
+static numc_status prepare_native(numc_context *context, numc_program *program, bool later)
 {
     numc_jit mode;
     const numc_backend_device *device = program->body->device;
@@ -133,7 +133,11 @@ static numc_status prepare_native(numc_context *context, numc_program *program)
         return NUMC_OK;
     numc__native_begin(&program->native, program->core, write_native, program);
     program->native_count = numc__exec_number(program->body, &program->native, 0);
-    return mode == NUMC_JIT_ON ? numc__native_build(context, &program->native) : NUMC_OK;
+    if (mode == NUMC_JIT_ON && !later)
+        return numc__native_build(context, &program->native);
+    if (mode == NUMC_JIT_ON)
+        numc__native_ask(&program->native);
+    return NUMC_OK;
 }
 
 /* From graph to ir; between the passes what they made is looked at, and written down where that is wanted. */
@@ -196,7 +200,7 @@ numc_program *numc__program_new(numc_context *context, numc_graph *graph, const 
     numc_dump dump;
     numc__dump_begin(&dump, context);
     program->ir = rewrite(context, graph, data, &dump);
-    if (program->ir == NULL || !build(program, context, data) || prepare_native(context, program) != NUMC_OK) {
+    if (program->ir == NULL || !build(program, context, data) || prepare_native(context, program, options != NULL && options->later) != NUMC_OK) {
         numc__program_release(program);
         return NULL;
     }

@@ -14,6 +14,7 @@ typedef struct numc_program_options {
     /* input_count flags: true for inputs that stay the same over many runs (data); what depends on them alone is computed
      * once per binding. NULL: none. */
     const bool *data;
+    bool later; /* its native code may come later where NUMC_JIT=on has it made here and now; then a failure is logged, no error */
 } numc_program_options;
 
 /* options NULL: a program for numc__program_call alone, in which every input is an array read in place. Otherwise bindings and

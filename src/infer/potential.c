@@ -279,8 +279,8 @@ static numc_graph *flat_graph(potential *p, int32_t first, int32_t count)
     return graph;
 }
 
-numc_binding *numc__graph_bind(numc_context *context, numc_program_cache *cache, numc_graph *graph,
-                               const numc_array *const *data)
+static numc_binding *bind_graph(numc_context *context, numc_program_cache *cache, numc_graph *graph,
+                                const numc_array *const *data, bool later)
 {
     if (graph == NULL)
         return NULL;
@@ -295,7 +295,7 @@ numc_binding *numc__graph_bind(numc_context *context, numc_program_cache *cache,
             if (flags[i])
                 bound[count++] = data[i];
         }
-        numc_program *program = numc__program_shared(context, cache, graph, &(numc_program_options){.data = flags});
+        numc_program *program = numc__program_shared(context, cache, graph, &(numc_program_options){.data = flags, .later = later});
         if (program != NULL) {
             binding = numc__binding_new(context, program, bound, count);
             numc__program_release(program);
@@ -305,6 +305,12 @@ numc_binding *numc__graph_bind(numc_context *context, numc_program_cache *cache,
     numc__free(context, flags, inputs * sizeof *flags);
     numc__free(context, (void *)bound, inputs * sizeof *bound);
     return binding;
+}
+
+numc_binding *numc__graph_bind(numc_context *context, numc_program_cache *cache, numc_graph *graph,
+                               const numc_array *const *data)
+{
+    return bind_graph(context, cache, graph, data, false);
 }
 
 /* The data of a graph of (q, data..), freed by the caller; NULL: no memory. */
@@ -320,7 +326,7 @@ static const numc_array **data_of(const potential *p, size_t *inputs)
 }
 
 /* A graph of (q, data..), compiled and bound to the data. */
-static numc_binding *compile(potential *p, numc_graph *graph)
+static numc_binding *compile(potential *p, numc_graph *graph, bool later)
 {
     numc_context *context = p->context;
     size_t inputs;
@@ -330,7 +336,7 @@ static numc_binding *compile(potential *p, numc_graph *graph)
             numc__graph_release(graph);
         return NULL;
     }
-    numc_binding *binding = numc__graph_bind(context, p->cache, graph, data);
+    numc_binding *binding = bind_graph(context, p->cache, graph, data, later);
     numc__free(context, (void *)data, inputs * sizeof *data);
     return binding;
 }
@@ -359,12 +365,13 @@ static numc_graph *values_graph(potential *p)
     return flat_graph(p, 1 + p->sites.log_prob_count, p->sites.stored_count);
 }
 
+/* The stored values, which are wanted once per draw, get their native code beside that of the density. */
 static numc_status compile_all(potential *p)
 {
     numc_context *context = p->context;
-    p->density = compile(p, gradient_graph(p));
+    p->values = compile(p, values_graph(p), true);
     NUMC_TRY(numc_error_status(context));
-    p->values = compile(p, values_graph(p));
+    p->density = compile(p, gradient_graph(p), false);
     return numc_error_status(context);
 }
 
@@ -549,7 +556,7 @@ static numc_status batch_launch(void *user, void *batch)
 /* log_prob of every site at a position, into `log_probs` (float64). */
 static numc_status check_sites(potential *p, chain_state *s, numc_context *lane, const double *position, double *log_probs)
 {
-    numc_binding *check = compile(p, flat_graph(p, 1, p->sites.log_prob_count));
+    numc_binding *check = compile(p, flat_graph(p, 1, p->sites.log_prob_count), true);
     numc_workspace *workspace = check == NULL ? NULL : numc__workspace_new(lane, check);
     if (workspace == NULL) {
         if (check != NULL)

@@ -29,8 +29,8 @@ typedef struct workshop {
     numc_compiler compiler;
     numc_store store;
     char reason[NUMC_NATIVE_REASON]; /* why not usable */
-    int failures;                    /* of the compiler, one after another */
-    bool uncached;                   /* that objects are not kept was logged; both under `build` */
+    _Atomic int failures;            /* of the compiler, one after another */
+    _Atomic bool uncached;           /* that objects are not kept was logged */
     _Atomic bool reported;           /* a failure was logged: one line is enough */
 } workshop;
 
@@ -54,9 +54,8 @@ numc_status numc__native_mode(numc_context *context, numc_jit *mode)
 
 static void say_uncached(workshop *shop, const char *reason)
 {
-    if (!shop->uncached)
+    if (!atomic_exchange(&shop->uncached, true))
         numc__log(shop->core, NUMC_LOG_INFO, "native code is not cached: %s", reason);
-    shop->uncached = true;
 }
 
 /* Compiler and store; once, and only by who holds `build`. */
@@ -104,8 +103,7 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
     static const numc_store nowhere = {.folder = ""};
     const numc_store *store = &shop->store;
     char temporary[NUMC_NATIVE_PATH], path[NUMC_NATIVE_PATH];
-    const char *const texts[] = {numc__kernel_library, text->data, NULL};
-    if (shop->failures >= MOST_FAILURES) {
+    if (atomic_load(&shop->failures) >= MOST_FAILURES) {
         (void)numc__format(reason, NUMC_NATIVE_REASON, "%s failed %d times or took too long, and is not asked again",
                            shop->compiler.path, MOST_FAILURES);
         return false;
@@ -117,7 +115,7 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
             return false;
     }
     double start = numc__native_now();
-    bool good = numc__compiler_run(&shop->compiler, texts, temporary, deadline, &native->cancelled, reason);
+    bool good = numc__compiler_run(&shop->compiler, numc__kernel_library, text->data, temporary, deadline, &native->cancelled, reason);
     if (good) {
         if (!numc__store_put(shop->core, store, text->data, text->size, temporary, path, reason)) {
             say_uncached(shop, reason);
@@ -126,9 +124,9 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
         good = load(native, path, reason);
     }
     if (good)
-        shop->failures = 0;
+        atomic_store(&shop->failures, 0);
     else if (!atomic_load(&native->cancelled))
-        shop->failures = numc__native_now() - start > deadline ? MOST_FAILURES : shop->failures + 1;
+        (void)atomic_fetch_add(&shop->failures, numc__native_now() - start > deadline ? MOST_FAILURES : 1);
     numc__store_drop(store, temporary);
     return good;
 }
@@ -140,6 +138,7 @@ static numc_status build(workshop *shop, numc_native *native, char *reason)
     char path[NUMC_NATIVE_PATH];
     pthread_mutex_lock(&shop->build);
     bool good = look(shop);
+    pthread_mutex_unlock(&shop->build); /* a core's worker and its caller may each build a program */
     if (!good)
         (void)numc__format(reason, NUMC_NATIVE_REASON, "%s", shop->reason);
     numc__text_begin(&text, shop->core);
@@ -153,7 +152,6 @@ static numc_status build(workshop *shop, numc_native *native, char *reason)
     if (good && !(numc__store_find(shop->core, &shop->store, text.data, text.size, path) && load(native, path, reason)))
         good = compile(shop, native, &text, reason);
     numc__text_end(&text);
-    pthread_mutex_unlock(&shop->build);
     return good ? NUMC_OK : status;
 }
 

@@ -55,9 +55,9 @@ typedef struct numc_compiler {
 /* NUMC_CC (a path or a name), else cc, gcc, clang in PATH. False with the reason. */
 bool numc__compiler_find(numc_compiler *compiler, char *reason);
 double numc__native_now(void); /* seconds, monotonic */
-/* Makes a shared object of text. The compiler is ended after `seconds`, when *stop becomes true, and by the system when it writes a
+/* Makes a shared object of a library of functions and a program that uses some. The compiler is ended after `seconds`, when *stop becomes true, and by the system when it writes a
  * file larger than a store holds. False with the reason. */
-bool numc__compiler_run(const numc_compiler *compiler, const char *const *texts, const char *output, double seconds,
+bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output, double seconds,
                         const _Atomic bool *stop, char *reason);
 
 /* store.c: shared objects on disk, each with the text it was made of. */
