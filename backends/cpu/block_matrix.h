@@ -270,6 +270,11 @@ static void NAME(product)(const numc_block_product *p)
             STRIP(2)
         for (; j + LANES <= p->columns; j += LANES)
             STRIP(1)
+        if (j < p->columns && p->columns >= LANES && !p->accumulate) { /* some columns again: the same sums */
+            j = p->columns - LANES;
+            STRIP(1)
+            return;
+        }
         for (; j < p->columns; ++j)
             STRIP(0)
         return;

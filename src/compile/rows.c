@@ -112,6 +112,8 @@ static row_kind kind_of_reader(rows *r, const numc_node *node)
         return ROW_MAPPED;
     }
     switch (node->primitive) {
+    case NUMC_PRIMITIVE_STOP_GRADIENT:
+        return ROW_MAPPED;
     case NUMC_PRIMITIVE_RESHAPE:
         return has_rows(r, y) ? ROW_MAPPED : ROW_AFTER;
     case NUMC_PRIMITIVE_BROADCAST:

@@ -87,6 +87,22 @@ static void hessian_product(numc_context *context, const numc_array *const *in, 
     out[0] = numc_matmul(numc_matrix_transpose(in[X]), numc_multiply(numc_multiply(w, numc_subtract(1.0, w)), v));
 }
 
+/* log sum exp of each row of several products, whose largest element has its gradient stopped. */
+static void classes(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *all = numc_add(numc_matmul(in[X], numc_multiply(in[M], in[S])), numc_expand_dims(linear(in), NUMC_AXES(-1)));
+    out[0] = numc_sum(numc_subtract(numc_logsumexp(all, NUMC_AXES(-1)), numc_multiply(in[Y], linear(in))));
+}
+
+/* X^T diag(w) X */
+static void weighted_gram(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    (void)context;
+    numc_array *p = numc_special_expit(linear(in)), *w = numc_multiply(p, numc_subtract(1.0, p));
+    out[0] = numc_matmul(numc_matrix_transpose(in[X]), numc_multiply(numc_expand_dims(w, NUMC_AXES(-1)), in[X]));
+}
+
 static void once(numc_context *context, const numc_array *const *in, numc_array **out)
 {
     (void)context;
@@ -103,6 +119,9 @@ static const form forms[] = {
     {"two stages", 1607, 101, NUMC_FLOAT64, two_stages, 4, false, 2},
     {"softmax", 1607, 101, NUMC_FLOAT64, softmax, 1, false, 0},
     {"square", 400, 400, NUMC_FLOAT64, square, 2, false, 1},
+    {"classes", 1607, 101, NUMC_FLOAT64, classes, 1, true, 2},
+    {"classes, parts", 20011, 61, NUMC_FLOAT64, classes, 1, true, 2},
+    {"weighted Gram", 1607, 101, NUMC_FLOAT64, weighted_gram, 1, false, 2},
     {"Hessian-vector product", 1600, 101, NUMC_FLOAT64, hessian_product, 1, false, 1},
     {"logistic, 7 columns", 20003, 7, NUMC_FLOAT64, logistic, 1, true, 2},
     {"logistic, 20 columns", 8200, 20, NUMC_FLOAT64, logistic, 1, true, 2},
