@@ -257,7 +257,7 @@ int32_t check_download(const side *s, operand *operands, size_t count, void **me
 
 bool check_usable(const checker *c, uint32_t dtype)
 {
-    return dtype != NUMC_FLOAT64 || c->tested.device->info.float64;
+    return (dtype != NUMC_FLOAT64 || c->tested.device->info.float64) && (c->only == 0 || c->only == dtype);
 }
 
 /* ---- slots on views ------------------------------------------------------------------------------------------------------------------- */
@@ -597,7 +597,7 @@ static int print_slots(const char *name)
 
 static int check_usage(void)
 {
-    fputs("usage: numc check [--quiet] [--bits] NAME\n       numc check --slots [NAME]\n", stderr);
+    fputs("usage: numc check [--quiet] [--bits] [--dtype NAME] NAME\n       numc check --slots [NAME]\n", stderr);
     return 2;
 }
 
@@ -613,7 +613,14 @@ int tool_check(int count, char **words)
             c.bits = true;
         else if (strcmp(words[i], "--slots") == 0)
             slots = true;
-        else if (words[i][0] == '-' || name != NULL)
+        else if (strcmp(words[i], "--dtype") == 0 && i + 1 < count) {
+            for (uint32_t dtype = NUMC_BOOL; dtype <= NUMC_FLOAT64; dtype++)
+                if (strcmp(words[i + 1], numc_dtype_name((numc_dtype)dtype)) == 0)
+                    c.only = dtype;
+            if (c.only == 0)
+                return check_usage();
+            i++;
+        } else if (words[i][0] == '-' || name != NULL)
             return check_usage();
         else
             name = words[i];

@@ -16,6 +16,7 @@ typedef struct side {
 typedef struct checker {
     side tested, reference;
     bool quiet, bits;
+    uint32_t only; /* the one dtype of kernels that is looked at; 0: all */
     size_t ok, fallback, wrong, skipped;
     uint64_t state; /* of the generator of inputs */
 } checker;

@@ -231,6 +231,8 @@ static void check_factor(checker *c, const factor_case *f, uint32_t dtype)
     const char *slot = slots[f->slot];
     char what[64], detail[128];
     (void)snprintf(what, sizeof what, "%s 2 of %s", numc_dtype_name((numc_dtype)dtype), f->name);
+    if (c->only != 0 && c->only != component(dtype))
+        return;
     if (!check_usable(c, component(dtype))) {
         check_row(c, slot, what, "skipped", "the device has no float64");
         return;

@@ -46,8 +46,8 @@ static const struct {
     int (*run)(int count, char **words);
 } commands[] = {
     {"info", "", "backends found here and why others are refused, devices, environment variables", tool_info},
-    {"check", "[--quiet] [--bits] NAME",
-     "compare a backend with the reference, operation by operation; --bits: mathematical functions bit for bit too; "
+    {"check", "[--quiet] [--bits] [--dtype NAME] NAME",
+     "compare a backend with the reference, operation by operation; --bits: mathematical functions bit for bit too; --dtype: only this one's; "
      "--slots [NAME]: the contract's slots, and which of them the backend has", tool_check},
     {"summary", "FILE.csv ...", "the table of stored chains (CmdStan CSV, one file per chain)", tool_summary},
     {"help", "", "this text", tool_help},

@@ -16,6 +16,7 @@
 #define NUMC_BACKENDS_GPU_GPU_H
 
 #include "numc/backend.h"
+#include "numc_build.h"
 
 #define NUMC_GPU_EXPORT __attribute__((visibility("default")))
 
@@ -129,7 +130,7 @@ int32_t numc_gpu_search(numc_device *device, const numc_view *sorted, const numc
 /* qr, eigh, eig, svd and fft are the host's, counted. */
 #define NUMC_GPU_TABLE(NAME, DESCRIPTION)                                                                                      \
     {                                                                                                                          \
-        .size = sizeof(numc_backend), .abi = NUMC_BACKEND_ABI, .build_id = "", .name = NAME, .description = DESCRIPTION,        \
+        .size = sizeof(numc_backend), .abi = NUMC_BACKEND_ABI, .build_id = NUMC_BUILD_ID, .name = NAME, .description = DESCRIPTION,        \
         .device_count = numc_gpu_device_count, .device_describe = numc_gpu_device_describe,                                    \
         .device_open = numc_gpu_device_open, .device_close = numc_gpu_device_close, .device_find = numc_gpu_device_find,        \
         .memory_allocate = numc_gpu_memory_allocate, .memory_release = numc_gpu_memory_release,                                \

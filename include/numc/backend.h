@@ -264,7 +264,13 @@ typedef struct numc_view {
 typedef struct numc_host numc_host;
 typedef void (*numc_host_task)(void *user, int64_t index);
 
-typedef enum numc_dialect { NUMC_DIALECT_C = 1, NUMC_DIALECT_OPENCL = 2, NUMC_DIALECT_CUDA = 3 } numc_dialect;
+typedef enum numc_dialect {
+    NUMC_DIALECT_C = 1,
+    NUMC_DIALECT_OPENCL = 2,
+    NUMC_DIALECT_CUDA = 3,
+    NUMC_DIALECT_GROUPS = 0x100, /* added to OPENCL or CUDA: see kernel_emit */
+    NUMC_DIALECT_WORDS = 64      /* no dialect: the most words passed by value */
+} numc_dialect;
 
 struct numc_host {
     uint64_t size;
@@ -286,10 +292,22 @@ struct numc_host {
                                                                                const void *const *operands);
     /* Text of a kernel as one function `name` in a dialect, with the interpreter's bits when compiled without contraction. It
      * includes "kernel/kernel.h", the scalar kernel. Allocated by `allocate`; text_size counts the terminating zero. In C the
-     * function takes the members of numc_kernel_arguments in their order; in the other dialects the buffers are separate
-     * arguments, and each work item takes its share of the outermost loop. */
+     * function takes the members of numc_kernel_arguments in their order.
+     * In OpenCL C and CUDA C it takes the buffers as separate arguments, then the words: extents, offsets, strides and constants,
+     * one array after the other, 64 bits each; by value in a struct where they are at most NUMC_DIALECT_WORDS, else as a pointer to
+     * device memory. Parallel loops, each alone in the one around it, are one loop over all their iterations. Work items share
+     * it, in one dimension, any number of them; a kernel that does not begin with such a loop runs on one. With
+     * NUMC_DIALECT_GROUPS a work group of NUMC_E_GROUP items (a macro, a power of 2; 128 where it is not defined before the text) runs each of its
+     * iterations, so that their product is the number of groups (1 without such loops), and the items share the parallel and
+     * reduce loops directly inside: item i takes iterations i, i + NUMC_E_GROUP, ..., and what the items have combines by halves. All
+     * else there is done by every item alike, so it may not read what the kernel stores; sequential and while loops do not
+     * stand there, nor are there local arrays. */
     int32_t (*kernel_emit)(void *user, const numc_kernel_source *source, uint32_t dialect,
                            const char *name, char **text, uint64_t *text_size);
+    /* Bytes kept between runs under a key, in the private folder of NUMC_CACHE: what compilers make, say. The key is all they depend
+     * on. find: a copy, allocated by `allocate`, or NULL; put fails silently, as a cache may. */
+    void *(*cache_find)(void *user, const char *key, uint64_t key_size, uint64_t *size);
+    void (*cache_put)(void *user, const char *key, uint64_t key_size, const void *bytes, uint64_t size);
 };
 
 /* ---- the plugin's table -------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
  * The text includes "kernel/kernel.h", the scalar kernel; a compiler without files is given its text under that name. Registers
  * become constants of the block they are assigned in, so the scopes of a kernel are those of the language. In C the function is
  *     void NAME(void *const *buffers, const i64 *extents, const i64 *offsets, const i64 *strides, const u64 *constants)
- * with the members of numc_kernel_arguments. In the GPU dialects the buffers are separate arguments, and the outermost loop of a
- * single parallel nest is shared by the work items; any other kernel runs on one. */
+ * with the members of numc_kernel_arguments. In the GPU dialects the buffers are separate arguments and numc/backend.h says how work
+ * items share the loops. */
 #include <string.h>
 
 #include "backend/emit_text.h"
@@ -17,23 +17,30 @@ typedef struct dialect {
     const char *entry;   /* before the name */
     const char *global;  /* address space of buffers and arguments */
     const char *restricted;
-    bool separate_buffers, work_items;
+    bool separate_buffers;
 } dialect;
 
 static const dialect dialects[] = {
-    [NUMC_DIALECT_C] = {prologue_c, "void", "", "restrict ", false, false},
-    [NUMC_DIALECT_OPENCL] = {prologue_opencl, "__kernel void", "__global ", "restrict ", true, true},
-    [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true, true},
+    [NUMC_DIALECT_C] = {prologue_c, "void", "", "restrict ", false},
+    [NUMC_DIALECT_OPENCL] = {prologue_opencl, "__kernel void", "__global ", "restrict ", true},
+    [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true},
 };
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+enum { NUMC_EMIT_FLAT = 8 };
 
 typedef struct emitter {
     numc_text *text;
     const numc_kernel_source *source;
     const dialect *dialect;
     int depth;        /* loops around the node being written */
-    bool shared_loop; /* the outermost loop is shared by work items */
+    bool devices;     /* a GPU dialect */
+    bool by_value;    /* its words are a struct, not a pointer */
+    bool by_groups;   /* a work group for each iteration of the flattened loops */
+    bool grouped;     /* the node being written is run by all items of a group alike */
+    uint32_t flat[NUMC_EMIT_FLAT]; /* parallel loops shared by items or groups, outermost first */
+    uint32_t flat_count;
     const numc_kernel_arguments *known; /* C only: extents, strides and constants are written into the text; or NULL */
     const numc_kernel_groups *groups;   /* or NULL */
     int strip;        /* iterations side by side (see add_strips), of which `strip` is written; 0: no such */
@@ -130,6 +137,26 @@ static void add_conversion(emitter *e, uint32_t from, uint32_t to, const char *o
         ADD(e, "(numc_e_%s)%s", name, operand);
 }
 
+/* One of the numbers a launch brings: extents, offsets, strides, constants, which are one array in the GPU dialects. */
+typedef enum word { WORD_EXTENT, WORD_OFFSET, WORD_STRIDE, WORD_CONSTANT } word;
+
+static uint32_t word_count(const numc_kernel_source *s)
+{
+    return s->extent_count + s->access_count * (s->depth + 2) + s->constant_count;
+}
+
+static void format_word(const emitter *e, char *text, size_t size, word kind, uint32_t number)
+{
+    static const char *const names[] = {"extents", "offsets", "strides", "constants"};
+    const numc_kernel_source *s = e->source;
+    const uint32_t first[] = {0, s->extent_count, s->extent_count + s->access_count,
+                              s->extent_count + s->access_count * (s->depth + 2)};
+    if (e->devices)
+        (void)numc__format(text, size, "%s[%u]", e->by_value ? "words.w" : "words", first[kind] + number);
+    else
+        (void)numc__format(text, size, "%s[%u]", names[kind], number);
+}
+
 /* A register's declaration up to the equals sign. */
 static void declare(emitter *e, int32_t number)
 {
@@ -172,6 +199,80 @@ static bool for_accumulators(emitter *e, uint32_t loop, bool (*each)(emitter *e,
             return false;
     }
     return true;
+}
+
+/* In a loop shared by a group's items: a5 is what the item has so far, m5 where it found its extreme. */
+static bool start_item(emitter *e, const numc_kernel_node *node)
+{
+    indent(e, 0);
+    ADD(e, "numc_e_%s a%d = ", dtype_name(node->dtype), (int)node->result);
+    add_identity(e, node->operation, node->dtype);
+    ADD(e, ";\n");
+    if (is_argument(node->operation)) {
+        indent(e, 0);
+        ADD(e, "numc_k_i64 m%d = -1;\n", (int)node->result);
+    }
+    return true;
+}
+
+static bool add_combine(emitter *e, const numc_kernel_node *node, const char *a, const char *b);
+static void add_better(emitter *e, const numc_kernel_node *node, const char *a, const char *b);
+
+/* The items' values by halves: item i takes in what item i + width has. */
+static bool finish_item(emitter *e, const numc_kernel_node *node)
+{
+    int r = (int)node->result;
+    bool argument = is_argument(node->operation);
+    char a[32], b[32];
+    bool known = true;
+    indent(e, 0);
+    ADD(e, "NUMC_E_LOCAL numc_e_%s *const t%d = (NUMC_E_LOCAL numc_e_%s *)numc_e_shared;\n", dtype_name(node->dtype), r,
+        dtype_name(node->dtype));
+    indent(e, 0);
+    ADD(e, "t%d[item] = a%d;\n", r, r);
+    if (argument) {
+        indent(e, 0);
+        ADD(e, "numc_e_where[item] = m%d;\n", r);
+    }
+    indent(e, 0);
+    ADD(e, "NUMC_E_BARRIER();\n");
+    indent(e, 0);
+    ADD(e, "for (int width = NUMC_E_GROUP / 2; width > 0; width /= 2) {\n");
+    indent(e, 1);
+    (void)numc__format(a, sizeof a, "t%d[item]", r);
+    (void)numc__format(b, sizeof b, "t%d[item + width]", r);
+    if (argument) {
+        ADD(e, "if (item < width && numc_e_where[item + width] >= 0 && (numc_e_where[item] < 0 || ");
+        add_better(e, node, b, a);
+        ADD(e, " || (!");
+        add_better(e, node, a, b);
+        ADD(e, " && numc_e_where[item + width] < numc_e_where[item]))) {\n");
+        indent(e, 2);
+        ADD(e, "%s = %s;\n", a, b);
+        indent(e, 2);
+        ADD(e, "numc_e_where[item] = numc_e_where[item + width];\n");
+        indent(e, 1);
+        ADD(e, "}\n");
+    } else {
+        ADD(e, "if (item < width)\n");
+        indent(e, 2);
+        ADD(e, "%s = ", a);
+        known = add_combine(e, node, a, b);
+        ADD(e, ";\n");
+    }
+    indent(e, 1);
+    ADD(e, "NUMC_E_BARRIER();\n");
+    indent(e, 0);
+    ADD(e, "}\n");
+    indent(e, 0);
+    declare(e, node->result);
+    if (argument)
+        ADD(e, "numc_e_where[0] < 0 ? 0 : numc_e_where[0];\n");
+    else
+        ADD(e, "t%d[0];\n", r);
+    indent(e, 0);
+    ADD(e, "NUMC_E_BARRIER();\n");
+    return known;
 }
 
 /* l5: the lanes of register 5; m5: where the extreme of a lane was found. */
@@ -265,8 +366,24 @@ static bool add_accumulate(emitter *e, const numc_kernel_node *node)
 {
     char lane[64], value[32];
     int r = (int)node->result, depth = e->depth - 1;
-    (void)numc__format(lane, sizeof lane, "l%d[lane%d]%s", r, depth, e->strip > 0 ? "[strip]" : "");
+    bool own = e->by_groups && depth == (int)e->flat_count; /* one accumulator for each item */
+    if (own)
+        (void)numc__format(lane, sizeof lane, "a%d", r);
+    else
+        (void)numc__format(lane, sizeof lane, "l%d[lane%d]%s", r, depth, e->strip > 0 ? "[strip]" : "");
     (void)numc__format(value, sizeof value, "r%d", (int)node->operands[0]);
+    if (own && is_argument(node->operation)) {
+        ADD(e, "if (m%d < 0 || ", r);
+        add_better(e, node, value, lane);
+        ADD(e, ") {\n");
+        indent(e, 1);
+        ADD(e, "%s = %s;\n", lane, value);
+        indent(e, 1);
+        ADD(e, "m%d = i%d;\n", r, depth);
+        indent(e, 0);
+        ADD(e, "}\n");
+        return true;
+    }
     if (!is_argument(node->operation)) {
         ADD(e, "%s = ", lane);
         bool known = add_combine(e, node, lane, value);
@@ -336,6 +453,7 @@ static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gat
 }
 
 static bool add_nodes(emitter *e, uint32_t from, uint32_t to);
+static bool add_loop(emitter *e, uint32_t loop);
 static bool add_node(emitter *e, uint32_t number);
 
 static void add_updates(emitter *e, uint32_t loop)
@@ -532,6 +650,73 @@ static bool add_strips(emitter *e, uint32_t loop, int64_t *done)
     return known;
 }
 
+/* A loop whose iterations the items of a group take in turn. What it stores may be read by other items after it. */
+static bool add_shared_loop(emitter *e, uint32_t loop, const char *extent)
+{
+    int d = e->depth;
+    bool reduces = e->source->nodes[loop].kind == NUMC_NODE_REDUCE, known = true;
+    if (reduces)
+        known = for_accumulators(e, loop, start_item);
+    indent(e, 0);
+    ADD(e, "for (numc_k_i64 i%d = item, n%d = %s; i%d < n%d; i%d += NUMC_E_GROUP) {\n", d, d, extent, d, d, d);
+    e->grouped = false;
+    known = add_body(e, loop) && known;
+    e->grouped = true;
+    if (reduces)
+        return for_accumulators(e, loop, finish_item) && known;
+    indent(e, 0);
+    ADD(e, "NUMC_E_BARRIER();\n");
+    return known;
+}
+
+/* The flattened loops: their indices from one number, then the nodes between them, which have no effects. */
+static bool add_flat_level(emitter *e, uint32_t level)
+{
+    const numc_kernel_source *s = e->source;
+    bool innermost = level + 1 == e->flat_count, known = true;
+    uint32_t loop = e->flat[level];
+    e->depth = (int)level + 1;
+    for (uint32_t i = loop + 1; known && i < (uint32_t)s->nodes[loop].match; i++) {
+        if (is_loop(s->nodes[i].kind)) {
+            known = innermost ? add_loop(e, i) : add_flat_level(e, level + 1);
+            i = (uint32_t)s->nodes[i].match;
+        } else
+            known = add_node(e, i);
+    }
+    e->depth = (int)level;
+    return known;
+}
+
+static bool add_flat(emitter *e)
+{
+    char extent[32];
+    ADD(e, "    numc_k_i64 all = 1;\n");
+    for (uint32_t k = 0; k < e->flat_count; k++) {
+        format_word(e, extent, sizeof extent, WORD_EXTENT, (uint32_t)e->source->nodes[e->flat[k]].extent);
+        ADD(e, "    const numc_k_i64 n%u = %s < 0 ? 0 : %s;\n    all *= n%u;\n", k, extent, extent, k);
+    }
+    if (e->by_groups)
+        ADD(e, "    const numc_k_i64 flat = NUMC_E_NUMBER;\n    {\n");
+    else
+        ADD(e, "    for (numc_k_i64 flat = NUMC_E_FIRST; flat < all; flat += NUMC_E_STEP) {\n");
+    if (e->flat_count == 1)
+        ADD(e, "        const numc_k_i64 i0 = flat;\n");
+    else {
+        for (uint32_t k = 0; k < e->flat_count; k++)
+            ADD(e, "        numc_k_i64 i%u;\n", k);
+        ADD(e, "        if (all <= 0x7fffffff) {\n            numc_k_u32 rest = (numc_k_u32)flat;\n");
+        for (uint32_t k = e->flat_count; k-- > 1;)
+            ADD(e, "            i%u = rest %% (numc_k_u32)n%u;\n            rest /= (numc_k_u32)n%u;\n", k, k, k);
+        ADD(e, "            i0 = rest;\n        } else {\n            numc_k_i64 rest = flat;\n");
+        for (uint32_t k = e->flat_count; k-- > 1;)
+            ADD(e, "            i%u = rest %% n%u;\n            rest /= n%u;\n", k, k, k);
+        ADD(e, "            i0 = rest;\n        }\n");
+    }
+    bool known = add_flat_level(e, 0);
+    ADD(e, "    }\n");
+    return known;
+}
+
 /* A reduce loop without loops inside is written twice: whole blocks of 8, whose lanes a compiler can put in vectors, and the
  * rest. The order of the additions in a lane is the same. */
 static bool add_loop(emitter *e, uint32_t loop)
@@ -550,9 +735,10 @@ static bool add_loop(emitter *e, uint32_t loop)
     else if (e->known != NULL)
         (void)numc__format(extent, sizeof extent, "%lldll", (long long)e->known->extents[node->extent]);
     else
-        (void)numc__format(extent, sizeof extent, "extents[%d]", (int)node->extent);
+        format_word(e, extent, sizeof extent, WORD_EXTENT, (uint32_t)node->extent);
+    if (e->grouped && (node->kind == NUMC_NODE_PARALLEL || node->kind == NUMC_NODE_REDUCE))
+        return add_shared_loop(e, loop, extent);
     if (node->kind != NUMC_NODE_REDUCE) {
-        bool shared = d == 0 && e->shared_loop;
         if (e->groups != NULL && e->groups->loop == loop) {
             add_group_begin(e, extent);
             add_independent(e, loop);
@@ -567,12 +753,9 @@ static bool add_loop(emitter *e, uint32_t loop)
             return false;
         if (done > 0 && done == e->known->extents[node->extent])
             return true;
-        char first[32];
-        (void)numc__format(first, sizeof first, shared ? "NUMC_E_FIRST" : "%lldll", (long long)done);
         add_independent(e, loop);
         indent(e, 0);
-        ADD(e, "for (numc_k_i64 i%d = %s, n%d = %s; i%d < n%d; i%d += %s) {\n", d, first, d, extent, d, d,
-            d, shared ? "NUMC_E_STEP" : "1");
+        ADD(e, "for (numc_k_i64 i%d = %lld, n%d = %s; i%d < n%d; i%d++) {\n", d, (long long)done, d, extent, d, d, d);
         return add_body(e, loop);
     }
     known = for_accumulators(e, loop, start_lanes);
@@ -641,7 +824,7 @@ static bool add_node(emitter *e, uint32_t number)
         if (e->known != NULL)
             (void)numc__format(bits, sizeof bits, "0x%llxull", (unsigned long long)e->known->constants[node->extent]);
         else
-            (void)numc__format(bits, sizeof bits, "constants[%d]", (int)node->extent);
+            format_word(e, bits, sizeof bits, WORD_CONSTANT, (uint32_t)node->extent);
         declare(e, node->result);
         if (dtype == NUMC_FLOAT64)
             ADD(e, "numc_k_from_bits(%s);\n", bits);
@@ -661,6 +844,10 @@ static bool add_node(emitter *e, uint32_t number)
         ADD(e, ";\n");
         return true;
     case NUMC_NODE_STORE:
+        if (e->grouped) {
+            ADD(e, "if (item == 0)\n");
+            indent(e, 1);
+        }
         add_element(e, number, node->extent, node->operands[1]);
         ADD(e, " = r%d;\n", x);
         return true;
@@ -751,7 +938,7 @@ static bool add_nodes(emitter *e, uint32_t from, uint32_t to)
             continue;
         }
         if (is_loop(e->source->nodes[i].kind)) {
-            if (!add_loop(e, i))
+            if (!(e->flat_count > 0 && i == e->flat[0] ? add_flat(e) : add_loop(e, i)))
                 return false;
             i = (uint32_t)e->source->nodes[i].match;
         } else if (!add_node(e, i))
@@ -789,50 +976,95 @@ static void add_locals(emitter *e)
         ADD(e, "    numc_e_%s local%u[%u];\n", dtype_name(s->locals[l].dtype), l, s->locals[l].count > 0 ? s->locals[l].count : 1);
 }
 
+static void add_pointers(emitter *e)
+{
+    const numc_kernel_source *s = e->source;
+    const dialect *d = e->dialect;
+    char text[40];
+    for (uint32_t a = 0; a < s->access_count; a++) {
+        const numc_kernel_access *access = &s->accesses[a];
+        const char *constant = access->writes ? "" : "const ", *type = dtype_name(access->dtype);
+        format_word(e, text, sizeof text, WORD_OFFSET, a);
+        ADD(e, "    %s%snumc_e_%s *%sconst p%u = (%s%snumc_e_%s *)", d->global, constant, type, alone(s, a) ? d->restricted : "", a,
+            d->global, constant, type);
+        ADD(e, e->devices ? "b%u" : "buffers[%u]", access->buffer);
+        ADD(e, " + %s;\n", text);
+        for (uint32_t k = 0; k <= s->depth; k++) {
+            format_word(e, text, sizeof text, WORD_STRIDE, a * (s->depth + 1) + k);
+            ADD(e, "    const numc_k_i64 s%u_%u = %s;\n    (void)s%u_%u;\n", a, k, text, a, k);
+        }
+    }
+}
+
 static void add_head(emitter *e, const char *name)
 {
     const numc_kernel_source *s = e->source;
     const dialect *d = e->dialect;
-    ADD(e, "%s%s%s %s(", d->prologue, prologue_shared, d->entry, name);
-    if (d->separate_buffers)
-        for (uint32_t b = 0; b < s->buffer_count; b++)
-            ADD(e, "%svoid *b%u, ", d->global, b);
-    else
-        ADD(e, "void *const *buffers, ");
-    ADD(e, "%sconst numc_k_i64 *extents, %sconst numc_k_i64 *offsets, %sconst numc_k_i64 *strides, %sconst numc_k_u64 *constants)\n{\n",
-        d->global, d->global, d->global, d->global);
-    for (uint32_t a = 0; a < s->access_count; a++) {
-        const numc_kernel_access *access = &s->accesses[a];
-        const char *constant = access->writes ? "" : "const ", *type = dtype_name(access->dtype);
-        ADD(e, "    %s%snumc_e_%s *%sconst p%u = (%s%snumc_e_%s *)", d->global, constant, type, alone(s, a) ? d->restricted : "", a,
-            d->global, constant, type);
-        ADD(e, d->separate_buffers ? "b%u" : "buffers[%u]", access->buffer);
-        ADD(e, " + offsets[%u];\n", a);
-        for (uint32_t k = 0; k <= s->depth; k++)
-            ADD(e, "    const numc_k_i64 s%u_%u = strides[%u];\n", a, k, a * (s->depth + 1) + k);
+    ADD(e, "%s%s", d->prologue, prologue_shared);
+    if (!e->devices) {
+        ADD(e, "%s %s(void *const *buffers, const numc_k_i64 *extents, const numc_k_i64 *offsets, const numc_k_i64 *strides, "
+               "const numc_k_u64 *constants)\n{\n", d->entry, name);
+        add_pointers(e);
+        add_locals(e);
+        ADD(e, "    (void)extents, (void)offsets, (void)strides, (void)constants;\n"); /* what a kernel does not use */
+        return;
     }
-    add_locals(e);
-    /* what a kernel does not use */
-    ADD(e, "    (void)extents, (void)offsets, (void)strides, (void)constants;\n");
-    for (uint32_t a = 0; a < s->access_count; a++)
-        for (uint32_t k = 0; k <= s->depth; k++)
-            ADD(e, "    (void)s%u_%u;\n", a, k);
-    if (d->work_items && !e->shared_loop)
+    uint32_t words = word_count(s);
+    e->by_value = words <= NUMC_DIALECT_WORDS;
+    if (e->by_value)
+        ADD(e, "struct %s_words {\n    numc_k_i64 w[%u];\n};\n", name, words > 0 ? words : 1);
+    ADD(e, "%s %s(", d->entry, name);
+    for (uint32_t b = 0; b < s->buffer_count; b++)
+        ADD(e, "%svoid *b%u, ", d->global, b);
+    if (e->by_value)
+        ADD(e, "const struct %s_words words)\n{\n", name);
+    else
+        ADD(e, "%sconst numc_k_i64 *words)\n{\n", d->global);
+    if (e->by_groups)
+        ADD(e, "    NUMC_E_SHARED numc_k_u64 numc_e_shared[NUMC_E_GROUP];\n    NUMC_E_SHARED numc_k_i64 numc_e_where[NUMC_E_GROUP];\n"
+               "    const int item = NUMC_E_ITEM;\n");
+    else if (e->flat_count == 0)
         ADD(e, "    if (NUMC_E_FIRST != 0)\n        return;\n");
+    add_pointers(e);
+    add_locals(e);
 }
 
-/* One parallel loop outside, and nothing beside it that writes. */
-static bool has_shared_loop(const numc_kernel_source *s)
+/* Nodes without effects: what every item may do for itself. */
+static bool is_pure(uint32_t kind)
 {
-    uint32_t parallel = 0, others = 0;
-    for (uint32_t i = 0; i < s->node_count; i++) {
-        uint32_t kind = s->nodes[i].kind;
-        parallel += kind == NUMC_NODE_PARALLEL;
-        others += (is_loop(kind) && kind != NUMC_NODE_PARALLEL) || kind == NUMC_NODE_STORE || kind == NUMC_NODE_LOCAL_STORE;
-        if (is_loop(kind))
+    return kind == NUMC_NODE_SCALAR || kind == NUMC_NODE_CONSTANT || kind == NUMC_NODE_INDEX || kind == NUMC_NODE_LOAD;
+}
+
+/* The only loop directly in [from, to), when all beside it is pure: its node; else to. */
+static uint32_t only_loop(const numc_kernel_source *s, uint32_t from, uint32_t to, bool pure)
+{
+    uint32_t found = to;
+    for (uint32_t i = from; i < to; i++) {
+        if (is_loop(s->nodes[i].kind)) {
+            if (found != to)
+                return to;
+            found = i;
             i = (uint32_t)s->nodes[i].match;
+        } else if (pure && !is_pure(s->nodes[i].kind))
+            return to;
     }
-    return parallel == 1 && others == 0;
+    return found;
+}
+
+/* The parallel loops, each alone in the one around it, that work items share: from the outermost inwards. A local array belongs to
+ * an iteration of the outermost loop. */
+static void find_flat(emitter *e)
+{
+    const numc_kernel_source *s = e->source;
+    uint32_t from = 0, to = s->node_count;
+    while (e->flat_count < NUMC_EMIT_FLAT && (s->local_count == 0 || e->flat_count == 0)) {
+        uint32_t loop = only_loop(s, from, to, true);
+        if (loop == to || s->nodes[loop].kind != NUMC_NODE_PARALLEL || s->nodes[loop].operands[0] >= 0)
+            return;
+        e->flat[e->flat_count++] = loop;
+        from = loop + 1;
+        to = (uint32_t)s->nodes[loop].match;
+    }
 }
 
 static bool is_identifier(const char *name)
@@ -862,12 +1094,17 @@ int32_t numc__kernel_emit(void *user, const numc_kernel_source *source, uint32_t
     const numc_host *host = &state->open.host;
     *text = NULL;
     *text_size = 0;
-    if (chosen < NUMC_DIALECT_C || chosen > NUMC_DIALECT_CUDA || !is_identifier(name))
+    bool groups = (chosen & NUMC_DIALECT_GROUPS) != 0;
+    chosen &= ~(uint32_t)NUMC_DIALECT_GROUPS;
+    if (chosen < NUMC_DIALECT_C || chosen > NUMC_DIALECT_CUDA || (groups && chosen == NUMC_DIALECT_C) || !is_identifier(name))
         return host->error(user, NUMC_INVALID_ARGUMENT, "kernel_emit: the dialect is unknown or the name is no identifier");
     numc_text buffer;
     numc__text_begin(&buffer, state->open.core);
     emitter e = {.text = &buffer, .source = source, .dialect = &dialects[chosen]};
-    e.shared_loop = e.dialect->work_items && has_shared_loop(source);
+    e.devices = e.dialect->separate_buffers;
+    e.by_groups = e.grouped = groups;
+    if (e.devices)
+        find_flat(&e);
     add_head(&e, name);
     bool known = add_nodes(&e, 0, source->node_count);
     ADD(&e, "}\n");

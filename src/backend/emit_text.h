@@ -143,7 +143,10 @@ static const char prologue_opencl[] =
     "typedef int numc_e_int32;\ntypedef long numc_e_int64;\ntypedef uchar numc_e_uint8;\n"
     "typedef ushort numc_e_uint16;\ntypedef uint numc_e_uint32;\ntypedef ulong numc_e_uint64;\n"
     "#define NUMC_E_FMA_float32 fma\n#define NUMC_E_NEXTAFTER_float32 nextafter\n"
-    "#define NUMC_E_FIRST ((numc_k_i64)get_global_id(0))\n#define NUMC_E_STEP ((numc_k_i64)get_global_size(0))\n";
+    "#define NUMC_E_FIRST ((numc_k_i64)get_global_id(0))\n#define NUMC_E_STEP ((numc_k_i64)get_global_size(0))\n"
+    "#define NUMC_E_ITEM ((int)get_local_id(0))\n#define NUMC_E_NUMBER ((numc_k_i64)get_group_id(0))\n"
+    "#define NUMC_E_LOCAL __local\n#define NUMC_E_SHARED __local\n"
+    "#define NUMC_E_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)\n";
 
 static const char prologue_cuda[] =
     "#include \"kernel/kernel.h\"\n"
@@ -154,11 +157,14 @@ static const char prologue_cuda[] =
     "typedef unsigned short numc_e_uint16;\ntypedef unsigned int numc_e_uint32;\ntypedef unsigned long long numc_e_uint64;\n"
     "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n"
     "#define NUMC_E_FIRST ((numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x)\n"
-    "#define NUMC_E_STEP ((numc_k_i64)gridDim.x * blockDim.x)\n";
+    "#define NUMC_E_STEP ((numc_k_i64)gridDim.x * blockDim.x)\n"
+    "#define NUMC_E_ITEM ((int)threadIdx.x)\n#define NUMC_E_NUMBER ((numc_k_i64)blockIdx.x)\n"
+    "#define NUMC_E_LOCAL\n#define NUMC_E_SHARED __shared__\n#define NUMC_E_BARRIER() __syncthreads()\n";
 
 /* What every dialect shares: the helpers of backends/ref/scalar.c that are more than an expression. */
 static const char prologue_shared[] =
     "typedef float numc_e_float32;\ntypedef double numc_e_float64;\n"
+    "#ifndef NUMC_E_GROUP\n#define NUMC_E_GROUP 128\n#endif\n"
     "#define NUMC_E_FMA_float64 fma\n#define NUMC_E_NEXTAFTER_float64 nextafter\n"
     "#define NUMC_E_NORMAL_float64 numc_k_sample_normal\n#define NUMC_E_NORMAL_float32 numc_k_sample_normal32\n"
     "NUMC_KERNEL_FN numc_k_i64 numc_e_floor_divide_signed(numc_k_i64 a, numc_k_i64 b)\n"

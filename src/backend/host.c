@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/internal.h"
+#include "backend/store.h"
 #include "base/text.h"
 #include "base/threads.h"
 
@@ -84,6 +85,24 @@ static void (*host_scalar_function(void *user, uint32_t operation, uint32_t dtyp
     return numc__ref_scalar_function(operation, dtype);
 }
 
+static void *host_cache_find(void *user, const char *key, uint64_t key_size, uint64_t *size)
+{
+    numc_store store;
+    char reason[NUMC_NATIVE_REASON];
+    *size = 0;
+    if (!numc__store_open(&store, reason))
+        return NULL;
+    return numc__store_read(((numc_backend_state *)user)->open.core, &store, key, (size_t)key_size, size);
+}
+
+static void host_cache_put(void *user, const char *key, uint64_t key_size, const void *bytes, uint64_t size)
+{
+    numc_store store;
+    char reason[NUMC_NATIVE_REASON];
+    if (numc__store_open(&store, reason))
+        (void)numc__store_write(((numc_backend_state *)user)->open.core, &store, key, (size_t)key_size, bytes, size);
+}
+
 void numc__host_fill(numc_backend_state *state)
 {
     state->open.host = (numc_host){
@@ -98,6 +117,8 @@ void numc__host_fill(numc_backend_state *state)
         .kernel_interpret = host_kernel_interpret,
         .scalar_function = host_scalar_function,
         .kernel_emit = numc__kernel_emit,
+        .cache_find = host_cache_find,
+        .cache_put = host_cache_put,
     };
 }
 

@@ -158,7 +158,8 @@ const char *numc__backend_hint(const char *name)
         {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs nothing beyond a C compiler "
                 "(OpenBLAS is opened at run time)"},
         {"cuda", "this version of libnumc has no source of it"},
-        {"opencl", "this version of libnumc has no source of it"},
+        {"opencl", "it is built with `meson setup build -Dopencl=enabled`, which needs the OpenCL headers (CL/cl.h); the loader "
+                   "libOpenCL.so.1 is opened at run time"},
     };
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         if (strcmp(hints[i].name, name) == 0)

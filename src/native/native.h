@@ -7,6 +7,7 @@
 #ifndef NUMC_NATIVE_NATIVE_H
 #define NUMC_NATIVE_NATIVE_H
 
+#include "backend/store.h"
 #include "base/text.h"
 
 /* What a unit of native code exports under the name numc_native_functions: a table whose meaning is the caller's. */
@@ -38,12 +39,6 @@ void numc__native_end(numc_native *native);
 
 /* ---- the parts ------------------------------------------------------------------------------------------------------- */
 
-enum {
-    NUMC_NATIVE_PATH = 4096,
-    NUMC_NATIVE_REASON = 512,
-    NUMC_STORE_BYTES = 64 << 20 /* of all objects of a store, and of one file of a compiler */
-};
-
 /* compiler.c: the C compiler of this machine. */
 typedef struct numc_compiler {
     char path[NUMC_NATIVE_PATH]; /* absolute; "" when there is none */
@@ -59,21 +54,5 @@ double numc__native_now(void); /* seconds, monotonic */
  * file larger than a store holds. False with the reason. */
 bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output, double seconds,
                         const _Atomic bool *stop, char *reason);
-
-/* store.c: shared objects on disk, each with the text it was made of. */
-typedef struct numc_store {
-    char folder[NUMC_NATIVE_PATH]; /* "" when there is none that can be trusted */
-} numc_store;
-/* NUMC_CACHE (an absolute folder), else numc in XDG_CACHE_HOME or in ~/.cache: made with mode 0700; one of another owner, or that
- * others may write or read, is not used. False with the reason. */
-bool numc__store_open(numc_store *store, char *reason);
-/* The path of the object made of exactly this text, checked to be whole. */
-bool numc__store_find(numc_core *core, const numc_store *store, const char *text, size_t size, char *path);
-/* A new file name in the store (or in a new private folder of TMPDIR) to write an object to; then the object with its text put in its
- * place under its name, and the oldest removed beyond the limit of the store. */
-bool numc__store_temporary(const numc_store *store, char *path, char *reason);
-bool numc__store_put(numc_core *core, const numc_store *store, const char *text, size_t size, const char *temporary, char *path,
-                     char *reason);
-void numc__store_drop(const numc_store *store, const char *temporary); /* removes it, with the private folder if it has one */
 
 #endif

@@ -387,21 +387,25 @@ static void emitted_c_has_the_interpreters_bits(void **state)
     assert_int_equal(different, 0);
 }
 
-/* The GPU dialects cannot be run here; what differs is looked at. */
-static void gpu_dialects_share_the_outermost_loop(void **state)
+/* tests/gpu runs them on a device; here what differs is looked at. */
+static void gpu_dialects_share_the_loops(void **state)
 {
     (void)state;
     const sample *flat = &samples[0], *nested = &samples[sample_count - 3];
     char *text;
     uint64_t size;
     assert_int_equal(device->host.kernel_emit(device->host.user, &flat->build.source, NUMC_DIALECT_OPENCL, "f", &text, &size), NUMC_OK);
-    assert_non_null(strstr(text, "__kernel void f(__global void *b0, __global void *b1, __global const numc_k_i64 *extents"));
-    assert_non_null(strstr(text, "for (numc_k_i64 i0 = NUMC_E_FIRST, n0 = extents[0]; i0 < n0; i0 += NUMC_E_STEP)"));
+    assert_non_null(strstr(text, "__kernel void f(__global void *b0, __global void *b1, const struct f_words words)"));
+    assert_non_null(strstr(text, "for (numc_k_i64 flat = NUMC_E_FIRST; flat < all; flat += NUMC_E_STEP)"));
     assert_null(strstr(text, "stdint"));
     (void)device->host.allocate(device->host.user, text, size, 0);
     assert_int_equal(device->host.kernel_emit(device->host.user, &nested->build.source, NUMC_DIALECT_CUDA, "g", &text, &size), NUMC_OK);
     assert_non_null(strstr(text, "extern \"C\" __global__ void g(void *b0, "));
     assert_non_null(strstr(text, "if (NUMC_E_FIRST != 0)\n        return;"));
+    (void)device->host.allocate(device->host.user, text, size, 0);
+    assert_int_equal(device->host.kernel_emit(device->host.user, &flat->build.source, NUMC_DIALECT_CUDA | NUMC_DIALECT_GROUPS, "h",
+                                              &text, &size), NUMC_OK);
+    assert_non_null(strstr(text, "const numc_k_i64 flat = NUMC_E_NUMBER;"));
     (void)device->host.allocate(device->host.user, text, size, 0);
 }
 
@@ -412,6 +416,8 @@ static void bad_requests_are_refused(void **state)
     uint64_t size;
     const numc_kernel_source *source = &samples[0].build.source;
     assert_int_equal(device->host.kernel_emit(device->host.user, source, 9, "f", &text, &size), NUMC_INVALID_ARGUMENT);
+    assert_int_equal(device->host.kernel_emit(device->host.user, source, NUMC_DIALECT_C | NUMC_DIALECT_GROUPS, "f", &text, &size),
+                     NUMC_INVALID_ARGUMENT);
     assert_int_equal(device->host.kernel_emit(device->host.user, source, NUMC_DIALECT_C, "f(){} g", &text, &size),
                      NUMC_INVALID_ARGUMENT);
     assert_null(text);
@@ -421,7 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(emitted_c_has_the_interpreters_bits),
-        cmocka_unit_test(gpu_dialects_share_the_outermost_loop),
+        cmocka_unit_test(gpu_dialects_share_the_loops),
         cmocka_unit_test(bad_requests_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

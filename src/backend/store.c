@@ -1,4 +1,4 @@
-/* store.c - shared objects on disk: a private folder, each object with the text it was made of and a sum of its bytes behind it, so
+/* store.c - objects on disk: a private folder, each object with the text it was made of and a sum of its bytes behind it, so
  * that a stale, cut or damaged file is never loaded. Processes may share it: a file gets its name only when it is whole. */
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,8 @@
 
 #include "backend/internal.h"
 #include "base/containers.h"
-#include "native/native.h"
+#include "base/text.h"
+#include "backend/store.h"
 
 /* Behind an object: its text, then this. */
 typedef struct trailer {
@@ -236,5 +237,48 @@ bool numc__store_put(numc_core *core, const numc_store *store, const char *text,
         (void)close(file);
     if (good)
         trim(store);
+    return good;
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------------------------------- */
+
+void *numc__store_read(numc_core *core, const numc_store *store, const char *text, size_t size, uint64_t *bytes)
+{
+    char path[NUMC_NATIVE_PATH];
+    *bytes = 0;
+    if (!numc__store_find(core, store, text, size, path))
+        return NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat facts;
+    trailer end;
+    void *all = NULL;
+    if (file >= 0 && fstat(file, &facts) == 0 && facts.st_size > (off_t)sizeof end
+        && read_all(file, (char *)&end, sizeof end, (uint64_t)facts.st_size - sizeof end)
+        && end.object_size == (uint64_t)facts.st_size - sizeof end - size && end.object_size > 0
+        && (all = numc__core_allocate(core, (size_t)end.object_size)) != NULL) {
+        if (read_all(file, all, end.object_size, 0) && numc__hash_bytes(all, (size_t)end.object_size) == end.sum)
+            *bytes = end.object_size;
+        else {
+            numc__core_free(core, all, (size_t)end.object_size);
+            all = NULL;
+        }
+    }
+    if (file >= 0)
+        (void)close(file);
+    return all;
+}
+
+bool numc__store_write(numc_core *core, const numc_store *store, const char *text, size_t size, const void *bytes, uint64_t count)
+{
+    char temporary[NUMC_NATIVE_PATH], path[NUMC_NATIVE_PATH], reason[NUMC_NATIVE_REASON];
+    if (store->folder[0] == '\0' || !numc__store_temporary(store, temporary, reason))
+        return false;
+    int file = open(temporary, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool good = file >= 0 && write(file, bytes, (size_t)count) == (ssize_t)count;
+    if (file >= 0)
+        (void)close(file);
+    good = good && numc__store_put(core, store, text, size, temporary, path, reason);
+    if (!good)
+        numc__store_drop(store, temporary);
     return good;
 }

@@ -1,0 +1,138 @@
+/* internal.h - of backends/gpu: the opened device, its memory, modules and launches, as the files here share them. */
+#ifndef NUMC_BACKENDS_GPU_INTERNAL_H
+#define NUMC_BACKENDS_GPU_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "gpu/gpu.h"
+
+enum { NUMC_GPU_GROUP = 128, NUMC_GPU_CLASSES = 4 * 58 + 1, NUMC_GPU_BUCKETS = 256, NUMC_GPU_NAME = 24 };
+
+/* What the host holds as `void *memory`: never an address. */
+typedef struct numc_gpu_block {
+    void *raw;
+    uint64_t bytes; /* the class's */
+    struct numc_gpu_block *next;
+} numc_gpu_block;
+
+/* A compiled program, shared by all who have the same text. */
+typedef struct numc_gpu_module {
+    void *own; /* the runtime's */
+    char *text;
+    uint64_t text_size, hash;
+    int32_t references;
+    struct numc_gpu_module *next;
+} numc_gpu_module;
+
+/* A kernel of the texts in this folder (products, order, factorisations), found by its name. */
+typedef struct numc_gpu_fixed {
+    char name[96];
+    numc_gpu_module *module;
+    void *kernel;
+    struct numc_gpu_fixed *next;
+} numc_gpu_fixed;
+
+typedef struct numc_gpu_counts {
+    uint64_t allocations, from_pool, peak_bytes, live_bytes, uploads, uploaded_bytes, downloads, downloaded_bytes, copies, launches,
+        modules_built, modules_loaded;
+} numc_gpu_counts;
+
+struct numc_device {
+    const numc_host *host; /* first: the contract */
+    const numc_gpu_runtime *runtime;
+    void *machine;
+    numc_gpu_facts facts;
+    uint32_t group;       /* work items of a group */
+    int64_t solo;         /* a kernel of fewer iterations runs on one work item */
+    pthread_mutex_t lock; /* pool, modules, fixed kernels, counts, and kernel objects that are not a launch's own */
+    numc_gpu_block *pool[NUMC_GPU_CLASSES];
+    uint64_t pool_bytes, pool_limit;
+    numc_gpu_module *modules[NUMC_GPU_BUCKETS];
+    numc_gpu_fixed *fixed[NUMC_GPU_BUCKETS];
+    numc_gpu_counts counts;
+};
+
+static inline int32_t numc_gpu_fail(numc_device *device, numc_status status, const char *message)
+{
+    return device->host->error(device->host->user, (int32_t)status, message);
+}
+
+static inline void *numc_gpu_new(numc_device *device, size_t size)
+{
+    void *memory = device->host->allocate(device->host->user, NULL, 0, size > 0 ? size : 1);
+    if (memory != NULL)
+        memset(memory, 0, size);
+    return memory;
+}
+
+static inline void numc_gpu_delete(numc_device *device, void *pointer, size_t size)
+{
+    if (pointer != NULL)
+        (void)device->host->allocate(device->host->user, pointer, size > 0 ? size : 1, 0);
+}
+
+static inline void *numc_gpu_raw(const void *memory)
+{
+    return ((const numc_gpu_block *)memory)->raw;
+}
+
+static inline uint32_t numc_gpu_size(uint32_t dtype)
+{
+    static const uint8_t sizes[NUMC_DTYPE_COUNT] = {
+        [NUMC_BOOL] = 1, [NUMC_INT8] = 1, [NUMC_INT16] = 2, [NUMC_INT32] = 4, [NUMC_INT64] = 8,
+        [NUMC_UINT8] = 1, [NUMC_UINT16] = 2, [NUMC_UINT32] = 4, [NUMC_UINT64] = 8,
+        [NUMC_FLOAT32] = 4, [NUMC_FLOAT64] = 8, [NUMC_COMPLEX64] = 8, [NUMC_COMPLEX128] = 16,
+    };
+    return dtype < NUMC_DTYPE_COUNT ? sizes[dtype] : 0;
+}
+
+/* ---- text.c: text that grows ---------------------------------------------------------------------------------------------- */
+
+typedef struct numc_gpu_text {
+    numc_device *device;
+    char *data;
+    size_t size, capacity; /* without the zero; with it */
+    bool failed;
+} numc_gpu_text;
+
+void numc_gpu_text_add(numc_gpu_text *text, const char *more, size_t size);
+void numc_gpu_text_format(numc_gpu_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void numc_gpu_text_end(numc_gpu_text *text);
+
+/* ---- module.c ------------------------------------------------------------------------------------------------------------- */
+
+/* The module of a text, which follows the scalar kernel and the names of numc/backend.h's GPU dialects: from memory, from disk, or
+ * compiled. Its own kernel objects come from numc_gpu_kernel. */
+int32_t numc_gpu_module_get(numc_device *device, const char *text, size_t size, numc_gpu_module **module);
+void numc_gpu_module_drop(numc_device *device, numc_gpu_module *module);
+int32_t numc_gpu_kernel(numc_device *device, numc_gpu_module *module, const char *name, void **kernel);
+
+/* A kernel of a fixed text with macros defined before it ("#define T double\n"); it lives as long as the device. */
+int32_t numc_gpu_fixed_kernel(numc_device *device, const char *text, const char *defines, const char *name, void **kernel);
+/* Sets memory, then words (a struct of NUMC_GPU_WORDS words), and runs it. */
+enum { NUMC_GPU_WORDS = 64 };
+int32_t numc_gpu_fixed_run(numc_device *device, void *kernel, const numc_view *const *views, uint32_t view_count,
+                           const int64_t *words, uint32_t word_count, uint64_t groups, uint32_t group);
+uint64_t numc_gpu_groups(const numc_device *device, int64_t items); /* enough groups for so many items, within reason */
+
+/* The C name of a dtype in the text, "numc_e_float64". */
+const char *numc_gpu_type(uint32_t dtype);
+
+/* ---- words for fixed texts (order.c) ----------------------------------------------------------------------------------------- */
+
+/* Axes first[v] .. first[v] + axes - 1 of some views of equal extents there, joined into three: extents, then strides of each view in
+ * turn, 3 words each. Returns how many positions they have; -1 where three are not enough. In text: AXES below. */
+int64_t numc_gpu_join(const numc_view *const *views, const int32_t *first, uint32_t view_count, int32_t axes, int64_t *words);
+/* Text: SPLIT(number, at) declares j0, j1, j2 from a position; PLACE(at, v) is their offset in view v. */
+#define NUMC_GPU_SPLIT_TEXT                                                                                                \
+    "#define SPLIT(number, at) word j2 = (number), j1, j0; j1 = j2 / W((at) + 2); j2 -= j1 * W((at) + 2); "                 \
+    "j0 = j1 / W((at) + 1); j1 -= j0 * W((at) + 1)\n"                                                                     \
+    "#define PLACE(at, v) (j0 * W((at) + 3 * (v) + 3) + j1 * W((at) + 3 * (v) + 4) + j2 * W((at) + 3 * (v) + 5))\n"
+/* "#define T ..." with arithmetic on it (matmul.c): ADD, SUB, MUL, DIV of numbers, real or complex. False: no dtype with arithmetic
+ * here. */
+bool numc_gpu_arithmetic(numc_gpu_text *text, uint32_t dtype);
+
+#endif
