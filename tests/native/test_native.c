@@ -360,13 +360,13 @@ static bool has_file(const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* 64 MB: the oldest objects go, and nothing else. */
+/* 256 MB: the oldest objects go, and nothing else. */
 static void the_cache_is_bounded(void **state)
 {
     (void)state;
     answer right;
     char cache[5000];
-    const off_t large = 30 << 20;
+    const off_t large = 120 << 20;
     snprintf(cache, sizeof cache, "%s/cache", folder);
     assert_int_equal(mkdir(cache, 0700), 0);
     put_file("1a-1.so", large, 400);
