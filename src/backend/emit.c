@@ -433,11 +433,23 @@ static void add_stride(emitter *e, int32_t access, int d, char letter, int numbe
         ADD(e, " + %lldll * %c%d", (long long)stride, letter, number);
 }
 
+/* The access whose pointer serves this one too: the first one of the buffer and dtype, where offsets are known. */
+static uint32_t leader(const emitter *e, uint32_t access)
+{
+    const numc_kernel_source *s = e->source;
+    for (uint32_t a = 0; e->known != NULL && e->known->offsets != NULL && a < access; a++)
+        if (s->accesses[a].buffer == s->accesses[access].buffer && s->accesses[a].dtype == s->accesses[access].dtype)
+            return a;
+    return access;
+}
+
 /* p2[s2_0 * i0 + i1 + s2_2 * r7] */
 static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gathered)
 {
     uint32_t hint = in_innermost(e, number) ? e->source->accesses[access].contiguity : (uint32_t)NUMC_CONTIGUITY_ANY;
-    ADD(e, "p%d[0", (int)access);
+    uint32_t pointer = leader(e, (uint32_t)access);
+    ADD(e, "p%u[%lld", pointer,
+        pointer == (uint32_t)access ? 0ll : (long long)(e->known->offsets[access] - e->known->offsets[pointer]));
     for (int d = 0; d < e->depth; d++) {
         bool inner = d == e->depth - 1;
         if (inner && hint == NUMC_CONTIGUITY_UNIFORM)
@@ -947,25 +959,32 @@ static bool add_nodes(emitter *e, uint32_t from, uint32_t to)
     return true;
 }
 
-/* restrict: no other access of the buffer writes what this one touches. */
-static bool alone(const numc_kernel_source *s, uint32_t access)
+/* restrict: no other pointer into the buffer writes what is touched through this one, nor the other way round. */
+static bool alone(const emitter *e, uint32_t pointer)
 {
+    const numc_kernel_source *s = e->source;
+    bool others = false, writes = false;
     for (uint32_t a = 0; a < s->access_count; a++)
-        if (a != access && s->accesses[a].buffer == s->accesses[access].buffer &&
-            (s->accesses[a].writes || s->accesses[access].writes))
-            return false;
-    return true;
+        if (s->accesses[a].buffer == s->accesses[pointer].buffer) {
+            others = others || leader(e, a) != pointer;
+            writes = writes || s->accesses[a].writes != 0;
+        }
+    return !others || !writes;
 }
 
-/* The pointers of the accesses as arguments, each at its first element: what no other access writes to is `restrict`, which
- * compilers believe of arguments alone. */
+/* The pointers of the accesses as arguments, each at its first element; several accesses of a buffer go by one of them. What no
+ * other one writes to is `restrict`, which compilers believe of arguments alone. */
 static void add_known_head(emitter *e, const char *name)
 {
     const numc_kernel_source *s = e->source;
     ADD(e, "NUMC_E_KERNEL void %s(", name);
-    for (uint32_t a = 0; a < s->access_count; a++)
-        ADD(e, "%s%snumc_e_%s *%sp%u", a > 0 ? ", " : "", s->accesses[a].writes ? "" : "const ", dtype_name(s->accesses[a].dtype),
-            alone(s, a) ? e->dialect->restricted : "", a);
+    for (uint32_t a = 0; a < s->access_count; a++) {
+        bool leads = leader(e, a) == a, writes = false;
+        for (uint32_t b = a; b < s->access_count; b++)
+            writes = writes || (leader(e, b) == a && s->accesses[b].writes != 0);
+        ADD(e, "%s%snumc_e_%s *%sp%u", a > 0 ? ", " : "", writes ? "" : "const ", dtype_name(s->accesses[a].dtype),
+            leads && alone(e, a) ? e->dialect->restricted : "", a);
+    }
     ADD(e, "%s)\n{\n", e->groups != NULL ? e->groups->parameters : s->access_count > 0 ? "" : "void");
 }
 
@@ -985,7 +1004,7 @@ static void add_pointers(emitter *e)
         const numc_kernel_access *access = &s->accesses[a];
         const char *constant = access->writes ? "" : "const ", *type = dtype_name(access->dtype);
         format_word(e, text, sizeof text, WORD_OFFSET, a);
-        ADD(e, "    %s%snumc_e_%s *%sconst p%u = (%s%snumc_e_%s *)", d->global, constant, type, alone(s, a) ? d->restricted : "", a,
+        ADD(e, "    %s%snumc_e_%s *%sconst p%u = (%s%snumc_e_%s *)", d->global, constant, type, alone(e, a) ? d->restricted : "", a,
             d->global, constant, type);
         ADD(e, e->devices ? "b%u" : "buffers[%u]", access->buffer);
         ADD(e, " + %s;\n", text);

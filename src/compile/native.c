@@ -98,7 +98,8 @@ static unsigned long long view_bytes(const numc_slot_view *view)
 static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const numc_pass *pass)
 {
     const numc_step *step = &exec->steps[s];
-    const numc_kernel_arguments arguments = {.extents = step->extents, .strides = step->strides, .constants = step->constants};
+    const numc_kernel_arguments arguments = {.extents = step->extents, .strides = step->strides, .constants = step->constants,
+                                             .offsets = pass != NULL ? NULL : step->offsets};
     char name[40];
     (void)numc__format(name, sizeof name, "k%d_%d", (int)exec->number, (int)s);
     return pass != NULL ? numc__pass_kernel(text, exec, pass, name, &arguments)
