@@ -85,6 +85,17 @@ static numc_array *positive_definite(numc_context *context, const numc_array *x)
     return numc_add(numc_matmul(x, transposed(x)), numc_multiply(numc_eye(context, numc_array_dtype(x), n, n, 0), (double)(1 + n)));
 }
 
+/* Of a matrix with different ones: where two are equal they have no derivative. */
+static numc_array *eigenvalues(numc_context *context, const numc_array *x, bool singular)
+{
+    if (x == NULL)
+        return NULL;
+    int64_t n = numc_array_shape(x)[numc_array_rank(x) - 1];
+    numc_array *apart = numc_diag(numc_multiply(numc_arange(context, numc_array_dtype(x), 0, n, 1), 8));
+    numc_array *y = numc_add(x, apart);
+    return singular ? numc_linalg_svdvals(y) : numc_linalg_eigvalsh(y);
+}
+
 static numc_array *drawn(numc_context *context, const application *a, const numc_array *const *x)
 {
     /* (i: integer, 0-d [, parameter]); numbers: kind, shape... */
@@ -229,7 +240,7 @@ static numc_array *simple(machine *m, const application *a, const numc_array *co
                          : numc_linalg_solve(positive_definite(context, x[0]), x[1]);
     case OPERATION_INVERSE: return numc_linalg_inv(positive_definite(context, x[0]));
     case OPERATION_DETERMINANT: return n[0] != 0 ? numc_linalg_slogdet(positive_definite(context, x[0])).logabsdet : numc_linalg_det(x[0]);
-    case OPERATION_EIGENVALUES: return n[0] != 0 ? numc_linalg_svdvals(x[0]) : numc_linalg_eigvalsh(positive_definite(context, x[0]));
+    case OPERATION_EIGENVALUES: return eigenvalues(context, positive_definite(context, x[0]), n[0] != 0);
     case OPERATION_FOURIER: /* which, axis */
         return n[0] == 0 ? numc_fft_rfft(x[0], .axis = NUMC_AXIS(n[1])) : n[0] == 1 ? numc_fft_irfft(x[0], .axis = NUMC_AXIS(n[1]))
                                                                                      : numc_fft_fft(x[0], .axis = NUMC_AXIS(n[1]));
