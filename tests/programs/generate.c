@@ -366,7 +366,7 @@ static bool add_other(maker *k, int32_t b, pool *to)
     case 0: {
         static const numc_dtype dtypes[] = {NUMC_FLOAT64, NUMC_FLOAT64, NUMC_FLOAT32, NUMC_INT64, NUMC_INT32};
         int64_t numbers[4] = {dtypes[draw_below(g, 5)], 1 + draw_below(g, 4), 1 + draw_below(g, 4)};
-        static const double values[] = {0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 1e-3};
+        static const double values[] = {0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 0x1p-9};
         return emit(k, b, to, OPERATION_CONSTANT, NONE, numbers, 1 + draw_below(g, 3), numbers[0] == NUMC_INT64 || numbers[0] == NUMC_INT32 ? 2.0 : values[draw_below(g, 7)]) >= 0;
     }
     case 1: return emit(k, b, to, OPERATION_IOTA, NONE, LIST(draw_below(g, 2) == 0 ? NUMC_FLOAT64 : NUMC_INT64, 1 + draw_below(g, 6)), 0) >= 0;

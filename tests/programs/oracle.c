@@ -1,6 +1,6 @@
 /* oracle.c - a graph worked out node by node, its control flow by loops in C: what compiled programs are held to. With noise it
  * says how far rounding may move a result: each result of arithmetic is multiplied by 1 + 4 eps u, u in [-1, 1], and so is each
- * term of what adds up many, since those may be taken in another order. */
+ * term of what adds up many, since those may be taken in another order, and each constant that is no round number. */
 #include "program.h"
 
 static bool is_float(numc_dtype dtype)
@@ -49,7 +49,8 @@ void numbers_free(number_list *n)
     *n = (number_list){0};
 }
 
-static const numc_array *noisy(numc_context *context, const numc_array *x, generator *noise)
+/* `computed`: of a constant, which may have been computed while tracing: round numbers stay as they are. */
+static const numc_array *noisy(numc_context *context, const numc_array *x, generator *noise, bool computed)
 {
     numc_dtype dtype = numc_array_dtype(x);
     if (noise == NULL || !is_float(dtype))
@@ -65,7 +66,8 @@ static const numc_array *noisy(numc_context *context, const numc_array *x, gener
             double u = 2.0 * draw_unit(noise) - 1.0, other = data[i ^ 1];
             /* a part of a complex number is as exact as the other one, not as itself */
             double scale = pairs && isfinite(other) && isfinite(data[i]) ? hypot(data[i], other) : data[i];
-            if (isfinite(scale) && !(pairs && data[i] == 0.0))
+            bool round = computed && ldexp(data[i], 16) == rint(ldexp(data[i], 16));
+            if (isfinite(scale) && !(pairs && data[i] == 0.0) && !round)
                 data[i] = data[i] + 4.0 * eps_of(dtype) * u * scale;
         }
         y = numc_astype(numc_from_host_(context, pairs ? NUMC_COMPLEX128 : NUMC_FLOAT64,
@@ -200,13 +202,13 @@ static bool evaluate_node(numc_context *context, const numc_node *node, const nu
     const numc_array *terms[64];
     if (noise != NULL && adds_up(node->primitive) && node->input_count <= 64) {
         for (int32_t k = 0; k < node->input_count; k++)
-            terms[k] = noisy(context, x[k], noise);
+            terms[k] = noisy(context, x[k], noise, false);
         x = terms;
     }
     bool fine = numc__bind(context, node->primitive, x, node->input_count, &node->attributes, y, node->output_count) == NUMC_OK;
     bool triangular = node->primitive == NUMC_PRIMITIVE_LU; /* its further outputs are whole numbers as floats */
     for (int32_t k = 0; k < node->output_count && fine && !is_exact(node->primitive) && !(triangular && k > 0); k++)
-        y[k] = (numc_array *)(uintptr_t)noisy(context, y[k], noise);
+        y[k] = (numc_array *)(uintptr_t)noisy(context, y[k], noise, false);
     return fine;
 }
 
@@ -221,6 +223,8 @@ bool graph_evaluate(numc_context *context, const numc_graph *graph, const numc_a
         abort();
     for (int32_t i = 0; i < graph->value_count; i++)
         values[i] = i < graph->input_count ? inputs[i] : graph->values[i].constant;
+    for (int32_t i = graph->input_count; i < graph->value_count && noise != NULL; i++)
+        values[i] = values[i] == NULL ? NULL : noisy(context, numc__constant_on(context, values[i]), noise, true);
     bool fine = numc_error_status(context) == NUMC_OK;
     for (int32_t n = 0; n < graph->node_count && fine; n++) {
         const numc_node *node = &graph->nodes[n];
