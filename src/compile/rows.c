@@ -11,12 +11,16 @@
 
 #include "graph/build.h"
 
+#ifndef NUMC_ROWS_BYTES /* tests build this file with less, so that small matrices go by blocks and parts */
+#define NUMC_ROWS_BYTES (1 << 20)
+#define NUMC_ROWS_PARTS 16
+#endif
 enum {
-    LEAST_BYTES = 1 << 20,  /* of a matrix: below, the second pass finds it in the cache */
-    BLOCK_BYTES = 128 << 10, /* of its rows in a block: half of a small second-level cache */
-    PART_BYTES = 1 << 20,    /* of its rows in a part, or more */
+    LEAST_BYTES = NUMC_ROWS_BYTES,     /* of a matrix: below, the second pass finds it in the cache */
+    BLOCK_BYTES = NUMC_ROWS_BYTES / 8, /* of its rows in a block: half of a small second-level cache */
+    PART_BYTES = NUMC_ROWS_BYTES,      /* of its rows in a part, or more */
     LEAST_PARTS = 4,
-    MOST_PARTS = 16
+    MOST_PARTS = NUMC_ROWS_PARTS
 };
 
 typedef enum row_kind {

@@ -517,18 +517,24 @@ static verdict check_second(const house *h, program *p, char *message, size_t si
 
 /* ---- batches --------------------------------------------------------------------------------------------------------- */
 
-#define BATCH 3
+/* 3 elements, or 9: more than the lanes of a batch of loops */
+#define BATCH 9
+static int batch_of(const program *p)
+{
+    return p->seed % 7 == 0 ? BATCH : 3;
+}
 /* x[i] of the batch, mapped or not as the bits of the seed say, the batch at either end. */
 static bool batch_inputs(numc_context *context, const program *p, int32_t count, uint64_t bits, const numc_array **x,
                          const numc_array *(*each)[INPUTS], int64_t *axes)
 {
+    int batch = batch_of(p);
     for (int32_t i = 0; i < count; i++) {
         bool mapped = (bits >> i & 1) != 0 || count == 1 || (bits & ((UINT64_C(1) << count) - 1)) == 0;
         axes[i] = !mapped ? NUMC_UNMAPPED : (bits >> (8 + i) & 1) != 0 ? -1 : 0;
         const numc_array *list[BATCH];
-        for (int b = 0; b < BATCH; b++)
+        for (int b = 0; b < batch; b++)
             list[b] = each[b][i] = program_input(context, p, i, mapped ? b : 0);
-        x[i] = mapped ? numc_stack(list, BATCH, axes[i]) : list[0];
+        x[i] = mapped ? numc_stack(list, batch, axes[i]) : list[0];
     }
     return numc_error_status(context) == NUMC_OK;
 }
@@ -578,10 +584,10 @@ static verdict check_batch(const house *h, program *p, char *message, size_t siz
         if (!traced(&s, h, context, p) || !batch_inputs(context, p, count, p->seed / 2, x, each, axes)) {
             v = problem(context, "traced", message, size);
         } else {
-            for (int b = 0; b < BATCH; b++)
+            for (int b = 0; b < batch_of(p); b++)
                 memcpy(given[b], each[b], (size_t)count * sizeof *x);
             (void)derived(&all, context, numc_function_vmap(context, s.f, x, count, .in_axes = {axes, count, true}), x, count, 0);
-            v = batch_is_loop(&all, &s, given, BATCH, "vmap", message, size);
+            v = batch_is_loop(&all, &s, given, batch_of(p), "vmap", message, size);
             if (v == VERDICT_PASS && p->seed % 3 == 0) { /* of its reverse mode, directions mapped at 0 */
                 if (!derived(&back, context, numc_function_vjp(context, s.f), each[0], count, 40)) {
                     v = problem(context, "vjp", message, size);
@@ -589,14 +595,14 @@ static verdict check_batch(const house *h, program *p, char *message, size_t siz
                     generator g = {41};
                     for (int32_t i = count; i < back.inputs; i++) {
                         const numc_array *list[BATCH];
-                        for (int b = 0; b < BATCH; b++)
+                        for (int b = 0; b < batch_of(p); b++)
                             list[b] = given[b][i] = direction(context, numc__graph_input_type(back.f->graph, i), &g);
-                        x[i] = numc_stack(list, BATCH, 0);
+                        x[i] = numc_stack(list, batch_of(p), 0);
                         axes[i] = 0;
                     }
                     (void)derived(&batched, context, numc_function_vmap(context, back.f, x, back.inputs, .in_axes = {axes, back.inputs, true}),
                                   x, back.inputs, 0);
-                    v = batch_is_loop(&batched, &back, given, BATCH, "vmap of vjp", message, size);
+                    v = batch_is_loop(&batched, &back, given, batch_of(p), "vmap of vjp", message, size);
                 }
             }
         }
@@ -813,39 +819,55 @@ static verdict check_dynamic(const house *h, program *p, char *message, size_t s
 
 /* ---- native code -------------------------------------------------------------------------------------------------------- */
 
-/* The program and its reverse mode, interpreted and by the machine's compiler: the same bits, NaN being NaN. */
+/* The program, its reverse mode, and a batch of that, interpreted and by the machine's compiler: the same bits, NaN being NaN. */
 static verdict check_native(const house *h, program *p, char *message, size_t size)
 {
+    static const char *const parts[3] = {"native", "native vjp", "native vmap of vjp"};
     verdict v = VERDICT_PASS;
-    number_list n[2][2] = {{{0}}};
+    number_list n[2][3] = {{{0}}};
     for (int native = 0; native < 2 && v == VERDICT_PASS; native++) {
         numc_context *context = native ? h->native : h->compiled;
         numc_scope(context) {
-            subject s = {0}, back = {0};
-            if (!traced(&s, h, context, p) || !called(&s, &n[native][0]))
-                v = problem(context, "native", message, size);
-            else if (derived(&back, context, numc_function_vjp(context, s.f), s.x, s.inputs, 60))
-                v = called(&back, &n[native][1]) ? v : problem(context, "native vjp", message, size);
-            else
-                v = problem(context, "native vjp", message, size) == VERDICT_FAIL ? VERDICT_FAIL : v;
-            let_go(&s), let_go(&back);
+            subject s = {0}, back = {0}, batch = {0};
+            int part = 0;
+            bool fine = traced(&s, h, context, p) && called(&s, &n[native][0]);
+            if (fine) {
+                part = 1;
+                fine = derived(&back, context, numc_function_vjp(context, s.f), s.x, s.inputs, 60) && called(&back, &n[native][1]);
+            }
+            if (fine) {
+                const numc_array *x[MOST];
+                generator g = {61};
+                part = 2;
+                for (int32_t i = 0; i < back.inputs; i++) {
+                    const numc_array *list[BATCH];
+                    for (int b = 0; b < batch_of(p); b++)
+                        list[b] = i < s.inputs ? program_input(context, p, i, b) : direction(context, numc__graph_input_type(back.f->graph, i), &g);
+                    x[i] = numc_stack(list, batch_of(p), 0);
+                }
+                fine = derived(&batch, context, numc_function_vmap(context, back.f, x, back.inputs), x, back.inputs, 0) &&
+                       called(&batch, &n[native][2]);
+            }
+            if (!fine && problem(context, parts[part], message, size) == VERDICT_FAIL)
+                v = VERDICT_FAIL;
+            let_go(&s), let_go(&back), let_go(&batch);
         }
     }
-    for (int part = 0; part < 2 && v == VERDICT_PASS; part++) {
+    for (int part = 0; part < 3 && v == VERDICT_PASS; part++) {
         const number_list *a = &n[0][part], *b = &n[1][part];
         if (a->count != b->count)
-            v = fails(message, size, "native", "another number of results");
+            v = fails(message, size, parts[part], "another number of results");
         for (int64_t i = 0; i < a->count && v == VERDICT_PASS; i++) {
             bool both = isnan(a->values[i]) && isnan(b->values[i]);
             if (!both && memcmp(&a->values[i], &b->values[i], sizeof(double)) != 0) {
-                snprintf(message, size, "%s: output %d: native %.17g, interpreted %.17g", part == 0 ? "values" : "vjp", a->output[i],
-                         b->values[i], a->values[i]);
+                snprintf(message, size, "%s: output %d, number %d of all: native %.17g, interpreted %.17g", parts[part], a->output[i],
+                         (int)i, b->values[i], a->values[i]);
                 v = VERDICT_FAIL;
             }
         }
     }
-    for (int i = 0; i < 4; i++)
-        numbers_free(&n[i / 2][i % 2]);
+    for (int i = 0; i < 6; i++)
+        numbers_free(&n[i / 3][i % 3]);
     return v;
 }
 

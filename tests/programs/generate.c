@@ -11,6 +11,8 @@ typedef struct maker {
     int64_t square; /* every extent of the inputs but the first of three is this; 0: any */
 } maker;
 
+bool program_rows = false;
+
 typedef struct pool {
     int32_t count, values[VALUES], own; /* own: the first that belongs to the block itself */
 } pool;
@@ -325,6 +327,10 @@ static bool add_linear(maker *k, int32_t b, pool *to)
     generator *g = &k->g;
     int32_t x = pick(k, to, draw_below(g, 8) == 0 ? NUMBER | COMPLEX : REAL, 1, 3), y = pick(k, to, NUMBER, 1, 3);
     int32_t matrix = pick(k, to, REAL, 2, 3);
+    if (program_rows && draw_below(g, 2) == 0) { /* X y, or X^T y */
+        int32_t turned = draw_below(g, 2) == 0 ? emit(k, b, to, OPERATION_PERMUTE, IDS(to->values[0]), LIST(1, 0), 0) : to->values[0];
+        return turned >= 0 && emit(k, b, to, OPERATION_MATMUL, IDS(turned, y), NONE, 0) >= 0;
+    }
     switch (draw_below(g, 16)) {
     case 0:
     case 1:
@@ -706,7 +712,7 @@ static void fill(maker *k, int32_t b, pool *to, int depth, int count)
             (void)add_index(k, b, to);
         else if (choice < 71)
             (void)add_reduction(k, b, to);
-        else if (choice < 79 || (k->square > 0 && choice < 82))
+        else if (choice < 79 || ((k->square > 0 || program_rows) && choice < 82))
             (void)add_linear(k, b, to);
         else if (choice < 85)
             (void)add_other(k, b, to);
@@ -744,6 +750,14 @@ static void random_input(maker *k, int32_t input)
         type.shape[0] = 0;
     while (elements_of(&type) > 40)
         type.shape[type.rank - 1] = 2;
+    if (program_rows) { /* X, b and r of a regression; numbers */
+        int64_t many = 64 + (int64_t)(p->seed % 17);
+        static const int32_t ranks[] = {2, 1, 1, 0};
+        int which = input < 3 ? input : draw_below(g, 4);
+        type = (value_type){.dtype = NUMC_FLOAT64, .rank = ranks[which]};
+        type.shape[0] = which == 1 ? 2 : many;
+        type.shape[1] = 2;
+    }
     for (int64_t i = 0; i < 2 * ELEMENTS; i++) {
         double u = draw_unit(g), x = (0.25 + 1.5 * u) * (draw_below(g, 2) == 0 ? 1.0 : -1.0);
         if (p->wild && draw_below(g, 3) == 0)
@@ -779,11 +793,15 @@ void program_generate(numc_context *context, program *p, uint64_t seed)
     p->block_count = 1;
     numc_scope(context) {
         pool to = {0};
-        int inputs = 1 + draw_below(&k->g, INPUTS - 1);
+        int inputs = program_rows ? 3 + draw_below(&k->g, INPUTS - 2) : 1 + draw_below(&k->g, INPUTS - 1);
         for (int32_t i = 0; i < inputs; i++) {
             random_input(k, i);
             to.values[to.count++] = p->blocks[0].parameters[i];
             k->m.values[to.values[i]] = program_input(context, p, i, 0);
+        }
+        if (program_rows) {
+            int32_t product = emit(k, 0, &to, OPERATION_MATMUL, IDS(to.values[0], to.values[1]), NONE, 0);
+            (void)scalar1(k, 0, &to, NUMC_SCALAR_TANH, product);
         }
         fill(k, 0, &to, 0, 4 + draw_below(&k->g, 12));
         /* results: what nothing uses, late ones first; and one more */

@@ -131,7 +131,8 @@ int32_t program_applications(const program *p); /* of all blocks */
 bool program_uses(const program *p, int32_t operation);
 
 /* ---- generate.c, text.c, shrink.c ---------------------------------------------------------------------------------- */
-/* context: one of the reference backend. */
+/* context: one of the reference backend. program_rows: programs about a matrix of 64 to 80 rows and two columns. */
+extern bool program_rows;
 void program_generate(numc_context *context, program *p, uint64_t seed);
 void program_clean(program *p); /* drops what no result needs */
 void program_print(FILE *stream, const program *p);

@@ -1,7 +1,7 @@
 /* Random programs by the thousand: every way to run one agrees, derivatives agree (check.c says with what tolerance). Seeds are fixed:
  * a failure prints the program made as small as it goes, which `--file FILE` runs again (found.txt: those that once failed).
  *
- *   test_programs [--from SEED] [--count N] [--check NAME] [--native] [--file FILE] [--print SEED] [--all] */
+ *   test_programs [--from SEED] [--count N] [--check NAME] [--native] [--file FILE] [--print SEED] [--all] [--rows] */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -299,6 +299,8 @@ int main(int argc, char **argv)
             file = argv[++i];
         else if (strcmp(argv[i], "--native") == 0)
             native_only = true;
+        else if (strcmp(argv[i], "--rows") == 0)
+            program_rows = true;
         else if (strcmp(argv[i], "--all") == 0)
             every_check = true;
         else if (strcmp(argv[i], "--print") == 0 && more) {
@@ -313,7 +315,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(texts_are_read_back), cmocka_unit_test(faults_are_found_and_made_small),
                                        cmocka_unit_test(programs_that_failed_once), cmocka_unit_test(programs_agree)};
-    if (program_total == 0 || native_only || more_only) {
+    if (program_total == 0 || native_only || more_only || program_rows) {
         const struct CMUnitTest some[] = {cmocka_unit_test(programs_that_failed_once), cmocka_unit_test(programs_agree)};
         return cmocka_run_group_tests(some, NULL, NULL);
     }
