@@ -134,10 +134,10 @@ typedef struct numc_mcmc_options {
 } numc_mcmc_options;
 
 /* NULL with an error pending on the context. options may be NULL. The result belongs to the context. A model's callback runs
- * twice here, once to check the data and once to be traced and compiled, and is not called again: the second run must make the
- * same sites as the first (else NUMC_TRACE). Of a model in dynamic mode it runs twice here too, and then for
- * each gradient and each draw that is kept, on the lane of the chain. A discrete latent site is an error. A target without latent numbers is allowed: each
- * transition evaluates it once and all draws are alike. */
+ * three times here, to check the data, to be traced and compiled, and to see whether it does the same each time, and is not called again:
+ * other sites, shapes, operations or constants than before are NUMC_TRACE, naming the place. In dynamic mode it runs twice here, and
+ * then for each gradient and each draw that is kept, on the lane of the chain. A discrete latent site is an error. A target
+ * without latent numbers is allowed: each transition evaluates it once and all draws are alike. */
 NUMC_API numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *options, size_t size);
 static inline numc_mcmc *numc_mcmc_new(numc_model *model, const numc_mcmc_options *options)
 {

@@ -29,7 +29,8 @@ NUMC_API numc_model *numc_model_new_dynamic(numc_context *context, numc_model_fn
 NUMC_API void numc_model_free(numc_model *model); /* NULL is accepted; samplers made of it keep what they need */
 NUMC_API numc_context *numc_model_context(const numc_model *model); /* where it was made */
 /* A new model in which numc_data or an observation `name` reads `array` instead (kept; a traced one is NUMC_TRACE).
- * Compiled programs are shared as long as shapes and dtypes agree. */
+ * Compiled programs are shared as long as shapes and dtypes agree. A run that has neither data nor an observation of that name is
+ * NUMC_SITE; where the array has another shape or dtype than the callback's own, an error of shapes says so, with both. */
 NUMC_API numc_model *numc_model_bind(const numc_model *model, const char *name, const numc_array *array);
 
 /* ---- inside a callback ----------------------------------------------------------------------------------------------

@@ -117,6 +117,9 @@ bool numc__attributes_equal(const numc_attributes *a, const numc_attributes *b);
 /* The same applications to the same constants (one array, or one number). */
 bool numc__graph_equal(const numc_graph *a, const numc_graph *b);
 
+/* Whether two recordings of one callback are the same; if not, `text` says where they first differ: "at site x multiply: 3, then 4". */
+bool numc__graph_same(numc_context *context, const numc_graph *a, const numc_graph *b, char *text, size_t size);
+
 /* ---- transforms -----------------------------------------------------------------------------------------------------
  * jvp: inputs (x..., dx for each active float input) -> (y..., dy for each float output).
  * vjp: inputs (x..., ybar for each float output) -> (y..., xbar for each active float input).

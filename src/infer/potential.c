@@ -207,7 +207,6 @@ static numc_status trace_model(potential *p, numc_model *model)
     numc_status status = numc_model_run(model, handlers, 2);
     if (status == NUMC_OK)
         status = numc__statements_all(context, &p->sites, p->repeated);
-    numc__statements_forget(context, &p->sites);
     numc_array **outputs = NULL;
     size_t bytes = 0;
     if (status == NUMC_OK) {
@@ -240,6 +239,32 @@ static numc_status trace_model(potential *p, numc_model *model)
     }
     numc__free(context, outputs, bytes);
     numc_record_free(record);
+    return status;
+}
+
+/* A third run, recorded as the second was: a callback that depends on a counter, a clock or a generator of its own would be
+ * compiled as whatever it happened to be. */
+static numc_status check_again(potential *p, numc_model *model)
+{
+    numc_context *context = p->context;
+    potential again = {.context = context, .real = p->real};
+    again.sites.statements.items = p->sites.statements.items; /* lent */
+    again.sites.statements.count = p->sites.statements.count;
+    numc_status status = trace_model(&again, model);
+    char text[400];
+    if (status == NUMC_OK && !numc__graph_same(context, p->graph, again.graph, text, sizeof text)) {
+        status = numc_error_status(context);
+        if (status == NUMC_OK)
+            status = numc__fail(context, NUMC_TRACE, "the model is not the same each time it runs: %s", text);
+    }
+    again.sites.statements.items = NULL;
+    again.sites.statements.count = 0;
+    forget_inputs(&again);
+    NUMC_LIST_END(context->core, &again.inputs);
+    numc__sites_end(context, &again.sites);
+    if (again.graph != NULL)
+        numc__graph_release(again.graph);
+    numc__statements_forget(context, &p->sites);
     return status;
 }
 
@@ -643,7 +668,7 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
     p->real = numc_default_float(context);
     p->cache = numc__program_cache_keep(model->cache);
     if (numc_error_status(context) != NUMC_OK || check_data(p, model) != NUMC_OK || trace_model(p, model) != NUMC_OK ||
-        compile_all(p) != NUMC_OK) {
+        check_again(p, model) != NUMC_OK || compile_all(p) != NUMC_OK) {
         destroy(p, context);
         return NULL;
     }

@@ -23,6 +23,8 @@ struct numc_run {
     char prefix[NUMC_SITE_NAME_SIZE];         /* of open names, "a/b/" */
     int32_t open_names;
     numc_map names; /* of the run's sites */
+    int32_t bindings_met;
+    char rebound[400]; /* what is bound to another shape or dtype than the callback has: for messages */
 };
 
 struct numc_model {
@@ -45,8 +47,8 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
 numc_model *numc__model_copy(const numc_model *model);
 /* "scope/name" checked and entered into the run's names; owned by the run. NULL with the error set. */
 const char *numc__run_name(numc_run *run, const char *name, const char *what);
-/* The array bound to a name by numc_model_bind, or NULL. */
-numc_array *numc__model_binding(const numc_model *model, const char *name);
+/* The array bound to a name by numc_model_bind, or NULL; `given`: what the callback has instead, or NULL. */
+numc_array *numc__run_binding(numc_run *run, const char *name, const numc_array *given);
 /* Expands a distribution to the open plates. */
 const numc_distribution *numc__plates_expand(numc_run *run, const char *site, const numc_distribution *distribution);
 

@@ -136,12 +136,49 @@ numc_model *numc__model_copy(const numc_model *model)
     return copy(model, NULL);
 }
 
-numc_array *numc__model_binding(const numc_model *model, const char *name)
+/* ", \"x\" is bound to float64[5] in place of float64[8]" */
+static void note_rebound(numc_run *run, const char *name, const numc_array *array, const numc_array *given)
 {
+    if (given == NULL || given->live != NUMC_ARRAY_LIVE ||
+        (given->dtype == array->dtype && given->rank == array->rank &&
+         memcmp(given->shape, array->shape, (size_t)given->rank * sizeof *given->shape) == 0))
+        return;
+    char is[120], was[120];
+    size_t used = strlen(run->rebound);
+    numc__type_format(is, sizeof is, array->dtype, array->rank, array->shape);
+    numc__type_format(was, sizeof was, given->dtype, given->rank, given->shape);
+    numc__format(run->rebound + used, sizeof run->rebound - used, "; \"%s\" is bound to %s in place of %s", name, is, was);
+}
+
+numc_array *numc__run_binding(numc_run *run, const char *name, const numc_array *given)
+{
+    const numc_model *model = run->model;
     for (int32_t k = 0; k < model->binding_count; k++)
-        if (strcmp(model->bindings[k].name, name) == 0)
+        if (strcmp(model->bindings[k].name, name) == 0) {
+            run->bindings_met++;
+            note_rebound(run, name, model->bindings[k].array, given);
             return model->bindings[k].array;
+        }
     return NULL;
+}
+
+/* After the callback: every binding has a place, and an error that may come from one says so. */
+static void check_bindings(numc_run *run)
+{
+    numc_context *context = run->context;
+    const numc_model *model = run->model;
+    numc_status status = context->status;
+    if (status == NUMC_OK && run->bindings_met < model->binding_count) {
+        for (int32_t k = 0; k < model->binding_count; k++)
+            if (numc__map_find(&run->names, model->bindings[k].name) == NULL)
+                numc__fail(context, NUMC_SITE, "numc_model_bind: the model has no data and no observation \"%s\"", model->bindings[k].name);
+        numc__fail(context, NUMC_SITE, "numc_model_bind: a name that is bound is neither data nor an observation");
+    } else if (run->rebound[0] != '\0' && (status == NUMC_SHAPE || status == NUMC_DTYPE || status == NUMC_INDEX)) {
+        char message[NUMC_ERROR_MESSAGE_SIZE];
+        memcpy(message, context->message, sizeof message);
+        numc_error_clear(context);
+        numc__fail(context, status, "%s%s", message, run->rebound);
+    }
 }
 
 /* ---- runs ---------------------------------------------------------------------------------------------------------------------------- */
@@ -189,6 +226,8 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
             numc__fail(context, NUMC_SITE, "name %s left open: numc_name_end is missing", run.prefix);
         else if (run.handlers.count != (size_t)handler_count)
             numc__fail(context, NUMC_SITE, "a handler was left active: the body of numc_with was left by break, goto or return");
+        else
+            check_bindings(&run);
     }
     run_end(&run);
     if (!keep_scope)

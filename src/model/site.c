@@ -405,7 +405,7 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
         numc__fail(context, NUMC_INVALID_ARGUMENT, "observed site %s: its distribution is NULL", full);
         return NULL;
     }
-    numc_array *bound = numc__model_binding(run->model, full);
+    numc_array *bound = numc__run_binding(run, full, value.kind == NUMC_OPERAND_ARRAY ? value.value.array : NULL);
     if (bound != NULL)
         value = numc_operand_array(bound);
     if (value.kind == NUMC_OPERAND_ARRAY && value.value.array == NULL) {
@@ -437,7 +437,7 @@ static numc_array *plain_site(numc_run *run, numc_site_kind kind, const char *na
     if (full == NULL)
         return NULL;
     if (kind == NUMC_SITE_DATA) {
-        numc_array *bound = numc__model_binding(run->model, full);
+        numc_array *bound = numc__run_binding(run, full, value);
         if (bound != NULL)
             value = bound;
     }

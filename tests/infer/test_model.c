@@ -443,9 +443,117 @@ static void models_that_change_are_refused(void **state)
     }
     fickle f = {.how = 4};
     numc_mcmc *mcmc = sampler(changes, &f, NULL);
-    assert_int_equal(f.runs, 2);
+    assert_int_equal(f.runs, 3);
     assert_int_equal(numc_mcmc_dimension(mcmc), 3);
     numc_mcmc_free(mcmc);
+}
+
+static void grown_by(numc_context *where, const numc_array *const *in, int32_t input_count, numc_array **out, int32_t output_count, void *user)
+{
+    (void)where, (void)input_count, (void)output_count;
+    out[0] = numc_multiply(in[0], *(double *)user);
+}
+
+/* The same sites each time, of other numbers or operations. */
+static void drifts(numc_run *run, void *user)
+{
+    fickle *f = user;
+    int count = f->runs++;
+    const double list[3] = {1, 2, f->how == 1 ? count : 3};
+    double factor = f->how == 4 ? 1.0 + count : 2.0;
+    numc_array *a = numc_sample(run, "a", numc_normal(run, 0, f->how == 0 ? 1 + count : 1));
+    const numc_array *b = numc_multiply(a, numc_from_host(run, NUMC_FLOAT64, NUMC_SHAPE(3), list));
+    b = f->how == 2 && count == 2 ? numc_exp(b) : numc_sin(b);
+    b = numc_index(b, f->how == 3 && count == 2 ? NUMC_SLICE(1, 3) : NUMC_SLICE(0, 2));
+    numc_array *grown = NULL;
+    numc_scan(run, grown_by, &factor, &b, 1, NULL, 0, &grown, 0, .length = 3);
+    numc_observe(run, "y", numc_normal(run, numc_sum(grown), 1), 0.5);
+}
+
+static void models_that_drift_are_refused(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"at site a ", "multiply: float64[3], then with other values", "sin, then exp",
+                                        "slice: with some axes, sizes or dtype, then with others", "multiply: 2.0, then 3.0"};
+    for (int how = 0; how < 5; how++) {
+        fickle f = {.how = how};
+        assert_null(numc_mcmc_new(numc_model_new(context, drifts, &f), NULL));
+        assert_non_null(strstr(numc_error_message(context), "the model is not the same each time it runs: "));
+        expect_error(NUMC_TRACE, parts[how]);
+    }
+    fickle f = {.how = 5};
+    numc_mcmc_free(sampler(drifts, &f, NULL));
+}
+
+/* What is bound to another shape is said by name, with both shapes; a name that nothing has is an error. */
+static void bindings_of_another_shape(void **state)
+{
+    (void)state;
+    struct schools data = schools_data();
+    numc_model *model = numc_model_new(context, eight_schools, &data);
+    numc_array *five = numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(5)), *one = numc_ones(context, NUMC_FLOAT64, NUMC_SCALAR);
+    assert_null(numc_mcmc_new(numc_model_bind(model, "y", five), NULL));
+    expect_error(NUMC_SHAPE, "site y: the observation is float64[5], its distribution float64[8]: they do not broadcast; "
+                             "\"y\" is bound to float64[5] in place of float64[8]");
+    assert_null(numc_mcmc_new(numc_model_bind(model, "sigma", five), NULL));
+    expect_error(NUMC_SHAPE, "; \"sigma\" is bound to float64[5] in place of float64[8]");
+    numc_mcmc_free(numc_mcmc_new(numc_model_bind(model, "sigma", one), NULL)); /* that broadcasts */
+    assert_int_equal(numc_error_status(context), NUMC_OK);
+    assert_null(numc_mcmc_new(numc_model_bind(model, "sigmas", five), NULL));
+    expect_error(NUMC_SITE, "numc_model_bind: the model has no data and no observation \"sigmas\"");
+    assert_null(numc_mcmc_new(numc_model_bind(model, "mu", one), NULL));
+    expect_error(NUMC_SITE, "neither data nor an observation");
+}
+
+static void still_on(numc_context *where, const numc_array *const *in, int32_t input_count, numc_array **out, int32_t output_count, void *user)
+{
+    (void)where, (void)input_count, (void)output_count, (void)user;
+    out[0] = numc_greater(in[0], 0.0);
+}
+
+static void no_nearer(numc_context *where, const numc_array *const *in, int32_t input_count, numc_array **out, int32_t output_count, void *user)
+{
+    (void)where, (void)input_count, (void)output_count, (void)user;
+    out[0] = numc_add(numc_abs(in[0]), 1.0);
+}
+
+/* A compiled loop that never ends. */
+static void endless(numc_run *run, void *user)
+{
+    const numc_array *a = numc_stop_gradient(numc_exp(numc_sample(run, "a", numc_normal(run, 0, 1))));
+    numc_array *b = NULL;
+    const int64_t *limit = user;
+    numc_while(run, still_on, no_nearer, NULL, &a, 1, &b, .limit = *limit);
+    numc_observe(run, "y", numc_normal(run, b, 1), 0.5);
+}
+
+static numc_status stops_at_once(void *user, const numc_mcmc_progress *progress)
+{
+    (void)progress;
+    ++*(int *)user;
+    return NUMC_STOP;
+}
+
+/* The limit is an error that names the option's function; without one the run still ends when it is told to. */
+static void endless_loops_end(void **state)
+{
+    (void)state;
+    int64_t limit = 1000;
+    numc_mcmc *mcmc = sampler(endless, &limit, &(numc_mcmc_options){.chains = 1});
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_VALUE);
+    expect_error(NUMC_VALUE, "numc_while: the condition still holds after 1000 steps, its limit");
+    numc_mcmc_free(mcmc);
+    limit = 0;
+    static const numc_chain_method methods[] = {NUMC_CHAINS_PARALLEL, NUMC_CHAINS_VECTORIZED};
+    for (int k = 0; k < 2; k++) {
+        int calls = 0;
+        mcmc = sampler(endless, &limit, &(numc_mcmc_options){.chains = 2, .chain_method = methods[k], .interval = 20, .progress = stops_at_once,
+                                                            .progress_user = &calls});
+        assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_STOP);
+        assert_int_equal(numc_error_status(context), NUMC_OK);
+        assert_true(calls > 0);
+        numc_mcmc_free(mcmc);
+    }
 }
 
 static void runs_itself(numc_run *run, void *user)
@@ -548,7 +656,8 @@ int main(void)
         cmocka_unit_test(errors),                       cmocka_unit_test(draws_that_are_not_finite_are_told),
         cmocka_unit_test(models_that_change_are_refused), cmocka_unit_test(values_that_lack_are_named),
         cmocka_unit_test(memory_is_known_before_the_run), cmocka_unit_test(product_is_of_the_hessian),
-        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),      cmocka_unit_test(models_that_drift_are_refused),
+        cmocka_unit_test(bindings_of_another_shape),    cmocka_unit_test(endless_loops_end),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }
