@@ -277,5 +277,112 @@ private:
 };
 using record = handle<numc_record, numc_record_free>;
 
+/* A function in C (numc_function_external): the callback and its derivatives, which must not let an exception out, and what
+ * `user` points to outlive it. */
+struct array_type {
+    numc_dtype dtype;
+    shape of;
+};
+inline function external(const place &where, numc_external_fn callback, void *user, const ::std::vector<array_type> &inputs,
+                         const ::std::vector<array_type> &outputs, numc_external_fn jvp = nullptr, numc_external_fn vjp = nullptr)
+{
+    ::std::vector<numc_array_type> types;
+    for (const array_type &type : inputs)
+        types.push_back({type.dtype, type.of});
+    for (const array_type &type : outputs)
+        types.push_back({type.dtype, type.of});
+    numc_external_options options = {};
+    options.size = sizeof options;
+    options.jvp = jvp;
+    options.vjp = vjp;
+    return numc_function_external_(where, callback, user, types.data(), static_cast<int32_t>(inputs.size()),
+                                   types.data() + inputs.size(), static_cast<int32_t>(outputs.size()), &options);
+}
+
+/* Named arrays as one thing (numc_tree): leaves in the order of their paths. It holds its arrays, so it outlives scopes. */
+class tree {
+public:
+    explicit tree(const place &where) : where_(where) {}
+    /* A leaf there is replaced; a path that cannot be leaves the tree as it was, and an error in the context. */
+    tree &set(const ::std::string &path, const array &value)
+    {
+        ::std::vector<leaf> more = leaves_;
+        more.emplace_back(path, value);
+        scope inside(where_);
+        const numc_tree *made = make(more);
+        if (made != nullptr)
+            leaves_ = taken(made);
+        return *this;
+    }
+    array get(const ::std::string &path) const /* empty with an error: there is none */
+    {
+        scope inside(where_);
+        const numc_tree *made = make(leaves_);
+        return made == nullptr ? array() : array(numc_tree_get(made, path.c_str()));
+    }
+    array operator[](const ::std::string &path) const { return get(path); }
+    int32_t size() const { return static_cast<int32_t>(leaves_.size()); }
+    const ::std::string &path(int32_t which) const { return leaves_.at(static_cast<::std::size_t>(which)).first; }
+    ::std::vector<array> flatten() const
+    {
+        ::std::vector<array> list;
+        for (const leaf &one : leaves_)
+            list.push_back(one.second);
+        return list;
+    }
+    /* The same paths with these arrays; without leaves after an error. */
+    tree unflatten(const ::std::vector<array> &list) const
+    {
+        tree result(where_);
+        scope inside(where_);
+        const numc_tree *made = make(leaves_);
+        ::std::vector<numc_array *> arrays;
+        for (const array &one : list)
+            arrays.push_back(one.get());
+        made = made == nullptr ? nullptr : numc_tree_unflatten(made, arrays.data(), static_cast<int32_t>(arrays.size()));
+        if (made != nullptr)
+            result.leaves_ = taken(made);
+        return result;
+    }
+    array ravel() const
+    {
+        scope inside(where_);
+        const numc_tree *made = make(leaves_);
+        return array(made == nullptr ? nullptr : numc_tree_ravel(made));
+    }
+    tree unravel(const array &vector) const
+    {
+        tree result(where_);
+        scope inside(where_);
+        const numc_tree *made = make(leaves_);
+        made = made == nullptr ? nullptr : numc_tree_unravel(made, vector.get());
+        if (made != nullptr)
+            result.leaves_ = taken(made);
+        return result;
+    }
+
+private:
+    using leaf = ::std::pair<::std::string, array>;
+    numc_tree *make(const ::std::vector<leaf> &leaves) const
+    {
+        numc_tree *made = numc_tree_new(where_);
+        for (const leaf &one : leaves)
+            if (made != nullptr && numc_tree_set(made, one.first.c_str(), one.second.get()) != NUMC_OK)
+                made = nullptr;
+        return made;
+    }
+    static ::std::vector<leaf> taken(const numc_tree *made)
+    {
+        ::std::vector<leaf> leaves;
+        for (int32_t i = 0; i < numc_tree_count(made); i++) {
+            const char *path = numc_tree_path(made, i);
+            leaves.emplace_back(path, array(numc_tree_get(made, path)));
+        }
+        return leaves;
+    }
+    numc_context *where_;
+    ::std::vector<leaf> leaves_;
+};
+
 } // namespace numc
 #endif

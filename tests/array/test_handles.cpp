@@ -273,6 +273,83 @@ static void functions()
     numc_error_clear(c);
 }
 
+/* y = a x^2 of each element, a double behind user; and its derivative backwards. */
+static numc_status scaled_square(const numc_external_array *in, int32_t, const numc_external_array *out, int32_t, char *, size_t, void *user)
+{
+    const double *x = static_cast<const double *>(in[0].data);
+    double *y = static_cast<double *>(out[0].data);
+    for (int i = 0; i < 3; i++)
+        y[i] = *static_cast<const double *>(user) * x[i] * x[i];
+    return NUMC_OK;
+}
+
+static numc_status scaled_square_vjp(const numc_external_array *in, int32_t, const numc_external_array *out, int32_t, char *, size_t, void *user)
+{
+    const double *x = static_cast<const double *>(in[0].data), *back = static_cast<const double *>(in[2].data);
+    double *y = static_cast<double *>(out[0].data);
+    for (int i = 0; i < 3; i++)
+        y[i] = *static_cast<const double *>(user) * 2 * x[i] * back[i];
+    return NUMC_OK;
+}
+
+static void externals()
+{
+    context c("ref");
+    double scale = 0.5;
+    array x = from_vector(c, values{1, 2, -3});
+    function f = external(c, scaled_square, &scale, {{NUMC_FLOAT64, {3}}}, {{NUMC_FLOAT64, {3}}}, nullptr, scaled_square_vjp);
+    c.check();
+    CHECK(f(c, {x})[0].to_vector() == (values{0.5, 2, 4.5}));
+    CHECK(f.vjp(c)(c, {x, ones(c, {3})})[1].to_vector() == (values{1, 2, -3}));
+    c.check();
+    function refused = external(c, nullptr, nullptr, {{NUMC_FLOAT64, {3}}}, {{NUMC_FLOAT64, {3}}});
+    CHECK(refused.get() == nullptr && numc_error_status(c) == NUMC_INVALID_ARGUMENT);
+    numc_error_clear(c);
+}
+
+static void trees()
+{
+    context c("ref");
+    tree t(c);
+    {
+        scope inside(c);
+        t.set("layer/weight", from_vector(c, values{1, 2, 3})).set("bias", number(c, 4, NUMC_FLOAT64)).set("layer/weight", from_vector(c, values{5, 6}));
+    }
+    c.check();
+    CHECK(t.size() == 2 && t.path(0) == "bias" && t.path(1) == "layer/weight");
+    CHECK(t["bias"].item() == 4 && t.ravel().to_vector() == (values{4, 5, 6}));
+    std::vector<array> leaves = t.flatten();
+    tree twice = t.unflatten({leaves[0] * 2, leaves[1] * 2}), back = t.unravel(twice.ravel() + 1);
+    c.check();
+    CHECK(twice["layer/weight"].to_vector() == (values{10, 12}) && back["layer/weight"].to_vector() == (values{11, 13}) && back["bias"].item() == 9);
+    CHECK(!t["nobody"] && numc_error_status(c) == NUMC_INVALID_ARGUMENT);
+    numc_error_clear(c);
+    t.set("bias/under", leaves[0]);
+    CHECK(numc_error_status(c) != NUMC_OK && t.size() == 2);
+    numc_error_clear(c);
+    CHECK(t.unflatten({leaves[0]}).size() == 0 && numc_error_status(c) != NUMC_OK);
+    numc_error_clear(c);
+}
+
+/* What dynamic mode is for, with handles. */
+static void branching(numc_context *, const numc_array *const *in, int32_t, numc_array **out, int32_t, void *)
+{
+    array x = in[0];
+    array y = x.item() > 0 ? x * x : exp(x);
+    out[0] = numc_add(numc_operand_array(y.get()), numc_operand_real(0));
+}
+
+static void dynamic_functions()
+{
+    context c("ref");
+    array x = number(c, 3, NUMC_FLOAT64), low = number(c, -1, NUMC_FLOAT64);
+    const numc_array *example = x.get();
+    function g = function(numc_function_dynamic(c, branching, nullptr, &example, 1, 1)).value_and_gradient(c);
+    c.check();
+    CHECK(g(c, {x})[1].item() == 6 && std::fabs(g(c, {low})[1].item() - std::exp(-1.0)) < 1e-16);
+    c.check();
+}
+
 int main()
 {
     owning();
@@ -281,6 +358,9 @@ int main()
     traces();
     models();
     functions();
+    externals();
+    trees();
+    dynamic_functions();
     if (failures == 0)
         std::puts("all checks passed");
     return failures != 0;
