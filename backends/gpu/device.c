@@ -26,7 +26,8 @@ int32_t numc_gpu_device_describe(const numc_host *host, int32_t index, numc_devi
         return status;
     uint64_t size = info->size < sizeof *info ? info->size : sizeof *info;
     numc_device_info full = {.size = size, .memory_bytes = facts.memory_bytes, .float64 = facts.float64, .kernel_level = 3,
-                             .alignment = facts.alignment > 0 ? facts.alignment : 64};
+                             .alignment = facts.alignment > 0 ? facts.alignment : 64,
+                             .dialect = numc_gpu_runtime_here.dialect};
     (void)snprintf(full.name, sizeof full.name, "%s", facts.name);
     (void)snprintf(full.driver, sizeof full.driver, "%s", facts.driver);
     memcpy(info, &full, size);

@@ -127,6 +127,10 @@ int32_t numc_gpu_sort(numc_device *device, const numc_view *x, int32_t axis, uin
 int32_t numc_gpu_search(numc_device *device, const numc_view *sorted, const numc_view *values, uint32_t right,
                         const numc_view *indices);
 
+int32_t numc_gpu_routine_build(numc_device *device, const numc_routine_source *source, numc_routine **routine);
+int32_t numc_gpu_routine_run(numc_device *device, numc_routine *routine, void *const *buffers, const int64_t *numbers, int64_t items);
+void numc_gpu_routine_release(numc_device *device, numc_routine *routine);
+
 /* qr, eigh, eig, svd and fft are the host's, counted. */
 #define NUMC_GPU_TABLE(NAME, DESCRIPTION)                                                                                      \
     {                                                                                                                          \
@@ -141,6 +145,8 @@ int32_t numc_gpu_search(numc_device *device, const numc_view *sorted, const numc
         .launch_release = numc_gpu_launch_release, .matmul = numc_gpu_matmul, .cholesky = numc_gpu_cholesky,                    \
         .triangular_solve = numc_gpu_triangular_solve, .lu = numc_gpu_lu, .gather = numc_gpu_gather,                            \
         .scatter = numc_gpu_scatter, .cumulative = numc_gpu_cumulative, .sort = numc_gpu_sort, .search = numc_gpu_search,       \
+        .routine_build = numc_gpu_routine_build, .routine_run = numc_gpu_routine_run,                                          \
+        .routine_release = numc_gpu_routine_release,                                                                           \
     }
 
 #endif
