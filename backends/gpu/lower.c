@@ -46,6 +46,8 @@ static void *grow(numc_gpu_plan *plan, void *array, uint32_t count, uint32_t *ca
 {
     if (count < *capacity)
         return array;
+    if (plan->failed) /* what the array held may be lost */
+        return NULL;
     uint32_t wanted = *capacity == 0 ? 16 : 2 * *capacity;
     void *grown = take(plan, wanted * size);
     if (grown != NULL && count > 0)
