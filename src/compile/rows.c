@@ -1,4 +1,5 @@
-/* rows.c - one pass over a large matrix X (N, D): X b, functions of its rows, and sums over them such as X^T r, block by block.
+/* rows.c - one pass over a large matrix X (N, D): X b, functions of its rows, and sums over them such as X^T r, block by block. Or,
+ * without a matrix, over long data.
  *
  * A value is *mapped* when row i of it (index i of its first axis, of size N) depends on row i of X, and of other arrays, alone.
  * Sums of mapped values over rows are *sinks*. A scan over blocks of rows that fit the cache computes the mapped values of a block and adds
@@ -20,6 +21,7 @@ enum {
     BLOCK_BYTES = NUMC_ROWS_BYTES / 8, /* of its rows in a block: half of a small second-level cache */
     PART_BYTES = NUMC_ROWS_BYTES,      /* of its rows in a part, or more */
     LEAST_PARTS = 4,
+    LEAST_LENGTH = NUMC_ROWS_BYTES / 16, /* of data without a matrix */
     MOST_PARTS = NUMC_ROWS_PARTS
 };
 
@@ -106,6 +108,19 @@ static bool reduces_rows(const numc_node *node)
     return false;
 }
 
+static double bytes_of(const numc_type *type)
+{
+    double bytes = (double)numc_dtype_size(type->dtype);
+    for (int32_t d = 0; d < type->rank; d++)
+        bytes *= (double)type->shape[d];
+    return bytes;
+}
+
+static bool is_data(const rows *r, int32_t value)
+{
+    return r->fixed[value] && r->kinds[value] == ROW_BEFORE && has_rows(r, value) && !is_spread(r, value);
+}
+
 /* Of a node that reads a mapped value and nothing that comes after. */
 static row_kind kind_of_reader(rows *r, const numc_node *node)
 {
@@ -158,7 +173,25 @@ static bool is_first_product(const rows *r, const numc_node *node)
            && !r->fixed[node->inputs[1]];
 }
 
-/* True: the matrix is read before and after functions of its rows. */
+/* Without a matrix rows begin where data of so many elements meet what changes: in a scalar operation, as numbers of elements of
+ * a small table, or in a product. */
+static bool is_first_of_data(rows *r, const numc_node *node)
+{
+    int32_t y = node->first_output, x = node->inputs[0];
+    if (r->matrix >= 0 || node->output_count != 1 || r->fixed[y] || !has_rows(r, y))
+        return false;
+    if (node->primitive == NUMC_PRIMITIVE_GATHER)
+        return node->attributes.numbers[0] == 0 && is_data(r, node->inputs[1])
+               && bytes_of(type_of(r, x)) <= BLOCK_BYTES;
+    if (node->primitive == NUMC_PRIMITIVE_MATMUL)
+        return type_of(r, x)->rank == 2 && is_data(r, x);
+    bool meets = false;
+    for (int32_t k = 0; k < node->input_count && numc__primitive_is_scalar(node->primitive); k++)
+        meets = meets || is_data(r, node->inputs[k]);
+    return meets;
+}
+
+/* True: the matrix is read before and after functions of its rows; without one: there is a sum over rows. */
 static bool find_kinds(rows *r)
 {
     const numc_graph *graph = r->graph;
@@ -185,7 +218,13 @@ static bool find_kinds(rows *r)
         } else if (is_first_product(r, node)) {
             kind = ROW_MAPPED;
             slice(r, r->matrix);
+        } else if (is_first_of_data(r, node)) {
+            kind = ROW_MAPPED;
+            for (int32_t k = 0; k < node->input_count; k++)
+                if (numc__primitive_is_scalar(node->primitive) || k == (node->primitive == NUMC_PRIMITIVE_GATHER))
+                    slice(r, node->inputs[k]);
         }
+        twice = twice || (r->matrix < 0 && kind == ROW_SINK);
         for (int32_t k = 0; k < node->output_count; k++)
             r->kinds[node->first_output + k] = (uint8_t)kind;
     }
@@ -208,7 +247,34 @@ static void find_needed(rows *r)
     }
 }
 
-/* The largest matrix that is read twice; false when there is none. */
+/* The length of the largest data. */
+static bool find_length(rows *r)
+{
+    double largest = 0.0;
+    for (int32_t v = 0; v < r->graph->input_count; v++) {
+        const numc_type *type = type_of(r, v);
+        double bytes = bytes_of(type);
+        if (!r->fixed[v] || type->rank == 0 || bytes <= largest)
+            continue;
+        largest = bytes;
+        r->count = type->shape[0];
+    }
+    return largest >= LEAST_BYTES && r->count >= LEAST_LENGTH;
+}
+
+/* Of the matrix, or of all that is read row by row. */
+static double row_bytes(const rows *r)
+{
+    double bytes = 0.0;
+    for (int32_t v = 0; v < r->graph->value_count; v++) {
+        const numc_type *type = type_of(r, v);
+        if (r->matrix >= 0 ? v == r->matrix : r->sliced[v])
+            bytes += bytes_of(type) / (double)r->count;
+    }
+    return bytes;
+}
+
+/* The largest matrix that is read twice, or else data that are long; false when there is neither. */
 static bool find_matrix(rows *r, const bool *fixed)
 {
     const numc_graph *graph = r->graph;
@@ -240,13 +306,18 @@ static bool find_matrix(rows *r, const bool *fixed)
         largest = bytes;
         found = x;
     }
-    if (found < 0)
-        return false;
     r->matrix = found;
-    r->count = type_of(r, found)->shape[0];
-    (void)find_kinds(r);
+    if (found >= 0)
+        r->count = type_of(r, found)->shape[0];
+    else if (!find_length(r))
+        return false;
+    bool reads = find_kinds(r);
     find_needed(r);
-    return true;
+    if (found >= 0)
+        return reads;
+    for (int32_t v = 0; v < graph->value_count; v++) /* what is stacked is written and read again: a pass gains nothing then */
+        reads = reads && !(r->kinds[v] == ROW_MAPPED && r->needed[v]);
+    return reads && row_bytes(r) * (double)r->count >= LEAST_PARTS * PART_BYTES;
 }
 
 /* ---- recording ----------------------------------------------------------------------------------------------------------- */
@@ -545,7 +616,6 @@ static bool is_wanted(const rows *r, const numc_node *node)
 static numc_status record(rows *r, numc_trace *trace)
 {
     const numc_graph *graph = r->graph;
-    const numc_type *matrix = type_of(r, r->matrix);
     for (int32_t v = 0; v < graph->value_count; v++) {
         if (v < graph->input_count)
             r->outer[v] = numc__trace_input(trace, &graph->values[v].type, graph->values[v].name);
@@ -556,7 +626,7 @@ static numc_status record(rows *r, numc_trace *trace)
     for (int32_t n = 0; n < graph->node_count; n++)
         if (r->kinds[graph->nodes[n].first_output] == ROW_BEFORE)
             NUMC_TRY(apply_outside(r, &graph->nodes[n]));
-    int64_t bytes = matrix->shape[1] * (int64_t)numc_dtype_size(matrix->dtype), block = BLOCK_BYTES / bytes;
+    int64_t bytes = (int64_t)row_bytes(r), block = BLOCK_BYTES / (bytes > 0 ? bytes : 1);
     block = block < 8 ? 8 : block > r->count ? r->count : block & ~(int64_t)7;
     int64_t parts = (int64_t)((double)r->count * (double)bytes / PART_BYTES);
     parts = parts < LEAST_PARTS || r->count < 2 * MOST_PARTS * block ? 0 : parts > MOST_PARTS ? MOST_PARTS : parts;
@@ -573,8 +643,13 @@ static numc_status record(rows *r, numc_trace *trace)
     return NUMC_OK;
 }
 
-static bool has_large_product(const numc_graph *graph)
+static bool has_rows_enough(const numc_graph *graph, const bool *fixed)
 {
+    for (int32_t v = 0; v < graph->input_count && fixed != NULL; v++) {
+        const numc_type *type = &graph->values[v].type;
+        if (fixed[v] && type->rank > 0 && type->shape[0] >= LEAST_LENGTH)
+            return true;
+    }
     for (int32_t n = 0; n < graph->node_count; n++) {
         const numc_type *x = graph->nodes[n].primitive == NUMC_PRIMITIVE_MATMUL ? &graph->values[graph->nodes[n].inputs[0]].type : NULL;
         if (x != NULL && x->rank == 2 && numc_dtype_kind(x->dtype) == NUMC_KIND_REAL && x->shape[0] >= 64 && x->shape[1] >= 1
@@ -586,7 +661,7 @@ static bool has_large_product(const numc_graph *graph)
 
 numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const bool *fixed)
 {
-    if (!has_large_product(graph))
+    if (!has_rows_enough(graph, fixed))
         return numc__graph_keep(graph);
     size_t values = (size_t)graph->value_count + (size_t)graph->output_count + numc__graph_width(graph);
     size_t pointers = 5 * values * sizeof(numc_array *), bytes = pointers + 4 * values;
