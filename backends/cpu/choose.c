@@ -203,6 +203,48 @@ double numc_cpu_cost(builder *b, int32_t from, int32_t to)
     return cost_between(b, from, to, 0.0, -1);
 }
 
+/* ---- loads and stores side by side ----------------------------------------------------------------------------------------- */
+
+/* Its single value lies where its register's does: no update gives it on, which may lie with the carried one. */
+static bool has_own_place(const numc_kernel *kernel, int32_t reg)
+{
+    const int32_t definition = kernel->definition[reg];
+    const uint32_t kind = definition < 0 ? 0 : kernel->nodes[definition].kind;
+    if (kind != NUMC_NODE_SCALAR && kind != NUMC_NODE_LOAD && kind != NUMC_NODE_CARRY)
+        return false;
+    for (uint32_t i = 0; i < kernel->node_count; ++i)
+        if (kernel->nodes[i].kind == NUMC_NODE_UPDATE && kernel->nodes[i].operands[0] == reg)
+            return false;
+    return true;
+}
+
+static bool continues_row(const builder *b, int32_t i)
+{
+    const numc_kernel *kernel = b->kernel;
+    const numc_kernel_node *before = &kernel->nodes[i - 1], *node = &kernel->nodes[i];
+    const bool load = node->kind == NUMC_NODE_LOAD;
+    if (before->kind != node->kind || (!load && node->kind != NUMC_NODE_STORE) || kernel->facts[i].parent != kernel->facts[i - 1].parent ||
+        index_register(node) >= 0 || index_register(before) >= 0 || element_size(b, i) != (int64_t)sizeof(numc_cpu_value) ||
+        element_size(b, i - 1) != (int64_t)sizeof(numc_cpu_value) ||
+        kernel->accesses[node->extent].buffer != kernel->accesses[before->extent].buffer ||
+        b->arguments->offsets[node->extent] != b->arguments->offsets[before->extent] + 1)
+        return false;
+    for (int32_t d = 0; d < kernel->facts[i].depth; ++d)
+        if (stride_of(b, i, d) != stride_of(b, i - 1, d))
+            return false;
+    for (int32_t loop = kernel->facts[i].parent; loop >= 0; loop = kernel->facts[loop].parent)
+        if (kernel->nodes[loop].kind != NUMC_NODE_SEQUENTIAL && kernel->nodes[loop].kind != NUMC_NODE_WHILE)
+            return false;
+    const int32_t first = load ? before->result : before->operands[0], next = load ? node->result : node->operands[0];
+    return next == first + 1 && has_own_place(kernel, first) && has_own_place(kernel, next);
+}
+
+void numc_cpu_find_rows(builder *b)
+{
+    for (int32_t i = 1; i < (int32_t)b->kernel->node_count; ++i)
+        b->follows[i] = continues_row(b, i);
+}
+
 /* ---- loads and stores that may disturb each other -------------------------------------------------------------------------- */
 
 /* Adds to [low, high] what a loop does to an address, in bytes; false where that is not known. */

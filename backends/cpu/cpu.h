@@ -124,7 +124,7 @@ typedef union numc_cpu_value {
     X(LOOP) X(NEXT) X(ENDLESS) X(NEXT_ENDLESS) X(CONTINUE) X(VECTOR) X(NEXT_VECTOR)                \
     /* single values */                                                                            \
     /* fn(1, r, a, b, c, d) */                                                                     \
-    X(CALL) X(CALL_ROW)                                                                            \
+    X(CALL) X(CALL_ROW) X(LOAD_ROW) X(STORE_ROW)                                                   \
     /* host_call(r, a, b, c, d) */                                                                 \
     X(HOST_CALL)                                                                                   \
     X(MOVE)                                                                                        \

@@ -36,7 +36,7 @@ static numc_cpu_loop *prepare_loop(builder *b, int32_t loop)
     state->update_count = 0;
     for (int32_t i = loop + 1; i < node->match; ++i) {
         const uint32_t kind = kernel->nodes[i].kind;
-        if (kind != NUMC_NODE_LOAD && kind != NUMC_NODE_STORE)
+        if ((kind != NUMC_NODE_LOAD && kind != NUMC_NODE_STORE) || b->follows[i])
             continue;
         const int64_t step = stride_of(b, i, depth) * element_size(b, i);
         b->cursors[i] += state->first * step;
@@ -216,6 +216,14 @@ static void write_between(builder *b, int32_t from, int32_t to)
             (void)write_early(b, i);
             continue;
         }
+        if (i + 1 < to && b->follows[i + 1] && !b->follows[i]) {
+            int32_t count = 1;
+            while (i + count < to && b->follows[i + count])
+                ++count;
+            numc_cpu_write_row(b, i, count);
+            i += count - 1;
+            continue;
+        }
         const int32_t run = numc_cpu_is_loop(node->kind) ? 0 : numc_cpu_write_run(b, i, to);
         if (run > 0) {
             for (int32_t k = 0; k < run; ++k)
@@ -296,7 +304,7 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
         locals * sizeof(int32_t),
         nodes * sizeof(int32_t),
         locals * sizeof(char *),
-        2 * nodes * sizeof(bool),
+        3 * nodes * sizeof(bool),
         (registers + 1) * sizeof(int32_t),
     };
     enum { KEPT = sizeof kept / sizeof kept[0], SCRATCH = sizeof scratch / sizeof scratch[0] };
@@ -340,6 +348,7 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
         .local_memory = AT(char *, KEPT + 6),
         .meets_store = AT(bool, KEPT + 7),
         .meets_load = AT(bool, KEPT + 7) + nodes,
+        .follows = AT(bool, KEPT + 7) + 2 * nodes,
         .free_blocks = AT(int32_t, KEPT + 8),
         .vector = -1,
     };
@@ -369,6 +378,7 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
         local += (kernel->locals[l].count * (size_t)numc_cpu_size(kernel->locals[l].dtype) + 15) & ~(size_t)15;
     }
     place_cursors(&b);
+    numc_cpu_find_rows(&b);
     made->cost = kernel->depth > 0 ? numc_cpu_cost(&b, 0, (int32_t)nodes) : 0.0;
     write_between(&b, 0, (int32_t)nodes);
     numc_cpu_emit(&b, STEP_HALT);

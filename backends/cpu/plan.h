@@ -44,6 +44,7 @@ typedef struct builder {
     char *lanes;              /* per accumulation 64 bytes */
     int32_t *lane_numbers;    /* by node */
     char **local_memory;
+    bool *follows; /* per load or store: the one in front of it takes this one along */
     bool *meets_store, *meets_load; /* per load or store of the vector loop: may touch what another one touches */
     int32_t *free_blocks;
     int32_t free_count, block_count;
@@ -95,6 +96,8 @@ bool numc_cpu_vector_allowed(builder *b, int32_t loop);
 /* Estimated ns of nodes [from, to) with every loop as it would be chosen; of one loop, and whether it is a vector loop. */
 double numc_cpu_cost(builder *b, int32_t from, int32_t to);
 double numc_cpu_cost_loop(builder *b, int32_t loop, bool *as_vector);
+/* Fills follows: single values one behind another in memory and in registers. */
+void numc_cpu_find_rows(builder *b);
 /* Fills meets_store and meets_load for a vector loop. */
 void numc_cpu_find_meetings(builder *b, int32_t loop);
 
@@ -119,6 +122,8 @@ void numc_cpu_write_block(builder *b, int32_t i);
 void numc_cpu_write_load(builder *b, int32_t i);
 void numc_cpu_write_store(builder *b, int32_t i);
 void numc_cpu_write_local(builder *b, int32_t i);
+/* A load or store with those that follow it, `count` in all. */
+void numc_cpu_write_row(builder *b, int32_t i, int32_t count);
 /* Accumulations directly inside a loop: before it, in it, after it. */
 void numc_cpu_start_accumulations(builder *b, int32_t loop);
 void numc_cpu_write_accumulate(builder *b, int32_t i);

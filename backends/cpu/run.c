@@ -59,6 +59,16 @@ static void copy_value(void *to, const void *from, int64_t size)
     }
 }
 
+static inline void copy_row(void *to, const void *from, size_t size)
+{
+    switch (size) { /* of known size: no call */
+    case 16: memcpy(to, from, 16); break;
+    case 24: memcpy(to, from, 24); break;
+    case 32: memcpy(to, from, 32); break;
+    default: memcpy(to, from, size); break;
+    }
+}
+
 #define SLOT(x) (*(void **)(x))
 #define F64(x) (*(double *)(x))
 #define I64(x) (*(int64_t *)(x))
@@ -147,6 +157,8 @@ STEP_LABEL_NEXT_VECTOR: {
 
 STEP_LABEL_CALL: s->fn.block(1, s->r, s->a, s->b, s->c, s->d); NEXT;
 STEP_LABEL_CALL_ROW: s->fn.block((size_t)s->imm, s->r, s->a, s->b, s->c, s->d); NEXT;
+STEP_LABEL_LOAD_ROW: copy_row(s->r, SLOT(s->a), (size_t)s->imm); NEXT;
+STEP_LABEL_STORE_ROW: copy_row(SLOT(s->r), s->a, (size_t)s->imm); NEXT;
 STEP_LABEL_HOST_CALL: {
         const void *operands[4] = {s->a, s->b, s->c, s->d};
         s->fn.host_call->function(s->r, operands);

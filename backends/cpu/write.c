@@ -162,7 +162,7 @@ static bool in_row(const builder *b, int32_t i, int32_t k, int32_t number, bool 
  * than one, and an operation with a step of its own about a fourth of it. */
 int32_t numc_cpu_write_run(builder *b, int32_t i, int32_t to)
 {
-    enum { LEAST_CALLS = 2, LEAST_STEPS = 6 };
+    enum { LEAST_CALLS = 2, LEAST_STEPS = 4 };
     const numc_kernel *kernel = b->kernel;
     const numc_kernel_node *node = &kernel->nodes[i];
     const numc_cpu_node *fact = &kernel->facts[i];
@@ -361,6 +361,19 @@ void numc_cpu_write_load(builder *b, int32_t i)
     step->a = from;
     step->imm = stride * size;
     step->r = numc_cpu_own_block(b, node->result);
+}
+
+void numc_cpu_write_row(builder *b, int32_t i, int32_t count)
+{
+    const numc_kernel_node *node = &b->kernel->nodes[i];
+    const bool load = node->kind == NUMC_NODE_LOAD;
+    const int32_t reg = load ? node->result : node->operands[0];
+    for (int32_t k = 0; k < count; ++k)
+        (void)own_value(b, reg + k);
+    numc_cpu_step *step = numc_cpu_emit(b, load ? STEP_LOAD_ROW : STEP_STORE_ROW);
+    step->imm = count * (int64_t)sizeof(numc_cpu_value);
+    *(load ? &step->a : &step->r) = &b->cursors[i];
+    *(load ? &step->r : &step->a) = b->bindings[reg].value;
 }
 
 void numc_cpu_write_store(builder *b, int32_t i)

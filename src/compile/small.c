@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    MOST_OPERATIONS = 1024,  /* of a body: they are all written out */
+    MOST_OPERATIONS = 1024,  /* of a body, those on numbers apart: they are all written out */
     MOST_CHOICES = 32,       /* of a gather from registers */
     LEAST_LANES = 8,         /* a batch below this is written out where that fits */
     MOST_SIZE = 8,           /* of matrices outside scans */
@@ -270,7 +270,7 @@ static bool fits(numc_small *s)
             if (is_array(body, node->inputs[k]))
                 return false;
         int64_t count = operations_of(s, node);
-        if (count < 0 || (operations += count) > MOST_OPERATIONS)
+        if (count < 0 || (operations += count > 1 ? count : 0) > MOST_OPERATIONS)
             return false;
         if (numc__small_is_move(body, node))
             continue;
