@@ -486,18 +486,25 @@ static bool bounded_by(const numc_ir *ir, int32_t value, int32_t primitive, int6
     return false;
 }
 
+/* What a value shows the elements of. */
+static int32_t looked_at(const numc_ir *ir, int32_t value)
+{
+    for (int32_t n = ir->values[value].node; n >= 0; n = ir->values[value].node) {
+        int32_t primitive = ir->nodes[n].primitive;
+        if (primitive != NUMC_PRIMITIVE_RESHAPE && primitive != NUMC_PRIMITIVE_BROADCAST && primitive != NUMC_PRIMITIVE_SLICE &&
+            primitive != NUMC_PRIMITIVE_PERMUTE && primitive != NUMC_PRIMITIVE_FLIP)
+            break;
+        value = ir->nodes[n].inputs[0];
+    }
+    return value;
+}
+
 bool numc__ir_bounded(const numc_ir *ir, int32_t indices, int64_t last)
 {
     int64_t high, low;
     int32_t inner;
-    for (int32_t n = ir->values[indices].node; n >= 0; n = ir->values[indices].node) {
-        int32_t primitive = ir->nodes[n].primitive;
-        if (primitive != NUMC_PRIMITIVE_RESHAPE && primitive != NUMC_PRIMITIVE_BROADCAST && primitive != NUMC_PRIMITIVE_SLICE)
-            break;
-        indices = ir->nodes[n].inputs[0];
-    }
-    return bounded_by(ir, indices, NUMC_SCALAR_MINIMUM, &high, &inner) && high <= last &&
-           bounded_by(ir, inner, NUMC_SCALAR_MAXIMUM, &low, &inner) && low >= 0 && low <= last;
+    return bounded_by(ir, looked_at(ir, indices), NUMC_SCALAR_MINIMUM, &high, &inner) && high <= last &&
+           bounded_by(ir, looked_at(ir, inner), NUMC_SCALAR_MAXIMUM, &low, &inner) && low >= 0 && low <= last;
 }
 
 /* Indices that are data are brought into bounds where they are made, once per binding, and not at each look. */
@@ -523,6 +530,8 @@ static int32_t simplify_gather(numc_ir *ir, int32_t x, int32_t indices, const nu
     const numc_type type = value->type;
     int32_t operands[2] = {x, emit2(ir, NUMC_SCALAR_MAXIMUM, indices, splat(ir, &type, 0.0))};
     operands[1] = emit2(ir, NUMC_SCALAR_MINIMUM, operands[1], splat(ir, &type, (double)last));
+    if (operands[1] < 0 || !numc__ir_bounded(ir, operands[1], last)) /* emitted again it would come back here */
+        return -1;
     return numc__ir_emit(ir, NUMC_PRIMITIVE_GATHER, operands, 2, attributes);
 }
 

@@ -49,8 +49,9 @@ void numbers_free(number_list *n)
     *n = (number_list){0};
 }
 
-/* `computed`: of a constant, which may have been computed while tracing: round numbers stay as they are. */
-static const numc_array *noisy(numc_context *context, const numc_array *x, generator *noise, bool computed)
+/* `computed`: of a constant, which may have been computed while tracing: round numbers stay as they are. `sums`: of a sum, whose zeros
+ * have any sign. */
+static const numc_array *noisy(numc_context *context, const numc_array *x, generator *noise, bool computed, bool sums)
 {
     numc_dtype dtype = numc_array_dtype(x);
     if (noise == NULL || !is_float(dtype))
@@ -67,6 +68,8 @@ static const numc_array *noisy(numc_context *context, const numc_array *x, gener
             /* a part of a complex number is as exact as the other one, not as itself */
             double scale = pairs && isfinite(other) && isfinite(data[i]) ? hypot(data[i], other) : data[i];
             bool round = computed && ldexp(data[i], 16) == rint(ldexp(data[i], 16));
+            if (data[i] == 0.0 && sums)
+                data[i] = u < 0.0 ? -0.0 : 0.0;
             if (isfinite(scale) && !(pairs && data[i] == 0.0) && !round)
                 data[i] = data[i] + 4.0 * eps_of(dtype) * u * scale;
         }
@@ -202,13 +205,13 @@ static bool evaluate_node(numc_context *context, const numc_node *node, const nu
     const numc_array *terms[64];
     if (noise != NULL && adds_up(node->primitive) && node->input_count <= 64) {
         for (int32_t k = 0; k < node->input_count; k++)
-            terms[k] = noisy(context, x[k], noise, false);
+            terms[k] = noisy(context, x[k], noise, false, false);
         x = terms;
     }
     bool fine = numc__bind(context, node->primitive, x, node->input_count, &node->attributes, y, node->output_count) == NUMC_OK;
     bool triangular = node->primitive == NUMC_PRIMITIVE_LU; /* its further outputs are whole numbers as floats */
     for (int32_t k = 0; k < node->output_count && fine && !is_exact(node->primitive) && !(triangular && k > 0); k++)
-        y[k] = (numc_array *)(uintptr_t)noisy(context, y[k], noise, false);
+        y[k] = (numc_array *)(uintptr_t)noisy(context, y[k], noise, false, adds_up(node->primitive));
     return fine;
 }
 
@@ -224,7 +227,7 @@ bool graph_evaluate(numc_context *context, const numc_graph *graph, const numc_a
     for (int32_t i = 0; i < graph->value_count; i++)
         values[i] = i < graph->input_count ? inputs[i] : graph->values[i].constant;
     for (int32_t i = graph->input_count; i < graph->value_count && noise != NULL; i++)
-        values[i] = values[i] == NULL ? NULL : noisy(context, numc__constant_on(context, values[i]), noise, true);
+        values[i] = values[i] == NULL ? NULL : noisy(context, numc__constant_on(context, values[i]), noise, true, false);
     bool fine = numc_error_status(context) == NUMC_OK;
     for (int32_t n = 0; n < graph->node_count && fine; n++) {
         const numc_node *node = &graph->nodes[n];
