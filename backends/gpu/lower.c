@@ -44,6 +44,8 @@ void numc_gpu_plan_end(numc_gpu_plan *plan)
 /* Room for one more in an array of the plan's memory; NULL when there is none. */
 static void *grow(numc_gpu_plan *plan, void *array, uint32_t count, uint32_t *capacity, size_t size)
 {
+    if (plan->failed)
+        return NULL;
     if (count < *capacity)
         return array;
     if (plan->failed) /* what the array held may be lost */
@@ -150,6 +152,7 @@ typedef struct writer {
     int32_t pieces_of;   /* the loop over an extent's pieces around the nodes being copied, or NOWHERE */
     int32_t index_register; /* then what stands for the index of the outermost loop */
     int32_t scratch;     /* its buffer, or NOWHERE */
+    numc_kernel_node nowhere; /* written to once memory has run out, never read */
 } writer;
 
 #define PUSH(w, array, count, capacity, ...)                                                                               \
@@ -158,10 +161,9 @@ typedef struct writer {
 
 static numc_kernel_node *add_node(writer *w, uint32_t kind)
 {
-    static numc_kernel_node nowhere; /* never read: the plan has failed */
     int32_t at = PUSH(w, w->nodes, w->part.source.node_count, w->node_capacity,
                       (numc_kernel_node){.kind = kind, .result = -1, .operands = {-1, -1, -1, -1}, .extent = -1, .match = -1});
-    return at < 0 ? &nowhere : &w->nodes[at];
+    return at < 0 ? &w->nowhere : &w->nodes[at];
 }
 
 static int32_t add_register(writer *w, uint32_t dtype)

@@ -853,7 +853,7 @@ static bool add_node(emitter *e, uint32_t number)
     case NUMC_NODE_LOAD:
         declare(e, node->result);
         add_element(e, number, node->extent, node->operands[0]);
-        ADD(e, ";\n");
+        ADD(e, e->devices && s->register_dtypes[r] == NUMC_BOOL ? " != 0;\n" : ";\n"); /* a user's masks may hold other bytes */
         return true;
     case NUMC_NODE_STORE:
         if (e->grouped) {
