@@ -133,7 +133,9 @@ static void too_much_memory_is_an_error_that_leaves_the_context(void **state)
     (void)state;
     numc_scope(contexts[1])
     {
-        assert_null(numc_add(numc_zeros(contexts[1], NUMC_FLOAT64, NUMC_SHAPE(INT64_C(1) << 38)), 1));
+        enum { SIDE = 1 << 19 };
+        numc_array *line = numc_arange(contexts[1], NUMC_FLOAT64, 0, SIDE, 1);
+        assert_null(numc_add(numc_reshape(line, NUMC_SHAPE(SIDE, 1)), line)); /* 2 TiB */
         assert_int_equal(numc_error_status(contexts[1]), NUMC_MEMORY);
         assert_non_null(strstr(numc_error_message(contexts[1]), "can still be used"));
         numc_error_clear(contexts[1]);
