@@ -1,8 +1,8 @@
 /* Diagnostics of draws: rank-normalised split R-hat, effective sample sizes, Monte Carlo errors, energy fraction.
  * Formulas as named in numc/diagnostics.h; every public function is one load of a workspace and one estimate. */
 #include "infer/diagnostics.h"
+#include "backend/device.h"
 #include "kernel/error_function.h"
-#include "kernel/incomplete.h"
 
 #include <math.h>
 #include <string.h>
@@ -410,6 +410,15 @@ static numc_status mcse_sd(numc_diagnostics *w, double *error)
     return NUMC_OK;
 }
 
+/* The scalar function of arrays, not a second copy of it: it is large. */
+static double beta_quantile(double a, double b, double p)
+{
+    const void *operands[3] = {&a, &b, &p};
+    double x = (double)NAN;
+    numc__ref_scalar_function(NUMC_SCALAR_BETAINCINV, (uint32_t)NUMC_FLOAT64)(&x, operands);
+    return x;
+}
+
 static numc_status mcse_quantile(numc_diagnostics *w, double probability, double *error)
 {
     double ess;
@@ -419,7 +428,7 @@ static numc_status mcse_quantile(numc_diagnostics *w, double probability, double
         return NUMC_OK;
     /* Phi(-1) and Phi(1) */
     double a = ess * probability + 1, b = ess * (1 - probability) + 1;
-    double low = numc_k_betaincinv(a, b, 0.15865525393145705), high = numc_k_betaincinv(a, b, 0.84134474606854295);
+    double low = beta_quantile(a, b, 0.15865525393145705), high = beta_quantile(a, b, 0.84134474606854295);
     int64_t from = (int64_t)floor(low * (double)w->total), to = (int64_t)ceil(high * (double)w->total);
     from = from < 1 ? 1 : from;
     to = to > w->total ? w->total : to;
