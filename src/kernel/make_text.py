@@ -22,9 +22,22 @@ def expand(name):
     return re.sub(r"\n+", "\n", re.sub(r"^[ \t]+|[ \t]+$", "", text, flags=re.M))
 
 
+def shortened(text):
+    """Without blanks that separate nothing, but in directives. Those of a - -b, a / *b and 0xe + 1 do."""
+    assert not any(" " in string for string in re.findall(r'"[^"\n]*"', text)), "a string holds blanks"
+    lines, directive = [], False
+    for line in text.split("\n"):
+        directive = line.startswith("#") or (directive and lines[-1].endswith("\\"))
+        if not directive:
+            line = re.sub(r" *([][(){};,=<>?:!|&^%]+) *", r"\1", line)
+            line = re.sub(r"(?<=[\w\])])(?<![eEpP]) ([-+*/]) (?=[\w(])", r"\1", line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
 if len(sys.argv) > 6:
     expand(sys.argv[6])
-data = expand(header).encode("ascii") + b"\0"
+data = shortened(expand(header)).encode("ascii") + b"\0"
 with open(output, "w", encoding="ascii") as file:
     file.write("/* Made by make_text.py from %s. */\n" % header)
     file.write("extern const char %s[%d];\n" % (symbol, len(data)))
