@@ -567,7 +567,7 @@ static int print_slots(const char *name)
 {
     static const char *const without[] = {
         [NUMC_NEED_REQUIRED] = "required", [NUMC_NEED_HOST] = "the host, on copies", [NUMC_NEED_CORE] = "the core, by other slots",
-        [NUMC_NEED_NOTHING] = "nothing"};
+        [NUMC_NEED_NOTHING] = "done without"};
     const numc_backend *table = NULL;
     numc_context *context = NULL;
     if (name != NULL) {

@@ -317,6 +317,7 @@ typedef struct numc_device numc_device;
 typedef struct numc_kernel numc_kernel;
 typedef struct numc_launch numc_launch;
 typedef struct numc_routine numc_routine;
+typedef struct numc_recording numc_recording;
 
 typedef struct numc_device_info {
     uint64_t size;
@@ -458,6 +459,16 @@ typedef struct numc_backend {
     int32_t (*routine_build)(numc_device *device, const numc_routine_source *source, numc_routine **routine);
     int32_t (*routine_run)(numc_device *device, numc_routine *routine, void *const *buffers, const int64_t *numbers, int64_t items);
     void (*routine_release)(numc_device *device, numc_routine *routine);
+
+    /* Optional as a group: a list of calls kept, to be given to the queue as one (a CUDA graph, say). Between begin and end nothing
+     * runs of what the calling thread asks for by launch_run, kernel_run, memory_copy and the slots of linear algebra, indexing and
+     * order; other threads go on as ever. What cannot be kept (a transfer from or to the host, waiting) answers UNSUPPORTED, and
+     * so does end then. end also ends a recording in which a call failed; `recording` is NULL unless it answers OK. The memory and the
+     * launches that were named must outlive the recording, whose runs do as the calls did, with the same numbers as arguments. */
+    int32_t (*recording_begin)(numc_device *device);
+    int32_t (*recording_end)(numc_device *device, numc_recording **recording);
+    int32_t (*recording_run)(numc_device *device, numc_recording *recording);
+    void (*recording_release)(numc_device *device, numc_recording *recording);
 } numc_backend;
 
 /* The exported symbol. Returns a static table, or NULL when the plugin cannot speak any ABI up to max_abi. */

@@ -7,7 +7,7 @@
 #include "base/context.h"
 #include "numc/backend.h"
 
-/* What the rest of the library calls. `table` is the plugin's table with all holes filled. */
+/* What the rest of the library calls. `table` is the plugin's table with all holes filled, but for what is done without (slots.h). */
 typedef struct numc_backend_device {
     numc_backend table;
     numc_device *device;

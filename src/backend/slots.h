@@ -9,7 +9,7 @@ typedef enum numc_slot_need {
     NUMC_NEED_REQUIRED, /* a table without it is refused */
     NUMC_NEED_HOST,     /* download, ref, upload; counted */
     NUMC_NEED_CORE,     /* the core does the same with required slots; not counted, since nothing crosses to the host */
-    NUMC_NEED_NOTHING   /* not offered */
+    NUMC_NEED_NOTHING   /* it is done without */
 } numc_slot_need;
 
 /* X(slot, family, need, group, "what it does"): slots of one group, a number other than 0, are there together or not at all. */
@@ -50,7 +50,11 @@ typedef enum numc_slot_need {
     X(device_find, DEVICES, NOTHING, 0, "a device by a text other than its number")                \
     X(routine_build, PROGRAMS, NOTHING, 3, "a function given as text, run for many items")         \
     X(routine_run, PROGRAMS, NOTHING, 3, "run it: chains that stay on the device")                 \
-    X(routine_release, PROGRAMS, NOTHING, 3, "its end")
+    X(routine_release, PROGRAMS, NOTHING, 3, "its end")                                              \
+    X(recording_begin, PROGRAMS, NOTHING, 4, "what follows is kept, not run")                      \
+    X(recording_end, PROGRAMS, NOTHING, 4, "a list of calls to be given to the queue as one")      \
+    X(recording_run, PROGRAMS, NOTHING, 4, "run it again")                                         \
+    X(recording_release, PROGRAMS, NOTHING, 4, "its end")
 
 typedef struct numc_slot_info {
     const char *name, *family, *text;

@@ -92,6 +92,9 @@ typedef struct numc_exec_state numc_exec_state; /* arena, prepared launches and 
 numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals);
 void numc__exec_state_free(numc_exec_state *state);
 numc_status numc__exec_run(numc_context *context, numc_exec_state *state);
+/* The same for a state that runs often: where the device can keep a list of calls, they are given to it as one from the fourth run
+ * on. Steps that look at values on the host (branches, while loops, external functions) cannot be kept. */
+numc_status numc__exec_repeat(numc_context *context, numc_exec_state *state);
 /* The arena's memory and where a value of the exec lies in it. */
 void *numc__exec_memory(const numc_exec_state *state);
 

@@ -425,7 +425,7 @@ numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace
         if (!shared)
             atomic_fetch_add_explicit(&context->core->bytes_uploaded, place->bytes, memory_order_relaxed);
     }
-    NUMC_TRY(numc__exec_run(context, workspace->state));
+    NUMC_TRY(numc__exec_repeat(context, workspace->state));
     if (!shared)
         NUMC_TRY(numc__device_check(context, table->synchronize(device), "synchronize"));
     for (int32_t k = 0; outputs != NULL && k < exec->output_count; k++) {

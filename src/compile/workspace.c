@@ -36,6 +36,8 @@ struct numc_exec_state {
     numc_native_frame frame;
     numc_exec_state *root;  /* the state of the whole program */
     numc_context *context;  /* root: the lane that runs it */
+    numc_recording *recording; /* root: the calls of a run, kept by the device */
+    int32_t runs;           /* root: until it is recorded; -1: it will not be */
 };
 
 void *numc__exec_memory(const numc_exec_state *state)
@@ -283,6 +285,8 @@ void numc__exec_state_free(numc_exec_state *state)
     if (state == NULL)
         return;
     numc_device *device = state->device->device;
+    if (state->recording != NULL)
+        state->device->table.recording_release(device, state->recording);
     for (int32_t k = 0; state->steps != NULL && k < state->exec->step_count; k++) {
         if (state->steps[k].launch != NULL)
             state->device->table.launch_release(device, state->steps[k].launch);
@@ -594,4 +598,61 @@ numc_status numc__exec_run(numc_context *context, numc_exec_state *state)
     for (int32_t k = 0; k < exec->step_count; k++)
         NUMC_TRY(exec_step(context, state, k));
     return NUMC_OK;
+}
+
+/* ---- runs kept by the device --------------------------------------------------------------------------------------------------------- */
+
+enum { RECORD_AFTER = 3, MOST_CALLS = 16384 };
+
+/* How many calls a run makes; more than MOST_CALLS when it cannot be kept, or should not. */
+static int64_t count_calls(const numc_exec *exec)
+{
+    int64_t calls = 0;
+    for (int32_t k = 0; k < exec->step_count && calls <= MOST_CALLS; k++) {
+        const numc_step *step = &exec->steps[k];
+        if (step->kind == NUMC_STEP_SCAN) {
+            const int64_t length = step->attributes->numbers[2], copies = step->input_count + step->output_count;
+            const int64_t each = count_calls(step->bodies[0]) + copies;
+            calls += length > MOST_CALLS || each > MOST_CALLS ? MOST_CALLS + 1 : copies + length * each;
+        } else if (step->kind == NUMC_STEP_KERNEL || (step->kind == NUMC_STEP_SLOT && step->primitive != NUMC_PRIMITIVE_EXTERNAL))
+            calls++;
+        else
+            return MOST_CALLS + 1;
+    }
+    return calls;
+}
+
+/* The steps are walked once more with the device keeping what they ask for. A failure is no error: they go on being run. */
+static void record(numc_context *context, numc_exec_state *state)
+{
+    const numc_backend *table = &state->device->table;
+    numc_device *device = state->device->device;
+    const int64_t calls = count_calls(state->exec);
+    state->runs = -1;
+    if (calls < 2 || calls > MOST_CALLS)
+        return;
+    int32_t status = table->recording_begin(device);
+    if (status == NUMC_OK) {
+        const numc_status walked = numc__exec_run(context, state);
+        status = table->recording_end(device, &state->recording);
+        if (walked != NUMC_OK && state->recording != NULL) {
+            table->recording_release(device, state->recording);
+            state->recording = NULL;
+        }
+    }
+    if (status != NUMC_OK) {
+        (void)numc__device_check(context, status, "recording"); /* takes the message */
+        state->recording = NULL;
+    }
+    numc_error_clear(context);
+}
+
+numc_status numc__exec_repeat(numc_context *context, numc_exec_state *state)
+{
+    const numc_backend *table = &state->device->table;
+    if (state->recording == NULL && state->runs >= 0 && table->recording_begin != NULL && state->runs++ == RECORD_AFTER)
+        record(context, state);
+    if (state->recording == NULL)
+        return numc__exec_run(context, state);
+    return numc__device_check(context, table->recording_run(state->device->device, state->recording), "recorded calls");
 }
