@@ -99,6 +99,23 @@ void numc_cuda_leave(numc_cuda_machine *m)
     (void)m->cu.cuCtxPopCurrent_v2(&popped);
 }
 
+bool numc_cuda_records(numc_cuda_machine *m)
+{
+    return atomic_load(&m->recorder) == (uintptr_t)pthread_self();
+}
+
+void *numc_cuda_stream(numc_cuda_machine *m)
+{
+    return numc_cuda_records(m) ? m->capture : m->stream;
+}
+
+static int32_t cannot_record(numc_cuda_machine *m, const char *what)
+{
+    char message[NUMC_CUDA_MESSAGE];
+    (void)snprintf(message, sizeof message, "%s: %s cannot be recorded; the context is still usable", m->name, what);
+    return numc_cuda_fail(m->host, NUMC_UNSUPPORTED, message);
+}
+
 /* ---- devices ------------------------------------------------------------------------------------------------------------- */
 
 /* The driver, initialised. An error says what is missing. */
@@ -206,6 +223,8 @@ static void close_machine(void *opened)
             (void)m->cu.cuStreamSynchronize(m->stream);
             (void)m->cu.cuStreamDestroy_v2(m->stream);
         }
+        if (m->capture != NULL)
+            (void)m->cu.cuStreamDestroy_v2(m->capture);
         numc_cuda_vendor_end(m);
         numc_cuda_stage *stages[] = {m->upload, m->download};
         const uint32_t counts[] = {NUMC_CUDA_STAGES, 2};
@@ -220,6 +239,7 @@ static void close_machine(void *opened)
     }
     if (m->context != NULL)
         (void)m->cu.cuDevicePrimaryCtxRelease_v2(m->device);
+    (void)pthread_mutex_destroy(&m->record_lock);
     (void)pthread_mutex_destroy(&m->vendor.lock);
     (void)pthread_mutex_destroy(&m->download_lock);
     (void)pthread_mutex_destroy(&m->upload_lock);
@@ -251,7 +271,7 @@ static int32_t open_machine(const numc_host *host, int32_t index, void **opened)
     if (m == NULL)
         return numc_cuda_fail(host, NUMC_MEMORY, "out of memory for a device");
     m->host = host;
-    pthread_mutex_t *const locks[] = {&m->upload_lock, &m->download_lock, &m->vendor.lock};
+    pthread_mutex_t *const locks[] = {&m->upload_lock, &m->download_lock, &m->vendor.lock, &m->record_lock};
     for (size_t i = 0; i < sizeof locks / sizeof *locks; i++)
         if (pthread_mutex_init(locks[i], NULL) != 0) {
             while (i-- > 0)
@@ -369,6 +389,8 @@ static int32_t stage_next(numc_cuda_machine *m, numc_cuda_stage **stage)
 static int32_t upload(void *opened, void *raw, uint64_t offset, const void *from, uint64_t bytes)
 {
     numc_cuda_machine *m = opened;
+    if (numc_cuda_records(m))
+        return cannot_record(m, "an upload");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
         return status;
@@ -395,6 +417,8 @@ static int32_t upload(void *opened, void *raw, uint64_t offset, const void *from
 static int32_t download(void *opened, const void *raw, uint64_t offset, void *to, uint64_t bytes)
 {
     numc_cuda_machine *m = opened;
+    if (numc_cuda_records(m))
+        return cannot_record(m, "a download");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
         return status;
@@ -432,7 +456,7 @@ static int32_t copy(void *opened, void *to, uint64_t to_offset, const void *from
         return status;
     if (bytes > 0)
         status = numc_cuda_check(m, m->cu.cuMemcpyDtoDAsync_v2(address_of(to, to_offset), address_of(from, from_offset),
-                                                               (size_t)bytes, m->stream), "copying");
+                                                               (size_t)bytes, numc_cuda_stream(m)), "copying");
     numc_cuda_leave(m);
     return status;
 }
@@ -440,6 +464,8 @@ static int32_t copy(void *opened, void *to, uint64_t to_offset, const void *from
 static int32_t synchronize(void *opened)
 {
     numc_cuda_machine *m = opened;
+    if (numc_cuda_records(m))
+        return cannot_record(m, "waiting");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
         return status;
@@ -687,7 +713,7 @@ static int32_t kernel_enqueue(void *opened, void *kernel, uint64_t groups, uint3
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
         return status;
-    status = numc_cuda_check(m, m->cu.cuLaunchKernel(k->function, (unsigned int)groups, 1, 1, group, 1, 1, 0, m->stream, k->pointers,
+    status = numc_cuda_check(m, m->cu.cuLaunchKernel(k->function, (unsigned int)groups, 1, 1, group, 1, 1, 0, numc_cuda_stream(m), k->pointers,
                                                      NULL), "launching a kernel");
     numc_cuda_leave(m);
     return status;
@@ -704,6 +730,81 @@ static void kernel_free(void *opened, void *kernel)
     numc_cuda_delete(m->host, k->arguments, k->capacity * sizeof *k->arguments);
     numc_cuda_delete(m->host, k->pointers, k->capacity * sizeof *k->pointers);
     numc_cuda_delete(m->host, k, sizeof *k);
+}
+
+/* ---- recordings: CUDA graphs ---------------------------------------------------------------------------------------------- */
+
+/* The thread's calls go to a second stream that captures them, so that the device's queue and other threads are not touched. */
+static int32_t record_begin(void *opened)
+{
+    numc_cuda_machine *m = opened;
+    if (numc_cuda_records(m))
+        return numc_cuda_fail(m->host, NUMC_STATE, "a recording is begun in a recording");
+    int32_t status = numc_cuda_enter(m);
+    if (status != NUMC_OK)
+        return status;
+    pthread_mutex_lock(&m->record_lock);
+    if (m->capture == NULL) {
+        void *stream = NULL;
+        status = numc_cuda_check(m, m->cu.cuStreamCreate(&stream, NUMC_CUDA_STREAM_NON_BLOCKING), "making a stream");
+        if (status == NUMC_OK)
+            m->capture = stream;
+    }
+    if (status == NUMC_OK)
+        status = numc_cuda_check(m, m->cu.cuStreamBeginCapture_v2(m->capture, NUMC_CUDA_CAPTURE_RELAXED), "beginning a graph");
+    if (status == NUMC_OK)
+        atomic_store(&m->recorder, (uintptr_t)pthread_self());
+    else
+        pthread_mutex_unlock(&m->record_lock);
+    numc_cuda_leave(m);
+    return status;
+}
+
+/* An ending must end the capture whatever has happened in it. */
+static int32_t record_end(void *opened, void **recording)
+{
+    numc_cuda_machine *m = opened;
+    void *graph = NULL, *executable = NULL;
+    *recording = NULL;
+    if (!numc_cuda_records(m))
+        return numc_cuda_fail(m->host, NUMC_STATE, "a recording is ended that was not begun");
+    int32_t status = numc_cuda_enter(m);
+    if (status == NUMC_OK) {
+        status = numc_cuda_check(m, m->cu.cuStreamEndCapture(m->capture, &graph), "ending a graph");
+        if (status == NUMC_OK && graph != NULL)
+            status = numc_cuda_check(m, m->cu.cuGraphInstantiateWithFlags(&executable, graph, 0), "making a graph");
+        if (graph != NULL)
+            (void)m->cu.cuGraphDestroy(graph);
+        numc_cuda_leave(m);
+    }
+    atomic_store(&m->recorder, (uintptr_t)0);
+    pthread_mutex_unlock(&m->record_lock);
+    if (status == NUMC_OK)
+        *recording = executable;
+    return status;
+}
+
+static int32_t record_run(void *opened, void *recording)
+{
+    numc_cuda_machine *m = opened;
+    if (numc_cuda_records(m))
+        return cannot_record(m, "a recording");
+    int32_t status = numc_cuda_enter(m);
+    if (status != NUMC_OK)
+        return status;
+    status = numc_cuda_check(m, m->cu.cuGraphLaunch(recording, m->stream), "launching a graph");
+    numc_cuda_leave(m);
+    return status;
+}
+
+static void record_free(void *opened, void *recording)
+{
+    numc_cuda_machine *m = opened;
+    if (recording == NULL || atomic_load(&m->lost) != 0 || m->cu.cuCtxPushCurrent_v2(m->context) != 0)
+        return;
+    (void)m->cu.cuStreamSynchronize(m->stream);
+    (void)m->cu.cuGraphExecDestroy(recording);
+    numc_cuda_leave(m);
 }
 
 /* ---- the plugin ---------------------------------------------------------------------------------------------------------- */
@@ -733,4 +834,8 @@ const numc_gpu_runtime numc_gpu_runtime_here = {
     .kernel_free = kernel_free,
     .gemm = numc_cuda_gemm,
     .potrf = numc_cuda_potrf,
+    .record_begin = record_begin,
+    .record_end = record_end,
+    .record_run = record_run,
+    .record_free = record_free,
 };

@@ -42,6 +42,12 @@ typedef unsigned long long numc_cuda_address; /* CUdeviceptr on 64-bit machines 
     X(int, cuEventDestroy_v2, (void *event))                                                                           \
     X(int, cuEventRecord, (void *event, void *stream))                                                                 \
     X(int, cuEventSynchronize, (void *event))                                                                          \
+    X(int, cuStreamBeginCapture_v2, (void *stream, int mode))                                                          \
+    X(int, cuStreamEndCapture, (void *stream, void **graph))                                                           \
+    X(int, cuGraphInstantiateWithFlags, (void **executable, void *graph, unsigned long long flags))                    \
+    X(int, cuGraphLaunch, (void *executable, void *stream))                                                            \
+    X(int, cuGraphExecDestroy, (void *executable))                                                                     \
+    X(int, cuGraphDestroy, (void *graph))                                                                              \
     X(int, cuModuleLoadData, (void **module, const void *image))                                                       \
     X(int, cuModuleUnload, (void *module))                                                                             \
     X(int, cuModuleGetFunction, (void **function, void *module, const char *name))                                     \
@@ -122,6 +128,7 @@ enum {
 
     NUMC_CUDA_STREAM_NON_BLOCKING = 1,      /* does not wait for the legacy default stream */
     NUMC_CUDA_EVENT_DISABLE_TIMING = 2,
+    NUMC_CUDA_CAPTURE_RELAXED = 2,          /* calls that do not touch the stream stay allowed: the pool may allocate */
 
     NUMC_CUDA_OPERATION_N = 0, NUMC_CUDA_OPERATION_T = 1, /* cublasOperation_t */
     NUMC_CUDA_TRIANGLE_UPPER = 1                          /* cublasFillMode_t */

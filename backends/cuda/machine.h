@@ -24,8 +24,10 @@ typedef struct numc_cuda_vendor {
     numc_cuda_blas blas;
     numc_cuda_solver solver;
     void *blas_handle, *solver_handle;
-    numc_cuda_address blas_workspace, solver_workspace;
-    uint64_t solver_bytes;
+    numc_cuda_address blas_workspace, solver_workspaces[48]; /* the last one is used */
+    uint32_t solver_count;
+    uint64_t solver_bytes; /* of the last one */
+    void *blas_stream, *solver_stream; /* those the handles were given last */
     bool blas_asked, solver_asked;
 } numc_cuda_vendor;
 
@@ -38,6 +40,9 @@ typedef struct numc_cuda_machine {
     bool binary;           /* the target is the device's own code, not PTX */
     int device;
     void *context, *stream;
+    void *capture;              /* a second stream, whose calls become graphs; made when first needed */
+    pthread_mutex_t record_lock; /* held from begin to end by the thread that records */
+    atomic_uintptr_t recorder;   /* that thread, or 0 */
     atomic_int lost;       /* the error after which the context cannot be used, or 0 */
     pthread_mutex_t upload_lock, download_lock;
     numc_cuda_stage upload[NUMC_CUDA_STAGES], download[2];
@@ -48,6 +53,10 @@ typedef struct numc_cuda_machine {
 /* Makes the device's context the calling thread's. OK, or an error: then leave must not be called. */
 int32_t numc_cuda_enter(numc_cuda_machine *m);
 void numc_cuda_leave(numc_cuda_machine *m);
+
+/* Whether the calling thread records, and where what it enqueues goes. */
+bool numc_cuda_records(numc_cuda_machine *m);
+void *numc_cuda_stream(numc_cuda_machine *m);
 
 /* The status of a driver's result, with a message that says what failed, how, and whether the context can still be used. */
 int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what);

@@ -7,7 +7,7 @@
 
 #include "machine.h"
 
-/* cuBLAS's recommendation for the newest devices; with a workspace of its own a product can also be recorded in a graph. */
+/* cuBLAS's recommendation for the newest devices; with a workspace of its own a product can also be kept in a graph. */
 enum { BLAS_WORKSPACE = 32 << 20 };
 
 static void say_missing(numc_cuda_machine *m, const char *reason)
@@ -39,18 +39,13 @@ static int32_t blas_ready(numc_cuda_machine *m)
         return NUMC_UNSUPPORTED;
     }
     void *handle = NULL;
-    int result = v->blas.cublasCreate_v2(&handle);
+    const int result = v->blas.cublasCreate_v2(&handle);
     if (result == 0) {
         v->blas_handle = handle;
-        result = v->blas.cublasSetStream_v2(handle, m->stream); /* resets the workspace: first */
-    }
-    if (result == 0 && m->cu.cuMemAlloc_v2(&v->blas_workspace, BLAS_WORKSPACE) == 0)
-        result = v->blas.cublasSetWorkspace_v2(handle, (void *)(uintptr_t)v->blas_workspace, BLAS_WORKSPACE);
-    if (result == 0)
+        if (m->cu.cuMemAlloc_v2(&v->blas_workspace, BLAS_WORKSPACE) != 0)
+            v->blas_workspace = 0;
         return NUMC_OK;
-    if (v->blas_handle != NULL)
-        (void)v->blas.cublasDestroy_v2(v->blas_handle);
-    v->blas_handle = NULL;
+    }
     (void)snprintf(reason, sizeof reason, "cuBLAS cannot be started: it answers %d", result);
     say_missing(m, reason);
     return NUMC_UNSUPPORTED;
@@ -70,19 +65,58 @@ static int32_t solver_ready(numc_cuda_machine *m)
         return NUMC_UNSUPPORTED;
     }
     void *handle = NULL;
-    int result = v->solver.cusolverDnCreate(&handle);
+    const int result = v->solver.cusolverDnCreate(&handle);
     if (result == 0) {
         v->solver_handle = handle;
-        result = v->solver.cusolverDnSetStream(handle, m->stream);
-    }
-    if (result == 0)
         return NUMC_OK;
-    if (v->solver_handle != NULL)
-        (void)v->solver.cusolverDnDestroy(v->solver_handle);
-    v->solver_handle = NULL;
+    }
     (void)snprintf(reason, sizeof reason, "cuSOLVER cannot be started: it answers %d", result);
     say_missing(m, reason);
     return NUMC_UNSUPPORTED;
+}
+
+/* The calling thread's stream; setting it takes the workspace from cuBLAS, so that is set after. */
+static int blas_stream(numc_cuda_machine *m)
+{
+    numc_cuda_vendor *v = &m->vendor;
+    void *stream = numc_cuda_stream(m);
+    if (v->blas_stream == stream)
+        return 0;
+    int result = v->blas.cublasSetStream_v2(v->blas_handle, stream);
+    if (result == 0 && v->blas_workspace != 0)
+        result = v->blas.cublasSetWorkspace_v2(v->blas_handle, (void *)(uintptr_t)v->blas_workspace, BLAS_WORKSPACE);
+    v->blas_stream = result == 0 ? stream : NULL;
+    return result;
+}
+
+static int solver_stream(numc_cuda_machine *m)
+{
+    numc_cuda_vendor *v = &m->vendor;
+    void *stream = numc_cuda_stream(m);
+    if (v->solver_stream == stream)
+        return 0;
+    const int result = v->solver.cusolverDnSetStream(v->solver_handle, stream);
+    v->solver_stream = result == 0 ? stream : NULL;
+    return result;
+}
+
+/* A workspace of so many bytes. It at least doubles, and older ones are kept to the end: recordings may know their addresses. */
+static int32_t solver_room(numc_cuda_machine *m, uint64_t bytes)
+{
+    numc_cuda_vendor *v = &m->vendor;
+    numc_cuda_address address = 0;
+    if (v->solver_bytes >= bytes)
+        return NUMC_OK;
+    if (bytes < 2 * v->solver_bytes)
+        bytes = 2 * v->solver_bytes;
+    if (v->solver_count == sizeof v->solver_workspaces / sizeof *v->solver_workspaces)
+        return NUMC_UNSUPPORTED;
+    const int32_t status = numc_cuda_check(m, m->cu.cuMemAlloc_v2(&address, (size_t)bytes), "cholesky: allocating a workspace");
+    if (status == NUMC_OK) {
+        v->solver_workspaces[v->solver_count++] = address;
+        v->solver_bytes = bytes;
+    }
+    return status;
 }
 
 static bool fits(int64_t value)
@@ -106,6 +140,7 @@ int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint
     static const float one_s[2] = {1.0f, 0.0f}, zero_s[2] = {0.0f, 0.0f};
     static const double one_d[2] = {1.0, 0.0}, zero_d[2] = {0.0, 0.0};
     const bool narrow = dtype == NUMC_FLOAT32 || dtype == NUMC_COMPLEX64;
+    const void *one = narrow ? (const void *)one_s : one_d, *zero = narrow ? (const void *)zero_s : zero_d;
     const size_t size = dtype == NUMC_FLOAT32 ? 4 : dtype == NUMC_COMPLEX128 ? 16 : 8;
     if (dtype != NUMC_FLOAT32 && dtype != NUMC_FLOAT64 && dtype != NUMC_COMPLEX64 && dtype != NUMC_COMPLEX128)
         return NUMC_UNSUPPORTED;
@@ -120,12 +155,12 @@ int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint
         int(*const functions[]) NUMC_CUDA_GEMM = {v->blas.cublasSgemmStridedBatched, v->blas.cublasDgemmStridedBatched,
                                                   v->blas.cublasCgemmStridedBatched, v->blas.cublasZgemmStridedBatched};
         const int which = dtype == NUMC_FLOAT32 ? 0 : dtype == NUMC_FLOAT64 ? 1 : dtype == NUMC_COMPLEX64 ? 2 : 3;
-        const int result = functions[which](
-            v->blas_handle, transpose_b ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N,
-            transpose_a ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N, (int)n, (int)m, (int)k,
-            narrow ? (const void *)one_s : one_d, element(b, b_offset, size), (int)b_row, b_step, element(a, a_offset, size),
-            (int)a_row, a_step, accumulate ? (narrow ? (const void *)one_s : one_d) : (narrow ? (const void *)zero_s : zero_d),
-            element(c, c_offset, size), (int)c_row, c_step, (int)count);
+        int result = blas_stream(own);
+        if (result == 0)
+            result = functions[which](v->blas_handle, transpose_b ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N,
+                                      transpose_a ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N, (int)n, (int)m, (int)k, one,
+                                      element(b, b_offset, size), (int)b_row, b_step, element(a, a_offset, size), (int)a_row, a_step,
+                                      accumulate ? one : zero, element(c, c_offset, size), (int)c_row, c_step, (int)count);
         if (result != 0)
             status = library_failed(own, "cuBLAS", "matmul", result);
     }
@@ -157,24 +192,14 @@ int32_t numc_cuda_potrf(void *machine, uint32_t dtype, int64_t n, void *a, int64
         const int which = dtype == NUMC_FLOAT32 ? 0 : dtype == NUMC_FLOAT64 ? 1 : dtype == NUMC_COMPLEX64 ? 2 : 3;
         unsigned char *at = element(a, a_offset, size);
         int elements = 0;
-        int result = sizes[which](v->solver_handle, NUMC_CUDA_TRIANGLE_UPPER, (int)n, at, (int)a_row, &elements);
-        const uint64_t bytes = elements > 0 ? (uint64_t)elements * size : 1;
-        if (result == 0 && v->solver_bytes < bytes) {
-            if (v->solver_workspace != 0) {
-                (void)m->cu.cuStreamSynchronize(m->stream);
-                (void)m->cu.cuMemFree_v2(v->solver_workspace);
-            }
-            v->solver_workspace = 0;
-            v->solver_bytes = 0;
-            status = numc_cuda_check(m, m->cu.cuMemAlloc_v2(&v->solver_workspace, (size_t)bytes), "cholesky: allocating a workspace");
-            if (status == NUMC_OK)
-                v->solver_bytes = bytes;
-            else
-                v->solver_workspace = 0;
-        }
+        int result = solver_stream(m);
+        if (result == 0)
+            result = sizes[which](v->solver_handle, NUMC_CUDA_TRIANGLE_UPPER, (int)n, at, (int)a_row, &elements);
+        if (result == 0)
+            status = solver_room(m, elements > 0 ? (uint64_t)elements * size : 1);
         if (status == NUMC_OK && result == 0)
             result = functions[which](v->solver_handle, NUMC_CUDA_TRIANGLE_UPPER, (int)n, at, (int)a_row,
-                                      (void *)(uintptr_t)v->solver_workspace, elements,
+                                      (void *)(uintptr_t)v->solver_workspaces[v->solver_count - 1], elements,
                                       (int *)(void *)element(info, (int64_t)info_offset, 1));
         if (status == NUMC_OK && result != 0)
             status = library_failed(m, "cuSOLVER", "cholesky", result);
@@ -191,10 +216,10 @@ void numc_cuda_vendor_end(numc_cuda_machine *m)
         (void)v->solver.cusolverDnDestroy(v->solver_handle);
     if (v->blas_handle != NULL)
         (void)v->blas.cublasDestroy_v2(v->blas_handle);
-    if (v->solver_workspace != 0)
-        (void)m->cu.cuMemFree_v2(v->solver_workspace);
+    while (v->solver_count > 0)
+        (void)m->cu.cuMemFree_v2(v->solver_workspaces[--v->solver_count]);
     if (v->blas_workspace != 0)
         (void)m->cu.cuMemFree_v2(v->blas_workspace);
     v->solver_handle = v->blas_handle = NULL;
-    v->solver_workspace = v->blas_workspace = 0;
+    v->blas_workspace = 0;
 }

@@ -81,6 +81,12 @@ typedef struct numc_gpu_runtime {
      * read and written, and *info (device memory, int32) is not 0 where the matrix is not positive definite. */
     int32_t (*potrf)(void *machine, uint32_t dtype, int64_t n, void *a, int64_t a_offset, int64_t a_row, void *info,
                      uint64_t info_offset);
+    /* Optional likewise, as a group: what the calling thread enqueues and copies between begin and end is kept, not run (numc/backend.h,
+     * recording_begin). One thread records at a time, others wait in begin. Transfers and waiting answer UNSUPPORTED meanwhile. */
+    int32_t (*record_begin)(void *machine);
+    int32_t (*record_end)(void *machine, void **recording);
+    int32_t (*record_run)(void *machine, void *recording);
+    void (*record_free)(void *machine, void *recording);
 } numc_gpu_runtime;
 
 /* The plugin's own runtime. */

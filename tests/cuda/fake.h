@@ -14,7 +14,8 @@ typedef struct fake_cuda {
     /* findings */
     long calls;              /* that can fail */
     long contexts, streams, events, pinned, allocations, modules; /* alive */
-    long launches, uploads, downloads, copies, waits;
+    long graphs; /* alive */
+    long graph_launches, launches, uploads, downloads, copies, waits;
     size_t used;
     long mistakes; /* uses that the real driver answers with an error, a wait, or not at all */
     char mistake[256];

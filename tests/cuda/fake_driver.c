@@ -240,6 +240,7 @@ typedef struct task {
 typedef struct stream {
     task *first, **last;
     struct stream *next;
+    bool capturing; /* what is added is a graph's, and not to be run */
 } stream;
 
 static stream *streams;
@@ -251,6 +252,10 @@ typedef struct event {
 
 static void stream_run(stream *s, const event *until)
 {
+    if (s->capturing) {
+        mistake("waiting for a stream that captures");
+        return;
+    }
     while (s->first != NULL) {
         task *t = s->first;
         if (t->what == COPY)
@@ -274,7 +279,8 @@ static void stream_run(stream *s, const event *until)
 static void run_all(void)
 {
     for (stream *s = streams; s != NULL && sticky == 0; s = s->next)
-        stream_run(s, NULL);
+        if (!s->capturing)
+            stream_run(s, NULL);
 }
 
 static task *add(stream *s)
@@ -533,7 +539,8 @@ EXPORT int cuStreamCreate(void **made, unsigned int flags)
 EXPORT int cuStreamDestroy_v2(void *s)
 {
     pthread_mutex_lock(&lock);
-    stream_run(s, NULL); /* its work is done all the same */
+    if (!((stream *)s)->capturing)
+        stream_run(s, NULL); /* its work is done all the same */
     for (stream **at = &streams; *at != NULL; at = &(*at)->next)
         if (*at == s) {
             *at = (*at)->next;
@@ -588,6 +595,98 @@ EXPORT int cuEventSynchronize(void *e)
     fake.waits++;
     if (waited->done < waited->recorded)
         stream_run(waited->stream, waited);
+    return end(0);
+}
+
+/* A graph is the list of its tasks; each launch adds copies of them to a stream. */
+static void tasks_free(task *t)
+{
+    for (task *next; t != NULL; t = next) {
+        next = t->next;
+        free(t->storage);
+        free(t);
+    }
+}
+
+EXPORT int cuStreamBeginCapture_v2(void *begun_stream, int mode)
+{
+    BEGIN(true);
+    stream *s = begun_stream;
+    if (mode != 2 || s->capturing || s->first != NULL) {
+        mistake("a capture begins in mode %d, or in a stream with work in it", mode);
+        return end(INVALID_VALUE);
+    }
+    s->capturing = true;
+    return end(0);
+}
+
+EXPORT int cuStreamEndCapture(void *ended_stream, void **graph)
+{
+    stream *s = ended_stream;
+    *graph = NULL;
+    int begun = begin("cuStreamEndCapture", true);
+    if (begun != 0) { /* the capture ends, without a graph */
+        pthread_mutex_lock(&lock);
+        tasks_free(s->first);
+        s->first = NULL;
+        s->last = &s->first;
+        s->capturing = false;
+        return end(begun);
+    }
+    stream *kept = calloc(1, sizeof *kept);
+    if (kept == NULL || !s->capturing)
+        abort();
+    kept->first = s->first;
+    s->first = NULL;
+    s->last = &s->first;
+    s->capturing = false;
+    fake.graphs++;
+    *graph = kept;
+    return end(0);
+}
+
+EXPORT int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long long flags)
+{
+    BEGIN(true);
+    stream *kept = calloc(1, sizeof *kept), *from = graph;
+    if (kept == NULL || flags != 0)
+        abort();
+    kept->first = from->first;
+    from->first = NULL;
+    fake.graphs++;
+    *executable = kept;
+    return end(0);
+}
+
+EXPORT int cuGraphLaunch(void *executable, void *s)
+{
+    BEGIN(true);
+    for (const task *t = ((stream *)executable)->first; t != NULL; t = t->next) {
+        task *copied = add(s);
+        *copied = *t;
+        copied->next = NULL;
+        copied->storage = NULL; /* the parameters stay the graph's */
+    }
+    fake.graph_launches++;
+    return end(0);
+}
+
+EXPORT int cuGraphExecDestroy(void *executable)
+{
+    pthread_mutex_lock(&lock);
+    run_all();
+    tasks_free(((stream *)executable)->first);
+    free(executable);
+    fake.graphs--;
+    return end(0);
+}
+
+EXPORT int cuGraphDestroy(void *graph)
+{
+    pthread_mutex_lock(&lock);
+    tasks_free(((stream *)graph)->first);
+    free(graph);
+    fake.graphs--;
     return end(0);
 }
 

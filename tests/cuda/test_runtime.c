@@ -100,7 +100,7 @@ static int clean(void **state)
     fake->fail_at = fail_allocation = -1;
     fake->memory = (size_t)1 << 30;
     fake->calls = allocations = lines = 0;
-    fake->launches = fake->uploads = fake->downloads = fake->waits = 0;
+    fake->launches = fake->uploads = fake->downloads = fake->waits = fake->graph_launches = 0;
     return 0;
 }
 
@@ -119,6 +119,7 @@ static void nothing_left(void)
     assert_int_equal(fake->pinned, 0);
     assert_int_equal(fake->allocations, 0);
     assert_int_equal(fake->modules, 0);
+    assert_int_equal(fake->graphs, 0);
 }
 
 static void *opened(int32_t index)
@@ -422,6 +423,49 @@ static void kernels_run_with_the_arguments_of_their_launch(void **state)
     nothing_left();
 }
 
+/* Calls between begin and end do not run; the recording runs them in their order, each time with the arguments they had. */
+static void recordings_run_what_was_asked_for(void **state)
+{
+    (void)state;
+    enum { N = 100 };
+    double in[N], out[N];
+    void *m = opened(0), *x, *y, *module, *scale, *recording, *none;
+    for (int i = 0; i < N; i++)
+        in[i] = i;
+    assert_int_equal(cuda->allocate(m, sizeof in, &x), NUMC_OK);
+    assert_int_equal(cuda->allocate(m, sizeof in, &y), NUMC_OK);
+    assert_int_equal(cuda->module_build(m, text, &module), NUMC_OK);
+    assert_int_equal(cuda->kernel_get(m, module, "scale", &scale), NUMC_OK);
+    assert_int_equal(cuda->upload(m, x, 0, in, sizeof in), NUMC_OK);
+    assert_int_equal(cuda->record_end(m, &none), NUMC_STATE);
+    assert_int_equal(cuda->record_begin(m), NUMC_OK);
+    assert_int_equal(cuda->record_begin(m), NUMC_STATE);
+    assert_int_equal(set_scale(m, scale, y, x, 2.0, N, 1), NUMC_OK);
+    assert_int_equal(cuda->kernel_enqueue(m, scale, 2, 64), NUMC_OK); /* y = 2 x + 1 */
+    assert_int_equal(cuda->copy(m, x, 0, y, 0, sizeof in), NUMC_OK);
+    assert_int_equal(cuda->upload(m, x, 0, in, sizeof in), NUMC_UNSUPPORTED);
+    assert_int_equal(cuda->download(m, x, 0, out, sizeof out), NUMC_UNSUPPORTED);
+    said("a download cannot be recorded; the context is still usable");
+    assert_int_equal(cuda->synchronize(m), NUMC_UNSUPPORTED);
+    assert_int_equal(cuda->record_end(m, &recording), NUMC_OK);
+    assert_int_equal(set_scale(m, scale, y, x, 99.0, N, 99), NUMC_OK); /* the recording has its own arguments */
+    assert_int_equal(cuda->download(m, x, 0, out, sizeof out), NUMC_OK);
+    assert_memory_equal(out, in, sizeof in); /* nothing has run */
+    for (int k = 0; k < 3; k++)
+        assert_int_equal(cuda->record_run(m, recording), NUMC_OK);
+    assert_int_equal(fake->graph_launches, 3);
+    assert_int_equal(cuda->download(m, x, 0, out, sizeof out), NUMC_OK);
+    for (int i = 0; i < N; i++)
+        assert_true(out[i] == 8.0 * i + 7.0);
+    cuda->record_free(m, recording);
+    cuda->kernel_free(m, scale);
+    cuda->module_free(m, module);
+    cuda->free(m, x);
+    cuda->free(m, y);
+    cuda->close(m);
+    nothing_left();
+}
+
 static void modules_come_back_from_their_binary(void **state)
 {
     (void)state;
@@ -602,6 +646,14 @@ static bool session(const void *image, uint64_t size)
                 set_scale(m, scale, y, x, 2.0, COUNT, 1) == NUMC_OK && cuda->kernel_enqueue(m, scale, (COUNT + 63) / 64, 64) == NUMC_OK &&
                 cuda->copy(m, x, 0, y, 0, sizeof in) == NUMC_OK && cuda->download(m, x, 0, out, sizeof out) == NUMC_OK &&
                 cuda->synchronize(m) == NUMC_OK && cuda->module_binary(m, module, &bytes, &length) == NUMC_OK;
+    void *recording = NULL;
+    if (good && cuda->record_begin(m) == NUMC_OK) {
+        good = cuda->copy(m, y, 0, x, 0, 8) == NUMC_OK;
+        good = cuda->record_end(m, &recording) == NUMC_OK && good && cuda->record_run(m, recording) == NUMC_OK;
+    } else
+        good = false;
+    if (recording != NULL)
+        cuda->record_free(m, recording);
     const int32_t product = good ? cuda->gemm(m, NUMC_FLOAT64, 0, 0, 2, 2, 2, x, 0, 2, 4, x, 8, 2, 4, 0, y, 0, 2, 4, 1) : NUMC_OK;
     const int32_t factor = good ? cuda->potrf(m, NUMC_FLOAT64, 1, x, 1, 1, info, 0) : NUMC_OK;
     good = good && (product == NUMC_OK || product == NUMC_UNSUPPORTED) && (factor == NUMC_OK || factor == NUMC_UNSUPPORTED);
@@ -690,6 +742,7 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup(uploads_do_not_wait, clean),
         cmocka_unit_test_setup(out_of_memory_can_be_survived, clean),
         cmocka_unit_test_setup(kernels_run_with_the_arguments_of_their_launch, clean),
+        cmocka_unit_test_setup(recordings_run_what_was_asked_for, clean),
         cmocka_unit_test_setup(modules_come_back_from_their_binary, clean),
         cmocka_unit_test_setup(a_program_that_does_not_compile_says_why, clean),
         cmocka_unit_test_setup(products_are_row_major, clean),
