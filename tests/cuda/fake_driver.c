@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -701,13 +700,14 @@ EXPORT int cuModuleLoadData(void **made, const void *image)
         return end(OUT_OF_MEMORY);
     if (elf && header->e_machine != 190) {
         const size_t size = header->e_shoff + (size_t)header->e_shnum * header->e_shentsize;
-        const int file = memfd_create("fake-module", 0);
-        char path[64];
-        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+        char path[] = "/tmp/fake-module-XXXXXX"; /* a name of its own: an object of a known name is not loaded again */
+        const int file = mkstemp(path);
         if (file >= 0 && write(file, image, size) == (ssize_t)size)
             m->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (file >= 0)
+        if (file >= 0) {
             (void)close(file);
+            (void)unlink(path);
+        }
         if (m->object == NULL) {
             mistake("host code cannot be loaded: %s", dlerror());
             free(m);
