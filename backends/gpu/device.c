@@ -123,9 +123,11 @@ int32_t numc_gpu_memory_allocate(numc_device *device, uint64_t bytes, void **mem
     uint32_t class = class_of(bytes, &capacity);
     if (device->facts.allocation_limit != 0 && capacity > device->facts.allocation_limit)
         capacity = device->facts.allocation_limit;
+    numc_gpu_block *block = numc_gpu_records(device) ? numc_gpu_record_take(device, capacity) : NULL;
     pthread_mutex_lock(&device->lock);
-    numc_gpu_block *block = device->pool[class];
-    if (block != NULL && block->bytes >= bytes) {
+    if (block != NULL)
+        device->counts.from_pool++;
+    else if ((block = device->pool[class]) != NULL && block->bytes >= bytes) {
         device->pool[class] = block->next;
         device->pool_bytes -= block->bytes;
         device->counts.from_pool++;
@@ -171,6 +173,11 @@ void numc_gpu_memory_release(numc_device *device, void *memory, uint64_t bytes)
     uint32_t class = class_of(bytes, &capacity);
     pthread_mutex_lock(&device->lock);
     device->counts.live_bytes -= block->bytes;
+    if (numc_gpu_records(device)) {
+        numc_gpu_record_keep(device, block);
+        pthread_mutex_unlock(&device->lock);
+        return;
+    }
     bool keep = device->pool_bytes + block->bytes <= device->pool_limit;
     if (keep) {
         block->next = device->pool[class];

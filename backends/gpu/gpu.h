@@ -137,6 +137,11 @@ int32_t numc_gpu_routine_build(numc_device *device, const numc_routine_source *s
 int32_t numc_gpu_routine_run(numc_device *device, numc_routine *routine, void *const *buffers, const int64_t *numbers, int64_t items);
 void numc_gpu_routine_release(numc_device *device, numc_routine *routine);
 
+int32_t numc_gpu_recording_begin(numc_device *device);
+int32_t numc_gpu_recording_end(numc_device *device, numc_recording **recording);
+int32_t numc_gpu_recording_run(numc_device *device, numc_recording *recording);
+void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
+
 /* qr, eigh, eig, svd and fft are the host's, counted. */
 #define NUMC_GPU_TABLE(NAME, DESCRIPTION)                                                                                      \
     {                                                                                                                          \
@@ -153,6 +158,8 @@ void numc_gpu_routine_release(numc_device *device, numc_routine *routine);
         .scatter = numc_gpu_scatter, .cumulative = numc_gpu_cumulative, .sort = numc_gpu_sort, .search = numc_gpu_search,       \
         .routine_build = numc_gpu_routine_build, .routine_run = numc_gpu_routine_run,                                          \
         .routine_release = numc_gpu_routine_release,                                                                           \
+        .recording_begin = numc_gpu_recording_begin, .recording_end = numc_gpu_recording_end,                                  \
+        .recording_run = numc_gpu_recording_run, .recording_release = numc_gpu_recording_release,                              \
     }
 
 #endif

@@ -53,6 +53,8 @@ struct numc_device {
     numc_gpu_module *modules[NUMC_GPU_BUCKETS];
     numc_gpu_fixed *fixed[NUMC_GPU_BUCKETS];
     numc_gpu_counts counts;
+    atomic_uintptr_t recorder;  /* the thread that records, or 0 */
+    numc_recording *recording;  /* its list */
 };
 
 static inline int32_t numc_gpu_fail(numc_device *device, numc_status status, const char *message)
@@ -88,6 +90,13 @@ static inline uint32_t numc_gpu_size(uint32_t dtype)
     };
     return dtype < NUMC_DTYPE_COUNT ? sizes[dtype] : 0;
 }
+
+/* ---- record.c ------------------------------------------------------------------------------------------------------------- */
+
+/* Whether the calling thread records; then what it gives back is kept, and may be taken again. */
+bool numc_gpu_records(numc_device *device);
+numc_gpu_block *numc_gpu_record_take(numc_device *device, uint64_t capacity);
+void numc_gpu_record_keep(numc_device *device, numc_gpu_block *block);
 
 /* ---- text.c: text that grows ---------------------------------------------------------------------------------------------- */
 

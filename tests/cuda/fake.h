@@ -15,6 +15,7 @@ typedef struct fake_cuda {
     long calls;              /* that can fail */
     long contexts, streams, events, pinned, allocations, modules; /* alive */
     long graphs; /* alive */
+    long loaded; /* modules, ever */
     long graph_launches, launches, uploads, downloads, copies, waits;
     size_t used;
     long mistakes; /* uses that the real driver answers with an error, a wait, or not at all */

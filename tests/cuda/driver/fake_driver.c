@@ -16,13 +16,32 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "fake.h"
+#include "../fake.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 typedef unsigned long long address;
 
 EXPORT fake_cuda fake = {.devices = 2, .capability = 90, .fail_at = -1, .fail_with = 2, .memory = (size_t)1 << 30};
+
+/* FAKE_CUDA_CAPABILITY: the devices' (90); FAKE_CUDA_REPORT: a file that is told at the end what was found. */
+__attribute__((constructor)) static void begin_process(void)
+{
+    const char *capability = getenv("FAKE_CUDA_CAPABILITY");
+    if (capability != NULL)
+        fake.capability = atoi(capability);
+}
+
+__attribute__((destructor)) static void end_process(void)
+{
+    const char *path = getenv("FAKE_CUDA_REPORT");
+    FILE *file = path != NULL ? fopen(path, "w") : NULL;
+    if (file == NULL)
+        return;
+    (void)fprintf(file, "{\"mistakes\": %ld, \"mistake\": \"%s\", \"launches\": %ld, \"graph_launches\": %ld, \"loaded\": %ld, \"contexts\": %ld}\n",
+                  fake.mistakes, fake.mistake, fake.launches, fake.graph_launches, fake.loaded, fake.contexts);
+    (void)fclose(file);
+}
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int sticky; /* after it nothing works */
@@ -718,6 +737,7 @@ EXPORT int cuModuleLoadData(void **made, const void *image)
         return end(INVALID_IMAGE);
     }
     fake.modules++;
+    fake.loaded++;
     *made = m;
     return end(0);
 }
