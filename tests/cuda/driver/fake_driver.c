@@ -24,7 +24,8 @@ typedef unsigned long long address;
 
 EXPORT fake_cuda fake = {.devices = 2, .capability = 90, .fail_at = -1, .fail_with = 2, .memory = (size_t)1 << 30};
 
-/* FAKE_CUDA_CAPABILITY: the devices' (90); FAKE_CUDA_REPORT: a file that is told at the end what was found. */
+/* FAKE_CUDA_CAPABILITY: the devices' (90); FAKE_CUDA_REPORT: a file that is told at the end what was
+ * found. */
 __attribute__((constructor)) static void begin_process(void)
 {
     const char *capability = getenv("FAKE_CUDA_CAPABILITY");
@@ -121,6 +122,8 @@ static struct range *range_at(kind wanted, const void *start)
     return NULL;
 }
 
+static bool host_code; /* a module of it was loaded */
+
 static void *range_new(kind of, size_t size)
 {
     for (size_t i = 0; i < RANGES; i++)
@@ -128,7 +131,8 @@ static void *range_new(kind of, size_t size)
             void *memory = aligned_alloc(256, (size + 511) / 256 * 256);
             if (memory == NULL)
                 return NULL;
-            memset(memory, 0xa5, (size + 511) / 256 * 256); /* nobody may count on zeros */
+            /* nobody may count on zeros; but where kernels are device code, and run nowhere, numbers must lead nowhere */
+            memset(memory, fake.loaded > 0 && !host_code ? 0 : 0xa5, (size + 511) / 256 * 256);
             ranges[i] = (struct range){of, memory, size};
             return memory;
         }
@@ -316,6 +320,14 @@ static task *add(stream *s)
 EXPORT int cuInit(unsigned int flags)
 {
     return flags != 0 ? INVALID_VALUE : fake.init_result;
+}
+
+/* The real NVRTC asks a driver that it finds loaded for a table of its own: there is none. */
+EXPORT int cuGetExportTable(const void **table, const void *identity)
+{
+    (void)identity;
+    *table = NULL;
+    return NOT_FOUND;
 }
 
 EXPORT int cuDriverGetVersion(int *version)
@@ -732,6 +744,7 @@ EXPORT int cuModuleLoadData(void **made, const void *image)
             free(m);
             return end(INVALID_IMAGE);
         }
+        host_code = true;
     } else if (!elf && strncmp(image, "//", 2) != 0) {
         free(m);
         return end(INVALID_IMAGE);
