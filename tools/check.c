@@ -562,6 +562,55 @@ static void check_memory(checker *c)
     check_row(c, "memory", "an empty allocation", status == NUMC_OK ? "ok" : "wrong", "");
 }
 
+/* Copies kept as a list: nothing moves until it runs, and each run moves what is there then. A backend may keep none. */
+static void check_recording(checker *c)
+{
+    enum { BYTES = 256 };
+    const numc_backend *t = &c->tested.device->table;
+    numc_device *d = c->tested.device->device;
+    unsigned char in[BYTES], out[BYTES], before[BYTES];
+    void *memory[3] = {NULL, NULL, NULL};
+    numc_recording *recording = NULL;
+    if (t->recording_begin == NULL)
+        return;
+    int32_t status = NUMC_OK;
+    memset(before, 7, sizeof before);
+    for (int k = 0; k < 3 && status == NUMC_OK; k++)
+        status = t->memory_allocate(d, BYTES, &memory[k]);
+    if (status == NUMC_OK)
+        status = t->memory_upload(d, memory[2], 0, before, BYTES);
+    if (status == NUMC_OK)
+        status = t->recording_begin(d);
+    const bool keeps = status != NUMC_UNSUPPORTED;
+    if (status == NUMC_OK) {
+        status = t->memory_copy(d, memory[1], 0, memory[0], 0, BYTES);
+        if (status == NUMC_OK)
+            status = t->memory_copy(d, memory[2], 0, memory[1], 0, BYTES);
+        const int32_t ended = t->recording_end(d, &recording);
+        status = status == NUMC_OK ? ended : status;
+    }
+    if (status == NUMC_OK)
+        status = t->memory_download(d, memory[2], 0, out, BYTES);
+    bool same = status == NUMC_OK && memcmp(out, before, BYTES) == 0;
+    for (int round = 0; round < 2 && same; round++) {
+        for (size_t i = 0; i < BYTES; i++)
+            in[i] = (unsigned char)check_next(c);
+        status = t->memory_upload(d, memory[0], 0, in, BYTES);
+        if (status == NUMC_OK)
+            status = t->recording_run(d, recording);
+        if (status == NUMC_OK)
+            status = t->memory_download(d, memory[2], 0, out, BYTES);
+        same = status == NUMC_OK && memcmp(in, out, BYTES) == 0;
+    }
+    if (recording != NULL)
+        t->recording_release(d, recording);
+    for (int k = 0; k < 3; k++)
+        if (memory[k] != NULL)
+            t->memory_release(d, memory[k], BYTES);
+    if (keeps)
+        check_row(c, "recording", "copies kept as a list, run twice", same ? "ok" : "wrong", same ? "" : "bytes differ or a call failed");
+}
+
 /* `numc check --slots [NAME]`: the contract's slots as rows of Markdown; with a name, whether that backend fills them. */
 static int print_slots(const char *name)
 {
@@ -645,6 +694,7 @@ int tool_check(int count, char **words)
             printf("%s: %s (%s), kernels to level %u, from %s\n\n", c.tested.device->name, c.tested.device->info.name,
                    c.tested.device->info.driver, c.tested.device->info.kernel_level, c.tested.device->path);
             check_memory(&c);
+            check_recording(&c);
             check_operations(&c);
             check_kernels(&c);
             check_routines(&c);

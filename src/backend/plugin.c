@@ -157,7 +157,8 @@ const char *numc__backend_hint(const char *name)
     } hints[] = {
         {"cpu", "it is built with `meson setup build -Dcpu=enabled`, which needs nothing beyond a C compiler "
                 "(OpenBLAS is opened at run time)"},
-        {"cuda", "this version of libnumc has no source of it"},
+        {"cuda", "it is built with `meson setup build -Dcuda=enabled`, which needs nothing beyond a C compiler (NVIDIA's libraries "
+                 "are opened at run time)"},
         {"opencl", "it is built with `meson setup build -Dopencl=enabled`, which needs the OpenCL headers (CL/cl.h); the loader "
                    "libOpenCL.so.1 is opened at run time"},
     };
