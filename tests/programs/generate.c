@@ -331,7 +331,8 @@ static bool add_linear(maker *k, int32_t b, pool *to)
         int32_t turned = draw_below(g, 2) == 0 ? emit(k, b, to, OPERATION_PERMUTE, IDS(to->values[0]), LIST(1, 0), 0) : to->values[0];
         return turned >= 0 && emit(k, b, to, OPERATION_MATMUL, IDS(turned, y), NONE, 0) >= 0;
     }
-    switch (draw_below(g, k->p->wild ? 8 : 16)) { /* where infinities go in a factorisation is not told */
+    /* where infinities go in a factorisation, and what overflows on the way in a product, is not told */
+    switch (k->p->wild ? 4 + draw_below(g, 4) : draw_below(g, 16)) {
     case 0:
     case 1:
     case 2: { /* against its own transpose where nothing fits */
