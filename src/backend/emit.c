@@ -6,136 +6,17 @@
  *     void NAME(void *const *buffers, const i64 *extents, const i64 *offsets, const i64 *strides, const u64 *constants)
  * with the members of numc_kernel_arguments. In the GPU dialects the buffers are separate arguments and numc/backend.h says how work
  * items share the loops. */
+#include "backend/emit.h"
+
 #include <string.h>
 
 #include "backend/emit_text.h"
-#include "backend/internal.h"
-#include "base/text.h"
-
-typedef struct dialect {
-    const char *prologue;
-    const char *entry;   /* before the name */
-    const char *global;  /* address space of buffers and arguments */
-    const char *restricted;
-    bool separate_buffers;
-} dialect;
 
 static const dialect dialects[] = {
     [NUMC_DIALECT_C] = {prologue_c, "void", "", "restrict ", false},
     [NUMC_DIALECT_OPENCL] = {prologue_opencl, "__kernel void", "__global ", "restrict ", true},
     [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true},
 };
-
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
-
-enum { NUMC_EMIT_FLAT = 8 };
-
-typedef struct emitter {
-    numc_text *text;
-    const numc_kernel_source *source;
-    const dialect *dialect;
-    int depth;        /* loops around the node being written */
-    bool devices;     /* a GPU dialect */
-    bool by_value;    /* its words are a struct, not a pointer */
-    bool by_groups;   /* a work group for each iteration of the flattened loops */
-    bool grouped;     /* the node being written is run by all items of a group alike */
-    uint32_t flat[NUMC_EMIT_FLAT]; /* parallel loops shared by items or groups, outermost first */
-    uint32_t flat_count;
-    const numc_kernel_arguments *known; /* C only: extents, strides and constants are written into the text; or NULL */
-    const numc_kernel_groups *groups;   /* or NULL */
-    int strip;        /* iterations side by side (see add_strips), of which `strip` is written; 0: no such */
-} emitter;
-
-#define ADD(e, ...) numc__text_add((e)->text, __VA_ARGS__)
-
-static const char *dtype_name(uint32_t dtype)
-{
-    return numc_dtype_name((numc_dtype)dtype);
-}
-
-static numc_kind kind_of(uint32_t dtype)
-{
-    return numc_dtype_kind((numc_dtype)dtype);
-}
-
-static bool is_loop(uint32_t kind)
-{
-    return kind >= NUMC_NODE_PARALLEL && kind <= NUMC_NODE_WHILE;
-}
-
-static void indent(emitter *e, int extra)
-{
-    for (int i = 0; i <= e->depth + extra; i++)
-        ADD(e, "    ");
-}
-
-/* NUMC_E_FMA and its like take the dtype as a suffix. */
-static void add_template(emitter *e, const char *template, const char *const *operands, uint32_t dtype, uint32_t result)
-{
-    for (const char *c = template; *c != '\0'; c++) {
-        if (*c == '$' && c[1] >= '0' && c[1] <= '3')
-            ADD(e, "%s", operands[*++c - '0']);
-        else if (*c == '$' && c[1] == 'T') {
-            ADD(e, "numc_e_%s", dtype_name(result));
-            c++;
-        } else if (strncmp(c, "NUMC_E_", 7) == 0) {
-            size_t length = strcspn(c, "(");
-            ADD(e, "%.*s_%s", (int)length, c, dtype_name(dtype));
-            c += length - 1;
-        } else
-            ADD(e, "%c", *c);
-    }
-}
-
-/* The value of an operation on operands given as text, cast to the result's type. False: no text for it. */
-static bool add_operation(emitter *e, uint32_t operation, uint32_t dtype, uint32_t result, const char *const *operands)
-{
-    const operation_text *texts = &operations[operation];
-    numc_kind kind = kind_of(dtype);
-    uint32_t arity = numc__scalar_info(operation)->arity;
-    bool random = numc__scalar_info(operation)->operands == NUMC_OPERANDS_RANDOM;
-    const char *template = NULL, *cast = "";
-    if (operation == NUMC_SCALAR_WHERE) {
-        ADD(e, "(%s ? %s : %s)", operands[0], operands[1], operands[2]);
-        return true;
-    }
-    if (kind == NUMC_KIND_REAL) {
-        template = texts->exact != NULL ? texts->exact : texts->wide;
-        cast = texts->exact != NULL ? "" : "(double)";
-    } else if (kind == NUMC_KIND_SIGNED) {
-        template = texts->is_signed;
-        cast = "(numc_k_i64)";
-    } else if (kind == NUMC_KIND_UNSIGNED) {
-        template = texts->is_unsigned;
-        cast = "(numc_k_u64)";
-    } else if (kind == NUMC_KIND_BOOL)
-        template = texts->is_bool;
-    if (template == NULL)
-        return false;
-    char widened[4][64];
-    const char *with_casts[4] = {NULL};
-    for (uint32_t k = 0; k < arity && k < 4; k++) {
-        (void)numc__format(widened[k], sizeof widened[k], "%s%s", random ? "" : cast, operands[k]);
-        with_casts[k] = widened[k];
-    }
-    ADD(e, "(numc_e_%s)(", dtype_name(result));
-    add_template(e, template, with_casts, dtype, result);
-    ADD(e, ")");
-    return true;
-}
-
-static void add_conversion(emitter *e, uint32_t from, uint32_t to, const char *operand)
-{
-    const char *name = dtype_name(to);
-    int bits = 8 * (int)numc_dtype_size((numc_dtype)to);
-    bool to_signed = kind_of(to) == NUMC_KIND_SIGNED, to_unsigned = kind_of(to) == NUMC_KIND_UNSIGNED;
-    if (to == NUMC_BOOL)
-        ADD(e, "(numc_e_bool)(%s != 0)", operand);
-    else if (kind_of(from) == NUMC_KIND_REAL && (to_signed || to_unsigned))
-        ADD(e, "(numc_e_%s)numc_e_saturate%s((double)%s, %d)", name, to_signed ? "_signed" : "", operand, bits);
-    else
-        ADD(e, "(numc_e_%s)%s", name, operand);
-}
 
 /* One of the numbers a launch brings: extents, offsets, strides, constants, which are one array in the GPU dialects. */
 typedef enum word { WORD_EXTENT, WORD_OFFSET, WORD_STRIDE, WORD_CONSTANT } word;
@@ -155,251 +36,6 @@ static void format_word(const emitter *e, char *text, size_t size, word kind, ui
         (void)numc__format(text, size, "%s[%u]", e->by_value ? "words.w" : "words", first[kind] + number);
     else
         (void)numc__format(text, size, "%s[%u]", names[kind], number);
-}
-
-/* A register's declaration up to the equals sign. */
-static void declare(emitter *e, int32_t number)
-{
-    ADD(e, "const numc_e_%s r%d = ", dtype_name(e->source->register_dtypes[number]), (int)number);
-}
-
-static void add_identity(emitter *e, uint32_t reduction, uint32_t dtype)
-{
-    bool real = kind_of(dtype) == NUMC_KIND_REAL;
-    int bits = 8 * (int)numc_dtype_size((numc_dtype)dtype);
-    bool is_signed = kind_of(dtype) == NUMC_KIND_SIGNED;
-    ADD(e, "(numc_e_%s)", dtype_name(dtype));
-    if (reduction == NUMC_REDUCTION_PROD || reduction == NUMC_REDUCTION_ALL)
-        ADD(e, "1");
-    else if (reduction == NUMC_REDUCTION_MAX && real)
-        ADD(e, "-NUMC_KERNEL_INFINITY");
-    else if (reduction == NUMC_REDUCTION_MIN && real)
-        ADD(e, "NUMC_KERNEL_INFINITY");
-    else if (reduction == NUMC_REDUCTION_MAX && is_signed)
-        ADD(e, "((numc_k_u64)1 << %d)", bits - 1);
-    else if (reduction == NUMC_REDUCTION_MIN)
-        ADD(e, "(~(numc_k_u64)0 >> %d)", 64 - bits + is_signed);
-    else
-        ADD(e, "0");
-}
-
-static bool is_argument(uint32_t reduction)
-{
-    return reduction == NUMC_REDUCTION_ARGMAX || reduction == NUMC_REDUCTION_ARGMIN;
-}
-
-/* The accumulators that stand directly in the loop at node `loop`, by calling `each`. */
-static bool for_accumulators(emitter *e, uint32_t loop, bool (*each)(emitter *e, const numc_kernel_node *node))
-{
-    const numc_kernel_source *s = e->source;
-    for (uint32_t i = loop + 1; i < (uint32_t)s->nodes[loop].match; i++) {
-        if (is_loop(s->nodes[i].kind))
-            i = (uint32_t)s->nodes[i].match;
-        else if (s->nodes[i].kind == NUMC_NODE_ACCUMULATE && !each(e, &s->nodes[i]))
-            return false;
-    }
-    return true;
-}
-
-/* In a loop shared by a group's items: a5 is what the item has so far, m5 where it found its extreme. */
-static bool start_item(emitter *e, const numc_kernel_node *node)
-{
-    indent(e, 0);
-    ADD(e, "numc_e_%s a%d = ", dtype_name(node->dtype), (int)node->result);
-    add_identity(e, node->operation, node->dtype);
-    ADD(e, ";\n");
-    if (is_argument(node->operation)) {
-        indent(e, 0);
-        ADD(e, "numc_k_i64 m%d = -1;\n", (int)node->result);
-    }
-    return true;
-}
-
-static bool add_combine(emitter *e, const numc_kernel_node *node, const char *a, const char *b);
-static void add_better(emitter *e, const numc_kernel_node *node, const char *a, const char *b);
-
-/* The items' values by halves: item i takes in what item i + width has. */
-static bool finish_item(emitter *e, const numc_kernel_node *node)
-{
-    int r = (int)node->result;
-    bool argument = is_argument(node->operation);
-    char a[32], b[32];
-    bool known = true;
-    indent(e, 0);
-    ADD(e, "NUMC_E_LOCAL numc_e_%s *const t%d = (NUMC_E_LOCAL numc_e_%s *)numc_e_shared;\n", dtype_name(node->dtype), r,
-        dtype_name(node->dtype));
-    indent(e, 0);
-    ADD(e, "t%d[item] = a%d;\n", r, r);
-    if (argument) {
-        indent(e, 0);
-        ADD(e, "numc_e_where[item] = m%d;\n", r);
-    }
-    indent(e, 0);
-    ADD(e, "NUMC_E_BARRIER();\n");
-    indent(e, 0);
-    ADD(e, "for (int width = NUMC_E_GROUP / 2; width > 0; width /= 2) {\n");
-    indent(e, 1);
-    (void)numc__format(a, sizeof a, "t%d[item]", r);
-    (void)numc__format(b, sizeof b, "t%d[item + width]", r);
-    if (argument) {
-        ADD(e, "if (item < width && numc_e_where[item + width] >= 0 && (numc_e_where[item] < 0 || ");
-        add_better(e, node, b, a);
-        ADD(e, " || (!");
-        add_better(e, node, a, b);
-        ADD(e, " && numc_e_where[item + width] < numc_e_where[item]))) {\n");
-        indent(e, 2);
-        ADD(e, "%s = %s;\n", a, b);
-        indent(e, 2);
-        ADD(e, "numc_e_where[item] = numc_e_where[item + width];\n");
-        indent(e, 1);
-        ADD(e, "}\n");
-    } else {
-        ADD(e, "if (item < width)\n");
-        indent(e, 2);
-        ADD(e, "%s = ", a);
-        known = add_combine(e, node, a, b);
-        ADD(e, ";\n");
-    }
-    indent(e, 1);
-    ADD(e, "NUMC_E_BARRIER();\n");
-    indent(e, 0);
-    ADD(e, "}\n");
-    indent(e, 0);
-    declare(e, node->result);
-    if (argument)
-        ADD(e, "numc_e_where[0] < 0 ? 0 : numc_e_where[0];\n");
-    else
-        ADD(e, "t%d[0];\n", r);
-    indent(e, 0);
-    ADD(e, "NUMC_E_BARRIER();\n");
-    return known;
-}
-
-/* l5: the lanes of register 5; m5: where the extreme of a lane was found. */
-static bool start_lanes(emitter *e, const numc_kernel_node *node)
-{
-    int r = (int)node->result;
-    indent(e, 0);
-    ADD(e, "numc_e_%s l%d[8];\n", dtype_name(node->dtype), r);
-    if (is_argument(node->operation)) {
-        indent(e, 0);
-        ADD(e, "numc_k_i64 m%d[8];\n", r);
-    }
-    indent(e, 0);
-    ADD(e, "for (int lane = 0; lane < 8; lane++) {\n");
-    indent(e, 1);
-    ADD(e, "l%d[lane] = ", r);
-    add_identity(e, node->operation, node->dtype);
-    ADD(e, ";\n");
-    if (is_argument(node->operation)) {
-        indent(e, 1);
-        ADD(e, "m%d[lane] = -1;\n", r);
-    }
-    indent(e, 0);
-    ADD(e, "}\n");
-    return true;
-}
-
-static bool add_combine(emitter *e, const numc_kernel_node *node, const char *a, const char *b)
-{
-    static const uint16_t operation[] = {
-        [NUMC_REDUCTION_SUM] = NUMC_SCALAR_ADD,        [NUMC_REDUCTION_PROD] = NUMC_SCALAR_MULTIPLY,
-        [NUMC_REDUCTION_MAX] = NUMC_SCALAR_MAXIMUM,    [NUMC_REDUCTION_MIN] = NUMC_SCALAR_MINIMUM,
-        [NUMC_REDUCTION_ANY] = NUMC_SCALAR_LOGICAL_OR, [NUMC_REDUCTION_ALL] = NUMC_SCALAR_LOGICAL_AND,
-    };
-    const char *operands[2] = {a, b};
-    return node->operation < sizeof operation / sizeof *operation && operation[node->operation] != 0 &&
-           add_operation(e, operation[node->operation], node->dtype, node->dtype, operands);
-}
-
-/* a is a better extreme than b: larger (smaller), or the first NaN. */
-static void add_better(emitter *e, const numc_kernel_node *node, const char *a, const char *b)
-{
-    ADD(e, "(%s %c %s || (%s != %s && %s == %s))", a, node->operation == NUMC_REDUCTION_ARGMAX ? '>' : '<', b, a, a, b, b);
-}
-
-/* ((0+4)+(2+6)) + ((1+5)+(3+7)) */
-static bool finish_lanes(emitter *e, const numc_kernel_node *node)
-{
-    static const uint8_t tree[][2] = {{0, 4}, {2, 6}, {0, 2}, {1, 5}, {3, 7}, {1, 3}, {0, 1}};
-    int r = (int)node->result;
-    char a[48], b[48];
-    const char *strip = e->strip > 0 ? "[strip]" : "";
-    if (!is_argument(node->operation)) {
-        for (size_t k = 0; k < sizeof tree / sizeof *tree; k++) {
-            (void)numc__format(a, sizeof a, "l%d[%d]%s", r, tree[k][0], strip);
-            (void)numc__format(b, sizeof b, "l%d[%d]%s", r, tree[k][1], strip);
-            indent(e, 0);
-            ADD(e, "%s = ", a);
-            if (!add_combine(e, node, a, b))
-                return false;
-            ADD(e, ";\n");
-        }
-        indent(e, 0);
-        declare(e, node->result);
-        ADD(e, "l%d[0]%s;\n", r, strip);
-        return true;
-    }
-    indent(e, 0);
-    ADD(e, "for (int lane = 1; lane < 8; lane++)\n");
-    indent(e, 1);
-    (void)numc__format(a, sizeof a, "l%d[lane]", r);
-    (void)numc__format(b, sizeof b, "l%d[0]", r);
-    ADD(e, "if (m%d[lane] >= 0 && (", r);
-    add_better(e, node, a, b);
-    ADD(e, " || (!");
-    add_better(e, node, b, a);
-    ADD(e, " && m%d[lane] < m%d[0]))) {\n", r, r);
-    indent(e, 2);
-    ADD(e, "%s = %s;\n", b, a);
-    indent(e, 2);
-    ADD(e, "m%d[0] = m%d[lane];\n", r, r);
-    indent(e, 1);
-    ADD(e, "}\n");
-    indent(e, 0);
-    declare(e, node->result);
-    ADD(e, "m%d[0] < 0 ? 0 : m%d[0];\n", r, r);
-    return true;
-}
-
-static bool add_accumulate(emitter *e, const numc_kernel_node *node)
-{
-    char lane[64], value[32];
-    int r = (int)node->result, depth = e->depth - 1;
-    bool own = e->by_groups && depth == (int)e->flat_count; /* one accumulator for each item */
-    if (own)
-        (void)numc__format(lane, sizeof lane, "a%d", r);
-    else
-        (void)numc__format(lane, sizeof lane, "l%d[lane%d]%s", r, depth, e->strip > 0 ? "[strip]" : "");
-    (void)numc__format(value, sizeof value, "r%d", (int)node->operands[0]);
-    if (own && is_argument(node->operation)) {
-        ADD(e, "if (m%d < 0 || ", r);
-        add_better(e, node, value, lane);
-        ADD(e, ") {\n");
-        indent(e, 1);
-        ADD(e, "%s = %s;\n", lane, value);
-        indent(e, 1);
-        ADD(e, "m%d = i%d;\n", r, depth);
-        indent(e, 0);
-        ADD(e, "}\n");
-        return true;
-    }
-    if (!is_argument(node->operation)) {
-        ADD(e, "%s = ", lane);
-        bool known = add_combine(e, node, lane, value);
-        ADD(e, ";\n");
-        return known;
-    }
-    ADD(e, "if (m%d[lane%d] < 0 || ", r, depth);
-    add_better(e, node, value, lane);
-    ADD(e, ") {\n");
-    indent(e, 1);
-    ADD(e, "%s = %s;\n", lane, value);
-    indent(e, 1);
-    ADD(e, "m%d[lane%d] = i%d;\n", r, depth, depth);
-    indent(e, 0);
-    ADD(e, "}\n");
-    return true;
 }
 
 /* The loop around a node holds no other: then the access's hint about the innermost loop is about this one. */
@@ -557,7 +193,7 @@ static uint32_t loop_for_strips(const emitter *e, uint32_t loop)
     for (uint32_t i = loop + 1; i < end; i++) {
         const numc_kernel_node *node = &s->nodes[i];
         bool inner = node->kind == NUMC_NODE_SEQUENTIAL || node->kind == NUMC_NODE_REDUCE;
-        if (node->kind == NUMC_NODE_LOCAL_LOAD || node->kind == NUMC_NODE_LOCAL_STORE || (node->kind == NUMC_NODE_ACCUMULATE && is_argument(node->operation)) ||
+        if (node->kind == NUMC_NODE_LOCAL_LOAD || node->kind == NUMC_NODE_LOCAL_STORE || (node->kind == NUMC_NODE_ACCUMULATE && numc__text_is_argument(node->operation)) ||
             (is_loop(node->kind) && (!inner || found != 0 || node->operands[0] >= 0)))
             return 0;
         if (is_loop(node->kind))
@@ -592,11 +228,11 @@ static bool add_strip_part(emitter *e, uint32_t loop, uint32_t inner, uint32_t f
     for (uint32_t i = loop + 1; !before && i < inner; i++)
         if (s->nodes[i].result >= 0 && uses(s, from, to, s->nodes[i].result)) {
             indent(e, 1);
-            declare(e, s->nodes[i].result);
+            numc__text_declare(e, s->nodes[i].result);
             ADD(e, "a%d[strip];\n", (int)s->nodes[i].result);
         }
     for (uint32_t i = inner + 1; !before && !inside && i < (uint32_t)s->nodes[inner].match; i++)
-        known = known && (s->nodes[i].kind != NUMC_NODE_ACCUMULATE || finish_lanes(e, &s->nodes[i]));
+        known = known && (s->nodes[i].kind != NUMC_NODE_ACCUMULATE || numc__text_finish_lanes(e, &s->nodes[i]));
     for (uint32_t i = from; known && i < to; i++) {
         const numc_kernel_node *node = &s->nodes[i];
         known = add_node(e, i);
@@ -646,7 +282,7 @@ static bool add_strips(emitter *e, uint32_t loop, int64_t *done)
             ADD(e, "for (int strip = 0; strip < %d; strip++)\n", e->strip);
             indent(e, 3);
             ADD(e, "l%d[lane][strip] = ", (int)s->nodes[i].result);
-            add_identity(e, s->nodes[i].operation, s->nodes[i].dtype);
+            numc__text_identity(e, s->nodes[i].operation, s->nodes[i].dtype);
             ADD(e, ";\n");
         }
     bool known = add_strip_part(e, loop, inner, loop + 1, inner);
@@ -668,14 +304,14 @@ static bool add_shared_loop(emitter *e, uint32_t loop, const char *extent)
     int d = e->depth;
     bool reduces = e->source->nodes[loop].kind == NUMC_NODE_REDUCE, known = true;
     if (reduces)
-        known = for_accumulators(e, loop, start_item);
+        known = numc__text_for_accumulators(e, loop, numc__text_start_item);
     indent(e, 0);
     ADD(e, "for (numc_k_i64 i%d = item, n%d = %s; i%d < n%d; i%d += NUMC_E_GROUP) {\n", d, d, extent, d, d, d);
     e->grouped = false;
     known = add_body(e, loop) && known;
     e->grouped = true;
     if (reduces)
-        return for_accumulators(e, loop, finish_item) && known;
+        return numc__text_for_accumulators(e, loop, numc__text_finish_item) && known;
     indent(e, 0);
     ADD(e, "NUMC_E_BARRIER();\n");
     return known;
@@ -770,7 +406,7 @@ static bool add_loop(emitter *e, uint32_t loop)
         ADD(e, "for (numc_k_i64 i%d = %lld, n%d = %s; i%d < n%d; i%d++) {\n", d, (long long)done, d, extent, d, d, d);
         return add_body(e, loop);
     }
-    known = for_accumulators(e, loop, start_lanes);
+    known = numc__text_for_accumulators(e, loop, numc__text_start_lanes);
     if (!holds_loop(e->source, loop)) {
         bool grouped = e->groups != NULL && e->groups->loop == loop;
         char whole[32];
@@ -803,7 +439,7 @@ static bool add_loop(emitter *e, uint32_t loop)
         ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
         known = add_body(e, loop) && known;
     }
-    return for_accumulators(e, loop, finish_lanes) && known;
+    return numc__text_for_accumulators(e, loop, numc__text_finish_lanes) && known;
 }
 
 static bool add_node(emitter *e, uint32_t number)
@@ -820,13 +456,13 @@ static bool add_node(emitter *e, uint32_t number)
             (void)numc__format(names[k], sizeof names[k], "r%d", (int)node->operands[k]);
             operands[k] = names[k];
         }
-        declare(e, node->result);
+        numc__text_declare(e, node->result);
         bool known = true;
         if (node->operation == NUMC_SCALAR_CONVERT)
-            add_conversion(e, s->register_dtypes[x], node->dtype, operands[0]);
+            numc__text_conversion(e, s->register_dtypes[x], node->dtype, operands[0]);
         else
             known = node->operation < NUMC_SCALAR_LIMIT &&
-                    add_operation(e, node->operation, node->dtype, s->register_dtypes[r], operands);
+                    numc__text_operation(e, node->operation, node->dtype, s->register_dtypes[r], operands);
         ADD(e, ";\n");
         return known;
     }
@@ -837,7 +473,7 @@ static bool add_node(emitter *e, uint32_t number)
             (void)numc__format(bits, sizeof bits, "0x%llxull", (unsigned long long)e->known->constants[node->extent]);
         else
             format_word(e, bits, sizeof bits, WORD_CONSTANT, (uint32_t)node->extent);
-        declare(e, node->result);
+        numc__text_declare(e, node->result);
         if (dtype == NUMC_FLOAT64)
             ADD(e, "numc_k_from_bits(%s);\n", bits);
         else if (dtype == NUMC_FLOAT32)
@@ -847,11 +483,11 @@ static bool add_node(emitter *e, uint32_t number)
         return true;
     }
     case NUMC_NODE_INDEX:
-        declare(e, node->result);
+        numc__text_declare(e, node->result);
         ADD(e, "i%d;\n", (int)node->extent);
         return true;
     case NUMC_NODE_LOAD:
-        declare(e, node->result);
+        numc__text_declare(e, node->result);
         add_element(e, number, node->extent, node->operands[0]);
         ADD(e, e->devices && s->register_dtypes[r] == NUMC_BOOL ? " != 0;\n" : ";\n"); /* a user's masks may hold other bytes */
         return true;
@@ -863,12 +499,12 @@ static bool add_node(emitter *e, uint32_t number)
         add_element(e, number, node->extent, node->operands[1]);
         ADD(e, " = r%d;\n", x);
         return true;
-    case NUMC_NODE_ACCUMULATE: return add_accumulate(e, node);
+    case NUMC_NODE_ACCUMULATE: return numc__text_accumulate(e, node);
     case NUMC_NODE_CARRY: ADD(e, "numc_e_%s r%d = r%d;\n", dtype_name(s->register_dtypes[r]), r, x); return true;
     case NUMC_NODE_UPDATE: ADD(e, "const numc_e_%s u%u = r%d;\n", dtype_name(s->register_dtypes[r]), number, x); return true;
     case NUMC_NODE_CONTINUE: ADD(e, "if (!r%d)\n", x); indent(e, 1); ADD(e, "break;\n"); return true;
     case NUMC_NODE_LOCAL_LOAD:
-        declare(e, node->result);
+        numc__text_declare(e, node->result);
         ADD(e, "local%d[r%d];\n", (int)node->extent, x);
         return true;
     case NUMC_NODE_LOCAL_STORE: ADD(e, "local%d[r%d] = r%d;\n", (int)node->extent, x, (int)node->operands[1]); return true;
@@ -880,8 +516,7 @@ static bool add_node(emitter *e, uint32_t number)
 static bool is_call(const emitter *e, const numc_kernel_node *node, uint32_t number)
 {
     const numc_kernel_source *s = e->source;
-    if (node->kind != NUMC_NODE_SCALAR || node->operation >= NUMC_SCALAR_LIMIT || operations[node->operation].wide == NULL ||
-        strncmp(operations[node->operation].wide, "numc_k_", 7) != 0)
+    if (node->kind != NUMC_NODE_SCALAR || !numc__text_is_function(node->operation))
         return false;
     uint32_t i = number;
     while (i < s->node_count && s->nodes[i].kind != NUMC_NODE_END)
@@ -928,11 +563,11 @@ static uint32_t add_calls(emitter *e, uint32_t from, uint32_t to, bool *known)
     ADD(e, "for (int call = 0; call < %u; call++)\n", filled);
     indent(e, 1);
     ADD(e, "c%u_0[call] = ", from);
-    *known = add_operation(e, first->operation, first->dtype, first->dtype, operands);
+    *known = numc__text_operation(e, first->operation, first->dtype, first->dtype, operands);
     ADD(e, ";\n");
     for (uint32_t j = 0; j < count; j++) {
         indent(e, 0);
-        declare(e, s->nodes[from + j].result);
+        numc__text_declare(e, s->nodes[from + j].result);
         ADD(e, "c%u_0[%u];\n", from, j);
     }
     return count;
