@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 import numc_xp as xp
+from numc_xp._array import address_of_elements
 from numc_xp._library import C, Statistics, context
 from numpy_harness import (ALL, BOOLS, COMPLEX, FLOATS, INTEGERS, NUMBERS, PART, REALS, SIGNED, UNSIGNED, VIEWS, WIDE, both, case,
                            close, expect, main, ours, raises, same, theirs, values)
@@ -116,7 +117,8 @@ def copies(rng):
     raises(ValueError, xp.asarray, x, dtype=xp.int8, copy=False)
     wide = ours(np.arange(12.0).reshape(3, 4))
     same(xp.reshape(wide, (4, 3), copy=False), np.arange(12.0).reshape(4, 3), "reshape without a copy")
-    raises(ValueError, xp.reshape, wide.T, (12,), copy=False)
+    if address_of_elements(wide) is not None:  # memory of a device's own shows no addresses, by which the adapter sees copies
+        raises(ValueError, xp.reshape, wide.T, (12,), copy=False)
     same(xp.reshape(wide.T, (12,), copy=True), np.arange(12.0).reshape(3, 4).T.reshape(12), "reshape with a copy")
 
 
