@@ -222,5 +222,7 @@ int bench_chains(const bench_options *options)
     }
     if (options->json)
         printf("\n]}\n");
+    if (first && failures == 0)
+        failures += !bench_fail(options->model, "chains does not measure it");
     return failures > 0;
 }

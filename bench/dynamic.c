@@ -133,5 +133,7 @@ int bench_dynamic(const bench_options *options)
     }
     if (options->json)
         puts("]}");
+    if (first && good)
+        good = bench_fail(options->model, "dynamic does not measure it");
     return good ? 0 : 1;
 }

@@ -135,7 +135,7 @@ static bool measure(pair *p, int rounds, bench_row *r)
         }
         r->error = isnan(r->error) ? error : fmax(r->error, error);
     }
-    if (has[BENCH_NATIVE] && disagreement(p, BENCH_NATIVE, BENCH_INTERPRETED) > 0.0)
+    if (has[BENCH_NATIVE] && !(disagreement(p, BENCH_NATIVE, BENCH_INTERPRETED) <= 0.0)) /* NaN: an evaluation failed */
         return bench_fail(p->model->name, "native code differs from interpreted code");
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the first may load OpenBLAS, whose own threads then allocate */
     int64_t before = bench_allocations();

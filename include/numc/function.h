@@ -134,8 +134,8 @@ NUMC_API numc_function *numc_function_external_(numc_context *context, numc_exte
  *                        (numc_array_type[]){{NUMC_FLOAT64}}, 1, .vjp = solve_vjp) */
 #define numc_function_external(...) NUMC_EXTERNAL_1_(__VA_ARGS__, )
 #endif
-/* Bytes of device memory a call takes beside its inputs and outputs, known before it runs: compiles the function where it has not
- * been. 0 after an error. */
+/* Bytes of device memory a call takes beside its inputs and outputs, known before it runs (compiled for that); without those of
+ * iterations on other threads, and of bodies of loops on a device with memory of its own. 0 after an error. */
 NUMC_API uint64_t numc_function_bytes(numc_context *context, numc_function *function);
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);
@@ -158,7 +158,7 @@ typedef struct numc_scan_options {
      * by the square root of the steps where that is enough, in halves of halves where it is not. The result has the same bits
      * for any limit; with one, sums are taken in the order of the steps. */
     uint64_t carry_bytes;
-    int64_t unroll; /* steps written out one after another in each turn of the loop; 0 and 1: one */
+    int64_t unroll; /* steps written out one after another in each turn of the loop; 0 and 1: one. All of them: carry_bytes says nothing */
 } numc_scan_options;
 NUMC_API numc_status numc_scan_(numc_context *context, numc_trace_fn body, void *user, const numc_array *const *carries,
                                 int32_t carry_count, const numc_array *const *sequences, int32_t sequence_count,

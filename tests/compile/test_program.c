@@ -421,6 +421,13 @@ static numc_array *scalars(numc_context *context, numc_array *const *x)
     return numc_multiply(v, numc_add(m, numc_sqrt(v)));
 }
 
+/* The two numbers together are infinite; with an element they are not. */
+static numc_array *large_numbers(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return numc_multiply(numc_multiply(x[0], 1e308), 2.0);
+}
+
 static void test_forms(void **unused)
 {
     (void)unused;
@@ -457,6 +464,8 @@ static void test_forms(void **unused)
     check(context, branch, (numc_array *[]){v4, s}, 2, "cond, other branch");
     check(context, gaussian, (numc_array *[]){v5, w5}, 2, "gaussian process");
     check(context, scalars, (numc_array *[]){v7}, 1, "scalars between nests");
+    numc_array *few = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), ((const double[]){0.0, 0.25, -1e-10}));
+    check(context, large_numbers, (numc_array *[]){few}, 1, "products of large numbers");
     numc_close(context);
 }
 

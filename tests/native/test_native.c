@@ -463,8 +463,41 @@ static void a_folder_open_to_others_is_not_used(void **state)
     expect_native(&right);
     assert_int_equal(objects(path), 0);
     assert_int_equal(chmod(cache, 0700), 0);
+    if (geteuid() == 0) { /* another's folder */
+        assert_int_equal(chown(cache, 1, 1), 0);
+        expect_native(&right);
+        assert_int_equal(objects(path), 0);
+        assert_int_equal(chown(cache, 0, 0), 0);
+    }
     expect_native(&right);
     assert_int_equal(objects(path), 1);
+}
+
+/* In the background, where there is no compiler: one line, whatever the number of programs. */
+static void an_absent_compiler_is_told_once(void **state)
+{
+    (void)state;
+    answer right, a;
+    struct noted log = {0};
+    interpreted(&right);
+    setenv("NUMC_CC", "/no/such/compiler", 1);
+    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_context *context = numc_open(&options);
+    bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
+    double end = seconds() + 30;
+    for (int program = 0; program < 2; program++) {
+        numc_array *inputs[2];
+        numc_function *function = trace(context, inputs);
+        for (int k = 0; k < 1100; k++)
+            assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        assert_memory_equal(&a, &right, sizeof a);
+        while (!is_ref && log.interpreted == 0 && seconds() < end)
+            (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the worker looks at the second */
+    }
+    assert_int_equal(native_programs(context), 0);
+    numc_close(context);
+    assert_int_equal(log.interpreted, is_ref ? 0 : 1);
 }
 
 static void no_compiler(void **state)
@@ -606,6 +639,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_cache_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cache_that_cannot_be_written, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_are_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_absent_compiler_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_compiler_that_fills_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(no_compiler, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_mode, setup, teardown),
