@@ -180,10 +180,12 @@ static numc_status run(numc_context *context, const definition *f, const numc_ar
 numc_status numc__dynamic_function_call(numc_context *context, const numc_function *function, const numc_array *const *inputs,
                                         numc_array **outputs)
 {
-    const definition *f = function->dynamic;
+    definition *f = function->dynamic;
+    atomic_fetch_add(&f->references, 1); /* the callback may free the function */
     numc_status status = run(context, f, inputs, outputs);
     for (int32_t i = 0; i < f->signature->output_count && status != NUMC_OK; i++)
         outputs[i] = NULL;
+    numc__dynamic_function_release(f);
     return status;
 }
 

@@ -141,6 +141,13 @@ static void print_values(numc_text *text, const numc_graph *graph, int32_t first
     }
 }
 
+void numc__constant_print(numc_text *text, const numc_array *constant)
+{
+    numc__text_add(text, " = ");
+    print_constant(text, constant);
+    numc__text_add(text, "\n");
+}
+
 static void print_graph(numc_text *text, const numc_graph *graph, int indent)
 {
     numc__text_add(text, "%*s(", indent, "");
@@ -157,9 +164,11 @@ static void print_graph(numc_text *text, const numc_graph *graph, int indent)
         for (int32_t end = node != NULL ? node->first_output : graph->value_count; next < end; next++) {
             numc__text_add(text, "%*s", indent + 4, "");
             print_values(text, graph, next, 1);
-            numc__text_add(text, " = ");
-            print_constant(text, graph->values[next].constant);
-            numc__text_add(text, "\n");
+            if (graph->values[next].constant == NULL) { /* an output of a dynamic function: of types alone */
+                numc__text_add(text, "\n");
+                continue;
+            }
+            numc__constant_print(text, graph->values[next].constant);
         }
         if (node == NULL)
             break;
@@ -182,13 +191,6 @@ static void print_graph(numc_text *text, const numc_graph *graph, int indent)
     for (int32_t i = 0; i < graph->output_count; i++)
         numc__text_add(text, " %%%d", graph->outputs[i]);
     numc__text_add(text, "\n%*s}\n", indent, "");
-}
-
-void numc__constant_print(numc_text *text, const numc_array *constant)
-{
-    numc__text_add(text, " = ");
-    print_constant(text, constant);
-    numc__text_add(text, "\n");
 }
 
 void numc__attributes_print(numc_text *text, int32_t primitive, const numc_attributes *attributes, int indent)

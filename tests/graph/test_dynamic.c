@@ -386,6 +386,48 @@ static void test_errors(void **state)
     numc_close(context);
 }
 
+static void frees_itself(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out,
+                         int32_t output_count, void *user)
+{
+    (void)context, (void)input_count, (void)output_count;
+    numc_function **own = user;
+    numc_function_free(*own);
+    *own = NULL;
+    out[0] = numc_square(in[0]);
+}
+
+/* A callback that frees the function it belongs to ends well: the call holds what it needs. */
+static void test_freed_in_its_call(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    const numc_array *x[1] = {scalar(context, 1.5)};
+    numc_function *own = NULL, *f = numc_function_dynamic(context, frees_itself, &own, x, 1, 1);
+    assert_non_null(f);
+    own = f;
+    numc_array *y[1];
+    assert_int_equal(numc_function_call(context, f, x, 1, y, 1), NUMC_OK);
+    assert_null(own);
+    assert_true(numc_item(y[0]) == 2.25);
+    numc_close(context);
+}
+
+/* What there is to see without a call: the types. */
+static void test_text(void **state)
+{
+    (void)state;
+    numc_context *context = open_ref();
+    const numc_array *x[1] = {scalar(context, 1.5)};
+    numc_function *f = numc_function_dynamic(context, piecewise, NULL, x, 1, 1);
+    assert_non_null(f);
+    char text[200];
+    size_t length = numc_function_format(f, text, sizeof text);
+    assert_int_equal(length, strlen(text));
+    assert_string_equal(text, "dynamic: recorded at each call\n(%0 float64[]) {\n    %1 float64[]\n    return %1\n}\n");
+    assert_true(numc_function_format(numc_function_hvp(context, f), NULL, 0) > 0);
+    numc_close(context);
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
 
 static void pass(failing *memory)
@@ -455,6 +497,8 @@ int main(void)
         cmocka_unit_test(test_recorded_operands_stay),
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_freed_in_its_call),
+        cmocka_unit_test(test_text),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_bounded),
     };

@@ -381,8 +381,13 @@ static void options_are_checked(void **state)
     expect_error(NUMC_INVALID_ARGUMENT, "batch is -1");
     assert_null(numc_mcmc_new_density(context, 3, call, &s, &(numc_mcmc_options){.chain_method = (numc_chain_method)3}));
     expect_error(NUMC_INVALID_ARGUMENT, "chain_method 3 is not one");
+    /* more chains per call than there are chains are all of them, however many more */
+    numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.chains = 4, .batch = INT32_MAX, .chain_method = NUMC_CHAINS_VECTORIZED,
+                                                    .warmup = 10, .draws = 2});
+    assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_OK);
+    numc_mcmc_free(mcmc);
     s = (subject){.density = nowhere, .dimension = 2};
-    numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.init_radius = 0.5, .chains = 3, .chain_method = NUMC_CHAINS_VECTORIZED});
+    mcmc = make(&s, &(numc_mcmc_options){.init_radius = 0.5, .chains = 3, .chain_method = NUMC_CHAINS_VECTORIZED});
     assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_INITIALIZATION);
     assert_int_equal(s.evaluations, 298); /* 99 rounds, and the first chain's last try */
     expect_error(NUMC_INITIALIZATION, "chain 0: no acceptable starting point in 100 tries of uniform(-0.5, 0.5)");
