@@ -437,7 +437,7 @@ static void find_flat(numc_gpu_part *part)
     for (uint32_t i = from; i < to; i++)
         if (is_loop(s->nodes[i].kind)) {
             sequential = sequential || s->nodes[i].kind > NUMC_NODE_REDUCE;
-            if (s->nodes[i].operands[0] < 0 && part->inner_count < 8)
+            if (s->nodes[i].kind != NUMC_NODE_WHILE && s->nodes[i].operands[0] < 0 && part->inner_count < 8)
                 part->inner_extents[part->inner_count++] = s->nodes[i].extent;
             i = (uint32_t)s->nodes[i].match;
         }
