@@ -126,7 +126,7 @@ static numc_status readable(const numc_array *x, const char *name)
                           "numc_scan, or dynamic mode (numc_function_dynamic, numc_model_new_dynamic)",
                           name, text);
     }
-    return NUMC_OK;
+    return numc__check_cancelled(context); /* a loop of C code may do nothing else */
 }
 
 /* Complex values only to complex and bool. */

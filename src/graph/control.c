@@ -222,7 +222,7 @@ static numc_status trace_body(numc_context *context, numc_trace_fn callback, voi
             numc__trace_callback(context, callback, (const numc_array *const *)block, input_count, outputs, output_count, user);
         for (int32_t i = 0; i < output_count && context->status == NUMC_OK; i++) {
             if (outputs[i] == NULL)
-                numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the body left output %d NULL", what, i);
+                numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the callback left output %d NULL", what, i);
         }
         result->graph = numc__trace_finish(trace, outputs, output_count, &result->captured, &result->captured_count);
     }
@@ -394,7 +394,7 @@ numc_status numc_cond(const numc_array *predicate, numc_trace_fn true_body, numc
         numc__trace_callback(context, truth ? true_body : false_body, inputs, input_count, outputs, output_count, user);
         for (int32_t i = 0; i < output_count && context->status == NUMC_OK; i++) {
             if (outputs[i] == NULL)
-                numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_cond: the body left output %d NULL", i);
+                numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_cond: the callback left output %d NULL", i);
         }
         return context->status;
     }

@@ -13,7 +13,7 @@ static numc_status step_directly(numc_context *context, const char *name, numc_t
     numc__trace_callback(context, callback, x, input_count, results, output_count, user);
     for (int32_t k = 0; k < output_count && context->status == NUMC_OK; k++) {
         if (results[k] == NULL)
-            return numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the body left output %d NULL", name, k);
+            return numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the callback left output %d NULL", name, k);
         NUMC_TRY(numc__array_check(results[k], context, name));
         results[k] = numc__array_alias(context, results[k]);
         numc__array_move(results[k], scope->outer);

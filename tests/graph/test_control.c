@@ -118,7 +118,7 @@ static void mistakes_with_cond_are_named(void **state)
     assert_null(numc_function_trace(context, cond_mismatch, NULL, &x, 1, 1));
     assert_error(context, NUMC_DTYPE, "output 0 is float64[] when true and float32[] when false");
     assert_null(numc_function_trace(context, cond_none, NULL, &x, 1, 1));
-    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_cond: the body left output 0 NULL");
+    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_cond: the callback left output 0 NULL");
     assert_null(numc_function_trace(context, cond_number, NULL, &x, 1, 1));
     assert_error(context, NUMC_DTYPE, "the predicate must be a 0-d bool");
     numc_array *out[1];
@@ -285,7 +285,7 @@ static void mistakes_with_scan_are_named(void **state)
     assert_int_not_equal(numc_scan(context, accumulate, NULL, &zero, 1, &zero, 1, out, 1), NUMC_OK);
     assert_error(context, NUMC_SHAPE, "sequence 0 has no axis");
     assert_int_not_equal(numc_scan(context, none, NULL, &zero, 1, two, 1, out, 1), NUMC_OK);
-    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_scan: the body left output 0 NULL");
+    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_scan: the callback left output 0 NULL");
     const numc_array *nothing = NULL;
     assert_int_not_equal(numc_scan(context, accumulate, NULL, &nothing, 1, two, 1, out, 1), NUMC_OK);
     assert_error(context, NUMC_INVALID_ARGUMENT, "carry 0 is NULL");

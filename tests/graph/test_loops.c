@@ -199,7 +199,7 @@ static void mistakes_with_while_are_named(void **state)
     assert_null(numc_function_trace(context, while_narrow, NULL, &x, 1, 1));
     assert_error(context, NUMC_DTYPE, "numc_while: carry 0 is float64[] before a step and float32[] after it");
     assert_null(numc_function_trace(context, while_none, NULL, &x, 1, 1));
-    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_while: the body left output 0 NULL");
+    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_while: the callback left output 0 NULL");
     numc_while(context, always, NULL, NULL, &x, 1, out);
     assert_error(context, NUMC_INVALID_ARGUMENT, "numc_while: the condition or the body is NULL");
     numc_while(context, always, add_one, NULL, NULL, 1, out);
@@ -300,7 +300,7 @@ static void mistakes_with_switch_are_named(void **state)
     assert_null(numc_function_trace(context, switch_holes, NULL, x, 2, 1));
     assert_error(context, NUMC_INVALID_ARGUMENT, "numc_switch: body 1 is NULL");
     assert_null(numc_function_trace(context, switch_empty, NULL, x, 2, 1));
-    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_switch: the body left output 0 NULL");
+    assert_error(context, NUMC_INVALID_ARGUMENT, "numc_switch: the callback left output 0 NULL");
     switch_empty(context, x, 2, out, 1, NULL);
     assert_error(context, NUMC_INVALID_ARGUMENT, "numc_switch: body 1 left output 0 NULL");
     assert_int_not_equal(numc_switch(NULL, mixed, 2, NULL, x, 1, out, 1), NUMC_OK);
