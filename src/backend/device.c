@@ -62,6 +62,9 @@ numc_status numc__device_check(numc_context *context, int32_t status, const char
     numc_backend_state *state = __atomic_load_n(&context->core->slots[NUMC_SLOT_DEVICE], __ATOMIC_ACQUIRE);
     if (state != NULL)
         numc__host_message(state, status, text, sizeof text);
-    numc_status known = status > 0 && status <= NUMC_INTERNAL ? (numc_status)status : NUMC_DEVICE;
-    return numc__fail(context, known, "%s: %s", operation, text[0] != '\0' ? text : numc_status_sentence(known));
+    if (!numc__status_known(status))
+        return numc__fail(context, NUMC_DEVICE, "%s: %s (status %d)", operation,
+                          text[0] != '\0' ? text : numc_status_sentence(NUMC_DEVICE), (int)status);
+    return numc__fail(context, (numc_status)status, "%s: %s", operation,
+                      text[0] != '\0' ? text : numc_status_sentence((numc_status)status));
 }

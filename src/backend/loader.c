@@ -163,12 +163,11 @@ static numc_status refuse_device(numc_context *context, numc_backend_state *stat
 {
     char message[NUMC_PLUGIN_MESSAGE_SIZE];
     numc__host_message(state, status, message, sizeof message);
-    bool known = status > 0 && status <= NUMC_INTERNAL;
     return numc__fail(context, status == NUMC_MEMORY ? NUMC_MEMORY : NUMC_BACKEND, "backend '%s' (%s) %s: %s",
                       state->plugin.name, state->open.path, what,
-                      message[0] != '\0' ? message
-                      : known            ? numc_status_sentence((numc_status)status)
-                                         : "it gave no reason");
+                      message[0] != '\0'             ? message
+                      : numc__status_known(status) ? numc_status_sentence((numc_status)status)
+                                                   : "it gave no reason");
 }
 
 static numc_status device_number(numc_context *context, numc_backend_state *state, const choice *c, int32_t *number)

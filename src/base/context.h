@@ -136,9 +136,15 @@ void numc__core_free(numc_core *core, void *pointer, size_t size);
 char *numc__string_copy(numc_context *context, const char *text); /* freed with numc__string_free */
 void numc__string_free(numc_context *context, char *text);
 
+/* Whether a number that a callback or a plugin answered is a row of the table of statuses. */
+static inline bool numc__status_known(int32_t status)
+{
+    return status >= NUMC_OK && status <= NUMC_INTERNAL;
+}
+
 /* The first error stays. Returns the pending status. One line: control characters become spaces, a message that is too long
  * ends in "...". Formats are those of numc__format_list (text.h): the usual ones, and %g that no locale changes. The site being
- * made is put in front ("site theta: ..."), so callers do not name it. A NULL context is allowed and records nothing. */
+ * made is put in front ("site theta: ..."), so callers do not name it. A status outside the table is told by its number at the end. A NULL context is allowed and records nothing. */
 numc_status numc__fail(numc_context *context, numc_status status, const char *format, ...)
     NUMC_FORMAT(3, 4);
 numc_status numc__fail_list(numc_context *context, numc_status status, const char *format, va_list list)

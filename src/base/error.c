@@ -53,6 +53,8 @@ numc_status numc__fail_list(numc_context *context, numc_status status, const cha
         start = numc__format(context->message, sizeof context->message, "site %s: ", context->site);
     size_t used = start < sizeof context->message ? start : sizeof context->message - 1;
     size_t length = numc__format_list(context->message + used, sizeof context->message - used, format, list);
+    if (!numc__status_known((int32_t)status) && length < sizeof context->message - used) /* a callback's own number */
+        length += numc__format(context->message + used + length, sizeof context->message - used - length, " (status %d)", (int)status);
     if (context->operation != NULL)
         length = name_operation(context->message + used, sizeof context->message - used, length, context->operation);
     tidy(context->message, start + length);

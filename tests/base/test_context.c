@@ -127,6 +127,15 @@ static void first_error_stays(void **state)
     assert_string_equal(numc_error_message(context), "");
     assert_int_equal(numc_error_set(context, NUMC_VALUE, NULL), NUMC_VALUE);
     assert_string_equal(numc_error_message(context), numc_status_sentence(NUMC_VALUE));
+    numc_error_clear(context);
+    const int32_t strange[] = {NUMC_INTERNAL + 1, 77, -3}; /* what a callback may answer keeps its number */
+    for (size_t k = 0; k < 3; k++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "the callback failed (status %d)", (int)strange[k]);
+        assert_true((int32_t)numc__fail(context, (numc_status)strange[k], "the callback failed") == strange[k]);
+        assert_string_equal(numc_error_message(context), text);
+        numc_error_clear(context);
+    }
     numc_close(context);
 }
 
