@@ -668,8 +668,13 @@ int tool_check(int count, char **words)
             for (uint32_t dtype = NUMC_BOOL; dtype <= NUMC_FLOAT64; dtype++)
                 if (strcmp(words[i + 1], numc_dtype_name((numc_dtype)dtype)) == 0)
                     c.only = dtype;
-            if (c.only == 0)
-                return check_usage();
+            if (c.only == 0) {
+                fprintf(stderr, "numc check: --dtype %s is none of", words[i + 1]);
+                for (uint32_t dtype = NUMC_BOOL; dtype <= NUMC_FLOAT64; dtype++)
+                    fprintf(stderr, "%s %s", dtype == NUMC_BOOL ? "" : ",", numc_dtype_name((numc_dtype)dtype));
+                fputc('\n', stderr);
+                return 2;
+            }
             i++;
         } else if (words[i][0] == '-' || name != NULL)
             return check_usage();

@@ -112,6 +112,8 @@ static void wrong_words_are_refused(void **state)
     assert_int_equal(run("chekc"), 2);
     expect("did you mean 'check'?");
     assert_int_equal(run("check"), 2);
+    assert_int_equal(run("check --dtype float99 ref"), 2);
+    expect("--dtype float99 is none of bool, int8,");
     assert_int_equal(run("info now"), 2);
     assert_int_equal(run("help"), 0);
     expect("numc check");
