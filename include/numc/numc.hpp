@@ -306,6 +306,8 @@ public:
     /* A leaf there is replaced; a path that cannot be leaves the tree as it was, and an error in the context. */
     tree &set(const ::std::string &path, const array &value)
     {
+        if (!whole(path))
+            return *this;
         ::std::vector<leaf> more = leaves_;
         more.emplace_back(path, value);
         scope inside(where_);
@@ -317,7 +319,7 @@ public:
     array get(const ::std::string &path) const /* empty with an error: there is none */
     {
         scope inside(where_);
-        const numc_tree *made = make(leaves_);
+        const numc_tree *made = whole(path) ? make(leaves_) : nullptr;
         return made == nullptr ? array() : array(numc_tree_get(made, path.c_str()));
     }
     array operator[](const ::std::string &path) const { return get(path); }
@@ -363,6 +365,12 @@ public:
 
 private:
     using leaf = ::std::pair<::std::string, array>;
+    bool whole(const ::std::string &path) const /* C ends a path at its first zero byte: an error where that is not its end */
+    {
+        if (path.find('\0') != ::std::string::npos)
+            numc_error_set(where_, NUMC_INVALID_ARGUMENT, "a tree's path has a zero byte after '%s'", path.c_str());
+        return numc_error_status(where_) == NUMC_OK;
+    }
     numc_tree *make(const ::std::vector<leaf> &leaves) const
     {
         numc_tree *made = numc_tree_new(where_);

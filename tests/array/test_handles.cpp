@@ -324,6 +324,12 @@ static void trees()
     CHECK(twice["layer/weight"].to_vector() == (values{10, 12}) && back["layer/weight"].to_vector() == (values{11, 13}) && back["bias"].item() == 9);
     CHECK(!t["nobody"] && numc_error_status(c) == NUMC_INVALID_ARGUMENT);
     numc_error_clear(c);
+    const std::string cut("bias\0under", 10);
+    t.set(cut, leaves[0]);
+    CHECK(numc_error_status(c) == NUMC_INVALID_ARGUMENT && t.size() == 2);
+    numc_error_clear(c);
+    CHECK(!t[cut] && numc_error_status(c) == NUMC_INVALID_ARGUMENT);
+    numc_error_clear(c);
     t.set("bias/under", leaves[0]);
     CHECK(numc_error_status(c) != NUMC_OK && t.size() == 2);
     numc_error_clear(c);
