@@ -231,10 +231,14 @@ numc_tree *numc_tree_unravel(const numc_tree *like, const numc_array *vector)
             return NULL;
         total += like->leaves[i].value->size;
     }
-    if (vector == NULL || numc__array_check(vector, context, "numc_tree_unravel") != NUMC_OK || vector->rank != 1 ||
-        vector->shape[0] != total) {
-        numc__fail(context, vector == NULL ? NUMC_INVALID_ARGUMENT : NUMC_SHAPE,
-                   "numc_tree_unravel: the leaves have %lld elements, which the vector has not", (long long)total);
+    if (vector == NULL || numc__array_check(vector, context, "numc_tree_unravel") != NUMC_OK) {
+        numc__fail(context, NUMC_INVALID_ARGUMENT, "numc_tree_unravel: the vector is NULL");
+        return NULL;
+    }
+    if (vector->rank != 1 || vector->shape[0] != total) {
+        char shape[256];
+        numc__fail(context, NUMC_SHAPE, "numc_tree_unravel: the leaves have %lld elements, the vector has shape %s",
+                   (long long)total, numc__shape_format(shape, sizeof shape, vector->rank, vector->shape));
         return NULL;
     }
     numc_tree *tree = numc_tree_new(context);

@@ -130,7 +130,9 @@ static void flattened_and_back(void **state)
         assert_null(numc_tree_unravel(tree, leaves[0]));
         numc_error_clear(context);
         assert_null(numc_tree_unravel(tree, numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(7))));
-        assert_error(context, NUMC_SHAPE, "have 8 elements");
+        assert_error(context, NUMC_SHAPE, "have 8 elements, the vector has shape [7]");
+        assert_null(numc_tree_unravel(tree, NULL));
+        assert_error(context, NUMC_INVALID_ARGUMENT, "the vector is NULL");
         numc_tree *empty = numc_tree_new(context);
         assert_true(numc_array_size(numc_tree_ravel(empty)) == 0);
         assert_int_equal(numc_tree_flatten(empty, NULL, 0), NUMC_OK);
