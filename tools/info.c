@@ -6,8 +6,11 @@
 #include "numc_build.h"
 #include "tool.h"
 
-static const char *const variables[] = {"NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_CUDA_PATH", "NUMC_JIT",
-                                        "NUMC_CC", "NUMC_CACHE", "NUMC_DUMP"};
+/* What the library and its backends look up; docs/environment.md tells each, in this order, and a test holds the two together. */
+static const char *const variables[] = {
+    "NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_CUDA_PATH", "NUMC_JIT", "NUMC_CC", "NUMC_CACHE", "NUMC_DUMP",
+    "NUMC_GPU_SOLO", "NUMC_OPENCL_FLOAT64",
+};
 
 static void print_device(const numc_device_info *device, int number)
 {
@@ -32,7 +35,7 @@ int tool_info(int count, char **words)
     printf("default backend: %s\nplugin directory: %s\n\nenvironment:\n", NUMC_DEFAULT_BACKEND, NUMC_PLUGIN_DIRECTORY);
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         const char *value = numc__environment(variables[i]);
-        printf("  %-18s %s\n", variables[i], value != NULL ? value : "(unset)");
+        printf("  %-20s %s\n", variables[i], value != NULL ? value : "(unset)");
     }
     numc_backend_report *reports;
     size_t found;

@@ -37,7 +37,7 @@ int32_t numc_gpu_device_describe(const numc_host *host, int32_t index, numc_devi
 /* Iterations a single work item runs sooner than two more launches would. */
 static int64_t solo_limit(const numc_gpu_facts *facts)
 {
-    const char *text = getenv("NUMC_GPU_SOLO");
+    const char *text = secure_getenv("NUMC_GPU_SOLO");
     if (text != NULL && text[0] >= '0' && text[0] <= '9')
         return strtoll(text, NULL, 10);
     return facts->serial ? 8192 : 256;

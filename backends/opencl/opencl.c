@@ -183,7 +183,7 @@ static void facts_of(const functions *cl, cl_device_id device, cl_platform_id pl
     (void)snprintf(facts->driver, sizeof facts->driver, "%.60s %.60s", vendor, version);
     facts->memory_bytes = number_of(cl, device, CL_DEVICE_GLOBAL_MEM_SIZE);
     facts->allocation_limit = number_of(cl, device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    const char *narrow = getenv("NUMC_OPENCL_FLOAT64"); /* 0: do as if the device had none, for tests */
+    const char *narrow = secure_getenv("NUMC_OPENCL_FLOAT64"); /* 0: do as if the device had none, for tests */
     facts->float64 = number_of(cl, device, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 && (narrow == NULL || strcmp(narrow, "0") != 0);
     facts->units = (uint32_t)number_of(cl, device, CL_DEVICE_MAX_COMPUTE_UNITS);
     facts->group_limit = (uint32_t)number_of(cl, device, CL_DEVICE_MAX_WORK_GROUP_SIZE);

@@ -46,7 +46,7 @@ static void info_lists_backends_reasons_and_environment(void **state)
 {
     (void)state;
     assert_int_equal(run("info"), 0);
-    expect("NUMC_BACKEND       ref");
+    expect("NUMC_BACKEND         ref");
     expect("reference interpreter");
     expect("numc-good.so  [stub 7]");
     expect("device 1: stub device 1");

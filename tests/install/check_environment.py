@@ -1,44 +1,52 @@
 """Check that docs/environment.md names exactly the NUMC_ variables that the programs look up, each once.
 
 Writes TAP. A variable is looked up where a program passes its name to getenv, os.environ.get or one of our own forms, documented where it
-begins a table row. What the build passes to a single test is that test's affair.
+begins a table row. The first table is the library's and its backends': the list that `numc info` prints (tools/info.c), in its order. The
+second is that of benchmarks, scripts and tests; what the build passes to a single test is that test's affair.
 """
 import os
 import re
 import sys
 
 LOOKUP = re.compile(r'(?:getenv|environment\w*|os\.environ\.get)\s*\(\s*(?:\w+\s*,\s*)?"(NUMC_[A-Z0-9_]+)"')
-FOLDERS = ["src", "backends", "tools", "examples", "bench", "include", "tests/posteriors", "tests/array_api"]
+LIBRARY = ["src", "backends", "include"]
+PROGRAMS = ["tools", "examples", "bench", "tests/posteriors", "tests/array_api"]
+NAME = r"NUMC_[A-Z0-9_]+"
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as text:
+        return text.read()
+
+
+def looked_up(root, folders):
+    names = {}
+    for folder in folders:
+        for path, _, files in os.walk(os.path.join(root, folder)):
+            for file in files:
+                if file.endswith((".c", ".h", ".hpp", ".cpp", ".py")):
+                    for name in LOOKUP.findall(read(path, file)):
+                        names.setdefault(name, os.path.relpath(os.path.join(path, file), root))
+    return names
 
 
 def main():
     root = sys.argv[1]
-    used = {}
-    for folder in FOLDERS:
-        for path, _, files in os.walk(os.path.join(root, folder)):
-            for file in files:
-                if file.endswith((".c", ".h", ".hpp", ".cpp", ".py")):
-                    name = os.path.join(path, file)
-                    with open(name, encoding="utf-8") as text:
-                        for variable in LOOKUP.findall(text.read()):
-                            used.setdefault(variable, os.path.relpath(name, root))
-    with open(os.path.join(root, "docs", "environment.md"), encoding="utf-8") as text:
-        rows = re.findall(r"^\| `(NUMC_[A-Z0-9_]+)", text.read(), re.MULTILINE)
-    documented = set(rows)
-    number = 0
-    for variable in sorted(documented | set(used)):
-        number += 1
-        if variable not in documented:
-            print(f"not ok {number} - {variable} is documented\n# looked up in {used[variable]}")
-        elif variable not in used:
-            print(f"not ok {number} - {variable} is looked up by some program")
-        elif rows.count(variable) > 1:
-            print(f"not ok {number} - {variable} has one row, not {rows.count(variable)}")
-        else:
-            print(f"ok {number} - {variable}")
-    number += 1
-    print(f"{'ok' if used else 'not ok'} {number} - the sources look up some variable")
-    print(f"1..{number}")
+    library = looked_up(root, LIBRARY)
+    programs = {name: where for name, where in looked_up(root, PROGRAMS).items() if name not in library}
+    shown = re.findall(f'"({NAME})"', re.search(r"variables\[\] = \{(.*?)\};", read(root, "tools", "info.c"), re.DOTALL).group(1))
+    tables = [re.findall(rf"^\| `({NAME})", table, re.MULTILINE)
+              for table in read(root, "docs", "environment.md").split("|---|---|---|")[1:]]
+    checks = [("environment.md has two tables", len(tables) == 2, f"it has {len(tables)}"),
+              ("the sources look up variables", library and programs, "none was found"),
+              ("numc info prints the first table, in its order", tables and shown == tables[0], f"it prints {shown}")]
+    for used, table, what in zip((library, programs), tables, ("library's", "programs'")):
+        for name in sorted(set(table) | set(used)):
+            checks.append((f"{name} is looked up and has one row, in the {what} table", name in used and table.count(name) == 1,
+                           f"looked up in {used.get(name, 'nothing')}, {table.count(name)} rows"))
+    for number, (what, good, why) in enumerate(checks, 1):
+        print(f"ok {number} - {what}" if good else f"not ok {number} - {what}\n# {why}")
+    print(f"1..{len(checks)}")
     return 0
 
 
