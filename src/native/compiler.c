@@ -78,6 +78,17 @@ static void describe_machine(char *text)
     (void)numc__format(text, NUMC_NATIVE_REASON, "%s %llx", uname(&name) == 0 ? name.machine : "unknown", (unsigned long long)hash);
 }
 
+/* A minute, unless NUMC_CC_SECONDS says otherwise. */
+static bool find_deadline(double *seconds, char *reason)
+{
+    const char *text = numc__environment("NUMC_CC_SECONDS");
+    *seconds = 60;
+    if (text == NULL || text[0] == '\0' || (numc__read_double(text, strlen(text), seconds) == strlen(text) && *seconds > 0))
+        return true;
+    (void)numc__format(reason, NUMC_NATIVE_REASON, "NUMC_CC_SECONDS is '%s', not a number of seconds", text);
+    return false;
+}
+
 bool numc__compiler_find(numc_compiler *compiler, char *reason)
 {
     static const char *const names[] = {"cc", "gcc", "clang"};
@@ -85,6 +96,8 @@ bool numc__compiler_find(numc_compiler *compiler, char *reason)
     struct stat facts;
     bool found = false;
     compiler->path[0] = '\0';
+    if (!find_deadline(&compiler->deadline, reason))
+        return false;
     if (wanted != NULL && wanted[0] == '/') {
         found = strlen(wanted) < sizeof compiler->path && is_program(wanted, &facts);
         if (found)
@@ -217,7 +230,7 @@ static const char *await(pid_t process, double seconds, const _Atomic bool *stop
     }
 }
 
-bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output, double seconds,
+bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output,
                         const _Atomic bool *stop, char *reason)
 {
     const char *const texts[] = {library, program, NULL};
@@ -233,7 +246,7 @@ bool numc__compiler_run(const numc_compiler *compiler, const char *library, cons
         if (status == 0) /* no object is used beyond this; one that writes on and on is ended by a signal */
             (void)prlimit(process, RLIMIT_FSIZE, &(struct rlimit){NUMC_STORE_BYTES, NUMC_STORE_BYTES}, NULL);
 #endif
-        said = status != 0 ? strerror(status) : await(process, seconds, stop);
+        said = status != 0 ? strerror(status) : await(process, compiler->deadline, stop);
         ssize_t size = said == NULL ? 0 : pread(errors, first, sizeof first - 1, 0);
         first[size > 0 ? size : 0] = '\0';
         first[strcspn(first, "\n")] = '\0';

@@ -2,8 +2,14 @@
 #include "native/native.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <elf.h>
+#include <link.h>
+#endif
 
 #include "backend/internal.h"
 #include "base/containers.h"
@@ -12,8 +18,7 @@
 
 extern const char numc__kernel_library[]; /* the text of src/kernel (make_text.py) */
 
-static const double deadline = 60; /* seconds a compiler may take */
-enum { MOST_FAILURES = 3 };        /* one after another, until a core asks no more; one that takes too long is enough */
+enum { MOST_FAILURES = 3 }; /* one after another, until a core asks no more; one that takes too long is enough */
 
 /* What a core keeps: the compiler and the store, looked for once, and the worker. */
 typedef struct workshop {
@@ -80,8 +85,35 @@ static void write_head(const workshop *shop, numc_text *text)
                    (unsigned long long)shop->compiler.flags, shop->compiler.machine);
 }
 
+/* An object that was cut off is mapped beyond its end by the loader, which ends the process. */
+static bool is_cut(const char *path)
+{
+    bool whole = false;
+#if defined(__linux__)
+    ElfW(Ehdr) head;
+    ElfW(Phdr) part;
+    struct stat facts;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    whole = file >= 0 && fstat(file, &facts) == 0 && pread(file, &head, sizeof head, 0) == (ssize_t)sizeof head
+            && memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 && head.e_phentsize == sizeof part;
+    for (int k = 0; whole && k < head.e_phnum; k++)
+        whole = pread(file, &part, sizeof part, (off_t)head.e_phoff + k * (off_t)sizeof part) == (ssize_t)sizeof part
+                && part.p_filesz <= (uint64_t)facts.st_size && part.p_offset <= (uint64_t)facts.st_size - part.p_filesz;
+    if (file >= 0)
+        (void)close(file);
+#else
+    (void)path;
+    whole = true;
+#endif
+    return !whole;
+}
+
 static bool load(numc_native *native, const char *path, char *reason)
 {
+    if (is_cut(path)) {
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "%s cannot be loaded: it is no whole object", path);
+        return false;
+    }
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     const numc_native_function *functions = object == NULL ? NULL : dlsym(object, "numc_native_functions");
     if (functions == NULL) {
@@ -97,7 +129,7 @@ static bool load(numc_native *native, const char *path, char *reason)
     return true;
 }
 
-/* Where the store cannot be written, the object is loaded from where the compiler wrote it. */
+/* The object is loaded from where the compiler wrote it: only what turned out to be one is kept in the store. */
 static bool compile(workshop *shop, numc_native *native, const numc_text *text, char *reason)
 {
     static const numc_store nowhere = {.folder = ""};
@@ -115,18 +147,14 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
             return false;
     }
     double start = numc__native_now();
-    bool good = numc__compiler_run(&shop->compiler, numc__kernel_library, text->data, temporary, deadline, &native->cancelled, reason);
-    if (good) {
-        if (!numc__store_put(shop->core, store, text->data, text->size, temporary, path, reason)) {
-            say_uncached(shop, reason);
-            (void)numc__format(path, sizeof path, "%s", temporary);
-        }
-        good = load(native, path, reason);
-    }
+    bool good = numc__compiler_run(&shop->compiler, numc__kernel_library, text->data, temporary, &native->cancelled, reason);
+    good = good && load(native, temporary, reason);
+    if (good && !numc__store_put(shop->core, store, text->data, text->size, temporary, path, reason))
+        say_uncached(shop, reason);
     if (good)
         atomic_store(&shop->failures, 0);
     else if (!atomic_load(&native->cancelled))
-        (void)atomic_fetch_add(&shop->failures, numc__native_now() - start > deadline ? MOST_FAILURES : 1);
+        (void)atomic_fetch_add(&shop->failures, numc__native_now() - start > shop->compiler.deadline ? MOST_FAILURES : 1);
     numc__store_drop(store, temporary);
     return good;
 }

@@ -46,13 +46,14 @@ typedef struct numc_compiler {
     int64_t modified;
     uint64_t flags; /* hashed */
     char machine[NUMC_NATIVE_REASON]; /* what -march=native depends on, hashed */
+    double deadline;                  /* seconds it may take */
 } numc_compiler;
-/* NUMC_CC (a path or a name), else cc, gcc, clang in PATH. False with the reason. */
+/* NUMC_CC (a path or a name), else cc, gcc, clang in PATH; NUMC_CC_SECONDS, else 60. False with the reason. */
 bool numc__compiler_find(numc_compiler *compiler, char *reason);
 double numc__native_now(void); /* seconds, monotonic */
-/* Makes a shared object of a library of functions and a program that uses some. The compiler is ended after `seconds`, when *stop becomes true, and by the system when it writes a
- * file larger than a store holds. False with the reason. */
-bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output, double seconds,
+/* Makes a shared object of a library of functions and a program that uses some. The compiler is ended at its deadline, when *stop
+ * becomes true, and by the system when it writes a file larger than a store holds. False with the reason. */
+bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output,
                         const _Atomic bool *stop, char *reason);
 
 #endif

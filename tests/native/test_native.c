@@ -1,14 +1,17 @@
 /* test_native.c - native code of traced programs: the interpreter's bits, the swap while a program is used, compilers that are absent,
  * fail, crash or hang, and a cache that is damaged, open to others or shared. Skipped where there is no C compiler. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +26,7 @@
 enum { N = 37, OUTPUTS = 6 };
 
 static char folder[4096]; /* of this test, with a cache in it */
+static numc_compiler compiler;
 
 /* ---- programs -------------------------------------------------------------------------------------------------------- */
 
@@ -237,6 +241,7 @@ static int setup(void **state)
     snprintf(cache, sizeof cache, "%s/cache", folder);
     setenv("NUMC_CACHE", cache, 1);
     unsetenv("NUMC_CC");
+    unsetenv("NUMC_CC_SECONDS");
     unsetenv("NUMC_JIT");
     return 0;
 }
@@ -452,6 +457,164 @@ static void a_compiler_that_fills_the_disk(void **state)
     assert_int_equal(objects(path), 0);
 }
 
+/* What a compiler leaves is kept only when it is an object with the functions in it. */
+static void what_is_no_object_is_not_kept(void **state)
+{
+    (void)state;
+    answer right;
+    char path[8192], cache[5000];
+    struct stat facts;
+    char other[2 * sizeof folder];
+    snprintf(other, sizeof other, "while [ \"$1\" != -o ]; do shift; done; echo 'int other;' | %s -shared -fPIC -x c -o \"$2\" -", compiler.path);
+    const char *const scripts[][2] = {
+        {"while [ \"$1\" != -o ]; do shift; done; echo garbage > \"$2\"", "cannot be loaded"},
+        {"while [ \"$1\" != -o ]; do shift; done; head -c 4096 /bin/sh > \"$2\"", "cannot be loaded"},
+        {other, "cannot be loaded"},
+    };
+    interpreted(&right);
+    for (size_t k = 0; k < sizeof scripts / sizeof *scripts; k++) {
+        use_compiler("garbage", scripts[k][0]);
+        expect_refused(scripts[k][1]);
+        assert_int_equal(objects(path), 0);
+    }
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    assert_int_equal(stat(cache, &facts), 0); /* there was somewhere to keep it */
+    unsetenv("NUMC_CC");
+    expect_native(&right);
+    assert_int_equal(objects(path), 1);
+}
+
+/* Calls `count` programs often enough that each is given to the compiler; what was logged of failures. */
+static void run_in_background(int count, const answer *right, struct noted *log)
+{
+    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = log, .log_level = NUMC_LOG_INFO};
+    numc_context *context = numc_open(&options);
+    bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
+    double end = seconds() + 30;
+    answer a;
+    for (int program = 0; program < count; program++) {
+        numc_array *inputs[2];
+        numc_function *function = trace(context, inputs);
+        for (int k = 0; k < 1100; k++)
+            assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        while (!is_ref && log->interpreted == 0 && seconds() < end)
+            (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the worker lets go before the next program asks */
+        assert_int_equal(call(context, function, inputs, &a), NUMC_OK);
+        assert_memory_equal(&a, right, sizeof a);
+    }
+    assert_int_equal(native_programs(context), 0);
+    numc_close(context);
+    assert_int_equal(log->interpreted, is_ref ? 0 : 1);
+}
+
+/* How often a compiler was asked that writes down its process and its child; the last of them. */
+static int asked(long processes[2])
+{
+    char path[5000];
+    int lines = 0;
+    snprintf(path, sizeof path, "%s/asked", folder);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fscanf(file, "%ld %ld", &processes[0], &processes[1]) == 2)
+        lines++;
+    if (file != NULL)
+        (void)fclose(file);
+    return lines;
+}
+
+/* A process that has ended may wait for a parent to look at it. */
+static bool is_running(long process)
+{
+    char path[64], state = 'R';
+    snprintf(path, sizeof path, "/proc/%ld/stat", process);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return kill((pid_t)process, 0) == 0;
+    bool read = fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
+    (void)fclose(file);
+    return read && state != 'Z' && state != 'X';
+}
+
+/* One that hangs is ended at the deadline with all it started, also when it does not listen; it is not asked again, and told once. */
+static void a_hanging_compiler_meets_its_deadline(void **state)
+{
+    (void)state;
+    answer right;
+    char script[5200];
+    bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
+    interpreted(&right);
+    setenv("NUMC_CC_SECONDS", "0.25", 1);
+    for (int deaf = 0; deaf < 2; deaf++) {
+        snprintf(script, sizeof script, "%s sleep 1000 & echo $$ $! >> %s/asked; wait; sleep 1000",
+                 deaf ? "trap '' TERM;" : "", folder);
+        use_compiler("hanging", script);
+        double begin = seconds();
+        expect_refused("it took too long");
+        assert_true(seconds() - begin > 0.25 && seconds() - begin < 30); /* by far less than the 1000 of the script */
+        long processes[2];
+        assert_int_equal(asked(processes), 1);
+        for (int k = 0; k < 2; k++)
+            while (is_running(processes[k]))
+                assert_true(seconds() - begin < 30);
+        struct noted log = {0};
+        run_in_background(3, &right, &log);
+        assert_int_equal(asked(processes), is_ref ? 1 : 2);
+        snprintf(script, sizeof script, "%s/asked", folder);
+        assert_int_equal(unlink(script), 0);
+    }
+    setenv("NUMC_CC_SECONDS", "soon", 1);
+    expect_refused("NUMC_CC_SECONDS is 'soon'");
+    setenv("NUMC_CC_SECONDS", "0", 1);
+    expect_refused("NUMC_CC_SECONDS is '0'");
+}
+
+/* A disk that is full is stood in for by a limit on the size of files: writes beyond it fail, as they do there. The text, the object,
+ * and the object with its text behind it do not fit, in turn. Programs run, and it is told once. */
+static void a_full_disk(void **state)
+{
+    (void)state;
+    answer right;
+    char path[8192];
+    interpreted(&right);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct noted log = {0};
+        (void)signal(SIGXFSZ, SIG_IGN);
+        (void)setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096});
+        expect_refused(strerror(EFBIG)); /* failures end the child with another status */
+        run_in_background(5, &right, &log);
+        _exit(objects(path) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char script[2 * sizeof folder];
+    snprintf(script, sizeof script, "trap '' XFSZ; ulimit -f 1; exec %s \"$@\"", compiler.path);
+    use_compiler("full", script);
+    struct noted log = {0};
+    expect_refused("it failed");
+    run_in_background(5, &right, &log);
+    assert_int_equal(objects(path), 0);
+    unsetenv("NUMC_CC");
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        static char bytes[100000];
+        numc_store store;
+        char reason[NUMC_NATIVE_REASON];
+        numc_context *context = numc_open(NULL);
+        bool good = context != NULL && numc__store_open(&store, reason) && signal(SIGXFSZ, SIG_IGN) != SIG_ERR
+                    && setrlimit(RLIMIT_FSIZE, &(struct rlimit){sizeof bytes + 8, sizeof bytes + 8}) == 0
+                    && !numc__store_write(context->core, &store, "the text", 8, bytes, sizeof bytes)
+                    && numc__store_write(context->core, &store, "the text", 8, bytes, 1000);
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(objects(path), 1);
+}
+
 static void a_folder_open_to_others_is_not_used(void **state)
 {
     (void)state;
@@ -625,7 +788,6 @@ static void any_allocation_may_fail(void **state)
 
 int main(void)
 {
-    numc_compiler compiler;
     char reason[NUMC_NATIVE_REASON];
     if (!numc__compiler_find(&compiler, reason)) {
         printf("skipped: %s\n", reason);
@@ -641,6 +803,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(failures_are_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(an_absent_compiler_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_compiler_that_fills_the_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_object_is_not_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hanging_compiler_meets_its_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(no_compiler, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_mode, setup, teardown),
         cmocka_unit_test_setup_teardown(swapped_in_while_used, setup, teardown),
