@@ -32,6 +32,7 @@ struct bench_model {
     double stan_median, stan_least;
     double goal;  /* times what is written by hand that native code may take; 0: none. Interpreted: 4 times that. */
     bool large;   /* left out of what samples all models, and of --quick */
+    bool device;  /* and of all commands but `device` that do not name it */
     const char *folder; /* of posteriordb; NULL: simulated */
 };
 
@@ -154,13 +155,14 @@ typedef struct bench_options {
     int32_t chains, threads;
     int64_t draws;
     numc_jit jit;     /* gradient: DEFAULT is both, interpreted and native; sample: DEFAULT is NUMC_JIT, else auto */
-    const char *only; /* array: one case; NULL: all */
-    bool quick;       /* array: small arrays; gradient: one round, no large models, native code for the first alone */
+    const char *only; /* array, device: one case; NULL: all */
+    bool quick;       /* array, device: small arrays; gradient: one round, no large models, native code for the first alone */
 } bench_options;
 
 double bench_now(void); /* nanoseconds, monotonic */
 /* A context on the chosen backend, found in the build tree when nothing else is said. NULL after printing why not. */
 numc_context *bench_open(const bench_options *options);
+numc_context *bench_try(const bench_options *options, char *why, size_t size); /* says there why not */
 const char *bench_backend_name(numc_context *context);
 bool bench_wanted(const bench_options *options, const bench_model *model);
 static inline bool bench_fail(const char *what, const char *why) /* prints; false */
@@ -175,9 +177,19 @@ int bench_array(const bench_options *options);
 bool bench_case_known(const char *name); /* of bench_array */
 int bench_sample(const bench_options *options);
 int bench_chains(const bench_options *options);
+int bench_device(const bench_options *options);
+bool bench_device_case_known(const char *name); /* of bench_device */
 int bench_dynamic(const bench_options *options);
 int bench_first(const bench_options *options); /* the child process of bench_sample that measures the start */
 
+/* ---- chains.c --------------------------------------------------------------------------------------------------------------- */
+enum { BENCH_PILOT_DEPTH = 8, BENCH_PILOT_TRANSITIONS = 220 };
+/* What a short run of four chains arrived at: chains that start there move alike, however they are moved. Times in ns. */
+typedef struct bench_pilot {
+    double step_size, leapfrogs, gradient; /* leapfrogs per transition */
+    double *metric, *positions; /* (dimension), (chains, dimension): to be freed, also after a failure */
+} bench_pilot;
+bool bench_fly_ahead(numc_model *model, int32_t most_chains, bench_pilot *p); /* false: the context's error */
 
 /* ---- numpy.c ---------------------------------------------------------------------------------------------------------------- */
 typedef struct bench_numpy bench_numpy;

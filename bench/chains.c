@@ -9,7 +9,7 @@
 #include "infer/driver.h"
 #include "native/native.h"
 
-enum { SEED = 20261122, PILOT_WARMUP = 200, PILOT_DRAWS = 20, ROUNDS = 3, MOST_DRAWS = 1000, DEPTH = 8 };
+enum { SEED = 20261122, PILOT_WARMUP = 200, PILOT_DRAWS = 20, ROUNDS = 3, MOST_DRAWS = 1000, DEPTH = BENCH_PILOT_DEPTH };
 #define RUN_SECONDS 0.1 /* a run lasts about this long, or two draws of every chain */
 
 typedef struct row {
@@ -79,12 +79,7 @@ static int64_t leapfrogs(const numc_mcmc *mcmc, int64_t from, double *most)
     return all;
 }
 
-typedef struct pilot {
-    double step_size, leapfrogs, gradient;
-    double *metric, *positions; /* (dimension), (chains, dimension) */
-} pilot;
-
-static bool fly_ahead(numc_model *model, int32_t most_chains, pilot *p)
+bool bench_fly_ahead(numc_model *model, int32_t most_chains, bench_pilot *p)
 {
     numc_mcmc *mcmc = numc_mcmc_new(model, &(numc_mcmc_options){.warmup = PILOT_WARMUP, .draws = PILOT_DRAWS, .max_tree_depth = DEPTH});
     if (mcmc == NULL || numc_mcmc_run(mcmc, SEED) != NUMC_OK)
@@ -105,7 +100,7 @@ static bool fly_ahead(numc_model *model, int32_t most_chains, pilot *p)
     return p->gradient > 0;
 }
 
-static bool measure(numc_model *model, int32_t chains, numc_chain_method method, const pilot *p, int rounds, row *r)
+static bool measure(numc_model *model, int32_t chains, numc_chain_method method, const bench_pilot *p, int rounds, row *r)
 {
     double draws = RUN_SECONDS * 1e9 / (p->gradient * p->leapfrogs * chains);
     numc_mcmc_options how = {.chains = chains, .warmup = NUMC_COUNT(0), .draws = draws < 2 ? 2 : draws > MOST_DRAWS ? MOST_DRAWS : (int64_t)draws,
@@ -200,8 +195,8 @@ int bench_chains(const bench_options *options)
             continue;
         }
         numc_model *made = numc_model_new(context, model->callback, model->data_arrays(context, data));
-        pilot p = {0};
-        bool good = fly_ahead(made, counts[count - 1], &p);
+        bench_pilot p = {0};
+        bool good = bench_fly_ahead(made, counts[count - 1], &p);
         for (int c = 0; good && c < count; c++)
             for (size_t k = 0; good && k < sizeof methods / sizeof *methods; k++) {
                 row r;

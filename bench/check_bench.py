@@ -24,6 +24,9 @@ CHAINS = {"model": str, "backend": str, "mode": str, "D": int, "chains": int, "m
 ARRAY = {"case": str, "threads": int, "ns_min": float, "ns_median": float, "other": str, "other_ns_min": float, "other_ns_median": float,
          "numpy_ns_min": float, "numpy_ns_median": float, "numpy_avx2_ns_min": float, "numpy_avx2_ns_median": float,
          "numpy_ratio": float, "numpy_avx2_ratio": float, "other_ratio": float, "goal": str, "met": bool}
+DEVICE = ["device", "date", "library", "cpu", "copy_bytes_per_second", "product_flops_per_second", "operations", "gradients", "chains",
+          "goals", "numpyro"]
+DEVICE_MODELS = ["eight_schools", "logistic", "logistic_large", "hierarchical"]
 MODELS = {"eight_schools": 10, "logistic": 100, "garch": 4, "arK": 7, "hierarchical": 1003, "mixture": 5, "hmm": 17, "gp": 3}
 POSTERIORS = 28
 NEED_BLAS = {"logistic", "gp"}
@@ -143,6 +146,66 @@ def check_dynamic(bench):
         raise ValueError(f"{row}")
 
 
+def check_refusals(bench):
+    """An option that a command does not know is refused, and named; so is a device that is the host."""
+    for words, names in ((("gradient", "--threads", "2"), "--threads"), (("gradient", "--case", "add"), "--case"),
+                         (("chains", "--draws", "5"), "--draws"), (("array", "--jit", "on"), "--jit"),
+                         (("device", "--rounds", "3"), "--rounds"), (("sample", "--quick"), "--quick")):
+        process = subprocess.run([bench, *words], capture_output=True, text=True)
+        if process.returncode != 2 or f"{words[0]} does not know {names}" not in process.stderr or process.stdout:
+            raise ValueError(f"{words}: status {process.returncode}: {process.stderr.strip()}")
+    for backend in ("ref", "cpu"):
+        process = subprocess.run([bench, "device", "--backend", backend], capture_output=True, text=True)
+        if process.returncode != 1 or "what a device is compared with" not in process.stderr or process.stdout:
+            raise ValueError(f"device {backend}: status {process.returncode}: {process.stderr.strip()}")
+
+
+def check_first(bench):
+    process = subprocess.run([bench, "first", "--json", "--model", "eight_schools"], capture_output=True, text=True)
+    row, = json.loads(process.stdout)["rows"]
+    parts = row["open_ns"] + row["arrays_ns"] + row["compile_ns"] + row["draw_ns"]
+    if row["model"] != "eight_schools" or not 0 < parts <= row["total_ns"] + 4:  # each part is rounded
+        raise ValueError(f"{row}")
+
+
+def check_device(bench):
+    process = subprocess.run([bench, "device", "--quick", "--json", "--backend", "opencl"], capture_output=True, text=True)
+    if process.returncode == 1 and process.stderr.startswith("numc-bench: open: "):
+        return f"SKIP {process.stderr.strip()}"
+    if process.returncode != 0:  # among others: where a result or a gradient differs from the cpu backend's
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}")
+    document = json.loads(process.stdout)
+    if list(document) != DEVICE or document["device"]["backend"] != "opencl" or not document["device"]["name"]:
+        raise ValueError(f"members {list(document)}, {document.get('device')}")
+    if not (document["copy_bytes_per_second"] > 0 and document["product_flops_per_second"] > 0 and document["numpyro"] is None):
+        raise ValueError(f"{document}")
+    for row in document["operations"]:
+        host = [size["cpu_ns"] for size in row["sizes"]]
+        if not all(size["device_ns"] > 0 for size in row["sizes"]) or not row["copy_part"] > 0:
+            raise ValueError(f"{row}")
+        if row["operation"] in ("upload", "download") and (set(host) != {None} or row["pays_from"] is not None):
+            raise ValueError(f"{row}")
+        faster = [size["device_ns"] < size["cpu_ns"] for size in row["sizes"]] if host[0] is not None else [False]
+        if (row["pays_from"] is not None) != faster[-1]:
+            raise ValueError(f"{row}")
+    if len(document["operations"]) != 12 or [row["model"] for row in document["gradients"]] != DEVICE_MODELS:
+        raise ValueError(f"{[row['operation'] for row in document['operations']]}, {document['gradients']}")
+    for row in document["gradients"]:
+        times = (row["device_ns"], row["device_launch_ns"], row["cpu_ns"])
+        if row["model"] == "logistic_large" and (set(times) != {None} or row["why"] != "left out by --quick"):
+            raise ValueError(f"{row}")
+        if row["model"] != "logistic_large" and not all(time > 0 for time in times):
+            raise ValueError(f"{row}")
+    if [(row["model"], row["chains"]) for row in document["chains"]] != [("eight_schools", 1), ("eight_schools", 4)]:
+        raise ValueError(f"{document['chains']}")
+    for row in document["chains"]:
+        if row["why"] is None and not row["leapfrogs_per_second"] > row["draws_per_second"] > 0:
+            raise ValueError(f"{row}")
+    goals = document["goals"]
+    if len(goals) != 3 or goals[0]["measured"] is None or any((goal["measured"] is None) != (goal["why"] is not None) for goal in goals):
+        raise ValueError(f"{goals}")
+
+
 def main():
     bench, counted = sys.argv[1], "--uncounted" not in sys.argv[2:]
     rows, number = {}, 0
@@ -155,12 +218,15 @@ def main():
                         ("array agrees with NumPy and prints its rows", lambda: check_array(bench)),
                         ("chains prints its rows", lambda: check_chains(bench)),
                         ("dynamic prints its rows", lambda: check_dynamic(bench)),
-                        ("sample prints its row", lambda: check_sample(bench))):
+                        ("sample prints its row", lambda: check_sample(bench)),
+                        ("first prints its parts", lambda: check_first(bench)),
+                        ("what a command does not know is refused", lambda: check_refusals(bench)),
+                        ("device prints its figures", lambda: check_device(bench) if counted else "SKIP under a sanitizer")):
         number += 1
         try:
-            check()
-            print(f"ok {number} - {name}")
-        except (ValueError, KeyError, TypeError, ZeroDivisionError, json.JSONDecodeError) as error:
+            skipped = check()
+            print(f"ok {number} - {name}{' # ' + skipped if skipped else ''}")
+        except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             print(f"not ok {number} - {name}\n# {error}")
     print(f"1..{number}")
     return 0

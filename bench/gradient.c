@@ -417,7 +417,7 @@ static bool wanted_here(const bench_options *options, const bench_model *model, 
 {
     if (options->model != NULL)
         return strcmp(options->model, model->name) == 0;
-    return (model->folder == NULL || posteriors) && !(options->quick && model->large);
+    return (model->folder == NULL || posteriors) && !model->device && !(options->quick && model->large);
 }
 
 int bench_gradient(const bench_options *options)

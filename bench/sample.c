@@ -48,7 +48,10 @@ static bool first_draw(const bench_options *options, const bench_model *model, s
 int bench_first(const bench_options *options)
 {
     int failures = 0;
-    if (!options->json)
+    bool first = true;
+    if (options->json)
+        printf("{\"rows\": [");
+    else
         printf("%-14s %10s %10s %10s %10s %10s   milliseconds\n", "model", "open", "arrays", "compile", "draw", "total");
     const bench_model *model;
     for (int k = 0; (model = bench_model_at(k)) != NULL; k++) {
@@ -58,24 +61,32 @@ int bench_first(const bench_options *options)
         if (!first_draw(options, model, &s))
             failures++;
         else if (options->json)
-            printf("%.0f %.0f %.0f %.0f %.0f %.0f\n", s.open, s.arrays, s.compile, s.draw, s.total, s.clock);
+            printf("%s\n  {\"model\": \"%s\", \"open_ns\": %.0f, \"arrays_ns\": %.0f, \"compile_ns\": %.0f, \"draw_ns\": %.0f, \"total_ns\": %.0f, "
+                   "\"clock_ns\": %.0f}",
+                   first ? "" : ",", model->name, s.open, s.arrays, s.compile, s.draw, s.total, s.clock), first = false;
         else
             printf("%-14s %10.3f %10.3f %10.3f %10.3f %10.3f\n", model->name, 1e-6 * s.open, 1e-6 * s.arrays,
                    1e-6 * s.compile, 1e-6 * s.draw, 1e-6 * s.total);
     }
+    if (options->json)
+        printf("\n]}\n");
     return failures > 0;
 }
 
 /* Runs `numc-bench first --json` for one model; the time since `fork` comes from the clock the two processes share. */
 static bool first_in_child(const bench_options *options, const bench_model *model, start *s, double *process)
 {
-    const char *arguments[8] = {"numc-bench", "first", "--json", "--model", model->name};
-    int pipes[2];
+    const char *arguments[10] = {"numc-bench", "first", "--json", "--model", model->name};
+    int pipes[2], count = 5;
     if (pipe(pipes) != 0)
         return bench_fail(model->name, "no pipe");
     if (options->backend != NULL) {
-        arguments[5] = "--backend";
-        arguments[6] = options->backend;
+        arguments[count++] = "--backend";
+        arguments[count++] = options->backend;
+    }
+    if (options->jit != NUMC_JIT_DEFAULT) {
+        arguments[count++] = "--jit";
+        arguments[count++] = options->jit == NUMC_JIT_ON ? "on" : "off";
     }
     fflush(NULL);
     double begin = bench_now();
@@ -97,8 +108,10 @@ static bool first_in_child(const bench_options *options, const bench_model *mode
     text[length] = '\0';
     close(pipes[0]);
     int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || status != 0 ||
-        sscanf(text, "%lf %lf %lf %lf %lf %lf", &s->open, &s->arrays, &s->compile, &s->draw, &s->total, &s->clock) != 6)
+    const char *figures = strstr(text, "\"open_ns\"");
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0 || figures == NULL ||
+        sscanf(figures, "\"open_ns\": %lf, \"arrays_ns\": %lf, \"compile_ns\": %lf, \"draw_ns\": %lf, \"total_ns\": %lf, \"clock_ns\": %lf",
+               &s->open, &s->arrays, &s->compile, &s->draw, &s->total, &s->clock) != 6)
         return bench_fail(model->name, "the process for the first draw failed");
     *process = s->clock - begin;
     return true;
