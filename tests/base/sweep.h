@@ -1,6 +1,6 @@
-/* sweep.h - for tests: a body runs once for each allocation it makes, with that one failing. Every time the body ends with the
- * right result or with the error MEMORY, and after the error is cleared the same context gives the right result; nothing leaks.
- * Include after cmocka.h. */
+/* sweep.h - for tests: a body runs once for each allocation it makes, with that one failing (sweep_allocations). Every time the body
+ * ends with the right result or with the error MEMORY, and after the error is cleared the same context gives the right result; nothing
+ * leaks. Where a body opens its contexts itself and knows what is right: sweep_passes. Include after cmocka.h. */
 #ifndef NUMC_TESTS_SWEEP_H
 #define NUMC_TESTS_SWEEP_H
 
@@ -61,6 +61,23 @@ static inline void sweep_allocations(const char *what, sweep_body *body, void *u
     }
     if (told < told_at_least)
         fail_msg("%s: only %ld failures were told", what, told);
+}
+
+/* A pass opens its contexts with failing_allocate and closes them; it is to make this many allocations at least. */
+static inline void sweep_passes(void (*pass)(failing *memory), long at_least)
+{
+    long n = 0;
+    for (bool failed = true; failed; n += failed) {
+        failing memory = failing_at(n);
+        pass(&memory);
+        if (memory.blocks != 0 || memory.mistakes != 0)
+            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, (long)memory.blocks, (long)memory.mistakes);
+        failed = memory.failed;
+        if (n > 20000)
+            fail_msg("more than 20000 allocations");
+    }
+    if (n < at_least)
+        fail_msg("only %ld allocations were made", n);
 }
 
 #endif

@@ -37,6 +37,24 @@ static inline numc_context *open_ref(void)
             fail_msg("%s", numc_error_message(context));                                           \
     } while (0)
 
+/* An error of this status whose message has this part; it is cleared. */
+static inline void assert_error(numc_context *context, numc_status status, const char *part)
+{
+    assert_int_equal(numc_error_status(context), status);
+    if (strstr(numc_error_message(context), part) == NULL)
+        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
+    numc_error_clear(context);
+}
+
+/* The head of a callback that is traced; a file that names them otherwise defines BODY_NAME before it includes this one. */
+#ifndef BODY_NAME
+#define BODY_NAME(name) name
+#endif
+#define BODY(name)                                                                                 \
+    static void BODY_NAME(name)(numc_context *context, const numc_array *const *in, int32_t input_count, \
+                                numc_array **out, int32_t output_count, void *user)
+#define UNUSED() (void)context, (void)in, (void)input_count, (void)out, (void)output_count, (void)user
+
 #define DOUBLES(...) (const double[]){__VA_ARGS__}
 /* A float64 array of the given shape. */
 static inline numc_array *reals(numc_context *context, numc_shape shape, const double *data)

@@ -1,22 +1,9 @@
 /* Memory that reverse mode takes: functions computed again instead of kept, scans that keep some carries. Values are those of the
  * plain form; bytes are what numc_function_bytes says, and what the counter of live bytes shows. */
-#include "../base/failing.h"
 #include "support.h"
+#include "../base/sweep.h"
 
 #include "graph/function.h"
-
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in, (void)out
-
-static void assert_error(numc_context *context, numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
-    numc_error_clear(context);
-}
 
 enum { WIDTH = 2048, BLOCKS = 16 };
 
@@ -337,15 +324,7 @@ static void scan_pass(failing *memory)
 static void every_allocation_of_a_scan_may_fail(void **state)
 {
     (void)state;
-    bool ended = false;
-    for (long n = 0; !ended; n++) {
-        failing memory = failing_at(n);
-        scan_pass(&memory);
-        if (memory.blocks != 0 || memory.mistakes != 0)
-            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
-        ended = !memory.failed;
-        assert_true(n < 20000);
-    }
+    sweep_passes(scan_pass, 100);
 }
 
 static void pass(failing *memory)
@@ -368,15 +347,7 @@ static void pass(failing *memory)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    bool ended = false;
-    for (long n = 0; !ended; n++) {
-        failing memory = failing_at(n);
-        pass(&memory);
-        if (memory.blocks != 0 || memory.mistakes != 0)
-            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
-        ended = !memory.failed;
-        assert_true(n < 20000);
-    }
+    sweep_passes(pass, 100);
 }
 
 int main(void)

@@ -9,11 +9,6 @@
 #include "graph/function.h"
 #include "numc/linalg.h"
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)in, (void)input_count, (void)output_count, (void)user, (void)out
-
 /* CMPLX and CMPLXL, which not every compiler has with every C library. */
 static double _Complex joined(double re, double im)
 {

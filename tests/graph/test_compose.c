@@ -5,19 +5,6 @@
 #include "graph/function.h"
 #include "numc/linalg.h"
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in, (void)out
-
-static void assert_error(numc_context *context, numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
-    numc_error_clear(context);
-}
-
 /* Compiled, and node by node. */
 static void call(numc_context *context, numc_function *f, const numc_array *const *x, int32_t inputs, numc_array **y)
 {

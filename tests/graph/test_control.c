@@ -1,19 +1,7 @@
 /* cond and scan: values, captured arrays, derivatives to second order, nesting, edges, and mistakes. */
 #include "support.h"
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in, (void)out
 #define READ(x, ...) read_array(x, sizeof((const double[]){__VA_ARGS__}), (const double[]){__VA_ARGS__})
-
-static void assert_error(numc_context *context, numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
-    numc_error_clear(context);
-}
 
 /* Exactly these values: the tests use numbers that are exact. */
 static void read_array(const numc_array *x, size_t size, const double *expected)

@@ -1,5 +1,6 @@
 /* Derivatives of every primitive of the table: forward against differences, reverse against forward, second order where it
  * exists; and the places where a factor of the slope is not finite. */
+#define BODY_NAME(name) body_##name
 #include "support.h"
 
 /* ---- one case per primitive -------------------------------------------------------------------------------------- */
@@ -123,11 +124,6 @@ typedef struct body_case {
     int order;
     int data; /* which data: 0 spread values, 1 with zeros, 2 positive definite */
 } body_case;
-
-#define BODY(name)                                                                                 \
-    static void body_##name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                            int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in
 
 static numc_array *bind_numbers(numc_context *context, int32_t primitive, const numc_array *const *in, int32_t count,
                                 int32_t numbers, const int64_t *list)

@@ -1,13 +1,8 @@
 /* Functions in dynamic mode: values inside the callback, derivatives of the path taken against compiled ones and formulas, control flow,
  * nesting, errors, and memory. */
-#include "../base/failing.h"
 #include "support.h"
+#include "../base/sweep.h"
 #include "numc/linalg.h"
-
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() ((void)context, (void)in, (void)input_count, (void)output_count, (void)user)
 
 #define CLOSE(is, wanted, tolerance)                                                               \
     do {                                                                                           \
@@ -453,16 +448,7 @@ static void pass(failing *memory)
 static void test_failing_allocations(void **state)
 {
     (void)state;
-    failing memory = failing_at(-1);
-    pass(&memory);
-    assert_int_equal(memory.blocks, 0);
-    long count = memory.requests;
-    assert_true(count > 100);
-    for (long n = 0; n < count; n++) {
-        memory = failing_at(n);
-        pass(&memory);
-        assert_int_equal(memory.blocks, 0);
-    }
+    sweep_passes(pass, 100);
 }
 
 /* Many calls leave nothing behind: neither headers, nor device memory, nor memory of the allocator. */

@@ -3,28 +3,16 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "../base/failing.h"
 #include "support.h"
+#include "../base/sweep.h"
 
 #include "graph/function.h"
 #include "numc/linalg.h"
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in, (void)out
 #define EXTERNAL(name)                                                                             \
     static numc_status name(const numc_external_array *in, int32_t input_count, const numc_external_array *out, \
                             int32_t output_count, char *message, size_t message_size, void *user)
 #define IGNORED() (void)in, (void)out, (void)input_count, (void)output_count, (void)message, (void)message_size, (void)user
-
-static void assert_error(numc_context *context, numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
-    numc_error_clear(context);
-}
 
 /* x (2, 3), n int32 (), -> y = x^2 (2, 3), s = n sum x (); counts its calls */
 EXTERNAL(squares)
@@ -337,15 +325,7 @@ static void pass(failing *memory)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    bool ended = false;
-    for (long n = 0; !ended; n++) {
-        failing memory = failing_at(n);
-        pass(&memory);
-        if (memory.blocks != 0 || memory.mistakes != 0)
-            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
-        ended = !memory.failed;
-        assert_true(n < 20000);
-    }
+    sweep_passes(pass, 100);
 }
 
 /* ---- threads ------------------------------------------------------------------------------------------------------- */

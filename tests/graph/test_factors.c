@@ -4,10 +4,6 @@
 #include "numc/linalg.h"
 #include "support.h"
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t inputs, numc_array **out, int32_t outputs, void *user)
-#define UNUSED() (void)context, (void)in, (void)inputs, (void)out, (void)outputs, (void)user
-
 BODY(pinv) { UNUSED(); out[0] = numc_linalg_pinv(in[0]); }
 BODY(pinv_of_product) { UNUSED(); out[0] = numc_linalg_pinv(numc_matmul(in[0], in[1]), .rtol = NUMC_OPERAND(1e-6)); }
 BODY(pinv_within) { UNUSED(); out[0] = numc_linalg_pinv(in[0], .rtol = NUMC_OPERAND(numc_multiply(1e-3, numc_sum(numc_square(in[1]))))); }

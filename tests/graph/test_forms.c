@@ -1,15 +1,11 @@
 /* Every form of control flow, and of functions with derivatives of their own, in one table: both modes against differences and each
  * other, to second order; batched at every axis against a loop, values and both modes; and the transforms composed, a gradient
  * of a batch of gradients among them. The table of primitives says which forms there are: one without a row fails. */
+#define BODY_NAME(name) body_##name
 #include "support.h"
 
 #include "graph/function.h"
 #include "numc/linalg.h"
-
-#define BODY(name)                                                                                 \
-    static void body_##name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                            int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in
 
 /* ---- forms ------------------------------------------------------------------------------------------------------- */
 

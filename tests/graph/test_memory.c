@@ -1,12 +1,8 @@
 /* Every allocation failing once, around tracing, differentiating and running: an error, nothing leaked, nothing used after. */
-#include "../base/failing.h"
 #include "support.h"
+#include "../base/sweep.h"
 
 #include "graph/function.h"
-
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
 
 typedef struct shared {
     const numc_array *scale;
@@ -133,29 +129,13 @@ static void second_pass(failing *memory)
 static void every_allocation_of_the_rest_may_fail(void **state)
 {
     (void)state;
-    for (long n = 0;; n++) {
-        failing memory = failing_at(n);
-        second_pass(&memory);
-        if (memory.blocks != 0 || memory.mistakes != 0)
-            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
-        if (!memory.failed)
-            break;
-    }
+    sweep_passes(second_pass, 100);
 }
 
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    long n = 0;
-    for (;; n++) {
-        failing memory = failing_at(n);
-        pass(&memory);
-        if (memory.blocks != 0 || memory.mistakes != 0)
-            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
-        if (!memory.failed)
-            break;
-    }
-    assert_true(n > 200);
+    sweep_passes(pass, 200);
 }
 
 int main(void)

@@ -2,19 +2,6 @@
 #include "base/text.h"
 #include "support.h"
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)input_count, (void)output_count, (void)user, (void)in, (void)out
-
-static void assert_error(numc_context *context, numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
-    numc_error_clear(context);
-}
-
 static void assert_prints(const numc_graph *graph, const char *expected)
 {
     numc_text text;

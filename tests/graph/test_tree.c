@@ -1,18 +1,6 @@
 /* Trees of named arrays: order, replacing, mistakes; flattened and back, as inputs of functions; one vector and back, traced. */
-#include "../base/failing.h"
 #include "support.h"
-
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-
-static void assert_error(numc_context *context, numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("'%s' does not say '%s'", numc_error_message(context), part);
-    numc_error_clear(context);
-}
+#include "../base/sweep.h"
 
 static numc_tree *parameters(numc_context *context)
 {
@@ -147,25 +135,20 @@ static void flattened_and_back(void **state)
     numc_close(context);
 }
 
+static void pass(failing *memory)
+{
+    numc_context *context = numc_open(&(numc_options){.backend = "ref", .threads = 1, .allocate = failing_allocate, .allocate_user = memory});
+    numc_scope(context) {
+        numc_tree *tree = parameters(context), *back = numc_tree_unravel(tree, numc_tree_ravel(tree));
+        assert_true(back != NULL || numc_error_status(context) == NUMC_MEMORY);
+    }
+    numc_close(context);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    bool ended = false;
-    for (long n = 0; !ended; n++) {
-        failing memory = failing_at(n);
-        numc_context *context = numc_open(&(numc_options){.backend = "ref", .threads = 1, .allocate = failing_allocate, .allocate_user = &memory});
-        if (context != NULL) {
-            numc_scope(context) {
-                numc_tree *tree = parameters(context), *back = numc_tree_unravel(tree, numc_tree_ravel(tree));
-                assert_true(back != NULL || numc_error_status(context) == NUMC_MEMORY);
-            }
-            numc_close(context);
-        }
-        if (memory.blocks != 0 || memory.mistakes != 0)
-            fail_msg("request %ld failing: %ld blocks left, %ld mistakes", n, memory.blocks, memory.mistakes);
-        ended = !memory.failed;
-        assert_true(n < 20000);
-    }
+    sweep_passes(pass, 30);
 }
 
 int main(void)

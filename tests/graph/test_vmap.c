@@ -28,11 +28,6 @@ typedef struct batch_case {
     numc_trace_fn body; /* NULL: the primitive itself */
 } batch_case;
 
-#define BODY(name)                                                                                 \
-    static void name(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, \
-                     int32_t output_count, void *user)
-#define UNUSED() (void)context, (void)in, (void)input_count, (void)output_count, (void)user, (void)out
-
 BODY(positive_branch) { UNUSED(); out[0] = numc_log(in[0]); out[1] = numc_add(in[1], 1.0); }
 BODY(negative_branch) { UNUSED(); out[0] = numc_multiply(in[0], in[2]); out[1] = numc_zeros_like(in[1]); }
 BODY(cond_body) { UNUSED(); numc_cond(in[3], positive_branch, negative_branch, NULL, in, 3, out, 2); }
