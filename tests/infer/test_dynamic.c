@@ -1,59 +1,8 @@
 /* Models in dynamic mode: the same numbers as compiled ones, models that branch and loop in C on what they sampled against known
  * answers, errors that name the site, threads, cancelling, predictive draws, and memory. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "../base/failing.h"
 #include "infer/driver.h"
 #include "numc/numc.h"
-
-static numc_context *context;
-
-static int open_context(void **state)
-{
-    (void)state;
-    context = numc_open(NULL);
-    return context == NULL || numc_error_status(context) != NUMC_OK;
-}
-
-static int close_context(void **state)
-{
-    (void)state;
-    assert_int_equal(numc_error_status(context), NUMC_OK);
-    numc_close(context);
-    return 0;
-}
-
-static void expect_error(numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("message \"%s\" lacks \"%s\"", numc_error_message(context), part);
-    numc_error_clear(context);
-}
-
-static numc_mcmc *sampler(numc_model *model, const numc_mcmc_options *options)
-{
-    numc_mcmc *mcmc = numc_mcmc_new(model, options);
-    if (mcmc == NULL)
-        fail_msg("%s", numc_error_message(context));
-    return mcmc;
-}
-
-static void run(numc_mcmc *mcmc, uint64_t seed)
-{
-    if (numc_mcmc_run(mcmc, seed) != NUMC_OK)
-        fail_msg("%s", numc_error_message(context));
-}
+#include "support.h"
 
 static numc_mcmc_site drawn(const numc_mcmc *m, const char *name)
 {
@@ -66,13 +15,6 @@ static double value_of(const numc_mcmc_site *site, int64_t chain, int64_t draw, 
 {
     return site->values[chain * site->chain_stride + draw * site->draw_stride + element];
 }
-
-#define ASSERT_NEAR(is, wanted, tolerance)                                                         \
-    do {                                                                                           \
-        double is_ = (is), wanted_ = (wanted);                                                     \
-        if (!(fabs(is_ - wanted_) <= (tolerance)))                                                 \
-            fail_msg("%s is %.17g, not %.17g", #is, is_, wanted_);                                 \
-    } while (0)
 
 /* Both samplers at some positions: the same applications on the same numbers; only sums of cotangents may be taken in another order. */
 static void same_densities(numc_mcmc *one, numc_mcmc *other, double tolerance)
@@ -105,42 +47,19 @@ static void same_densities(numc_mcmc *one, numc_mcmc *other, double tolerance)
 
 /* ---- eight schools --------------------------------------------------------------------------------------------------------------- */
 
-struct schools {
-    numc_array *y, *sigma;
-};
-
-static void eight_schools(numc_run *run, void *user)
-{
-    const struct schools *s = user;
-    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
-    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
-    numc_plate(run, "school", 8) {
-        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
-        numc_array *theta = numc_deterministic(run, "theta", numc_add(mu, numc_multiply(tau, z)));
-        numc_observe(run, "y", numc_normal(run, theta, numc_data(run, "sigma", s->sigma)), s->y);
-    }
-}
-
-static struct schools schools_data(void)
-{
-    static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
-    return (struct schools){numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), y),
-                            numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
-}
-
 /* The first transitions are those of the compiled model: rounding of 1e-16 grows at most tenfold in each of them. */
 static void eight_schools_both_ways(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_model *model[2] = {numc_model_new(context, eight_schools, &data), numc_model_new_dynamic(context, eight_schools, &data)};
     numc_mcmc *mcmc[2];
     const numc_mcmc_options options = {.chains = 2, .warmup = NUMC_COUNT(0), .draws = 8, .step_size = 0.2, .max_tree_depth = 5};
     for (int k = 0; k < 2; k++)
-        mcmc[k] = sampler(model[k], &options);
+        mcmc[k] = sampler_of(model[k], &options);
     same_densities(mcmc[0], mcmc[1], 1e-13);
     for (int k = 0; k < 2; k++)
-        run(mcmc[k], 11);
+        run_ok(mcmc[k], 11);
     numc_mcmc_site site[2];
     for (int k = 0; k < 2; k++)
         site[k] = drawn(mcmc[k], "theta");
@@ -151,7 +70,7 @@ static void eight_schools_both_ways(void **state)
     /* other data: the model bound from a dynamic one is dynamic */
     static const double other[] = {1, 2, 3, 4, 5, 6, 7, 8};
     numc_array *y = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), other);
-    same_densities(sampler(numc_model_bind(model[0], "y", y), NULL), sampler(numc_model_bind(model[1], "y", y), NULL), 1e-13);
+    same_densities(sampler_of(numc_model_bind(model[0], "y", y), NULL), sampler_of(numc_model_bind(model[1], "y", y), NULL), 1e-13);
 }
 
 /* The posterior's means, mu 4.4, tau 3.6, within 5 standard errors of some 400 effective draws (false alarm 1e-6 each); means
@@ -159,9 +78,9 @@ static void eight_schools_both_ways(void **state)
 static void eight_schools_posterior(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
-    numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, eight_schools, &data), &(numc_mcmc_options){.chains = 2, .warmup = 300, .draws = 400});
-    run(mcmc, 3);
+    struct schools data = schools_data(context);
+    numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, eight_schools, &data), &(numc_mcmc_options){.chains = 2, .warmup = 300, .draws = 400});
+    run_ok(mcmc, 3);
     numc_mcmc_site mu = drawn(mcmc, "mu"), tau = drawn(mcmc, "tau");
     double sum[2] = {0, 0};
     for (int64_t chain = 0; chain < 2; chain++)
@@ -192,8 +111,8 @@ static void branch_with_known_answer(void **state)
     (void)state;
     assert_null(numc_mcmc_new(numc_model_new(context, split_normal, NULL), NULL));
     expect_error(NUMC_TRACE, "numc_model_new_dynamic");
-    numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, split_normal, NULL), &(numc_mcmc_options){.chains = 4, .warmup = 300, .draws = 3000});
-    run(mcmc, 5);
+    numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, split_normal, NULL), &(numc_mcmc_options){.chains = 4, .warmup = 300, .draws = 3000});
+    run_ok(mcmc, 5);
     numc_mcmc_site x = drawn(mcmc, "x");
     double mean = 0, square = 0, above = 0;
     for (int64_t chain = 0; chain < 4; chain++)
@@ -259,13 +178,13 @@ static void loops_in_c(void **state)
 {
     (void)state;
     const numc_mcmc_options options = {.chains = 1, .warmup = NUMC_COUNT(0), .draws = 5, .step_size = 0.1};
-    numc_mcmc *wanted = sampler(numc_model_new(context, root_at_once, NULL), &options);
-    run(wanted, 17);
+    numc_mcmc *wanted = sampler_of(numc_model_new(context, root_at_once, NULL), &options);
+    run_ok(wanted, 17);
     const numc_model_fn models[] = {root_in_c, root_by_while};
     for (int k = 0; k < 2; k++) {
-        numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, models[k], NULL), &options);
+        numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, models[k], NULL), &options);
         same_densities(wanted, mcmc, 1e-12);
-        run(mcmc, 17);
+        run_ok(mcmc, 17);
         numc_mcmc_site is = drawn(mcmc, "x"), was = drawn(wanted, "x");
         for (int64_t draw = 0; draw < 5; draw++)
             ASSERT_NEAR(value_of(&is, 0, draw, 0), value_of(&was, 0, draw, 0), 1e-14 * pow(10, 2 + (double)draw));
@@ -304,8 +223,8 @@ static void with_handlers(numc_run *run, void *user)
 static void handlers_work(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
-    same_densities(sampler(numc_model_new(context, with_handlers, &data), NULL), sampler(numc_model_new_dynamic(context, with_handlers, &data), NULL),
+    struct schools data = schools_data(context);
+    same_densities(sampler_of(numc_model_new(context, with_handlers, &data), NULL), sampler_of(numc_model_new_dynamic(context, with_handlers, &data), NULL),
                    1e-12);
 }
 
@@ -331,7 +250,7 @@ static void counted_schools(numc_run *run, void *user)
 static void chains_on_threads(void **state)
 {
     (void)state;
-    struct crowd crowd = {.data = schools_data()};
+    struct crowd crowd = {.data = schools_data(context)};
     numc_model *model = numc_model_new_dynamic(context, counted_schools, &crowd);
     double first[4][20];
     const struct {
@@ -342,10 +261,10 @@ static void chains_on_threads(void **state)
     numc_statistics before = {0}, after = {0};
     for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
         atomic_store(&crowd.most, 0);
-        numc_mcmc *mcmc = sampler(model, &(numc_mcmc_options){.chains = 4, .warmup = 10, .draws = 20, .threads = ways[way].threads,
+        numc_mcmc *mcmc = sampler_of(model, &(numc_mcmc_options){.chains = 4, .warmup = 10, .draws = 20, .threads = ways[way].threads,
                                                             .serial_callback = ways[way].serial, .chain_method = ways[way].method});
         assert_int_equal(numc_statistics_get(context, &before), NUMC_OK);
-        run(mcmc, 23);
+        run_ok(mcmc, 23);
         assert_int_equal(numc_statistics_get(context, &after), NUMC_OK);
         assert_true(after.arrays_live <= before.arrays_live); /* nothing was left on the caller's lane */
         if (ways[way].serial || ways[way].threads == 1)
@@ -366,15 +285,15 @@ static void chains_on_threads(void **state)
 static void model_may_go(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_model *model = numc_model_new_dynamic(context, eight_schools, &data);
     static const double other[] = {1, 2, 3, 4, 5, 6, 7, 8};
     numc_array *y = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), other);
     numc_model *bound = numc_model_bind(model, "y", y);
-    numc_mcmc *mcmc = sampler(bound, &(numc_mcmc_options){.chains = 1, .warmup = 5, .draws = 5});
+    numc_mcmc *mcmc = sampler_of(bound, &(numc_mcmc_options){.chains = 1, .warmup = 5, .draws = 5});
     numc_model_free(model);
     numc_model_free(bound);
-    run(mcmc, 1);
+    run_ok(mcmc, 1);
     numc_mcmc_free(mcmc);
 }
 
@@ -438,7 +357,7 @@ static void moody(numc_run *run, void *user)
 static numc_status run_moody(int mood, int calm)
 {
     struct moody m = {.mood = mood, .calm = calm};
-    numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, moody, &m), &(numc_mcmc_options){.chains = 1, .warmup = 10, .draws = 10});
+    numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, moody, &m), &(numc_mcmc_options){.chains = 1, .warmup = 10, .draws = 10});
     m.mcmc = mcmc;
     numc_status status = numc_mcmc_run(mcmc, 1);
     numc_mcmc_free(mcmc);
@@ -474,8 +393,8 @@ static void answers(void **state)
 {
     (void)state;
     struct moody m = {.mood = REJECTS};
-    numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, moody, &m), &(numc_mcmc_options){.chains = 2, .warmup = 50, .draws = 100, .threads = 1});
-    run(mcmc, 2);
+    numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, moody, &m), &(numc_mcmc_options){.chains = 2, .warmup = 50, .draws = 100, .threads = 1});
+    run_ok(mcmc, 2);
     numc_mcmc_site b = drawn(mcmc, "b");
     for (int64_t i = 0; i < 200; i++)
         assert_true(value_of(&b, i / 100, i % 100, 0) <= 0);
@@ -510,12 +429,12 @@ static void bad_start(numc_run *run, void *user)
 static void a_start_without_density_is_explained(void **state)
 {
     (void)state;
-    numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, bad_start, NULL), &(numc_mcmc_options){.chains = 1});
+    numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, bad_start, NULL), &(numc_mcmc_options){.chains = 1});
     assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_INITIALIZATION);
     expect_error(NUMC_INITIALIZATION, "site \"bad\" has log probability -inf, with a = ");
     numc_mcmc_free(mcmc);
     /* bad data are found before: by name, once */
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     static const double negative[] = {15, 10, 16, -11, 9, 11, 10, 18};
     data.sigma = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), negative);
     assert_null(numc_mcmc_new(numc_model_new_dynamic(context, eight_schools, &data), NULL));
@@ -528,10 +447,10 @@ static void a_start_without_density_is_explained(void **state)
 static void predictive_both_ways(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_model *model[2] = {numc_model_new(context, eight_schools, &data), numc_model_new_dynamic(context, eight_schools, &data)};
-    numc_mcmc *mcmc = sampler(model[0], &(numc_mcmc_options){.chains = 2, .warmup = 20, .draws = 10});
-    run(mcmc, 5);
+    numc_mcmc *mcmc = sampler_of(model[0], &(numc_mcmc_options){.chains = 2, .warmup = 20, .draws = 10});
+    run_ok(mcmc, 5);
     for (int way = 0; way < 3; way++) {
         numc_predictive *p[2];
         for (int k = 0; k < 2; k++) {
@@ -588,7 +507,7 @@ static void pass(failing *memory)
     context = numc_open(&(numc_options){.backend = "ref", .threads = 1, .allocate = failing_allocate, .allocate_user = memory});
     if (context == NULL)
         return;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_model *model = numc_model_new_dynamic(context, with_handlers, &data);
     numc_mcmc *mcmc = model == NULL ? NULL : numc_mcmc_new(model, &(numc_mcmc_options){.chains = 1, .warmup = NUMC_COUNT(0), .draws = 1, .threads = 1, .max_tree_depth = 1});
     numc_status status = mcmc == NULL ? numc_error_status(context) : numc_mcmc_run(mcmc, 1);
@@ -604,17 +523,7 @@ static void pass(failing *memory)
 static void failing_allocations(void **state)
 {
     (void)state;
-    failing memory = failing_at(-1);
-    pass(&memory);
-    assert_int_equal(memory.blocks, 0);
-    long count = memory.requests;
-    assert_true(count > 100);
-    for (long n = 0; n < count; n++) {
-        memory = failing_at(n);
-        pass(&memory);
-        assert_int_equal(memory.blocks, 0);
-        assert_int_equal(memory.mistakes, 0);
-    }
+    sweep_passes(pass, 100);
 }
 
 /* What a hundred evaluations need, as many as come need. */
@@ -623,8 +532,8 @@ static void memory_is_bounded(void **state)
     (void)state;
     failing memory = failing_at(-1);
     context = numc_open(&(numc_options){.threads = 1, .allocate = failing_allocate, .allocate_user = &memory});
-    struct schools data = schools_data();
-    numc_mcmc *mcmc = sampler(numc_model_new_dynamic(context, eight_schools, &data), NULL);
+    struct schools data = schools_data(context);
+    numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, eight_schools, &data), NULL);
     const numc_target *t = numc__mcmc_target(mcmc);
     void *chain;
     numc_context *lane = numc_lane(context);

@@ -1,55 +1,9 @@
 /* Models as targets of the sampler: what is stored, gradients, Jacobians, data, errors; short runs on the default backend. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "../base/failing.h"
-#include "densities.h"
 #include "compile/program.h"
 #include "infer/driver.h"
 #include "numc/function.h"
 #include "numc/linalg.h"
-#include "numc/model.h"
-
-static numc_context *context;
-
-static int open_context(void **state)
-{
-    (void)state;
-    context = numc_open(NULL);
-    return context == NULL || numc_error_status(context) != NUMC_OK;
-}
-
-static int close_context(void **state)
-{
-    (void)state;
-    assert_int_equal(numc_error_status(context), NUMC_OK);
-    numc_close(context);
-    return 0;
-}
-
-static void expect_error(numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("message \"%s\" lacks \"%s\"", numc_error_message(context), part);
-    numc_error_clear(context);
-}
-
-static numc_mcmc *sampler(numc_model_fn callback, void *user, const numc_mcmc_options *options)
-{
-    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, callback, user), options);
-    if (mcmc == NULL)
-        fail_msg("%s", numc_error_message(context));
-    return mcmc;
-}
+#include "support.h"
 
 /* Evaluates the target of a sampler without running it. */
 typedef struct opened {
@@ -79,36 +33,13 @@ static void close_target(opened *o)
     o->target->chain_close(o->target->user, context, o->chain);
 }
 
-/* ---- eight schools, non-centred ---- */
-
-struct schools {
-    numc_array *y, *sigma;
-};
-
-static void eight_schools(numc_run *run, void *user)
-{
-    const struct schools *s = user;
-    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
-    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
-    numc_plate(run, "school", 8) {
-        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
-        numc_array *theta = numc_deterministic(run, "theta", numc_add(mu, numc_multiply(tau, z)));
-        numc_observe(run, "y", numc_normal(run, theta, numc_data(run, "sigma", s->sigma)), s->y);
-    }
-}
-
-static struct schools schools_data(void)
-{
-    static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
-    return (struct schools){numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), y),
-                            numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
-}
+/* ---- eight schools ---- */
 
 /* What running takes is known before: draws to the byte, and the arena of the programs before the sampler's state. */
 static void memory_is_known_before_the_run(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_mcmc_memory four, one;
     assert_int_equal(numc_mcmc_memory_get(sampler(eight_schools, &data, &(numc_mcmc_options){.save_warmup = true}), &four), NUMC_OK);
     assert_int_equal(four.draws, 4 * (1000 + 1000) * (18 * sizeof(double) + sizeof(numc_draw_statistics)));
@@ -127,7 +58,7 @@ static void memory_is_known_before_the_run(void **state)
 static void product_is_of_the_hessian(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_mcmc *mcmc = sampler(eight_schools, &data, NULL);
     opened o = open_target(mcmc);
     numc_workspace *workspace = o.target->product(o.target->user, context);
@@ -161,7 +92,7 @@ static void product_is_of_the_hessian(void **state)
 static void density_is_that_of_the_model(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_mcmc *mcmc = sampler(eight_schools, &data, NULL);
     opened o = open_target(mcmc);
     assert_int_equal(o.target->dimension, 10);
@@ -206,7 +137,7 @@ static void density_is_that_of_the_model(void **state)
 static void samples_eight_schools(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_mcmc *one = NULL;
     for (int threads = 1; threads <= 4; threads *= 2) {
         numc_mcmc *mcmc = sampler(eight_schools, &data, &(numc_mcmc_options){.threads = threads});
@@ -489,7 +420,7 @@ static void models_that_drift_are_refused(void **state)
 static void bindings_of_another_shape(void **state)
 {
     (void)state;
-    struct schools data = schools_data();
+    struct schools data = schools_data(context);
     numc_model *model = numc_model_new(context, eight_schools, &data);
     numc_array *five = numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(5)), *one = numc_ones(context, NUMC_FLOAT64, NUMC_SCALAR);
     assert_null(numc_mcmc_new(numc_model_bind(model, "y", five), NULL));

@@ -1,33 +1,6 @@
 /* Predictive draws and pointwise log-likelihoods of models. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "../base/failing.h"
 #include "numc/numc.h"
-
-static numc_context *context;
-
-static int open_context(void **state)
-{
-    (void)state;
-    context = numc_open(NULL);
-    return context == NULL || numc_error_status(context) != NUMC_OK;
-}
-
-static int close_context(void **state)
-{
-    (void)state;
-    assert_int_equal(numc_error_status(context), NUMC_OK);
-    numc_close(context);
-    return 0;
-}
+#include "support.h"
 
 /* y_i ~ N(a + b x_i, s), a and b ~ N(0, 1), s ~ half-N(1); counts k ~ Poisson(exp a); twice = 2 b. */
 struct line {

@@ -1,41 +1,10 @@
 /* Vectorised chains: the same draws as chains by themselves where arithmetic is the same, going on, stopping, errors, memory. */
-#include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "../base/failing.h"
-#include "densities.h"
 #include "kernel/chains.h"
 #include "numc/function.h"
 #include "numc/linalg.h"
-#include "numc/mcmc.h"
-#include "numc/model.h"
-
-static numc_context *context;
-
-static int open_context(void **state)
-{
-    (void)state;
-    context = numc_open(NULL);
-    return context == NULL || numc_error_status(context) != NUMC_OK;
-}
-
-static int close_context(void **state)
-{
-    (void)state;
-    assert_int_equal(numc_error_status(context), NUMC_OK);
-    numc_close(context);
-    return 0;
-}
+#include "support.h"
 
 /* Memory of the device's own: the backends that the tests name so. */
 static bool is_apart(void)
@@ -44,74 +13,12 @@ static bool is_apart(void)
     return backend != NULL && (strstr(backend, "numc-") != NULL || strncmp(backend, "opencl", 6) == 0 || strncmp(backend, "cuda", 4) == 0);
 }
 
-static void run_ok(numc_mcmc *mcmc, uint64_t seed)
-{
-    numc_status status = numc_mcmc_run(mcmc, seed);
-    if (status != NUMC_OK)
-        fail_msg("%s: %s", numc_status_name(status), numc_error_message(context));
-}
-
-static void expect_error(numc_status status, const char *part)
-{
-    assert_int_equal(numc_error_status(context), status);
-    if (strstr(numc_error_message(context), part) == NULL)
-        fail_msg("message \"%s\" lacks \"%s\"", numc_error_message(context), part);
-    numc_error_clear(context);
-}
-
-/* Draw i of a chain: its values lie behind one another. */
-static const double *draw_of(const numc_mcmc *mcmc, int32_t chain, int64_t i)
-{
-    numc_draws d;
-    assert_int_equal(numc_mcmc_scalar_draws(mcmc, 0, &d), NUMC_OK);
-    return d.values + chain * d.chain_stride + i * d.draw_stride;
-}
-
-static void same_draws(const numc_mcmc *a, const numc_mcmc *b)
-{
-    size_t scalars = (size_t)numc_mcmc_scalar_count(a);
-    assert_int_equal(numc_mcmc_chain_count(a), numc_mcmc_chain_count(b));
-    for (int32_t c = 0; c < numc_mcmc_chain_count(a); c++) {
-        int64_t count = numc_mcmc_draw_count(a, c);
-        assert_true(count > 0);
-        assert_int_equal(count, numc_mcmc_draw_count(b, c));
-        for (int64_t i = 0; i < count; i++) {
-            const numc_draw_statistics *u = &numc_mcmc_statistics(a, c)[i], *v = &numc_mcmc_statistics(b, c)[i];
-            if (memcmp(draw_of(a, c, i), draw_of(b, c, i), scalars * sizeof(double)) != 0)
-                fail_msg("chain %d, draw %d differ: %.17g and %.17g", (int)c, (int)i, draw_of(a, c, i)[0], draw_of(b, c, i)[0]);
-            assert_true(u->log_density == v->log_density && u->energy == v->energy && u->step_size == v->step_size);
-            assert_true(u->n_leapfrog == v->n_leapfrog && u->tree_depth == v->tree_depth && u->divergent == v->divergent);
-        }
-        assert_true(numc_mcmc_step_size(a, c) == numc_mcmc_step_size(b, c));
-    }
-}
-
 /* ---- models ---- */
 
 struct data {
     numc_array *a, *b;
     numc_function *external;
 };
-
-/* Eight schools, non-centred: elementwise, and sums over the schools. */
-static void schools(numc_run *run, void *user)
-{
-    const struct data *s = user;
-    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
-    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
-    numc_plate(run, "school", 8) {
-        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
-        numc_array *theta = numc_deterministic(run, "theta", numc_add(mu, numc_multiply(tau, z)));
-        numc_observe(run, "y", numc_normal(run, theta, numc_data(run, "sigma", s->b)), s->a);
-    }
-}
-
-static struct data schools_data(numc_context *own)
-{
-    static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
-    return (struct data){.a = numc_from_host(own, NUMC_FLOAT64, NUMC_SHAPE(8), y),
-                         .b = numc_from_host(own, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
-}
 
 /* Logistic regression with 300 rows: X b of all chains is one product of matrices. */
 enum { ROWS = 300, COLUMNS = 5 };
@@ -144,21 +51,13 @@ static struct data logistic_data(numc_context *own)
                          .b = numc_from_host(own, NUMC_FLOAT64, NUMC_SHAPE(ROWS), y)};
 }
 
-static numc_mcmc *sampler(numc_model_fn callback, void *user, const numc_mcmc_options *options)
-{
-    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(context, callback, user), options);
-    if (mcmc == NULL)
-        fail_msg("%s", numc_error_message(context));
-    return mcmc;
-}
-
 /* ---- the same draws ---- */
 
 /* All arithmetic is by element, or sums of 8 in the order of their lanes: the batch has the bits of single positions. */
 static void elementwise_models_have_the_same_bits(void **state)
 {
     (void)state;
-    struct data d = schools_data(context);
+    struct schools d = schools_data(context);
     const numc_mcmc_options kinds[] = {
         {.warmup = 120, .draws = 80, .chains = 5},
         {.warmup = 120, .draws = 80, .chains = 5, .metric = NUMC_METRIC_DENSE, .step_jitter = 0.25, .save_warmup = true},
@@ -167,16 +66,16 @@ static void elementwise_models_have_the_same_bits(void **state)
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         numc_mcmc_options options = kinds[k];
-        numc_mcmc *parallel = sampler(schools, &d, &options);
+        numc_mcmc *parallel = sampler(eight_schools, &d, &options);
         run_ok(parallel, 3);
         options.chain_method = NUMC_CHAINS_SEQUENTIAL;
-        numc_mcmc *sequential = sampler(schools, &d, &options);
+        numc_mcmc *sequential = sampler(eight_schools, &d, &options);
         run_ok(sequential, 3);
         same_draws(parallel, sequential);
         options.chain_method = NUMC_CHAINS_VECTORIZED;
         for (int32_t batch = 0; batch <= 3; batch++) { /* all, one, two and three chains per call */
             options.batch = batch;
-            numc_mcmc *vectorized = sampler(schools, &d, &options);
+            numc_mcmc *vectorized = sampler(eight_schools, &d, &options);
             run_ok(vectorized, 3);
             same_draws(parallel, vectorized);
             for (int32_t c = 0; c < options.chains; c++) {
@@ -249,41 +148,6 @@ static void runs_and_steps_continue(void **state)
 }
 
 /* ---- one position after another: densities of one's own ---- */
-
-typedef struct subject {
-    density_fn density;
-    int dimension;
-    _Atomic long evaluations;
-    long event_at; /* evaluation at which something happens; 0: never */
-    numc_status answer; /* what the density answers then, unless... */
-    numc_mcmc *cancel;  /* ...it cancels this instead */
-    _Atomic int inside;
-    _Atomic bool overlapped;
-} subject;
-
-static numc_status call(void *user, const double *q, double *log_density, double *gradient)
-{
-    subject *s = user;
-    if (atomic_fetch_add(&s->inside, 1) != 0)
-        atomic_store(&s->overlapped, true);
-    long number = atomic_fetch_add(&s->evaluations, 1) + 1;
-    bool fine = s->density(s->dimension, q, log_density, gradient);
-    atomic_fetch_sub(&s->inside, 1);
-    if (number == s->event_at) {
-        if (s->cancel == NULL)
-            return s->answer;
-        numc_mcmc_cancel(s->cancel);
-    }
-    return fine ? NUMC_OK : NUMC_REJECT;
-}
-
-static numc_mcmc *make(subject *s, const numc_mcmc_options *options)
-{
-    numc_mcmc *mcmc = numc_mcmc_new_density(context, s->dimension, call, s, options);
-    if (mcmc == NULL)
-        fail_msg("%s", numc_error_message(context));
-    return mcmc;
-}
 
 static void densities_have_the_same_bits(void **state)
 {
@@ -437,7 +301,7 @@ static numc_status on_progress(void *user, const numc_mcmc_progress *progress)
 static void callbacks_see_whole_draws(void **state)
 {
     (void)state;
-    struct data d = schools_data(context);
+    struct schools d = schools_data(context);
     numc_mcmc_options options = {.warmup = 200, .draws = 300, .chains = 6, .batch = 4, .save_warmup = true,
                                  .progress = on_progress, .draw = on_draw, .interval = 1,
                                  .chain_method = NUMC_CHAINS_VECTORIZED};
@@ -445,7 +309,7 @@ static void callbacks_see_whole_draws(void **state)
     for (int round = 0; round < 3; round++) { /* to the end; stopped; cancelled */
         observer o = {.caller = pthread_self(), .stop_after = round == 1 ? 500 : 0};
         options.progress_user = options.draw_user = &o;
-        numc_mcmc *mcmc = sampler(schools, &d, &options);
+        numc_mcmc *mcmc = sampler(eight_schools, &d, &options);
         if (round == 2)
             o.cancel = mcmc;
         numc_status status = numc_mcmc_run(mcmc, 8);
@@ -633,8 +497,8 @@ static void transfers_are_few(void **state)
     (void)state;
     enum { CHAINS = 6, WARMUP = 60, DRAWS = 400, DIMENSION = 10 };
     bool apart = is_apart(), stays = apart && strstr(getenv("NUMC_BACKEND"), "numc-good") == NULL;
-    struct data d = schools_data(context);
-    numc_mcmc *mcmc = sampler(schools, &d, &(numc_mcmc_options){.chains = CHAINS, .warmup = WARMUP, .draws = DRAWS, .threads = 1,
+    struct schools d = schools_data(context);
+    numc_mcmc *mcmc = sampler(eight_schools, &d, &(numc_mcmc_options){.chains = CHAINS, .warmup = WARMUP, .draws = DRAWS, .threads = 1,
                                                                 .chain_method = NUMC_CHAINS_VECTORIZED});
     for (int i = 0; i < WARMUP; i++)
         assert_int_equal(numc_mcmc_step(mcmc, 5, -1), NUMC_OK);
@@ -679,14 +543,14 @@ static numc_status cancels(void *user, const numc_mcmc_progress *progress)
 static void long_runs_resume(void **state)
 {
     (void)state;
-    struct data d = schools_data(context);
+    struct schools d = schools_data(context);
     numc_mcmc *mcmc = NULL;
     numc_mcmc_options options = {.chains = 5, .warmup = 40, .draws = 1500, .interval = 1, .chain_method = NUMC_CHAINS_VECTORIZED};
-    numc_mcmc *whole = sampler(schools, &d, &options);
+    numc_mcmc *whole = sampler(eight_schools, &d, &options);
     run_ok(whole, 2);
     options.progress = cancels;
     options.progress_user = &mcmc;
-    mcmc = sampler(schools, &d, &options);
+    mcmc = sampler(eight_schools, &d, &options);
     numc_status status = NUMC_CANCELLED;
     while (status == NUMC_CANCELLED)
         status = numc_mcmc_run(mcmc, 2);
@@ -702,8 +566,8 @@ static void long_runs_resume(void **state)
 static void samples_eight_schools(void **state)
 {
     (void)state;
-    struct data d = schools_data(context);
-    numc_mcmc *mcmc = sampler(schools, &d, &(numc_mcmc_options){.chains = 64, .warmup = 300, .draws = 200,
+    struct schools d = schools_data(context);
+    numc_mcmc *mcmc = sampler(eight_schools, &d, &(numc_mcmc_options){.chains = 64, .warmup = 300, .draws = 200,
                                                                 .chain_method = NUMC_CHAINS_VECTORIZED});
     run_ok(mcmc, 20261122);
     numc_summary rows[18];
@@ -724,8 +588,8 @@ static void steps_do_not_allocate(void **state)
         skip();
     failing f = failing_at(-1);
     numc_context *own = numc_open(&(numc_options){.allocate = failing_allocate, .allocate_user = &f, .jit = NUMC_JIT_OFF});
-    struct data d = schools_data(own);
-    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(own, schools, &d),
+    struct schools d = schools_data(own);
+    numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(own, eight_schools, &d),
                                     &(numc_mcmc_options){.warmup = 200, .chains = 8, .chain_method = NUMC_CHAINS_VECTORIZED});
     assert_int_equal(numc_mcmc_step(mcmc, 1, -1), NUMC_OK);
     long requests = f.requests;
@@ -745,8 +609,8 @@ static void any_allocation_may_fail(void **state)
         failing f = failing_at(n);
         numc_context *own = numc_open(&(numc_options){.allocate = failing_allocate, .allocate_user = &f, .jit = NUMC_JIT_OFF});
         if (own != NULL && numc_error_status(own) == NUMC_OK) {
-            struct data d = schools_data(own);
-            numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(own, schools, &d),
+            struct schools d = schools_data(own);
+            numc_mcmc *mcmc = numc_mcmc_new(numc_model_new(own, eight_schools, &d),
                                             &(numc_mcmc_options){.chains = 3, .batch = 2, .warmup = 20, .draws = 3,
                                                                  .max_tree_depth = 3, .chain_method = NUMC_CHAINS_VECTORIZED});
             if (mcmc != NULL && numc_mcmc_run(mcmc, 1) == NUMC_OK) {
