@@ -127,6 +127,7 @@ static void memory_release(numc_device *device, void *memory, uint64_t bytes)
     numc_cpu_free(device->host, start - distance, (size_t)bytes + alignment_of(bytes));
 }
 
+/* As in ref: backends share the contract and nothing else. */
 static int32_t memory_upload(numc_device *device, void *memory, uint64_t offset, const void *host, uint64_t bytes)
 {
     (void)device;

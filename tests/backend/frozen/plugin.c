@@ -1,5 +1,5 @@
-/* plugin.c - frozen: a backend of ABI 1's first day, built against the frozen header alone, which every later host must load and run.
- * It is a copy of that day's template (plain.c). FROZEN_SHORT: its table ends behind the required slots, and what lies behind its
+/* plugin.c - frozen, never edited to follow today's sources: a backend of ABI 1's first day, built against the frozen header alone,
+ * which every later host must load and run. It is a copy of that day's template (plain.c). FROZEN_SHORT: its table ends behind the required slots, and what lies behind its
  * end must not be read. */
 #include <string.h>
 
