@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "compile/program.h"
+#include "../base/need.h"
 #include "graph/function.h"
-#include "native/native.h"
 #include "numc/numc.h"
 
 /* A (3, 3), V (3), Y (9, 3), S (), I (9) whole numbers from -1 to 4, W (20), T (5), M (20, 3, 3), P (3, 3) positive definite. */
@@ -458,10 +458,7 @@ static void small_values_give_what_the_graph_gives(void **unused)
 static void native_code_has_the_bits(void **unused)
 {
     (void)unused;
-    numc_compiler compiler;
-    char reason[NUMC_NATIVE_REASON];
-    if (!numc__compiler_find(&compiler, reason))
-        skip();
+    need_compiler();
     for (int k = 0; k < FORMS; k++)
         for (int variant = 0; variant <= GRADIENT; variant++) {
             const form *f = &forms[k];

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../base/need.h"
 #include "fake.h"
 #include "gpu/gpu.h"
 
@@ -151,7 +152,7 @@ static void without_a_driver_the_reason_is_said(void **state)
     int32_t count = 7;
     char path[4096];
     if (is_here("libcuda.so.1"))
-        skip(); /* this machine has one */
+        SKIP("this machine has a driver");
     assert_int_equal(cuda->device_count(&host, &count), NUMC_BACKEND);
     assert_int_equal(count, 0);
     said("the NVIDIA driver's library cannot be opened");
@@ -200,7 +201,7 @@ static void without_a_compiler_the_reason_is_said(void **state)
     numc_gpu_facts facts;
     void *machine;
     if (is_here("libnvrtc.so.13") || is_here("libnvrtc.so.12") || is_here("libnvrtc.so.11.2") || is_here("libnvrtc.so"))
-        skip();
+        SKIP("this machine has NVRTC");
     (void)snprintf(path, sizeof path, "%s/driver", folder);
     setenv("NUMC_CUDA_PATH", path, 1);
     assert_int_equal(cuda->device_facts(&host, 0, &facts), NUMC_OK);

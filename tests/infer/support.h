@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../base/need.h"
 #include "../base/sweep.h"
 #include "densities.h"
 #include "numc/mcmc.h"

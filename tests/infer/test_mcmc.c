@@ -757,7 +757,7 @@ static void a_full_disk_is_an_error(void **state)
     (void)state;
     FILE *full = fopen("/dev/full", "w");
     if (full == NULL)
-        skip();
+        SKIP("there is no /dev/full");
     subject s = {.density = density_normal, .dimension = 3};
     numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.chains = 1, .warmup = 20, .draws = 20});
     run_ok(mcmc, 2);

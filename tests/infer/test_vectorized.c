@@ -584,8 +584,8 @@ static void samples_eight_schools(void **state)
 static void steps_do_not_allocate(void **state)
 {
     (void)state;
-    if (is_apart()) /* transfers and fallbacks may */
-        skip();
+    if (is_apart())
+        SKIP("transfers and fallbacks of a device may allocate");
     failing f = failing_at(-1);
     numc_context *own = numc_open(&(numc_options){.allocate = failing_allocate, .allocate_user = &f, .jit = NUMC_JIT_OFF});
     struct schools d = schools_data(own);

@@ -290,8 +290,6 @@ static verdict check_modes(const house *h, program *p, char *message, size_t siz
                 (void)derived(&backward, context, numc_function_vjp(context, s.f), s.x, s.inputs, 12);
                 v = compiled(&backward, "vjp", message, size);
             }
-            if (v == VERDICT_SKIP && backward.f == NULL && program_uses(p, OPERATION_WHILE) == false && program_uses(p, OPERATION_FORI) == false && first == VERDICT_PASS)
-                v = VERDICT_SKIP;
             if (v == VERDICT_PASS && first == VERDICT_PASS && finite_numbers(&forward.y) && finite_numbers(&backward.y) && !has_complex(s.f->graph)) {
                 double error = 0.0, scale = 0.0, left = paired(&forward, s.outputs, &backward, s.inputs, false, &error, &scale);
                 double right = paired(&backward, s.outputs, &forward, s.inputs, false, &error, &scale);
