@@ -101,9 +101,13 @@ typedef struct numc_block_matrix {
     void (*columns)(int64_t inner, int64_t columns, const void *a, int64_t a_row, const void *x, int64_t x_step, void *y,
                     int accumulate);
     void (*product)(const numc_block_product *product);
-    int (*cholesky)(int64_t n, const void *a, int64_t a_row, int64_t a_column, void *l, int64_t l_row);
+    void (*cholesky)(int64_t n, const void *a, int64_t a_row, int64_t a_column, void *l, int64_t l_row);
     void (*triangular)(int64_t n, int64_t columns, const void *t, int64_t t_row, int64_t t_column, void *x, int64_t x_row,
                        int upwards, int unit);
+    /* n <= small, out of place, with NaN where the diagonal has a zero */
+    void (*small_triangular)(int64_t n, int64_t columns, const void *t, int64_t t_row, int64_t t_column, const void *b, int64_t b_row,
+                             int64_t b_column, void *x, int64_t x_row, int upwards, int unit);
+    int64_t small;
     int (*lu)(int64_t rows, int64_t columns, void *m, int64_t m_row, int32_t *order, int64_t order_step);
 } numc_block_matrix;
 
@@ -171,6 +175,17 @@ void NUMC_BLOCK(iota)(size_t n, int64_t *out, int64_t first);
 const numc_block_matrix *NUMC_BLOCK(matrix)(uint32_t dtype);
 const numc_block_fft *NUMC_BLOCK(fft)(uint32_t dtype);
 numc_block_fn NUMC_BLOCK(pair)(numc_block_first first, numc_block_second second, bool single);
+
+/* Of src/kernel/matrix.h: a compiler unrolls loops of constant length by itself, or is told to. */
+#define INLINE static inline __attribute__((always_inline, unused))
+#if defined(__clang__)
+#define UNROLL
+#define ROLL
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#define ROLL _Pragma("GCC unroll 1")
+#endif
+#define INDEPENDENT NUMC_BLOCK_LOOP
 
 /* Before a loop whose iterations touch only their own elements. */
 #if defined(__clang__)

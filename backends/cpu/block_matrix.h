@@ -1,29 +1,12 @@
-/* block_matrix.h - internal to the cpu backend: matrix loops at one real dtype. Included once for each, with T, SUFFIX, LANES (an
- * unsigned power of two that divides 8: values per vector), and V (a vector of LANES values of T) defined.
+/* block_matrix.h - internal to the cpu backend: matrix loops at one real dtype; those of small matrices are src/kernel's. Included once for
+ * each, with T, SUFFIX, LANES (an unsigned power of two that divides 8: values per vector), and V (a vector of LANES values of T)
+ * defined.
  *
  * Sums over k run in increasing k, except in `rows`, where 8 lanes take the terms k = l mod 8 and are joined as
  * ((0+4)+(2+6)) + ((1+5)+(3+7)). Products and sums are rounded separately. So the bits depend neither on the instruction
  * set nor on how the rows and columns of the result are shared out. */
 
-static inline V NAME(vector_at)(const T *at)
-{
-    V x;
-    memcpy(&x, at, sizeof x);
-    return x;
-}
-
-static inline V NAME(vector_of)(T x)
-{
-    V v;
-    for (int k = 0; k < LANES; ++k)
-        v[k] = x;
-    return v;
-}
-
-static inline T NAME(join)(const T *lane)
-{
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
+#include "kernel/matrix.h"
 
 enum { NAME(PARTS) = 8 / LANES };
 
@@ -51,7 +34,7 @@ static inline T NAME(dot)(int64_t n, const T *a, const T *x)
     int64_t k = 0;
     for (; k + 8 <= n; k += 8)
         for (int p = 0; p < NAME(PARTS); ++p)
-            sum[p] += NAME(vector_at)(a + k + p * LANES) * NAME(vector_at)(x + k + p * LANES);
+            sum[p] += NAME(load)(a + k + p * LANES) * NAME(load)(x + k + p * LANES);
     memcpy(lane, sum, sizeof lane);
     for (int l = 0; k < n; ++k, ++l)
         lane[l] += a[k] * x[k];
@@ -107,14 +90,14 @@ static void NAME(rows)(int64_t rows, int64_t inner, const void *pa, int64_t a_ro
             for (int r = 0; r < 4; ++r)
                 __builtin_prefetch(row + (r + 8) * a_row + k);
             for (int p = 0; p < NAME(PARTS); ++p) {
-                const V factor = NAME(vector_at)(x + k + p * LANES);
+                const V factor = NAME(load)(x + k + p * LANES);
                 for (int r = 0; r < 4; ++r)
-                    sum[r][p] += NAME(vector_at)(row + r * a_row + k + p * LANES) * factor;
+                    sum[r][p] += NAME(load)(row + r * a_row + k + p * LANES) * factor;
             }
         }
         for (int p = 0; k + LANES <= inner; ++p, k += LANES)
             for (int r = 0; r < 4; ++r)
-                sum[r][p] += NAME(vector_at)(row + r * a_row + k) * NAME(vector_at)(x + k);
+                sum[r][p] += NAME(load)(row + r * a_row + k) * NAME(load)(x + k);
         if (k == inner) {
             for (int r = 0; r < 4; ++r)
                 total[r] = NAME(join_vectors)(sum[r]);
@@ -157,15 +140,15 @@ static void NAME(columns)(int64_t inner, int64_t columns, const void *pa, int64_
             T single[8];
             for (int r = 0; r < 8; ++r) {
                 single[r] = x[(k + r) * x_step];
-                factor[r] = NAME(vector_of)(single[r]);
+                factor[r] = NAME(spread)(single[r]);
             }
             int64_t j = 0;
             for (; j + LANES <= width; j += LANES) {
-                V sum = NAME(vector_at)(y + j);
+                V sum = NAME(load)(y + j);
                 for (int r = 0; r < 8 && j % 8 == 0; ++r)
                     __builtin_prefetch(row + (r + 8) * a_row + j);
                 for (int r = 0; r < 8; ++r)
-                    sum += factor[r] * NAME(vector_at)(row + r * a_row + j);
+                    sum += factor[r] * NAME(load)(row + r * a_row + j);
                 memcpy(y + j, &sum, sizeof sum);
             }
             for (; j < width; ++j) {
@@ -207,12 +190,12 @@ static inline __attribute__((always_inline)) void NAME(tile)(int rows, int wide,
     V sum[4][2];
     for (int r = 0; r < rows; ++r)
         for (int h = 0; h < wide; ++h)
-            sum[r][h] = p->accumulate ? NAME(vector_at)(c + r * c_row + h * LANES) : NAME(vector_of)(0);
+            sum[r][h] = p->accumulate ? NAME(load)(c + r * c_row + h * LANES) : NAME(spread)(0);
     for (int64_t k = 0; k < inner; ++k)
         for (int r = 0; r < rows; ++r) {
-            const V factor = NAME(vector_of)(a[r * a_row + k * a_column]);
+            const V factor = NAME(spread)(a[r * a_row + k * a_column]);
             for (int h = 0; h < wide; ++h)
-                sum[r][h] += factor * NAME(vector_at)(b + k * b_row + h * LANES);
+                sum[r][h] += factor * NAME(load)(b + k * b_row + h * LANES);
         }
     for (int r = 0; r < rows; ++r)
         for (int h = 0; h < wide; ++h)
@@ -264,6 +247,10 @@ static void NAME(product_by_panels)(const numc_block_product *whole)
 /* c (+)= a b for any strides, in tiles where the rows of b and c are contiguous. */
 static void NAME(product)(const numc_block_product *p)
 {
+    if (p->c_column == 1 && !p->accumulate && p->rows <= NAME(MOST) && p->inner <= NAME(MOST) && p->columns <= NAME(MOST)) {
+        NAME(small_product)(p->rows, p->inner, p->columns, p->a, p->a_row, p->a_column, p->b, p->b_row, p->b_column, p->c, p->c_row);
+        return;
+    }
     if (p->c_column == 1 && p->b_column == 1) {
         int64_t j = 0;
         for (; j + 2 * LANES <= p->columns; j += 2 * LANES)
@@ -297,13 +284,17 @@ static void NAME(product)(const numc_block_product *p)
 #undef STRIP
 
 /* l l' = a from the lower triangle of a, n by n, l's rows of unit column step. The columns of l are kept as rows in its upper
- * triangle meanwhile, so that every update runs along a row; the upper triangle is zero at the end. False and NaN in the
- * lower triangle where a is not positive definite. */
-static int NAME(cholesky)(int64_t n, const void *pa, int64_t a_row, int64_t a_column, void *pl, int64_t l_row)
+ * triangle meanwhile, so that every update runs along a row; the upper triangle is zero at the end. NaN in the lower triangle
+ * where a is not positive definite. */
+static void NAME(cholesky)(int64_t n, const void *pa, int64_t a_row, int64_t a_column, void *pl, int64_t l_row)
 {
     const T *a = pa;
     T *l = pl;
     int good = 1;
+    if (n <= NAME(MOST)) {
+        NAME(small_cholesky)(n, a, a_row, a_column, l, l_row);
+        return;
+    }
     for (int64_t i = 0; i < n; ++i)
         for (int64_t j = 0; j <= i; ++j)
             l[i * l_row + j] = a[i * a_row + j * a_column];
@@ -329,7 +320,6 @@ static int NAME(cholesky)(int64_t n, const void *pa, int64_t a_row, int64_t a_co
         if (i + 1 < n)
             memset(l + i * l_row + i + 1, 0, (size_t)(n - i - 1) * sizeof *l);
     }
-    return good;
 }
 
 /* row[j] -= f[0] x0[j], then f[1] x1[j] ...: four rows in one pass, each term rounded on its own. */
@@ -393,43 +383,18 @@ static void NAME(triangular)(int64_t n, int64_t columns, const void *pt, int64_t
     }
 }
 
-/* P a = l u in place, rows of unit column step; order[i]: row of a that became row i. Returns the permutation's sign. */
-static int NAME(lu)(int64_t rows, int64_t columns, void *pm, int64_t m_row, int32_t *order, int64_t order_step)
+/* x = inv(t) b for n <= MOST, some columns at a time. */
+static void NAME(small_triangulars)(int64_t n, int64_t columns, const void *pt, int64_t t_row, int64_t t_column, const void *pb,
+                                    int64_t b_row, int64_t b_column, void *px, int64_t x_row, int upwards, int unit)
 {
-    T *m = pm;
-    int sign = 1;
-    for (int64_t i = 0; i < rows; ++i)
-        order[i * order_step] = (int32_t)i;
-    for (int64_t k = 0; k < rows && k < columns; ++k) {
-        int64_t pivot = k;
-        for (int64_t i = k + 1; i < rows; ++i)
-            if (ABSOLUTE(m[i * m_row + k]) > ABSOLUTE(m[pivot * m_row + k]))
-                pivot = i;
-        T *const top = m + k * m_row;
-        if (pivot != k) {
-            T *const other = m + pivot * m_row;
-            const int32_t number = order[k * order_step];
-            order[k * order_step] = order[pivot * order_step];
-            order[pivot * order_step] = number;
-            sign = -sign;
-            for (int64_t j = 0; j < columns; ++j) {
-                const T swap = top[j];
-                top[j] = other[j];
-                other[j] = swap;
-            }
-        }
-        if (top[k] == 0)
-            continue;
-        for (int64_t i = k + 1; i < rows; ++i) {
-            T *const row = m + i * m_row;
-            const T factor = row[k] / top[k];
-            row[k] = factor;
-            NUMC_BLOCK_LOOP
-            for (int64_t j = k + 1; j < columns; ++j)
-                row[j] -= factor * top[j];
-        }
-    }
-    return sign;
+    for (int64_t j = 0; j < columns; j += NAME(MOST))
+        NAME(small_triangular)(n, columns - j < NAME(MOST) ? columns - j : NAME(MOST), pt, t_row, t_column,
+                               (const T *)pb + j * b_column, b_row, b_column, (T *)px + j, x_row, upwards, unit);
+}
+
+static int NAME(lu)(int64_t rows, int64_t columns, void *m, int64_t m_row, int32_t *order, int64_t order_step)
+{
+    return NAME(factor)(rows, columns, m, m_row, order, order_step);
 }
 
 static const numc_block_matrix NAME(matrix) = {
@@ -438,6 +403,8 @@ static const numc_block_matrix NAME(matrix) = {
     .product = NAME(product),
     .cholesky = NAME(cholesky),
     .triangular = NAME(triangular),
+    .small_triangular = NAME(small_triangulars),
+    .small = NAME(MOST),
     .lu = NAME(lu),
 };
 

@@ -275,7 +275,7 @@ int32_t numc_cpu_cholesky(numc_device *device, const numc_view *a, const numc_vi
         if (blas != NULL)
             blas_cholesky(blas, n, size, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
         else
-            (void)matrix->cholesky(n, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
+            matrix->cholesky(n, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
     }
     return NUMC_OK;
 }
@@ -315,6 +315,12 @@ int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const
     for (int64_t number = 0; number < count && n > 0 && columns > 0; ++number) {
         const char *triangle = numc_cpu_entry(t, batch, number);
         char *to = numc_cpu_entry(x, batch, number);
+        if (n <= matrix->small) {
+            matrix->small_triangular(n, columns, triangle, transpose ? t_column : t_row, transpose ? t_row : t_column,
+                                     numc_cpu_entry(b, batch, number), b->strides[batch], b->strides[batch + 1], to,
+                                     x->strides[batch], (upper != 0) != (transpose != 0), unit != 0);
+            continue;
+        }
         bool singular = false;
         for (int64_t i = 0; i < n && !unit; ++i)
             singular = singular || zero_at(triangle + i * (t_row + t_column) * size, size);

@@ -47,7 +47,7 @@ static int32_t device_describe(const numc_host *host, int32_t index, numc_device
     info->unified = 1;
     info->kernel_level = 3;
     info->alignment = 64;
-    info->ordered_products = 1;
+    info->ordered_products = 2;
     return NUMC_OK;
 }
 

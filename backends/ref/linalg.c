@@ -191,8 +191,10 @@ int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view
             int64_t i = backward ? n - 1 - step : step;                                            \
             for (int64_t j = 0; j < columns; j++) {                                                \
                 wide sum = (wide)E(right, i, j);                                                   \
-                for (int64_t k = backward ? i + 1 : 0; k < (backward ? n : i); k++)                \
+                for (int64_t known = 0; known < step; known++) {                                   \
+                    int64_t k = backward ? n - 1 - known : known;                                  \
                     sum -= (conjugate ? CONJ((wide)E(m, i, k)) : (wide)E(m, i, k)) * (wide)E(y, k, j);\
+                }                                                                                  \
                 wide pivot = conjugate ? CONJ((wide)E(m, i, i)) : (wide)E(m, i, i);                \
                 E(y, i, j) = (type)(unit ? sum : sum / pivot);                                     \
             }                                                                                      \

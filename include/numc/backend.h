@@ -331,7 +331,10 @@ typedef struct numc_device_info {
     /* 1: matmul without accumulation, float32 or float64, rounds each product and each sum, in this order: a row-major matrix (unit
      * column step) times a vector of unit step sums each row in 8 lanes, element k in lane k mod 8, joined as sums of kernels
      * are; a transposed one (unit row step), of more than one row, times a vector adds its columns to 0 in turn. Programs in
-     * native code then multiply by themselves. */
+     * native code then multiply by themselves.
+     * 2: also, of float32 and float64 matrices of at most 32 rows and columns: other products add to 0 in the order of k (a vector times
+     * a matrix counts as the transposed matrix times the vector); cholesky, triangular_solve and lu subtract products one by one,
+     * in the order of k or, upwards, in that in which elements become known, and then divide. */
     uint32_t ordered_products;
     uint32_t dialect; /* numc_dialect of the text that routine_build takes; 0: none */
 } numc_device_info;

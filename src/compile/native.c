@@ -1,10 +1,11 @@
 /* native.c - an exec as C text: a function for each exec, which calls the kernels one after another and runs branches and scans by
- * itself; what has no text (backend slots) is a call back. The bits are the interpreter's. */
+ * itself; what has no text (backend slots, but for those of small matrices) is a call back. The bits are the interpreter's. */
 #include "compile/pass.h"
 
 #include <string.h>
 
 #include "backend/device.h"
+#include "compile/matrix.h"
 
 /* As numc_native_frame. */
 static const char head[] = "typedef struct frame {\n"
@@ -77,7 +78,7 @@ static bool slot_reads(const numc_exec *exec, int32_t value)
             s = pass.kernel + pass.sums;
             continue;
         }
-        bool called = step->kind == NUMC_STEP_SLOT || numc__exec_spreads(exec, step);
+        bool called = step->kind == NUMC_STEP_SLOT ? !numc__matrix_is_text(exec, s) : numc__exec_spreads(exec, step);
         for (int32_t k = 0; called && k < step->input_count; k++)
             if (step->inputs[k].value == value)
                 return true;
@@ -272,6 +273,8 @@ static bool add_exec(numc_text *text, const numc_exec *exec)
             s = pass.kernel + pass.sums;
         } else if (step->kind == NUMC_STEP_KERNEL && !add_kernel(text, exec, s, NULL)) {
             return false;
+        } else if (numc__matrix_is_text(exec, s)) {
+            numc__matrix_function(text, exec, s);
         }
     }
     numc__text_add(text, "static int32_t x%d(const frame *f)\n{\n    int32_t status = 0;\n    (void)f, (void)status;\n",
@@ -289,7 +292,12 @@ static bool add_exec(numc_text *text, const numc_exec *exec)
             break;
         case NUMC_STEP_COND: add_cond(text, exec, s); break;
         case NUMC_STEP_SCAN: add_scan(text, exec, s); break;
-        default: add_step(text, s); break;
+        default:
+            if (numc__matrix_is_text(exec, s))
+                numc__matrix_call(text, exec, s);
+            else
+                add_step(text, s);
+            break;
         }
     }
     numc__text_add(text, "    return 0;\n}\n");

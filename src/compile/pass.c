@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/device.h"
+#include "compile/matrix.h"
 
 enum {
     GROUP_BYTES = 13 << 10, /* of X in a group of rows: with what else is read, no more than a first-level cache */
@@ -176,8 +177,10 @@ bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass)
 
 extern const char numc__pass_library[];
 
-/* UNROLL: written out; ROLL: not. */
+/* As src/kernel/matrix.h wants them. */
 static const char tools[] = "#define INLINE static inline __attribute__((always_inline))\n"
+                            "#define INDEPENDENT NUMC_E_INDEPENDENT\n"
+                            "#define CONSTANT_SIZES\n"
                             "#ifdef __clang__\n"
                             "#define UNROLL _Pragma(\"clang loop unroll(full)\")\n"
                             "#define ROLL _Pragma(\"clang loop unroll(disable)\")\n"
@@ -212,16 +215,26 @@ static uint32_t dtypes_of(const numc_exec *exec)
 
 void numc__pass_prologue(numc_text *text, const numc_exec *exec)
 {
-    uint32_t dtypes = dtypes_of(exec);
+    static const struct {
+        const char *type, *suffix, *root, *absolute;
+        int bytes;
+    } reals[] = {{"double", "float64", "sqrt", "fabs", 8}, {"float", "float32", "sqrtf", "fabsf", 4}};
+    const uint32_t matrices = numc__matrix_dtypes(exec), dtypes = dtypes_of(exec) | matrices;
     if (dtypes == 0)
         return;
     numc__text_add(text, "%s", tools);
     for (int k = 0; k < 2; k++) {
         if ((dtypes >> k & 1) == 0)
             continue;
-        numc__text_add(text, "#define T %s\n#define NAME(x) numc_e_##x##_%s\n#define L (VECTOR_BYTES / %d)\n", k == 0 ? "double" : "float",
-                       k == 0 ? "float64" : "float32", k == 0 ? 8 : 4);
+        numc__text_add(text, "typedef %s vector_%s __attribute__((vector_size(VECTOR_BYTES)));\n#define T %s\n#define V vector_%s\n"
+                             "#define NAME(x) numc_e_##x##_%s\n#define LANES (VECTOR_BYTES / %d)\n",
+                       reals[k].type, reals[k].suffix, reals[k].type, reals[k].suffix, reals[k].suffix, reals[k].bytes);
         numc__text_add(text, "%s", numc__pass_library);
+        if ((matrices >> k & 1) != 0) {
+            numc__text_add(text, "#define SQUARE_ROOT(x) __builtin_%s(x)\n#define ABSOLUTE(x) __builtin_%s(x)\n", reals[k].root, reals[k].absolute);
+            numc__text_add(text, "%s#undef SQUARE_ROOT\n#undef ABSOLUTE\n", numc__matrix_library);
+        }
+        numc__text_add(text, "#undef T\n#undef V\n#undef NAME\n#undef LANES\n");
     }
 }
 

@@ -1,45 +1,40 @@
 /* pass_text.h - text of native code, never compiled with the library: products of a row-major matrix with vectors, in the order that
- * numc_device_info.ordered_products states. Written into a program once for each dtype T that it multiplies, with NAME(x) and L
- * defined: L values per vector, a divisor of 8. Sizes are constants wherever these functions are called. */
-typedef T NAME(vector) __attribute__((vector_size(L * sizeof(T))));
-typedef T NAME(unaligned) __attribute__((vector_size(L * sizeof(T)), aligned(sizeof(T)), may_alias));
+ * numc_device_info.ordered_products states. Written into a program once for each dtype T that it multiplies, with NAME(x), and LANES
+ * values per vector V, defined. Sizes are constants wherever these functions are called. */
+#include "../kernel/vector.h"
 
-INLINE NAME(vector) NAME(at)(const T *p)
-{
-    return *(const NAME(unaligned) *)p;
-}
-
-INLINE T NAME(join)(const NAME(vector) *s)
+/* Of the lanes in vectors. */
+INLINE T NAME(total)(const V *s)
 {
     T l[8];
     UNROLL
     for (int k = 0; k < 8; k++)
-        l[k] = s[k / L][k % L];
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+        l[k] = s[k / LANES][k % LANES];
+    return NAME(join)(l);
 }
 
 /* One row: its lanes, what is left after whole vectors with zeros beside it. */
-INLINE void NAME(lanes)(numc_k_i64 inner, const T *a, const T *x, NAME(vector) *s)
+INLINE void NAME(lanes)(numc_k_i64 inner, const T *a, const T *x, V *s)
 {
     const numc_k_i64 whole = inner & ~(numc_k_i64)7;
     UNROLL
-    for (int p = 0; p < 8 / L; p++)
-        s[p] = (NAME(vector)){0};
+    for (int p = 0; p < 8 / LANES; p++)
+        s[p] = (V){0};
     UNROLL
     for (numc_k_i64 k = 0; k < whole; k += 8) {
         UNROLL
-        for (int p = 0; p < 8 / L; p++)
-            s[p] += NAME(at)(a + k + p * L) * NAME(at)(x + k + p * L);
+        for (int p = 0; p < 8 / LANES; p++)
+            s[p] += NAME(load)(a + k + p * LANES) * NAME(load)(x + k + p * LANES);
     }
     UNROLL
-    for (int p = 0; p < 8 / L; p++) {
-        const numc_k_i64 from = whole + p * L;
-        if (from + L <= inner) {
-            s[p] += NAME(at)(a + from) * NAME(at)(x + from);
+    for (int p = 0; p < 8 / LANES; p++) {
+        const numc_k_i64 from = whole + p * LANES;
+        if (from + LANES <= inner) {
+            s[p] += NAME(load)(a + from) * NAME(load)(x + from);
         } else if (from < inner) {
-            NAME(vector) e = {0}, f = {0};
+            V e = {0}, f = {0};
             UNROLL
-            for (int m = 0; m < L; m++) {
+            for (int m = 0; m < LANES; m++) {
                 if (from + m < inner) {
                     e[m] = a[from + m];
                     f[m] = x[from + m];
@@ -54,11 +49,11 @@ INLINE void NAME(lanes)(numc_k_i64 inner, const T *a, const T *x, NAME(vector) *
  * once: by halves, (04, 15, 26, 37), then (04 + 26, 15 + 37), then their sum. */
 INLINE void NAME(rows)(numc_k_i64 rows, numc_k_i64 inner, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
-    NAME(vector) s[8 / L];
+    V s[8 / LANES];
     numc_k_i64 first = 0;
-#if defined(SHUFFLE) && L == 4
+#if defined(SHUFFLE) && LANES == 4
     enum { ROWS = 32 };
-    NAME(vector) h[ROWS];
+    V h[ROWS];
     while (first + 4 <= rows) {
         const int count = (int)(rows - first < ROWS ? (rows - first) & ~(numc_k_i64)3 : ROWS);
         ROLL
@@ -68,9 +63,9 @@ INLINE void NAME(rows)(numc_k_i64 rows, numc_k_i64 inner, const T *a, numc_k_i64
         }
         ROLL
         for (int i = 0; i < count; i += 4) {
-            const NAME(vector) u = SHUFFLE(h[i], h[i + 1], 0, 1, 4, 5) + SHUFFLE(h[i], h[i + 1], 2, 3, 6, 7);
-            const NAME(vector) v = SHUFFLE(h[i + 2], h[i + 3], 0, 1, 4, 5) + SHUFFLE(h[i + 2], h[i + 3], 2, 3, 6, 7);
-            *(NAME(unaligned) *)(y + first + i) = SHUFFLE(u, v, 0, 2, 4, 6) + SHUFFLE(u, v, 1, 3, 5, 7);
+            const V u = SHUFFLE(h[i], h[i + 1], 0, 1, 4, 5) + SHUFFLE(h[i], h[i + 1], 2, 3, 6, 7);
+            const V v = SHUFFLE(h[i + 2], h[i + 3], 0, 1, 4, 5) + SHUFFLE(h[i + 2], h[i + 3], 2, 3, 6, 7);
+            NAME(store)(y + first + i, SHUFFLE(u, v, 0, 2, 4, 6) + SHUFFLE(u, v, 1, 3, 5, 7));
         }
         first += count;
     }
@@ -78,47 +73,44 @@ INLINE void NAME(rows)(numc_k_i64 rows, numc_k_i64 inner, const T *a, numc_k_i64
     ROLL
     for (numc_k_i64 i = first; i < rows; i++) {
         NAME(lanes)(inner, a + i * a_row, x, s);
-        y[i] = NAME(join)(s);
+        y[i] = NAME(total)(s);
     }
 }
 
 /* `wide` vectors of y over all rows. near: the matrix is in a cache, and as many rows to come are fetched into the first level. */
 INLINE void NAME(strip)(int near, int wide, numc_k_i64 rows, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
-    NAME(vector) s[8];
+    V s[8];
     UNROLL
     for (int w = 0; w < wide; w++)
-        s[w] = NAME(at)(y + w * L);
+        s[w] = NAME(load)(y + w * LANES);
     ROLL
     for (numc_k_i64 i = 0; i < rows; i++) {
-        const NAME(vector) f = x[i] - (NAME(vector)){0};
+        const V f = NAME(spread)(x[i]);
         UNROLL
-        for (int w = 0; near && w < wide * L * (int)sizeof(T); w += 64)
+        for (int w = 0; near && w < wide * LANES * (int)sizeof(T); w += 64)
             __builtin_prefetch((const char *)(a + (i + rows) * a_row) + w);
         UNROLL
         for (int w = 0; w < wide; w++)
-            s[w] += f * NAME(at)(a + i * a_row + w * L);
+            s[w] += f * NAME(load)(a + i * a_row + w * LANES);
     }
     UNROLL
     for (int w = 0; w < wide; w++)
-        *(NAME(unaligned) *)(y + w * L) = s[w];
+        NAME(store)(y + w * LANES, s[w]);
 }
 
 /* y[j] = y[j] + x[0] a[j] + x[1] a[a_row + j] ... */
 INLINE void NAME(columns)(int near, numc_k_i64 rows, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
-    const numc_k_i64 whole = columns / L, strips = whole / 8 * 8;
+    const numc_k_i64 whole = columns / LANES, strips = whole / 8 * 8;
     for (numc_k_i64 w = 0; w < strips; w += 8)
-        NAME(strip)(near, 8, rows, a + w * L, a_row, x, y + w * L);
+        NAME(strip)(near, 8, rows, a + w * LANES, a_row, x, y + w * LANES);
     if (whole > strips)
-        NAME(strip)(near, (int)(whole - strips), rows, a + strips * L, a_row, x, y + strips * L);
-    for (numc_k_i64 j = whole * L; j < columns; j++) {
+        NAME(strip)(near, (int)(whole - strips), rows, a + strips * LANES, a_row, x, y + strips * LANES);
+    for (numc_k_i64 j = whole * LANES; j < columns; j++) {
         T s = y[j];
         for (numc_k_i64 i = 0; i < rows; i++)
             s += x[i] * a[i * a_row + j];
         y[j] = s;
     }
 }
-#undef T
-#undef NAME
-#undef L

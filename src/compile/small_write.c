@@ -364,7 +364,8 @@ static void write_triangular_solve(writer *w, const numc_ir_node *node, int32_t 
             int64_t i = backward ? n - 1 - step : step;
             for (int64_t j = 0; j < columns; j++) {
                 int32_t sum = operand(w, node, 1, first + i * columns + j);
-                for (int64_t k = backward ? i + 1 : 0; k < (backward ? n : i); k++) {
+                for (int64_t known = 0; known < step; known++) {
+                    int64_t k = backward ? n - 1 - known : known;
                     int32_t factor = operand(w, node, 0, matrix + (transpose ? k * n + i : i * n + k));
                     sum = operation(w, NUMC_SCALAR_SUBTRACT, t, t, sum,
                                     operation(w, NUMC_SCALAR_MULTIPLY, t, t, factor, x[k * columns + j]));
