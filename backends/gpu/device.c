@@ -63,10 +63,7 @@ int32_t numc_gpu_device_open(const numc_host *host, int32_t index, numc_device *
     made->group = NUMC_GPU_GROUP;
     made->solo = solo_limit(&made->facts);
     made->pool_limit = made->facts.memory_bytes > 0 ? made->facts.memory_bytes / 4 : (uint64_t)256 << 20;
-    if (!made->facts.float64) /* the scalar kernel computes in double, float32 operations too */
-        status = numc_gpu_fail(made, NUMC_BACKEND, "the device has no float64, in which mathematical functions are computed; it cannot "
-                                                   "be used");
-    else if (made->facts.group_limit < NUMC_GPU_GROUP)
+    if (made->facts.group_limit < NUMC_GPU_GROUP)
         status = numc_gpu_fail(made, NUMC_BACKEND, "the device takes fewer than 128 work items in a group");
     if (status == NUMC_OK)
         status = runtime->open(host, index, &made->machine);

@@ -55,10 +55,26 @@ static bool copy_source(numc_device *device, numc_kernel *kernel, const numc_ker
     return true;
 }
 
+/* Functions of src/kernel that have no float32 form in narrow.h. */
+static bool is_wide(uint32_t operation)
+{
+    static const uint16_t wide[] = {NUMC_SCALAR_POLYGAMMA, NUMC_SCALAR_BETALN, NUMC_SCALAR_GAMMAINC, NUMC_SCALAR_GAMMAINCC, NUMC_SCALAR_GAMMAINC_DA,
+                                    NUMC_SCALAR_GAMMAINCINV, NUMC_SCALAR_GAMMAINCCINV, NUMC_SCALAR_BETAINC, NUMC_SCALAR_BETAINC_DA,
+                                    NUMC_SCALAR_BETAINC_DB, NUMC_SCALAR_BETAINCINV, NUMC_SCALAR_RANDOM_GAMMA,
+                                    NUMC_SCALAR_RANDOM_LOGGAMMA, NUMC_SCALAR_RANDOM_POISSON, NUMC_SCALAR_RANDOM_BINOMIAL};
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (wide[i] == operation)
+            return true;
+    return false;
+}
+
 static bool needs_float64(const numc_kernel_source *source)
 {
     for (uint32_t r = 0; r < source->register_count; r++)
         if (source->register_dtypes[r] == NUMC_FLOAT64)
+            return true;
+    for (uint32_t i = 0; i < source->node_count; i++)
+        if (source->nodes[i].kind == NUMC_NODE_SCALAR && is_wide(source->nodes[i].operation))
             return true;
     return false;
 }
@@ -66,8 +82,11 @@ static bool needs_float64(const numc_kernel_source *source)
 int32_t numc_gpu_kernel_build(numc_device *device, const numc_kernel_source *source, numc_kernel **kernel)
 {
     *kernel = NULL;
-    if (!device->facts.float64 && needs_float64(source))
-        return numc_gpu_fail(device, NUMC_UNSUPPORTED, "the device has no float64");
+    if (!device->facts.float64 && needs_float64(source)) {
+        char message[256];
+        (void)snprintf(message, sizeof message, "%s has no float64, in which this kernel computes", device->facts.name);
+        return numc_gpu_fail(device, NUMC_UNSUPPORTED, message);
+    }
     numc_kernel *made = numc_gpu_new(device, sizeof *made);
     if (made == NULL)
         return numc_gpu_fail(device, NUMC_MEMORY, "out of memory for a kernel");

@@ -5,8 +5,13 @@
 
 #include "gpu/internal.h"
 
-/* The scalar kernel as text, made by src/kernel/make_text.py. */
-extern const char numc__kernel_library[];
+/* The scalar kernel as text, and what devices without float64 have in its place, made by src/kernel/make_text.py. */
+extern const char numc__kernel_library[], numc__kernel_narrow[];
+
+static const char *library_of(const numc_device *device)
+{
+    return device->facts.float64 ? numc__kernel_library : numc__kernel_narrow;
+}
 
 /* ---- text that grows ---------------------------------------------------------------------------------------------------- */
 
@@ -76,10 +81,11 @@ static uint64_t hash_of(const char *bytes, size_t size, uint64_t hash)
 static void add_key(numc_gpu_text *key, const numc_device *device, const char *text, size_t size)
 {
     const numc_gpu_runtime *runtime = device->runtime;
-    size_t library = strlen(numc__kernel_library);
+    const char *library = library_of(device);
+    size_t length = strlen(library);
     numc_gpu_text_format(key, "%s | %s | %s | %s | %s | %llx %zu\n", runtime->name, runtime->options, device->facts.name,
                          device->facts.driver, NUMC_BUILD_ID,
-                         (unsigned long long)hash_of(numc__kernel_library, library, HASH_START), library);
+                         (unsigned long long)hash_of(library, length, HASH_START), length);
     numc_gpu_text_add(key, text, size);
 }
 
@@ -117,7 +123,7 @@ static int32_t make(numc_device *device, const char *text, size_t size, void **o
     bool loaded = status == NUMC_OK;
     if (!loaded) {
         numc_gpu_text_format(&whole, "#define NUMC_E_GROUP %d\n", NUMC_GPU_GROUP);
-        numc_gpu_text_add(&whole, numc__kernel_library, strlen(numc__kernel_library));
+        numc_gpu_text_add(&whole, library_of(device), strlen(library_of(device)));
         numc_gpu_text_add(&whole, text, size);
         status = whole.failed ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of a program")
                               : device->runtime->module_build(device->machine, whole.data, own);

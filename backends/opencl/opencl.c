@@ -34,6 +34,9 @@ typedef struct machine {
     cl_context context;
     cl_command_queue queue;
     char name[128];
+    bool float64;
+    bool keeps_programs; /* the driver has a disk cache of its own: see `is_pocl` */
+    bool declares;       /* and takes our declarations for those of all OpenCL */
 } machine;
 
 static int32_t fail(const numc_host *host, numc_status status, const char *message)
@@ -173,6 +176,15 @@ static uint64_t number_of(const functions *cl, cl_device_id device, cl_device_in
     return value;
 }
 
+/* PoCL keeps every kernel it has compiled on disk and finds it by the program's text, while a binary makes it compile each
+ * kernel once more, for groups of any size. */
+static bool is_pocl(const functions *cl, cl_platform_id platform)
+{
+    char name[128] = "";
+    (void)cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL);
+    return strcmp(name, "Portable Computing Language") == 0;
+}
+
 static void facts_of(const functions *cl, cl_device_id device, cl_platform_id platform, numc_gpu_facts *facts)
 {
     char version[128] = "", vendor[128] = "";
@@ -276,6 +288,11 @@ static int32_t open_machine(const numc_host *host, int32_t index, void **opened)
     if (m == NULL)
         return fail(host, NUMC_MEMORY, "out of memory for a device");
     *m = (machine){.host = host, .cl = cl, .device = l.devices[index]};
+    numc_gpu_facts facts;
+    facts_of(&cl, m->device, l.platforms[index], &facts);
+    m->keeps_programs = is_pocl(&cl, l.platforms[index]);
+    m->float64 = facts.float64 != 0;
+    m->declares = m->keeps_programs && m->float64;
     (void)cl.clGetDeviceInfo(m->device, CL_DEVICE_NAME, sizeof m->name - 1, m->name, NULL);
     cl_int error;
     m->context = cl.clCreateContext(NULL, 1, &m->device, NULL, NULL, &error);
@@ -341,13 +358,17 @@ static int32_t synchronize(void *opened)
 
 /* ---- modules ----------------------------------------------------------------------------------------------------------- */
 
-static const char options[] = "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt -w";
+static const char options[] = "-cl-std=CL1.2 -w";
 
-/* Divisions and roots of float32 are not rounded correctly on every device: the option is refused there. */
-static const char *options_of(const machine *m)
+enum { OPTIONS = 160 };
+
+/* Divisions and roots of float32 are not rounded correctly on every device: that option is refused there. Without float64 no
+ * literal is a double, on devices that have one and are told not to use it too. */
+static void write_options(const machine *m, const char *more, char *text)
 {
     bool exact = (number_of(&m->cl, m->device, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
-    return exact ? options : "-cl-std=CL1.2 -w";
+    (void)snprintf(text, OPTIONS, "%s%s%s%s", options, exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
+                   m->float64 ? "" : " -cl-single-precision-constant", more);
 }
 
 static int32_t build_failed(machine *m, cl_program program, cl_int error)
@@ -368,7 +389,9 @@ static int32_t build_failed(machine *m, cl_program program, cl_int error)
 
 static int32_t build(machine *m, cl_program program, void **module)
 {
-    cl_int error = m->cl.clBuildProgram(program, 1, &m->device, options_of(m), NULL, NULL);
+    char text[OPTIONS];
+    write_options(m, "", text);
+    cl_int error = m->cl.clBuildProgram(program, 1, &m->device, text, NULL, NULL);
     if (error == CL_SUCCESS) {
         *module = program;
         return NUMC_OK;
@@ -378,11 +401,43 @@ static int32_t build(machine *m, cl_program program, void **module)
     return status;
 }
 
+/* The functions of OpenCL C that our text calls. Reading the declarations of all of them, which PoCL puts before every program, takes
+ * six times as long as the program; the macro of that header's guard leaves them out. */
+static const char declarations[] =
+    "#define NUMC_DECLARED __attribute__((overloadable, const))\n"
+#define INDEX(name) "size_t NUMC_DECLARED " #name "(uint);\n"
+    INDEX(get_global_id) INDEX(get_global_size) INDEX(get_local_id) INDEX(get_group_id)
+#define ONE(name) "float NUMC_DECLARED " #name "(float);\ndouble NUMC_DECLARED " #name "(double);\n"
+    ONE(sqrt) ONE(fabs) ONE(floor) ONE(ceil) ONE(trunc) ONE(rint)
+#define TWO(name) "float NUMC_DECLARED " #name "(float, float);\ndouble NUMC_DECLARED " #name "(double, double);\n"
+    TWO(fmod) TWO(copysign) TWO(nextafter)
+    "float NUMC_DECLARED fma(float, float, float);\ndouble NUMC_DECLARED fma(double, double, double);\n"
+    "void __attribute__((overloadable, convergent)) barrier(uint);\n";
+
+/* NULL where PoCL is not as it was: then its own header is read, by this machine from now on. */
+static cl_program build_declared(machine *m, const char *text)
+{
+    const char *texts[] = {declarations, text};
+    char with_guard[OPTIONS];
+    cl_int error;
+    cl_program program = m->cl.clCreateProgramWithSource(m->context, 2, texts, NULL, &error);
+    if (error != CL_SUCCESS)
+        return NULL;
+    write_options(m, " -D_OPENCL_H_", with_guard);
+    if (m->cl.clBuildProgram(program, 1, &m->device, with_guard, NULL, NULL) == CL_SUCCESS)
+        return program;
+    (void)m->cl.clReleaseProgram(program);
+    __atomic_store_n(&m->declares, false, __ATOMIC_RELAXED);
+    return NULL;
+}
+
 static int32_t module_build(void *opened, const char *text, void **module)
 {
     machine *m = opened;
     cl_int error;
-    *module = NULL;
+    *module = __atomic_load_n(&m->declares, __ATOMIC_RELAXED) ? build_declared(m, text) : NULL;
+    if (*module != NULL)
+        return NUMC_OK;
     cl_program program = m->cl.clCreateProgramWithSource(m->context, 1, &text, NULL, &error);
     return error != CL_SUCCESS ? check(m, error, "making a program") : build(m, program, module);
 }
@@ -406,6 +461,8 @@ static int32_t module_binary(void *opened, void *module, void **bytes, uint64_t 
     size_t length = 0;
     *bytes = NULL;
     *size = 0;
+    if (m->keeps_programs)
+        return NUMC_UNSUPPORTED;
     if (m->cl.clGetProgramInfo(module, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL) != CL_SUCCESS || length == 0)
         return fail(m->host, NUMC_UNSUPPORTED, "the driver gives no binaries");
     unsigned char *binary = m->host->allocate(m->host->user, NULL, 0, length);

@@ -1,4 +1,4 @@
-/* support.h - for the graph tests: a context on ref, arrays from lists, graphs from callbacks, and the derivative check.
+/* support.h - for the graph tests: a context on the backend under test, arrays from lists, graphs from callbacks, and the derivative check.
  *
  * The check compares, for random directions d and cotangents w drawn from a fixed seed:
  *   forward: jvp(x; d) with central differences D(h) = (f(x + h d) - f(x - h d)) / 2h at h, h/2, h/4, extrapolated twice;
@@ -21,11 +21,18 @@
 #include "graph/derivative.h"
 #include "numc/function.h"
 
-static const char *test_backend = "ref"; /* a test that knows of others sets it */
+static const char *test_backend_given; /* by a test's argument */
 
-static inline numc_context *open_ref(void)
+/* The one given, else that of NUMC_BACKEND, else ref. */
+static inline const char *test_backend(void)
 {
-    numc_context *context = numc_open(&(numc_options){.backend = test_backend});
+    const char *name = test_backend_given != NULL ? test_backend_given : getenv("NUMC_BACKEND");
+    return name != NULL && name[0] != '\0' ? name : "ref";
+}
+
+static inline numc_context *open_tested(void)
+{
+    numc_context *context = numc_open(&(numc_options){.backend = test_backend()});
     assert_non_null(context);
     assert_string_equal(numc_error_message(context), "");
     return context;

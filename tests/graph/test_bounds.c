@@ -50,7 +50,7 @@ BODY(chain)
 static void computed_again(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[2] = {line(context, 1.0), reals(context, NUMC_SCALAR, DOUBLES(1.25))};
         numc_function *plain = numc_function_trace(context, block, NULL, x, 2, 1), *again = numc_function_rematerialize(context, plain);
@@ -99,7 +99,7 @@ BODY(small_scan)
 static void computed_again_anywhere(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[2] = {reals(context, NUMC_SHAPE(3), DOUBLES(0.5, -0.25, 0.75)), reals(context, NUMC_SHAPE(4, 3),
                                   DOUBLES(0.5, 0.25, -0.5, 0.75, 1, -0.25, 0.125, 0.5, 0.25, -1, 0.5, 0.75))};
@@ -181,7 +181,7 @@ static void carries_within_a_limit(void **state)
     (void)state;
     const uint64_t vector = CARRY * sizeof(double), all = STEPS * (vector + 16);
     for (int reverse = 0; reverse < 2; reverse++) {
-        numc_context *context = open_ref();
+        numc_context *context = open_tested();
         numc_scope(context) {
             const numc_array *x[3] = {numc_cos(numc_arange(context, NUMC_FLOAT64, 0, CARRY, 1)),
                                       numc_sin(numc_arange(context, NUMC_FLOAT64, 0, STEPS, 1)), reals(context, NUMC_SCALAR, DOUBLES(1.5))};
@@ -219,7 +219,7 @@ static void live_bytes_stay_within_the_limit(void **state)
     (void)state;
     uint64_t peaks[2];
     for (int way = 0; way < 2; way++) {
-        numc_context *context = open_ref();
+        numc_context *context = open_tested();
         const numc_array *x[3] = {numc_cos(numc_arange(context, NUMC_FLOAT64, 0, CARRY, 1)),
                                   numc_sin(numc_arange(context, NUMC_FLOAT64, 0, STEPS, 1)), reals(context, NUMC_SCALAR, DOUBLES(1.5))};
         scan_case c = {.limit = way == 0 ? UINT64_MAX : 20 * CARRY * sizeof(double)};
@@ -229,7 +229,10 @@ static void live_bytes_stay_within_the_limit(void **state)
         uint64_t bytes = gradient_of(context, &c, x, y);
         assert_int_equal(numc_statistics_get(context, &after), NUMC_OK);
         peaks[way] = after.bytes_peak;
-        assert_true(peaks[way] >= bytes && peaks[way] <= before.bytes_live + bytes + 8 * CARRY * sizeof(double));
+        const uint64_t beside = (strcmp(test_backend(), "ref") == 0 ? 8u : 24u) * CARRY * sizeof(double); /* a device has copies too */
+        if (peaks[way] < bytes || peaks[way] > before.bytes_live + bytes + beside)
+            fail_msg("at most %llu bytes live, after %llu before, where the function says %llu", (unsigned long long)peaks[way],
+                     (unsigned long long)before.bytes_live, (unsigned long long)bytes);
         numc_close(context);
     }
     assert_true(2 * peaks[1] < peaks[0]);
@@ -256,7 +259,7 @@ BODY(short_scan)
 static void lengths_and_orders(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         double u[2 * 13];
         for (int i = 0; i < 26; i++)

@@ -59,7 +59,7 @@ BODY(layer)
 static void jacobians_agree(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const double integer = 7;
         const numc_array *x[3] = {reals(context, NUMC_SHAPE(3), DOUBLES(0.5, -1, 0.25)),
@@ -101,7 +101,7 @@ BODY(holomorphic) { UNUSED(); out[0] = numc_multiply(numc_square(in[0]), numc_in
 static void complex_jacobians(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         numc_array *re = reals(context, NUMC_SHAPE(2), DOUBLES(1, 2)), *im = reals(context, NUMC_SHAPE(2), DOUBLES(-0.5, 3));
         const numc_array *z = numc_complex(re, im);
@@ -146,7 +146,7 @@ BODY(garch)
 static void hessian_through_a_scan(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[6] = {reals(context, NUMC_SHAPE(3), DOUBLES(-0.5, 0.5, 0.25)), reals(context, NUMC_SCALAR, DOUBLES(0.75)),
                                   reals(context, NUMC_SHAPE(4), DOUBLES(1, -0.5, 0.25, 2))};
@@ -189,7 +189,7 @@ static void hessian_through_a_scan(void **state)
 static void linear_functions(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[6] = {reals(context, NUMC_SHAPE(3), DOUBLES(-0.5, 0.5, 0.25)), reals(context, NUMC_SCALAR, DOUBLES(0.75)),
                                   reals(context, NUMC_SHAPE(4), DOUBLES(1, -0.5, 0.25, 2)), reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, -1)),
@@ -240,7 +240,7 @@ BODY(uses) { UNUSED(); numc_array *y[1]; numc_function_call(context, user, (cons
 static void own_derivatives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[2] = {reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3)), reals(context, NUMC_SHAPE(3), DOUBLES(1, 0, -1))};
         numc_function *plain = numc_function_trace(context, twice_sum, NULL, x, 1, 1);
@@ -295,7 +295,7 @@ BODY(scaled_vjp) { UNUSED(); out[0] = numc_multiply(in[3], in[1]); out[1] = numc
 static void shared_parameters_of_own_derivatives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *one[2] = {reals(context, NUMC_SCALAR, DOUBLES(1)), reals(context, NUMC_SCALAR, DOUBLES(4))};
         const numc_array *x[3] = {reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3)), one[1], reals(context, NUMC_SHAPE(3), DOUBLES(1, 1, 2))};
@@ -313,7 +313,7 @@ static void shared_parameters_of_own_derivatives(void **state)
 static void mistakes_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3));
     numc_function *plain = numc_function_trace(context, twice_sum, NULL, &x, 1, 1);
     assert_null(numc_function_hessian(context, NULL));

@@ -51,7 +51,7 @@ BODY(branching)
 static void cond_captures_and_differentiates(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (int sign = -1; sign <= 1; sign += 2) {
         numc_scope(context) {
             const numc_array *x[3] = {
@@ -80,7 +80,7 @@ BODY(guarded) { UNUSED(); numc_cond(numc_greater(in[0], 0.0), take_log, take_not
 static void the_branch_not_taken_gives_no_nan(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(-1));
     numc_function *f = numc_function_trace(context, guarded, NULL, &x, 1, 1);
     numc_function *gradient = numc_function_value_and_gradient(context, f);
@@ -101,7 +101,7 @@ BODY(cond_number) { UNUSED(); numc_cond(in[0], take_log, take_log, NULL, in, 1, 
 static void mistakes_with_cond_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(1));
     assert_null(numc_function_trace(context, cond_mismatch, NULL, &x, 1, 1));
     assert_error(context, NUMC_DTYPE, "output 0 is float64[] when true and float32[] when false");
@@ -150,7 +150,7 @@ BODY(garch_density)
 static void scan_of_a_likelihood(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_array *returns = reals(context, NUMC_SHAPE(6), DOUBLES(0.3, -0.7, 1.1, 0.2, -1.4, 0.5));
     const numc_array *x[4] = {reals(context, NUMC_SCALAR, DOUBLES(0.1)), reals(context, NUMC_SCALAR, DOUBLES(0.6)),
                               reals(context, NUMC_SCALAR, DOUBLES(0.3)), reals(context, NUMC_SCALAR, DOUBLES(0.4))};
@@ -194,7 +194,7 @@ BODY(nested) { UNUSED(); numc_scan(context, outer_step, (void *)(uintptr_t)in[2]
 static void scans_nest(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[3] = {
         reals(context, NUMC_SCALAR, DOUBLES(0.75)),
         reals(context, NUMC_SHAPE(3, 2), DOUBLES(0.25, 1.5, -0.5, 0.125, 0.875, 0.625)),
@@ -227,7 +227,7 @@ BODY(only_stacked) { UNUSED(); out[0] = numc_square(in[0]); }
 static void scan_directions_and_edges(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *zero = reals(context, NUMC_SCALAR, DOUBLES(0));
     const numc_array *sequence = reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3));
     numc_array *out[2];
@@ -260,7 +260,7 @@ BODY(changes_shape) { UNUSED(); out[0] = numc_add(numc_broadcast_to(in[0], NUMC_
 static void mistakes_with_scan_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *zero = reals(context, NUMC_SCALAR, DOUBLES(0));
     const numc_array *two[2] = {reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3)), reals(context, NUMC_SHAPE(2), DOUBLES(1, 2))};
     numc_array *out[2];
@@ -294,7 +294,7 @@ BODY(two_sums)
 static void inactive_scans_are_not_differentiated(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {reals(context, NUMC_SCALAR, DOUBLES(2)), reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3))};
     numc_graph *graph = trace_like(context, two_sums, NULL, x, 2, 1);
     numc_graph *gradient = numc__graph_value_and_gradient(context, graph, (const bool[]){true, false});
@@ -325,7 +325,7 @@ static void copy_step(numc_context *context, const numc_array *const *inputs, in
 static void lists_that_are_missing(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_array *x = reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3)), *yes = numc_number(context, NUMC_BOOL, (bool)true);
     numc_array *out[2] = {NULL, NULL};
     const numc_array *const in[1] = {x};
@@ -386,7 +386,7 @@ static void take_ninth(numc_context *context, const numc_array *const *inputs, i
 static void known_indices_are_checked_in_a_trace(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *const in[1] = {reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3))};
     for (int way = 0; way < 5; way++) {
         assert_null(numc_function_trace(context, take_ninth, &way, in, 1, 1));

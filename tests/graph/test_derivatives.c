@@ -98,7 +98,7 @@ static void scalar_body(numc_context *context, const numc_array *const *in, int3
 static void elementwise_primitives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (size_t i = 0; i < sizeof scalar_cases / sizeof *scalar_cases; i++) {
         const scalar_case *c = &scalar_cases[i];
         numc_scope(context) {
@@ -403,7 +403,7 @@ static numc_array *spread_values(numc_context *context, const numc_shape *shape,
 static void structural_primitives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (size_t i = 0; i < sizeof body_cases / sizeof *body_cases; i++) {
         const body_case *c = &body_cases[i];
         numc_scope(context) {
@@ -459,7 +459,7 @@ static bool has_case(numc_context *context, int32_t primitive)
 static void every_primitive_has_a_rule_and_a_case(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     static const int32_t all[] = {
 #define NUMC_X(code, upper, lower, arity, operands, result) NUMC_SCALAR_##upper,
         NUMC_SCALAR_TABLE(NUMC_X)
@@ -553,7 +553,7 @@ static void edge_body(numc_context *context, const numc_array *const *in, int32_
 static void slopes_where_a_factor_is_not_finite(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
         const edge *e = &edges[i];
         int32_t arity = e->code < 100 ? 1 : 2;
@@ -579,7 +579,7 @@ BODY(log_ndtr) { UNUSED(); out[0] = numc__bind1(context, NUMC_SCALAR_LOG_NDTR, i
 static void slope_of_log_ndtr_far_out(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const double points[4] = {-30, -99.9, -100.1, -1000};
     for (int i = 0; i < 4; i++) {
         numc_scope(context) {
@@ -602,7 +602,7 @@ BODY(sum_min) { UNUSED(); out[0] = numc_min(in[0]); }
 static void ties_share(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SHAPE(4), DOUBLES(3, 1, 3, 1));
     double slope[4];
     gradient_of(context, body_sum_max, NULL, &x, 1, slope);
@@ -616,7 +616,7 @@ BODY(stopped) { UNUSED(); out[0] = numc_sum(numc_multiply(numc_stop_gradient(in[
 static void stop_gradient_stops(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SHAPE(2), DOUBLES(3, 5));
     double slope[2];
     gradient_of(context, body_stopped, NULL, &x, 1, slope);
@@ -641,7 +641,7 @@ BODY(flat)
 static void flat_operations_have_no_slope(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SHAPE(3), DOUBLES(-1.25, 0.375, 2.625));
     check_body(context, "flat", body_flat, NULL, &x, 1, 1, 2);
     double slope[3];
@@ -654,7 +654,7 @@ BODY(narrow) { UNUSED(); out[0] = numc_square(numc_astype(in[0], NUMC_FLOAT32));
 static void conversion_takes_the_cotangent_back_to_its_dtype(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SHAPE(2), DOUBLES(0.5, 3));
     numc_graph *graph = trace_like(context, body_narrow, NULL, &x, 1, 1);
     numc_graph *backward = numc__graph_vjp(context, graph, NULL);
@@ -701,7 +701,7 @@ static double quantile(numc_context *context, double a, double u)
 static void gamma_draws_move_with_their_shape(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const double shapes[DRAWS] = {0.4, 0.75, 1.0, 2.5, 10.0, 40.0};
     const numc_array *a = reals(context, NUMC_SHAPE(DRAWS), shapes);
     for (int log_form = 0; log_form < 2; log_form++) {
@@ -739,7 +739,7 @@ static void gamma_draws_move_with_their_shape(void **state)
 static void loggamma_draws_of_a_tiny_shape(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const double shapes[DRAWS] = {1e-3, 1e-3, 1e-3, 1e-3, 1e-4, 1e-4};
     const numc_array *a = reals(context, NUMC_SHAPE(DRAWS), shapes);
     numc_graph *graph = trace_like(context, body_loggamma, NULL, &a, 1, 1);
@@ -770,7 +770,7 @@ BODY(polygamma) { UNUSED(); out[0] = numc__bind1(context, NUMC_SCALAR_POLYGAMMA,
 static void missing_derivatives_say_why(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {reals(context, NUMC_SCALAR, DOUBLES(2)), reals(context, NUMC_SCALAR, DOUBLES(1))};
     numc_graph *graph = trace_like(context, body_gammainc, NULL, x, 2, 1);
     numc_graph *once = numc__graph_value_and_gradient(context, graph, NULL);

@@ -35,7 +35,7 @@ BODY(piecewise)
 static void test_branches_in_c(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {scalar(context, 1.5), NULL};
     numc_function *f = numc_function_dynamic(context, piecewise, NULL, x, 1, 1);
     ASSERT_FINE(context);
@@ -78,7 +78,7 @@ BODY(newton)
 static void test_a_loop_in_c_has_a_reverse_mode(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {scalar(context, 2.0)};
     numc_function *g = numc_function_value_and_gradient(context, numc_function_dynamic(context, newton, NULL, x, 1, 1));
     for (double p = 0.1; p < 1e4; p *= 7) {
@@ -160,7 +160,7 @@ BODY(everything)
 static void test_same_as_compiled(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *row = numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(3)), *matrix = numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(3, 3));
     numc_function *inner = numc_function_vmap(context, numc_function_rematerialize(context, numc_function_trace(context, rows, NULL, &row, 1, 1)),
                                               &matrix, 1);
@@ -216,7 +216,7 @@ BODY(mean_of_positive)
 static void test_sizes_from_values(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {reals(context, NUMC_SHAPE(5), DOUBLES(1, -2, 3, -4, 5))};
     numc_function *g = numc_function_value_and_gradient(context, numc_function_dynamic(context, mean_of_positive, NULL, x, 1, 1));
     numc_array *y[2] = {NULL, NULL};
@@ -240,7 +240,7 @@ BODY(writes_in_place)
 static void test_recorded_operands_stay(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {reals(context, NUMC_SHAPE(2), DOUBLES(3, 4))};
     numc_function *g = numc_function_value_and_gradient(context, numc_function_dynamic(context, writes_in_place, NULL, x, 1, 1));
     numc_array *y[2];
@@ -265,7 +265,7 @@ BODY(slope_inside)
 static void test_nested(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {scalar(context, 1.5)};
     numc_function *slope = numc_function_value_and_gradient(context, numc_function_dynamic(context, piecewise, NULL, x, 1, 1));
     numc_function *g = numc_function_value_and_gradient(context, numc_function_dynamic(context, slope_inside, slope, x, 1, 1));
@@ -331,7 +331,7 @@ BODY(wrong_context)
 static void test_errors(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {scalar(context, 1.5)};
     numc_array *y[2];
     /* a traced value has none: the error names the ways out */
@@ -395,7 +395,7 @@ static void frees_itself(numc_context *context, const numc_array *const *in, int
 static void test_freed_in_its_call(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {scalar(context, 1.5)};
     numc_function *own = NULL, *f = numc_function_dynamic(context, frees_itself, &own, x, 1, 1);
     assert_non_null(f);
@@ -411,7 +411,7 @@ static void test_freed_in_its_call(void **state)
 static void test_text(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[1] = {scalar(context, 1.5)};
     numc_function *f = numc_function_dynamic(context, piecewise, NULL, x, 1, 1);
     assert_non_null(f);

@@ -104,7 +104,7 @@ static double largest_difference(const numc_array *a, const numc_array *b)
 static void values_and_derivatives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         atomic_int calls = 0;
         const numc_array *x[4];
@@ -147,7 +147,7 @@ static void values_and_derivatives(void **state)
 static void derivatives_it_lacks(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2];
     inputs(context, x);
     numc_function *none = make(context, squares, NULL, NULL, NULL), *forward = make(context, squares, NULL, squares_jvp, NULL);
@@ -174,7 +174,7 @@ static void derivatives_it_lacks(void **state)
 static void batches(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[2];
         inputs(context, x);
@@ -226,7 +226,7 @@ BODY(loop)
 static void in_a_loop(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[2];
         inputs(context, x);
@@ -268,7 +268,7 @@ static void in_native_code(void **state)
 static void failures_stop_the_run(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2], *low[2];
     inputs(context, x);
     low[0] = numc_subtract(x[0], 100.0), low[1] = x[1];
@@ -354,7 +354,7 @@ static void *work(void *user)
 static void from_several_threads(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     atomic_int calls = 0;
     numc_function *f = make(context, squares, &calls, NULL, NULL);
     worker workers[3];

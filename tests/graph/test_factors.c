@@ -69,7 +69,7 @@ static const struct {
 static void compositions(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         numc_scope(context) {
             const numc_array *x[2];
@@ -220,7 +220,7 @@ static const struct {
 static void complex_matrices(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (size_t i = 0; i < sizeof complex_cases / sizeof *complex_cases; i++) {
         numc_scope(context) {
             const numc_array *x[2];
@@ -242,7 +242,7 @@ BODY(svdvals) { UNUSED(); out[0] = numc_linalg_svdvals(in[0]); }
 static void degenerate_matrices(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     double g[9];
     const double identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, zero[9] = {0}, equal[4] = {2, 0, 0, 2};
     /* the sum of the eigenvalues is the trace: its gradient is the identity, whatever basis was found, to rounding */
@@ -271,7 +271,7 @@ BODY(full_svd) { UNUSED(); out[0] = numc_linalg_svd(in[0]).u; }
 static void what_has_no_derivative_is_refused(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     static const struct {
         numc_trace_fn body;
         const char *says;
@@ -330,7 +330,7 @@ BODY(total)
 static void matrices_without_elements(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     static const int64_t shapes[][3] = {{2, 3, 0}, {2, 0, 0}, {0, 3, 3}, {0, 3, 2}, {0, 2, 3}, {2, 0, 3}};
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
         numc_scope(context) {

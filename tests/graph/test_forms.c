@@ -267,7 +267,7 @@ static void check_reverse(numc_context *context, const char *name, numc_function
 static void forms_have_their_derivatives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (int i = 0; i < FORMS; i++) {
         const form *f = &forms[i];
         for (int b = 0; b < 3; b++) {
@@ -313,7 +313,7 @@ static bool graph_has(const numc_graph *graph, int32_t primitive)
 static void every_control_primitive_has_a_form(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     bool seen[NUMC_PRIMITIVE_LIMIT] = {false};
     for (int i = 0; i < FORMS; i++) {
         numc_function *f = form_function(context, &forms[i]);
@@ -412,7 +412,7 @@ static void batch_against_loop(numc_context *context, const char *name, const ch
 static void batches_of_forms_are_loops(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (int i = 0; i < FORMS; i++) {
         numc_scope(context) {
             const form *f = &forms[i];
@@ -424,7 +424,7 @@ static void batches_of_forms_are_loops(void **state)
                 batch_against_loop(context, f->name, "vjp", numc_function_vjp(context, function));
         }
         numc_close(context); /* frees the functions */
-        context = open_ref();
+        context = open_tested();
     }
     numc_close(context);
 }
@@ -453,7 +453,7 @@ static void transforms_of_forms_compose(void **state)
     (void)state;
     for (int i = 0; i < FORMS; i++) {
         const form *f = &forms[i];
-        numc_context *context = open_ref();
+        numc_context *context = open_tested();
         if (f->modes != BOTH) {
             numc_close(context);
             continue;
@@ -524,7 +524,7 @@ static void transforms_of_forms_compose(void **state)
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        test_backend = argv[1];
+        test_backend_given = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_control_primitive_has_a_form),
         cmocka_unit_test(forms_have_their_derivatives),

@@ -57,7 +57,7 @@ static numc_array *whole(numc_context *context, int64_t value)
 static void while_counts(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     static const int64_t known[4][2] = {{1, 0}, {6, 8}, {27, 111}, {97, 118}}; /* well-known lengths */
     for (int i = 0; i < 4; i++) {
         numc_scope(context) {
@@ -94,7 +94,7 @@ BODY(relax)
 static void while_differentiates_forward(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[4] = {reals(context, NUMC_SHAPE(2), DOUBLES(0.5, -2)), reals(context, NUMC_SHAPE(2), DOUBLES(0.25, 1.5)),
                                   reals(context, NUMC_SHAPE(2), DOUBLES(1, -0.5)), reals(context, NUMC_SHAPE(2), DOUBLES(0.75, 2))};
@@ -144,7 +144,7 @@ BODY(scaled_by_count)
 static void inactive_while(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(6));
         numc_function *f = numc_function_value_and_gradient(context, numc_function_trace(context, scaled_by_count, NULL, &x, 1, 1));
@@ -167,7 +167,7 @@ BODY(while_none) { UNUSED(); numc_while(context, always, none, NULL, in, 1, out)
 static void mistakes_with_while_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(1)), *many = reals(context, NUMC_SHAPE(2), DOUBLES(1, 2));
     numc_array *out[1];
     endless(context, &x, 1, out, 1, NULL);
@@ -205,7 +205,7 @@ BODY(traced_bounds) { UNUSED(); numc_fori(context, in[2], in[3], horner, (void *
 static void fori_runs(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[4] = {reals(context, NUMC_SCALAR, DOUBLES(0.5)), reals(context, NUMC_SCALAR, DOUBLES(2)), whole(context, 1), whole(context, 4)};
         numc_array *y[1];
@@ -240,7 +240,7 @@ BODY(choose_one) { UNUSED(); numc_switch(in[2], five, 1, NULL, in, 1, out, 1); }
 static void switch_chooses(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (int64_t i = -3; i < 8; i++) {
         numc_scope(context) {
             int64_t index = i < 0 ? 0 : i > 4 ? 4 : i;
@@ -277,7 +277,7 @@ BODY(switch_empty) { UNUSED(); numc_switch(in[1], empty, 2, NULL, in, 1, out, 1)
 static void mistakes_with_switch_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {reals(context, NUMC_SCALAR, DOUBLES(1)), whole(context, 1)};
     numc_array *out[1];
     assert_null(numc_function_trace(context, switch_mixed, NULL, x, 2, 1));
@@ -304,7 +304,7 @@ BODY(mapped) { UNUSED(); numc_map(context, rowwise, NULL, in, 2, out, 2); }
 static void map_runs(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[2] = {reals(context, NUMC_SHAPE(3, 2), DOUBLES(0.5, 2, -1, 4, 3, 0.25)), reals(context, NUMC_SHAPE(3), DOUBLES(1, -2, 4))};
         numc_array *y[2];
@@ -343,7 +343,7 @@ BODY(nested) { UNUSED(); numc_cond(numc_greater(in[2], 0.0), grow_scan, stay, (v
 static void loops_nest(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (int sign = -1; sign <= 1; sign += 2) {
         numc_scope(context) {
             const double s = sign;

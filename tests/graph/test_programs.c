@@ -225,7 +225,7 @@ static void check_compiled(numc_context *context, uint64_t seed, const char *wha
 static void compiled_programs_agree(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (uint64_t seed = 1; seed <= 250; seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
@@ -256,7 +256,7 @@ static void compiled_programs_agree(void **state)
 static void programs_agree(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (uint64_t seed = 1; seed <= 500; seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
@@ -293,7 +293,7 @@ static void programs_agree(void **state)
 static void vmapped_programs_agree(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (uint64_t seed = 1; seed <= 300; seed++) {
         numc_scope(context) {
             generator g = {seed * 977};

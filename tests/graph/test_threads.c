@@ -43,7 +43,7 @@ static void *work(void *user)
 static void lanes_share_a_function(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_array *data = reals(context, NUMC_SHAPE(3), DOUBLES(0.0, 1.0, 2.0));
     numc_function *function = numc_function_trace(context, model, data, (const numc_array *const[]){data}, 1, 1);
     ASSERT_FINE(context);

@@ -27,7 +27,7 @@ BODY(density)
 static void graphs_print(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(8)), numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(8))};
     numc_graph *graph = trace_like(context, density, NULL, x, 2, 1);
     ASSERT_FINE(context);
@@ -67,7 +67,7 @@ BODY(many)
 static void attributes_and_sub_graphs_print(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(3));
     numc_trace *trace = numc__trace_begin(context);
     numc_type type = numc__type_of(x);
@@ -104,7 +104,7 @@ static void attributes_and_sub_graphs_print(void **state)
 static void concrete_arrays_are_constants(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_graph *graph = NULL;
     numc_array *y[2];
     numc_scope(context) {
@@ -140,7 +140,7 @@ static void concrete_arrays_are_constants(void **state)
 static void inner_traces_capture_outer_values(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_type type = {NUMC_FLOAT64, 0, NULL};
     numc_trace *outer = numc__trace_begin(context);
     numc_array *a = numc__trace_input(outer, &type, "a"), *b = numc_exp(a);
@@ -189,7 +189,7 @@ static void inner_traces_capture_outer_values(void **state)
 static void traced_arrays_may_not_escape(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_type type = {NUMC_FLOAT64, 0, NULL};
     numc_trace *trace = numc__trace_begin(context);
     numc_array *x = numc__trace_input(trace, &type, NULL);
@@ -253,7 +253,7 @@ BODY(leaves_scope_open)
 static void mistakes_in_traced_functions_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = numc_ones(context, NUMC_FLOAT64, NUMC_SCALAR);
     assert_null(numc_function_trace(context, branches_on_value, NULL, &x, 1, 1));
     assert_error(context, NUMC_TRACE, "numc_cond");
@@ -284,7 +284,7 @@ static void mistakes_in_traced_functions_are_named(void **state)
 static void a_lane_may_close_while_it_records(void **state)
 {
     (void)state;
-    numc_context *context = open_ref(), *lane = numc_lane(context);
+    numc_context *context = open_tested(), *lane = numc_lane(context);
     numc_type type = {NUMC_FLOAT64, 0, NULL};
     numc_trace *trace = numc__trace_begin(lane);
     numc_array *x = numc__trace_input(trace, &type, NULL);
@@ -321,7 +321,7 @@ BODY(calls_itself)
 static void endless_recursion_is_an_error(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(3));
     assert_null(numc_function_trace(context, calls_itself, NULL, &x, 1, 1));
     assert_error(context, NUMC_TRACE, "nested more than 256 deep");
@@ -337,7 +337,7 @@ BODY(widens)
 static void derivatives_keep_to_the_greatest_rank(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     int64_t ones[32];
     for (int d = 0; d < 32; d++)
         ones[d] = 1;
@@ -366,7 +366,7 @@ static void derivatives_keep_to_the_greatest_rank(void **state)
 static void callbacks_do_not_close_their_context(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(3));
     numc_array *y = NULL, *yes = numc_number(context, NUMC_BOOL, true), *zero = numc_number(context, NUMC_INT64, 0);
     const numc_trace_fn bodies[] = {closes, closes};
@@ -392,7 +392,7 @@ static void callbacks_do_not_close_their_context(void **state)
 static void functions_keep_to_their_context(void **state)
 {
     (void)state;
-    numc_context *context = open_ref(), *other = open_ref();
+    numc_context *context = open_tested(), *other = open_tested();
     const numc_array *x = reals(context, NUMC_SCALAR, DOUBLES(3)), *foreign = reals(other, NUMC_SCALAR, DOUBLES(4));
     numc_array *y = NULL;
     numc_function *f = numc_function_trace(context, doubles, NULL, &foreign, 1, 1); /* types alone are read */
@@ -433,7 +433,7 @@ static void functions_keep_to_their_context(void **state)
 static void broken_graphs_are_refused(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(8)), numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(8))};
     numc_graph *g = trace_like(context, density, NULL, x, 2, 1);
     assert_int_equal(numc__graph_verify(context, g), NUMC_OK);
@@ -507,7 +507,7 @@ BODY(running_constant)
 static void attributes_compare_by_structure(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const int64_t a[2] = {1, 2}, b[2] = {1, 2}, c[2] = {1, 3};
     numc_attributes x = {.count = 2, .numbers = a}, y = {.count = 2, .numbers = b}, z = {.count = 2, .numbers = c};
     assert_true(numc__attributes_equal(&x, &y));
@@ -551,7 +551,7 @@ BODY(calls_function)
 static void functions_are_called_and_differentiated(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[4] = {reals(context, NUMC_SHAPE(2), DOUBLES(3, 5)), reals(context, NUMC_SHAPE(2), DOUBLES(2, 7))};
     numc_function *f = numc_function_trace(context, quadratic, NULL, x, 2, 1);
     ASSERT_FINE(context);
@@ -611,7 +611,7 @@ BODY(cubic) { UNUSED(); out[0] = numc_sum(numc_pow(in[0], 3.0)); }
 static void derivatives_compose(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     const numc_array *x[2] = {reals(context, NUMC_SHAPE(2), DOUBLES(3, 5)), reals(context, NUMC_SHAPE(2), DOUBLES(1, 2))};
     numc_function *f = numc_function_trace(context, cubic, NULL, x, 1, 1);
     numc_function *hessian = numc_function_jvp(context, numc_function_value_and_gradient(context, f));
@@ -629,7 +629,7 @@ BODY(with_constant) { UNUSED(); out[0] = numc_multiply(numc_log((const numc_arra
 static void functions_run_on_other_lanes(void **state)
 {
     (void)state;
-    numc_context *context = open_ref(), *lane = numc_lane(context);
+    numc_context *context = open_tested(), *lane = numc_lane(context);
     numc_array *data = reals(context, NUMC_SHAPE(2), DOUBLES(1, 2));
     const numc_array *x = reals(context, NUMC_SHAPE(2), DOUBLES(3, 5));
     numc_function *f = numc_function_trace(context, with_constant, data, &x, 1, 1);

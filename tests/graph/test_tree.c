@@ -15,7 +15,7 @@ static numc_tree *parameters(numc_context *context)
 static void leaves_in_order(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         numc_tree *tree = parameters(context);
         ASSERT_FINE(context);
@@ -82,7 +82,7 @@ BODY(of_vector)
 static void flattened_and_back(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         numc_tree *tree = parameters(context);
         const numc_array *leaves[4];
@@ -127,7 +127,7 @@ static void flattened_and_back(void **state)
         numc_tree_set(empty, "none", numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 0)));
         assert_true(numc_array_size(numc_tree_get(numc_tree_unravel(empty, numc_tree_ravel(empty)), "none")) == 0);
     }
-    numc_context *other = open_ref();
+    numc_context *other = open_tested();
     assert_int_equal(numc_tree_set(numc_tree_new(context), "x", numc_zeros(other, NUMC_FLOAT64, NUMC_SHAPE(2))), NUMC_STATE);
     assert_error(context, NUMC_STATE, "'x' is an array of another context");
     numc_close(other);

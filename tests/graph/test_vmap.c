@@ -381,7 +381,7 @@ static numc_function *function_of(numc_context *context, const batch_case *c, ge
 /* products of at most 4 terms, solved for 3 unknowns at most */
 static double exact(void)
 {
-    return strcmp(test_backend, "ref") == 0 ? 0.0 : 32 * 0x1p-52;
+    return strcmp(test_backend(), "ref") == 0 ? 0.0 : 32 * 0x1p-52;
 }
 
 /* Operand k is unmapped, or mapped at 0, at the end, or at 1: all combinations but the one without any. */
@@ -433,7 +433,7 @@ static void all_patterns(numc_context *context, const batch_case *c)
 static void structural_primitives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         numc_scope(context)
             all_patterns(context, &cases[i]);
@@ -446,7 +446,7 @@ static void structural_primitives(void **state)
 static void elementwise_primitives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     static const int32_t all[] = {
 #define NUMC_X(code, upper, lower, arity, operands, result) NUMC_SCALAR_##upper,
         NUMC_SCALAR_TABLE(NUMC_X)
@@ -480,7 +480,7 @@ static void elementwise_primitives(void **state)
 static void every_primitive_has_a_rule_and_a_case(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     static const struct {
         int32_t primitive;
     } all[] = {
@@ -522,7 +522,7 @@ static const batch_case density_case = {0, "density", 4, 1, {S(2), S(3, 2), S(4)
 static void vmaps_nest_and_compose_with_derivatives(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         generator g = {11};
         numc_function *f = function_of(context, &density_case, &g);
@@ -577,7 +577,7 @@ BODY(batch_total)
 static void gradient_of_a_batch(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         generator g = {12};
         numc_function *f = function_of(context, &density_case, &g);
@@ -609,7 +609,7 @@ BODY(guarded) { UNUSED(); numc_cond(numc_greater(in[0], 0.0), log_branch, root_b
 static void a_branch_not_taken_gives_no_nan(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *x[3] = {reals(context, NUMC_SHAPE(4), DOUBLES(-4, 2, -1, 0.5)), reals(context, NUMC_SCALAR, DOUBLES(3)), NULL};
         const numc_array *one[2] = {reals(context, NUMC_SCALAR, DOUBLES(1)), x[1]};
@@ -643,7 +643,7 @@ BODY(two) { UNUSED(); out[0] = numc_add(in[0], in[1]); out[1] = numc_exp(in[1]);
 static void unmapped_results(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *one[2] = {reals(context, NUMC_SCALAR, DOUBLES(1)), reals(context, NUMC_SCALAR, DOUBLES(2))};
         const numc_array *x[2] = {reals(context, NUMC_SHAPE(3), DOUBLES(1, 2, 3)), one[1]};
@@ -672,7 +672,7 @@ static void assert_refused(numc_context *context, const numc_function *v, numc_s
 static void mistakes_are_named(void **state)
 {
     (void)state;
-    numc_context *context = open_ref();
+    numc_context *context = open_tested();
     numc_scope(context) {
         const numc_array *one[2] = {reals(context, NUMC_SHAPE(2), DOUBLES(1, 2)), reals(context, NUMC_SHAPE(2), DOUBLES(2, 3))};
         const numc_array *x[2] = {numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(3, 2)), numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 4))};
@@ -705,7 +705,7 @@ static void mistakes_are_named(void **state)
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        test_backend = argv[1];
+        test_backend_given = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_primitive_has_a_rule_and_a_case),
         cmocka_unit_test(structural_primitives),

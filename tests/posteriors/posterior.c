@@ -122,6 +122,13 @@ static void test_moments(void **unused)
     numc_close(context);
 }
 
+/* Native code is for memory of the host. */
+static bool on_a_device(void)
+{
+    const char *backend = getenv("NUMC_BACKEND");
+    return backend != NULL && (strncmp(backend, "opencl", 6) == 0 || strncmp(backend, "cuda", 4) == 0);
+}
+
 /* The draws are the same bits for 1, 2 and 4 threads, and with native code (the last round, where there is a
  * compiler). */
 static void test_threads(void **unused)
@@ -129,7 +136,7 @@ static void test_threads(void **unused)
     (void)unused;
     double *first = NULL;
     size_t size = 0;
-    for (int32_t threads = 1; threads <= 8; threads *= 2) {
+    for (int32_t threads = 1; threads <= (on_a_device() ? 4 : 8); threads *= 2) {
         numc_options how = {.jit = threads < 8 ? NUMC_JIT_OFF : NUMC_JIT_ON};
         numc_context *context = numc_open(&how);
         numc_model *model = open_model(context);
