@@ -262,9 +262,6 @@ int32_t numc_cpu_plan_build(numc_device *device, const numc_kernel *kernel, cons
                             int64_t part, int64_t parts, numc_cpu_plan **plan);
 void numc_cpu_plan_release(numc_device *device, numc_cpu_plan *plan);
 
-/* run.c. Allocates nothing. `blocks` is the table the plan was made with. */
-int32_t numc_cpu_plan_run(const numc_device *device, numc_cpu_plan *plan);
-
 static inline void *numc_cpu_allocate(const numc_host *host, size_t size)
 {
     return host->allocate(host->user, NULL, 0, size > 0 ? size : 1);

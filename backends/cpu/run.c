@@ -80,7 +80,7 @@ static inline void copy_row(void *to, const void *from, size_t size)
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
 #define NEXT goto *labels[(++s)->code]
 
-int32_t numc_cpu_plan_run(const numc_device *device, numc_cpu_plan *plan)
+static int32_t run_plan(const numc_device *device, numc_cpu_plan *plan)
 {
     const size_t block = plan->block;
     const size_t block_bytes = (block * 8 + 63) & ~(size_t)63;
@@ -328,7 +328,7 @@ typedef struct part_task {
 static void run_part(void *user, int64_t index)
 {
     part_task *task = user;
-    task->status[index] = numc_cpu_plan_run(task->device, task->launch->plans[index]);
+    task->status[index] = run_plan(task->device, task->launch->plans[index]);
 }
 
 /* Only a kernel that is one parallel loop (and single values before it) is split: each part repeats the single values. */
@@ -393,7 +393,7 @@ int32_t numc_cpu_launch_prepare(numc_device *device, numc_kernel *kernel,
 int32_t numc_cpu_launch_run(numc_device *device, numc_launch *launch)
 {
     if (launch->count == 1)
-        return numc_cpu_plan_run(device, launch->plans[0]);
+        return run_plan(device, launch->plans[0]);
     part_task task = {.device = device, .launch = launch};
     device->host->parallel_for(device->host->user, launch->count, run_part, &task);
     for (int64_t part = 0; part < launch->count; ++part)

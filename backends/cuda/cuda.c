@@ -14,7 +14,7 @@ int32_t numc_cuda_fail(const numc_host *host, numc_status status, const char *me
     return host->error(host->user, (int32_t)status, message);
 }
 
-void *numc_cuda_new(const numc_host *host, size_t size)
+static void *new_zeroed(const numc_host *host, size_t size)
 {
     void *memory = host->allocate(host->user, NULL, 0, size);
     if (memory != NULL)
@@ -22,7 +22,7 @@ void *numc_cuda_new(const numc_host *host, size_t size)
     return memory;
 }
 
-void numc_cuda_delete(const numc_host *host, void *memory, size_t size)
+static void drop(const numc_host *host, void *memory, size_t size)
 {
     if (memory != NULL)
         (void)host->allocate(host->user, memory, size, 0);
@@ -99,14 +99,14 @@ void numc_cuda_leave(numc_cuda_machine *m)
     (void)m->cu.cuCtxPopCurrent_v2(&popped);
 }
 
-bool numc_cuda_records(numc_cuda_machine *m)
+static bool records(numc_cuda_machine *m)
 {
     return atomic_load(&m->recorder) == (uintptr_t)pthread_self();
 }
 
 void *numc_cuda_stream(numc_cuda_machine *m)
 {
-    return numc_cuda_records(m) ? m->capture : m->stream;
+    return records(m) ? m->capture : m->stream;
 }
 
 static int32_t cannot_record(numc_cuda_machine *m, const char *what)
@@ -243,7 +243,7 @@ static void close_machine(void *opened)
     (void)pthread_mutex_destroy(&m->vendor.lock);
     (void)pthread_mutex_destroy(&m->download_lock);
     (void)pthread_mutex_destroy(&m->upload_lock);
-    numc_cuda_delete(m->host, m, sizeof *m);
+    drop(m->host, m, sizeof *m);
 }
 
 /* Locks and libraries: what does not touch the device. */
@@ -267,7 +267,7 @@ static int32_t prepare(numc_cuda_machine *m, int32_t index)
 static int32_t open_machine(const numc_host *host, int32_t index, void **opened)
 {
     *opened = NULL;
-    numc_cuda_machine *m = numc_cuda_new(host, sizeof *m);
+    numc_cuda_machine *m = new_zeroed(host, sizeof *m);
     if (m == NULL)
         return numc_cuda_fail(host, NUMC_MEMORY, "out of memory for a device");
     m->host = host;
@@ -276,7 +276,7 @@ static int32_t open_machine(const numc_host *host, int32_t index, void **opened)
         if (pthread_mutex_init(locks[i], NULL) != 0) {
             while (i-- > 0)
                 (void)pthread_mutex_destroy(locks[i]);
-            numc_cuda_delete(host, m, sizeof *m);
+            drop(host, m, sizeof *m);
             return numc_cuda_fail(host, NUMC_MEMORY, "a lock could not be made");
         }
     int32_t status = prepare(m, index);
@@ -389,7 +389,7 @@ static int32_t stage_next(numc_cuda_machine *m, numc_cuda_stage **stage)
 static int32_t upload(void *opened, void *raw, uint64_t offset, const void *from, uint64_t bytes)
 {
     numc_cuda_machine *m = opened;
-    if (numc_cuda_records(m))
+    if (records(m))
         return cannot_record(m, "an upload");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
@@ -417,7 +417,7 @@ static int32_t upload(void *opened, void *raw, uint64_t offset, const void *from
 static int32_t download(void *opened, const void *raw, uint64_t offset, void *to, uint64_t bytes)
 {
     numc_cuda_machine *m = opened;
-    if (numc_cuda_records(m))
+    if (records(m))
         return cannot_record(m, "a download");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
@@ -464,7 +464,7 @@ static int32_t copy(void *opened, void *to, uint64_t to_offset, const void *from
 static int32_t synchronize(void *opened)
 {
     numc_cuda_machine *m = opened;
-    if (numc_cuda_records(m))
+    if (records(m))
         return cannot_record(m, "waiting");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
@@ -498,20 +498,20 @@ static void module_free(void *opened, void *module)
         (void)m->cu.cuModuleUnload(made->handle);
         numc_cuda_leave(m);
     }
-    numc_cuda_delete(m->host, made->image, made->size);
-    numc_cuda_delete(m->host, made, sizeof *made);
+    drop(m->host, made->image, made->size);
+    drop(m->host, made, sizeof *made);
 }
 
 /* A module of `size` bytes to be filled in. */
 static cuda_module *module_new(numc_cuda_machine *m, uint64_t size)
 {
-    cuda_module *made = numc_cuda_new(m->host, sizeof *made);
+    cuda_module *made = new_zeroed(m->host, sizeof *made);
     if (made == NULL)
         return NULL;
     made->size = (size_t)size;
-    made->image = size > 0 && size <= SIZE_MAX ? numc_cuda_new(m->host, (size_t)size) : NULL;
+    made->image = size > 0 && size <= SIZE_MAX ? new_zeroed(m->host, (size_t)size) : NULL;
     if (made->image == NULL) {
-        numc_cuda_delete(m->host, made, sizeof *made);
+        drop(m->host, made, sizeof *made);
         return NULL;
     }
     return made;
@@ -541,12 +541,12 @@ static int32_t compiler_failed(numc_cuda_machine *m, void *program, int result)
     size_t size = 0;
     char *log = NULL;
     if (program != NULL && m->rtc.nvrtcGetProgramLogSize(program, &size) == 0 && size > 1)
-        log = numc_cuda_new(m->host, size);
+        log = new_zeroed(m->host, size);
     if (log != NULL && m->rtc.nvrtcGetProgramLog(program, log) == 0)
         log[size - 1] = '\0';
     (void)snprintf(message, sizeof message, "NVRTC could not compile a program (%s, %s): %s", m->target,
                    m->rtc.nvrtcGetErrorString(result), log != NULL ? log : "it left no log");
-    numc_cuda_delete(m->host, log, size);
+    drop(m->host, log, size);
     return numc_cuda_fail(m->host, NUMC_DEVICE, message);
 }
 
@@ -588,7 +588,7 @@ static int32_t module_binary(void *opened, void *module, void **bytes, uint64_t 
     numc_cuda_machine *m = opened;
     const cuda_module *made = module;
     *size = 0;
-    *bytes = numc_cuda_new(m->host, made->size);
+    *bytes = new_zeroed(m->host, made->size);
     if (*bytes == NULL)
         return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory on the host for a program");
     memcpy(*bytes, made->image, made->size);
@@ -628,7 +628,7 @@ static int32_t kernel_get(void *opened, void *module, const char *name, void **k
 {
     numc_cuda_machine *m = opened;
     *kernel = NULL;
-    cuda_kernel *made = numc_cuda_new(m->host, sizeof *made);
+    cuda_kernel *made = new_zeroed(m->host, sizeof *made);
     if (made == NULL)
         return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory on the host for a kernel");
     int32_t status = numc_cuda_enter(m);
@@ -641,7 +641,7 @@ static int32_t kernel_get(void *opened, void *module, const char *name, void **k
     if (status == NUMC_OK)
         *kernel = made;
     else
-        numc_cuda_delete(m->host, made, sizeof *made);
+        drop(m->host, made, sizeof *made);
     return status;
 }
 
@@ -650,17 +650,17 @@ static bool kernel_grow(numc_cuda_machine *m, cuda_kernel *kernel, uint32_t coun
     uint32_t capacity = kernel->capacity == 0 ? 8 : kernel->capacity;
     while (capacity < count)
         capacity *= 2;
-    argument *arguments = numc_cuda_new(m->host, capacity * sizeof *arguments);
-    void **pointers = numc_cuda_new(m->host, capacity * sizeof *pointers);
+    argument *arguments = new_zeroed(m->host, capacity * sizeof *arguments);
+    void **pointers = new_zeroed(m->host, capacity * sizeof *pointers);
     if (arguments == NULL || pointers == NULL) {
-        numc_cuda_delete(m->host, arguments, capacity * sizeof *arguments);
-        numc_cuda_delete(m->host, pointers, capacity * sizeof *pointers);
+        drop(m->host, arguments, capacity * sizeof *arguments);
+        drop(m->host, pointers, capacity * sizeof *pointers);
         return false;
     }
     if (kernel->count > 0)
         memcpy(arguments, kernel->arguments, kernel->count * sizeof *arguments);
-    numc_cuda_delete(m->host, kernel->arguments, kernel->capacity * sizeof *arguments);
-    numc_cuda_delete(m->host, kernel->pointers, kernel->capacity * sizeof *pointers);
+    drop(m->host, kernel->arguments, kernel->capacity * sizeof *arguments);
+    drop(m->host, kernel->pointers, kernel->capacity * sizeof *pointers);
     kernel->arguments = arguments;
     kernel->pointers = pointers;
     kernel->capacity = capacity;
@@ -679,11 +679,11 @@ static int32_t kernel_set(void *opened, void *kernel, uint32_t index, const void
         return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory on the host for a kernel");
     argument *a = &k->arguments[index];
     if (a->elsewhere != NULL && a->size != size) {
-        numc_cuda_delete(m->host, a->elsewhere, a->size);
+        drop(m->host, a->elsewhere, a->size);
         *a = (argument){.size = 0};
     }
     if (size > sizeof a->here && a->elsewhere == NULL) {
-        a->elsewhere = numc_cuda_new(m->host, (size_t)size);
+        a->elsewhere = new_zeroed(m->host, (size_t)size);
         if (a->elsewhere == NULL)
             return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory on the host for a kernel");
     }
@@ -726,10 +726,10 @@ static void kernel_free(void *opened, void *kernel)
     if (k == NULL)
         return;
     for (uint32_t i = 0; i < k->count; i++)
-        numc_cuda_delete(m->host, k->arguments[i].elsewhere, k->arguments[i].size);
-    numc_cuda_delete(m->host, k->arguments, k->capacity * sizeof *k->arguments);
-    numc_cuda_delete(m->host, k->pointers, k->capacity * sizeof *k->pointers);
-    numc_cuda_delete(m->host, k, sizeof *k);
+        drop(m->host, k->arguments[i].elsewhere, k->arguments[i].size);
+    drop(m->host, k->arguments, k->capacity * sizeof *k->arguments);
+    drop(m->host, k->pointers, k->capacity * sizeof *k->pointers);
+    drop(m->host, k, sizeof *k);
 }
 
 /* ---- recordings: CUDA graphs ---------------------------------------------------------------------------------------------- */
@@ -738,7 +738,7 @@ static void kernel_free(void *opened, void *kernel)
 static int32_t record_begin(void *opened)
 {
     numc_cuda_machine *m = opened;
-    if (numc_cuda_records(m))
+    if (records(m))
         return numc_cuda_fail(m->host, NUMC_STATE, "a recording is begun in a recording");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
@@ -766,7 +766,7 @@ static int32_t record_end(void *opened, void **recording)
     numc_cuda_machine *m = opened;
     void *graph = NULL, *executable = NULL;
     *recording = NULL;
-    if (!numc_cuda_records(m))
+    if (!records(m))
         return numc_cuda_fail(m->host, NUMC_STATE, "a recording is ended that was not begun");
     int32_t status = numc_cuda_enter(m);
     if (status == NUMC_OK) {
@@ -787,7 +787,7 @@ static int32_t record_end(void *opened, void **recording)
 static int32_t record_run(void *opened, void *recording)
 {
     numc_cuda_machine *m = opened;
-    if (numc_cuda_records(m))
+    if (records(m))
         return cannot_record(m, "a recording");
     int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)

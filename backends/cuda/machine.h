@@ -54,16 +54,12 @@ typedef struct numc_cuda_machine {
 int32_t numc_cuda_enter(numc_cuda_machine *m);
 void numc_cuda_leave(numc_cuda_machine *m);
 
-/* Whether the calling thread records, and where what it enqueues goes. */
-bool numc_cuda_records(numc_cuda_machine *m);
+/* Where what the calling thread enqueues goes. */
 void *numc_cuda_stream(numc_cuda_machine *m);
 
 /* The status of a driver's result, with a message that says what failed, how, and whether the context can still be used. */
 int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what);
 int32_t numc_cuda_fail(const numc_host *host, numc_status status, const char *message);
-
-void *numc_cuda_new(const numc_host *host, size_t size); /* zeroed */
-void numc_cuda_delete(const numc_host *host, void *memory, size_t size);
 
 /* vendor.c */
 int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint32_t transpose_b, int64_t m, int64_t n, int64_t k,

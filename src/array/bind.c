@@ -23,7 +23,7 @@ numc_array *numc__array_contiguous(numc_context *context, const numc_array *x)
     return y;
 }
 
-numc_array *numc__array_broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape)
+static numc_array *broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape)
 {
     int64_t strides[NUMC_RANK_LIMIT];
     int32_t lead = rank - x->rank;
@@ -90,7 +90,7 @@ numc_array *numc__eager_scalar(numc_context *context, uint32_t operation, numc_d
             return NULL;
         numc_kernel_operand target = numc__kernel_operand_of(one);
         if (numc__kernel_elementwise(context, operation, dtype, 0, NULL, operands, count, &target) == NUMC_OK)
-            y = numc__array_broadcast_view(context, one, rank, shape);
+            y = broadcast_view(context, one, rank, shape);
     } else {
         y = numc__array_new_buffer(context, result, rank, shape);
         if (y == NULL)
@@ -182,7 +182,7 @@ static numc_status run_iota(call *c)
 
 static numc_status run_broadcast(call *c)
 {
-    return done(c, numc__array_broadcast_view(c->context, c->inputs[0], c->types->rank, c->types->shape));
+    return done(c, broadcast_view(c->context, c->inputs[0], c->types->rank, c->types->shape));
 }
 
 /* Strides under which x, without copying, has another shape of the same size: groups of axes with equal products are matched;

@@ -179,7 +179,8 @@ static numc_array_core *shared_of(numc_context *context)
     return shared;
 }
 
-numc_array_lane *numc__array_lane(numc_context *context)
+/* Made at first use; NULL with MEMORY set. */
+static numc_array_lane *lane_state(numc_context *context)
 {
     numc_array_lane *lane = context->slots[NUMC_SLOT_ARRAYS];
     if (lane != NULL)
@@ -199,7 +200,7 @@ numc_array_lane *numc__array_lane(numc_context *context)
 
 numc_backend_device *numc__array_device(numc_context *context)
 {
-    numc_array_lane *lane = numc__array_lane(context);
+    numc_array_lane *lane = lane_state(context);
     if (lane == NULL)
         return NULL;
     numc_backend_device *device = atomic_load_explicit(&lane->shared->device, memory_order_acquire);
@@ -249,7 +250,7 @@ numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t ran
     }
     if (context->status != NUMC_OK)
         return NULL;
-    numc_array_lane *lane = numc__array_lane(context);
+    numc_array_lane *lane = lane_state(context);
     if (lane == NULL)
         return NULL;
     size_t item = numc_dtype_size(dtype);

@@ -196,7 +196,7 @@ static bool all_within(numc_context *context, const numc_array *indices, int64_t
 
 /* ---- integer arrays ---------------------------------------------------------------------------------------------- */
 
-numc_array *numc__indices_wrap(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis)
+static numc_array *wrap_indices(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis)
 {
     if (indices == NULL)
         return NULL;
@@ -265,7 +265,7 @@ static numc_status find_picking(const parsed *p, const numc_array *y, picking *k
                 NUMC_TRY(at_axis(p, term->start, axis, n, &at));
                 index = numc_number_(context, NUMC_INT64, numc_operand_integer(at));
             }
-            index = numc__indices_wrap(context, p->name, index, n, axis);
+            index = wrap_indices(context, p->name, index, n, axis);
             k->indices[k->count] = numc__convert(context, index, NUMC_INT64);
             if (k->indices[k->count] == NULL)
                 return context->status;
@@ -804,7 +804,7 @@ numc_array *numc_take_(const numc_array *x, const numc_array *indices, numc_axis
     int32_t d = numc__axis_normalize(context, name, axis.given ? axis.value : 0, x->rank);
     if (d < 0 || numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
-    numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
+    numc_array *at = wrap_indices(context, name, indices, x->shape[d], d);
     return numc__scope_leave(context, at == NULL ? NULL : of_rank(context, name, numc__gather(context, x, at, d)));
 }
 
@@ -837,7 +837,7 @@ numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices,
     if (numc__scope_enter(context, name) != NUMC_OK)
         return NULL;
     numc_array *flat = NULL;
-    const numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
+    const numc_array *at = wrap_indices(context, name, indices, x->shape[d], d);
     at = numc__broadcast_to(context, numc__convert(context, at, NUMC_INT64), rank, to);
     const numc_array *wide = numc__broadcast_to(context, x, rank, from);
     int64_t stride = 1;
@@ -876,7 +876,7 @@ numc_array *numc_scatter_add(const numc_array *x, const numc_array *indices, con
     for (int32_t k = 0; k < x->rank; k++)
         shape[k] = k == d ? indices->shape[0] : x->shape[k];
     const numc_array *target = numc__convert(context, x, dtype);
-    const numc_array *at = numc__indices_wrap(context, name, indices, x->shape[d], d);
+    const numc_array *at = wrap_indices(context, name, indices, x->shape[d], d);
     const numc_array *v = target == NULL ? NULL : fit_value(context, name, target, numc_operand_array(values), x->rank, shape);
     const numc_array *inputs[3] = {target, at, v};
     numc_attributes attributes = {.count = 2, .numbers = number};

@@ -53,9 +53,6 @@ typedef struct numc_array_lane {
     numc_buffer *magazine[NUMC_MAGAZINE_CLASSES];
 } numc_array_lane;
 
-/* The lane's state, made at first use; NULL with MEMORY set. */
-numc_array_lane *numc__array_lane(numc_context *context);
-
 /* buffer.c: release by the lane's own thread, which may keep the buffer in its magazine. */
 void numc__buffer_release_lane(numc_array_lane *lane, numc_buffer *buffer);
 void numc__buffer_lane_end(numc_array_lane *lane); /* empties the magazine into the pool */
@@ -85,9 +82,6 @@ numc_status numc__kernel_iota(numc_context *context, numc_dtype dtype, int64_t n
 void numc__kernel_core_end(numc_array_core *shared);
 numc_kernel_operand numc__kernel_operand_of(const numc_array *x);
 
-/* header.c */
-numc_array *numc__array_broadcast_view(numc_context *context, const numc_array *x, int32_t rank, const int64_t *shape);
-
 /* Ends the innermost scope and hands y to the one outside; an array that was not made in it stays where it is, and another
  * header of its value is given instead. */
 numc_array *numc__scope_leave(numc_context *context, numc_array *y);
@@ -95,9 +89,8 @@ numc_array *numc__scope_leave(numc_context *context, numc_array *y);
 void numc__array_retire(numc_array *x);
 
 /* value.c: host values. */
-/* A number in an integer dtype: whole and in its range. Every number fits a complex dtype or bool, every real one a float. */
-bool numc__value_fits(numc_dtype dtype, const numc_operand *number);
-/* The same, or VALUE naming the function and the number. */
+/* A number in an integer dtype: whole and in its range, or VALUE naming the function and the number. Every number fits a complex dtype
+ * or bool, every real one a float. */
 numc_status numc__number_fits(numc_context *context, const char *name, numc_dtype dtype, const numc_operand *number);
 void numc__value_number(numc_dtype dtype, void *target, const numc_operand *number);
 double numc__value_real(numc_dtype dtype, const void *source);
@@ -151,8 +144,6 @@ numc_array *numc__stop(numc_context *context, const numc_array *x);
 
 /* index.c: whether nobody else can see a write into x: one header without numc_keep, no view, every element its own. */
 bool numc__array_is_alone(numc_context *context, const numc_array *x);
-/* Indices checked against [-n, n) where they are concrete, and wrapped to [0, n). int64. */
-numc_array *numc__indices_wrap(numc_context *context, const char *name, const numc_array *indices, int64_t n, int32_t axis);
 
 /* host.c: x converted to dtype into host memory of x's size; no header is made, so another lane's array may be read. */
 numc_status numc__read(const numc_array *x, numc_context *errors, numc_dtype dtype, void *data);

@@ -148,7 +148,7 @@ int64_t numc__value_integer(numc_dtype dtype, const void *source)
     return value;
 }
 
-bool numc__value_fits(numc_dtype dtype, const numc_operand *number)
+static bool fits(numc_dtype dtype, const numc_operand *number)
 {
     numc_kind kind = numc_dtype_kind(dtype);
     if (number->kind <= NUMC_OPERAND_ARRAY || number->kind > NUMC_OPERAND_UNSIGNED)
@@ -173,7 +173,7 @@ bool numc__value_fits(numc_dtype dtype, const numc_operand *number)
 
 numc_status numc__number_fits(numc_context *context, const char *name, numc_dtype dtype, const numc_operand *number)
 {
-    if (numc__value_fits(dtype, number))
+    if (fits(dtype, number))
         return NUMC_OK;
     if (number->kind <= NUMC_OPERAND_ARRAY || number->kind > NUMC_OPERAND_UNSIGNED)
         return numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: an operand is of no known kind (%d)", name, (int)number->kind);

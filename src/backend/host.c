@@ -103,7 +103,7 @@ static void host_cache_put(void *user, const char *key, uint64_t key_size, const
         (void)numc__store_write(((numc_backend_state *)user)->open.core, &store, key, (size_t)key_size, bytes, size);
 }
 
-void numc__host_fill(numc_backend_state *state)
+static void fill_host(numc_backend_state *state)
 {
     state->open.host = (numc_host){
         .size = sizeof(numc_host),
@@ -133,7 +133,7 @@ numc_backend_state *numc__state_new(numc_context *context)
         return NULL;
     }
     state->open.core = context->core;
-    numc__host_fill(state);
+    fill_host(state);
     return state;
 }
 

@@ -33,8 +33,7 @@ typedef struct numc_backend_state {
     size_t allocation_count, allocation_capacity;
 } numc_backend_state;
 
-/* host.c: fills the host table of a state; takes the calling thread's message ("" when none). */
-void numc__host_fill(numc_backend_state *state);
+/* host.c: takes the calling thread's message ("" when none). */
 void numc__host_message(numc_backend_state *state, int32_t status, char *text, size_t size);
 
 /* emit.c: host.kernel_emit. */

@@ -381,7 +381,7 @@ static int scale(uint64_t fraction, int exponent, int extra, big *r, big *s)
     return point;
 }
 
-void numc__digits_shortest(numc_digits *result, double value)
+static void digits_shortest(numc_digits *result, double value)
 {
     uint64_t fraction;
     int exponent;
@@ -574,7 +574,7 @@ size_t numc__write_double(char text[NUMC_NUMBER_TEXT_SIZE], double value)
     if (fabs(value) < 1e15 && value == floor(value) && value != 0)
         return numc__write_integer(text, (int64_t)value);
     numc_digits digits;
-    numc__digits_shortest(&digits, fabs(value));
+    digits_shortest(&digits, fabs(value));
     return write_general(text, &digits, signbit(value) != 0, 16);
 }
 

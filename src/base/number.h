@@ -14,7 +14,6 @@ typedef struct numc_digits {
 } numc_digits;
 
 /* The value is finite and not negative. Exact; half goes to even. */
-void numc__digits_shortest(numc_digits *result, double value);
 void numc__digits_significant(numc_digits *result, double value, int count); /* 1 .. NUMC_DIGITS_MAX */
 void numc__digits_fixed(numc_digits *result, double value, int decimals);    /* 0 .. NUMC_DECIMALS_MAX */
 

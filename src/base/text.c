@@ -31,7 +31,7 @@ static bool reserve(numc_text *text, size_t extra)
     return true;
 }
 
-void numc__text_add_list(numc_text *text, const char *format, va_list list)
+static void text_add_list(numc_text *text, const char *format, va_list list)
 {
     char first[1];
     size_t room = text->capacity - text->size;
@@ -53,7 +53,7 @@ void numc__text_add(numc_text *text, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    numc__text_add_list(text, format, list);
+    text_add_list(text, format, list);
     va_end(list);
 }
 

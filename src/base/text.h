@@ -33,7 +33,6 @@ size_t numc__format_list(char *text, size_t size, const char *format, va_list li
 
 void numc__text_begin(numc_text *text, numc_core *core);
 void numc__text_add(numc_text *text, const char *format, ...) NUMC_FORMAT(2, 3); /* formats of numc__format */
-void numc__text_add_list(numc_text *text, const char *format, va_list list) NUMC_FORMAT(2, 0);
 void numc__text_add_bytes(numc_text *text, const char *bytes, size_t count);
 void numc__text_add_double(numc_text *text, double value); /* shortest round trip */
 void numc__text_end(numc_text *text); /* frees */

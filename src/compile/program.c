@@ -374,22 +374,12 @@ void numc__workspace_free(numc_workspace *workspace)
     numc__core_free(core, workspace, sizeof *workspace);
 }
 
-static void *shared_memory(const numc_workspace *workspace, int32_t value)
+void *numc__workspace_output(const numc_workspace *workspace, int32_t output)
 {
     const numc_exec *exec = workspace->binding->program->body;
     uint64_t offset;
-    char *memory = place_memory(workspace->state, exec, value, &offset);
+    char *memory = place_memory(workspace->state, exec, exec->outputs[output], &offset);
     return exec->device->info.unified != 0 ? memory + offset : NULL;
-}
-
-void *numc__workspace_input(const numc_workspace *workspace, int32_t input)
-{
-    return shared_memory(workspace, workspace->binding->program->body->inputs[input]);
-}
-
-void *numc__workspace_output(const numc_workspace *workspace, int32_t output)
-{
-    return shared_memory(workspace, workspace->binding->program->body->outputs[output]);
 }
 
 void *numc__workspace_memory(const numc_workspace *workspace, bool output, int32_t k, uint64_t *offset)

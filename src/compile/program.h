@@ -41,9 +41,8 @@ void numc__binding_release(numc_binding *binding);
 numc_workspace *numc__workspace_new(numc_context *context, numc_binding *binding);
 void numc__workspace_free(numc_workspace *workspace);
 
-/* The workspace's memory of input k (of those that are not data) or output k when the device shares memory with the host, so
- * that a caller can write and read there and pass NULL below; NULL otherwise. */
-void *numc__workspace_input(const numc_workspace *workspace, int32_t input);
+/* The workspace's memory of output k when the device shares memory with the host, so that a caller can read there and pass NULL
+ * below; NULL otherwise. */
 void *numc__workspace_output(const numc_workspace *workspace, int32_t output);
 
 /* Host-side calls for samplers: inputs that are not data, then outputs, as packed row-major host memory in the value's dtype;

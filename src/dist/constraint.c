@@ -8,7 +8,7 @@
 
 #define TOLERANCE 1e-6 /* of the sum of a simplex and of symmetry: room for data printed in single precision */
 
-numc_constraint *numc__constraint_new(numc_context *context, const numc_constraint_class *kind)
+static numc_constraint *new_constraint(numc_context *context, const numc_constraint_class *kind)
 {
     numc_constraint *c = numc__dist_object_new(context, sizeof *c);
     if (c != NULL) {
@@ -386,14 +386,14 @@ CONSTRAINTS(DEFINE_CLASS)
 #define DEFINE_PLAIN(name)                                                                         \
     numc_constraint *numc_constraint_##name##_(numc_context *context)                              \
     {                                                                                              \
-        return numc__constraint_new(context, &class_##name);                                       \
+        return new_constraint(context, &class_##name);                                       \
     }
 PLAIN_CONSTRAINTS(DEFINE_PLAIN)
 
 static numc_constraint *bounded(numc_context *context, const numc_constraint_class *kind, const numc_operand *lower,
                                 const numc_operand *upper)
 {
-    numc_constraint *c = numc__constraint_new(context, kind);
+    numc_constraint *c = new_constraint(context, kind);
     if (c == NULL)
         return NULL;
     if (lower != NULL && (c->lower = numc__dist_real(context, *lower, NUMC_DTYPE_DEFAULT)) == NULL)
@@ -496,7 +496,7 @@ numc_constraint *numc_constraint_independent(numc_constraint *base, int32_t even
     }
     if (event_rank == 0)
         return base;
-    numc_constraint *c = numc__constraint_new(context, &class_independent);
+    numc_constraint *c = new_constraint(context, &class_independent);
     if (c == NULL)
         return NULL;
     c->base = base;
@@ -547,6 +547,14 @@ static const numc_constraint_class class_image = {
     .name = "image", .phrase = "inside its region", .inside = image_inside, .outside = image_outside,
     .feasible = image_feasible, .bijector = image_bijector};
 
+/* Every value of the right shape is inside: nothing to check. */
+static bool is_everything(const numc_constraint *constraint)
+{
+    while (constraint->kind == &class_independent)
+        constraint = constraint->base;
+    return constraint->kind == &class_real;
+}
+
 numc_constraint *numc__constraint_image(const numc_constraint *region, const numc_bijector *bijector)
 {
     if (region == NULL || bijector == NULL)
@@ -560,14 +568,14 @@ numc_constraint *numc__constraint_image(const numc_constraint *region, const num
     }
     int32_t rank = region->event_rank > bijector->domain_rank ? region->event_rank : bijector->domain_rank;
     rank += bijector->codomain_rank - bijector->domain_rank;
-    if (numc__constraint_is_everything(region)) {
+    if (is_everything(region)) {
         numc_constraint *onto = bijector->kind->codomain != NULL ? bijector->kind->codomain(bijector)
                                                                  : numc_constraint_real(context);
         return onto == NULL ? NULL : numc_constraint_independent(onto, rank - onto->event_rank);
     }
     if (numc__bijector_is_identity(bijector))
         return (numc_constraint *)(uintptr_t)region;
-    numc_constraint *c = numc__constraint_new(context, &class_image);
+    numc_constraint *c = new_constraint(context, &class_image);
     if (c == NULL)
         return NULL;
     c->base = region;
@@ -598,7 +606,7 @@ static const numc_constraint_class class_masked = {
 
 numc_constraint *numc__constraint_masked(const numc_constraint *region, const numc_array *hidden)
 {
-    numc_constraint *c = region == NULL || hidden == NULL ? NULL : numc__constraint_new(region->object.context, &class_masked);
+    numc_constraint *c = region == NULL || hidden == NULL ? NULL : new_constraint(region->object.context, &class_masked);
     if (c == NULL)
         return NULL;
     c->base = region;
@@ -624,13 +632,6 @@ bool numc_constraint_is_discrete(const numc_constraint *constraint)
 const char *numc_constraint_name(const numc_constraint *constraint)
 {
     return constraint == NULL ? "none" : constraint->kind->name;
-}
-
-bool numc__constraint_is_everything(const numc_constraint *constraint)
-{
-    while (constraint->kind == &class_independent)
-        constraint = constraint->base;
-    return constraint->kind == &class_real;
 }
 
 /* Whether x has the axes an event needs. */

@@ -49,10 +49,7 @@ struct numc_constraint {
     const numc_array *hidden;      /* masked */
 };
 
-numc_constraint *numc__constraint_new(numc_context *context, const numc_constraint_class *kind);
 numc_constraint *numc__constraint_between(numc_context *context, numc_array *lower, numc_array *upper, bool integer);
-/* True when every value of the right shape is inside: nothing to check. */
-bool numc__constraint_is_everything(const numc_constraint *constraint);
 /* The points f(x) of x in `region`. */
 numc_constraint *numc__constraint_image(const numc_constraint *region, const numc_bijector *bijector);
 /* `region`, and anything where `hidden` (bool, broadcasting to the batch) is true. */

@@ -236,49 +236,6 @@ numc_status numc__graph_verify(numc_context *context, const numc_graph *graph)
 
 /* ---- structural comparison --------------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
-}
-
-static uint64_t hash_type(uint64_t hash, const numc_type *type)
-{
-    hash = mix(hash, (uint64_t)type->dtype);
-    for (int32_t i = 0; i < type->rank; i++)
-        hash = mix(hash, (uint64_t)type->shape[i]);
-    return mix(hash, (uint64_t)type->rank);
-}
-
-static uint64_t hash_graph(uint64_t hash, const numc_graph *graph)
-{
-    for (int32_t i = 0; i < graph->input_count; i++)
-        hash = hash_type(hash, &graph->values[i].type);
-    for (int32_t i = 0; i < graph->node_count; i++) {
-        const numc_node *node = &graph->nodes[i];
-        hash = mix(hash, (uint64_t)node->primitive);
-        for (int32_t k = 0; k < node->input_count; k++)
-            hash = mix(hash, (uint64_t)node->inputs[k]);
-        hash = mix(hash, numc__attributes_hash(&node->attributes));
-    }
-    for (int32_t i = 0; i < graph->output_count; i++)
-        hash = mix(hash, (uint64_t)graph->outputs[i]);
-    return hash;
-}
-
-uint64_t numc__attributes_hash(const numc_attributes *attributes)
-{
-    uint64_t hash = mix(UINT64_C(0x6e756d63), (uint64_t)attributes->dtype);
-    for (int32_t i = 0; i < attributes->count; i++)
-        hash = mix(hash, (uint64_t)attributes->numbers[i]);
-    hash = mix(hash, (uint64_t)attributes->count);
-    for (int i = 0; i < 2; i++) {
-        if (attributes->graphs[i] != NULL)
-            hash = hash_graph(mix(hash, (uint64_t)i), attributes->graphs[i]);
-    }
-    return hash;
-}
-
 /* Constants are equal when they are one array, or say the same number everywhere. */
 static bool constants_equal(const numc_array *a, const numc_array *b)
 {

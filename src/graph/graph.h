@@ -111,8 +111,7 @@ void numc__attributes_print(numc_text *text, int32_t primitive, const numc_attri
 /* Applies the graph to arrays, node by node through numc__bind: runs when they are concrete, inlines when traced. */
 numc_status numc__graph_apply(numc_context *context, const numc_graph *graph, const numc_array *const *inputs,
                               int32_t input_count, numc_array **outputs, int32_t output_count);
-/* Structural: a 64-bit hash and equality of attributes, for CSE and caches. */
-uint64_t numc__attributes_hash(const numc_attributes *attributes);
+/* Structural equality of attributes. */
 bool numc__attributes_equal(const numc_attributes *a, const numc_attributes *b);
 /* The same applications to the same constants (one array, or one number). */
 bool numc__graph_equal(const numc_graph *a, const numc_graph *b);

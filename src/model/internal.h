@@ -45,11 +45,7 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
                               int32_t handler_count, bool keep_scope);
 /* The same model, for those who use it after the original may be freed. */
 numc_model *numc__model_copy(const numc_model *model);
-/* "scope/name" checked and entered into the run's names; owned by the run. NULL with the error set. */
-const char *numc__run_name(numc_run *run, const char *name, const char *what);
 /* The array bound to a name by numc_model_bind, or NULL; `given`: what the callback has instead, or NULL. */
 numc_array *numc__run_binding(numc_run *run, const char *name, const numc_array *given);
-/* Expands a distribution to the open plates. */
-const numc_distribution *numc__plates_expand(numc_run *run, const char *site, const numc_distribution *distribution);
 
 #endif

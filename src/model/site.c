@@ -38,7 +38,7 @@ static bool prefixed(numc_run *run, const char *name, const char *what, char ful
 
 enum { NAME_SITE = 1, NAME_PLATE = 2 }; /* what a name of the run belongs to */
 
-const char *numc__run_name(numc_run *run, const char *name, const char *what)
+static const char *enter_name(numc_run *run, const char *name, const char *what)
 {
     char full[NUMC_SITE_NAME_SIZE];
     if (run == NULL || run->context->status != NUMC_OK || !prefixed(run, name, what, full))
@@ -176,7 +176,7 @@ bool numc_plate_next(numc_plate_frame *frame)
     return false;
 }
 
-const numc_distribution *numc__plates_expand(numc_run *run, const char *site, const numc_distribution *distribution)
+static const numc_distribution *expand_to_plates(numc_run *run, const char *site, const numc_distribution *distribution)
 {
     if (run->plates.count == 0)
         return distribution;
@@ -380,7 +380,7 @@ static void name_site(numc_run *run, const char *name, const numc_distribution *
 numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution *distribution)
 {
     name_site(run, name, distribution);
-    const char *full = numc__run_name(run, name, "sample site");
+    const char *full = enter_name(run, name, "sample site");
     if (full == NULL)
         return NULL;
     if (distribution == NULL) {
@@ -388,7 +388,7 @@ numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution
         return NULL;
     }
     numc_message message = message_for(run, NUMC_SITE_SAMPLE, full);
-    message.distribution = numc__plates_expand(run, full, distribution);
+    message.distribution = expand_to_plates(run, full, distribution);
     if (message.distribution == NULL || send(run, &message, NULL) != NUMC_OK)
         return NULL;
     return message.value;
@@ -397,7 +397,7 @@ numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution
 numc_array *numc_observe_(numc_run *run, const char *name, const numc_distribution *distribution, numc_operand value)
 {
     name_site(run, name, distribution);
-    const char *full = numc__run_name(run, name, "observed site");
+    const char *full = enter_name(run, name, "observed site");
     if (full == NULL)
         return NULL;
     numc_context *context = run->context;
@@ -416,7 +416,7 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
         return NULL;
     numc_message message = message_for(run, NUMC_SITE_SAMPLE, full);
     message.observed = true;
-    message.distribution = numc__plates_expand(run, full, distribution);
+    message.distribution = expand_to_plates(run, full, distribution);
     if (message.distribution == NULL)
         return NULL;
     message.value = value.kind == NUMC_OPERAND_ARRAY
@@ -433,7 +433,7 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
 
 static numc_array *plain_site(numc_run *run, numc_site_kind kind, const char *name, const char *what, numc_array *value)
 {
-    const char *full = numc__run_name(run, name, what);
+    const char *full = enter_name(run, name, what);
     if (full == NULL)
         return NULL;
     if (kind == NUMC_SITE_DATA) {
