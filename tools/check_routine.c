@@ -11,15 +11,16 @@ extern const char numc__chains_text[];
 enum { CHAINS = 5, DIMENSION = 3, DEPTH = 4, STEPS = 48, BUFFERS = NUMC_K_CHAINS_BUFFERS };
 
 /* One side's memory, in the order of the routine's buffers. */
+enum { SCHEDULE, STATES, PROGRESS, MEMORY, POSITIONS, RESULTS, RECORDS };
 typedef struct machines {
-    size_t doubles, sizes[BUFFERS];
-    char *memory[BUFFERS];
+    size_t doubles, state_doubles, sizes[BUFFERS];
+    void *memory[BUFFERS];
 } machines;
 
 static void evaluate(const machines *m)
 {
-    const double *positions = (const double *)(const void *)m->memory[3];
-    double *results = (double *)(void *)m->memory[4];
+    const double *positions = m->memory[POSITIONS];
+    double *results = m->memory[RESULTS];
     for (int c = 0; c < CHAINS; c++) {
         double *result = results + c * (1 + DIMENSION);
         result[0] = 0;
@@ -31,10 +32,12 @@ static void evaluate(const machines *m)
     }
 }
 
+/* Chains that search for a step size first, and learn from their first transitions. */
 static bool machines_new(machines *m)
 {
-    m->doubles = (size_t)numc_k_nuts_doubles(DIMENSION, DEPTH, NUMC_K_METRIC_DIAGONAL);
-    const size_t sizes[BUFFERS] = {CHAINS * sizeof(numc_k_nuts), CHAINS * sizeof(numc_k_chain_progress),
+    m->state_doubles = (size_t)numc_k_nuts_doubles(DIMENSION, DEPTH, NUMC_K_METRIC_DIAGONAL);
+    m->doubles = m->state_doubles + (size_t)numc_k_estimate_doubles(DIMENSION, NUMC_K_METRIC_DIAGONAL);
+    const size_t sizes[BUFFERS] = {sizeof(numc_k_schedule), CHAINS * sizeof(numc_k_chain), CHAINS * sizeof(numc_k_chain_progress),
                                    CHAINS * m->doubles * sizeof(double), CHAINS * DIMENSION * sizeof(double),
                                    CHAINS * (1 + DIMENSION) * sizeof(double),
                                    STEPS * CHAINS * (size_t)numc_k_record_doubles(DIMENSION) * sizeof(double)};
@@ -44,9 +47,12 @@ static bool machines_new(machines *m)
         m->memory[b] = calloc(1, sizes[b]);
         good = good && m->memory[b] != NULL;
     }
+    if (good)
+        *(numc_k_schedule *)m->memory[SCHEDULE] = (numc_k_schedule){.warmup = 6, .first = 1, .ends = {4}, .count = 1, .kind = NUMC_K_NUTS_TREE};
     for (int c = 0; good && c < CHAINS; c++) {
-        numc_k_nuts *s = (numc_k_nuts *)(void *)m->memory[0] + c;
-        double *own = (double *)(void *)m->memory[2] + (size_t)c * m->doubles;
+        numc_k_chain *chain = (numc_k_chain *)m->memory[STATES] + c;
+        numc_k_nuts *s = &chain->nuts;
+        double *own = (double *)m->memory[MEMORY] + (size_t)c * m->doubles;
         numc_k_nuts_setup(s, DIMENSION, DEPTH, NUMC_K_METRIC_DIAGONAL, numc_k_nuts_fold(numc_k_key_from_seed(1), (numc_k_u64)c));
         for (int i = 0; i < 2 * DIMENSION; i++)
             own[i] = 1; /* W and 1/sqrt(W) */
@@ -60,7 +66,9 @@ static bool machines_new(machines *m)
         numc_k_nuts_advance(s, own, log_density);
         s->step_size = 0.25 + 0.1 * c;
         s->jitter = 0.5;
-        ((numc_k_chain_progress *)(void *)m->memory[1])[c].until = 8;
+        chain->warmup = (numc_k_warmup){.averaging = {.target = 0.8, .gamma = 0.05, .t0 = 10, .kappa = 0.75}, .searches = 1};
+        numc_k_averaging_restart(&chain->warmup.averaging, s->step_size);
+        ((numc_k_chain_progress *)m->memory[PROGRESS])[c].until = 12;
     }
     return good;
 }
@@ -71,17 +79,16 @@ static void machines_free(machines *m)
         free(m->memory[b]);
 }
 
-static void move_here(machines *m, const int64_t *numbers)
+static void move_here(machines *m, bool fresh)
 {
+    const numc_k_chains all = {m->memory[SCHEDULE], m->memory[STATES], m->memory[PROGRESS], m->memory[MEMORY], m->memory[POSITIONS],
+                               m->memory[RESULTS], m->memory[RECORDS], CHAINS, (numc_k_i64)m->doubles, (numc_k_i64)m->state_doubles};
     for (int64_t c = 0; c < CHAINS; c++)
-        numc_k_chains_step(c, CHAINS, numbers[1], NUMC_K_NUTS_TREE, (numc_k_nuts *)(void *)m->memory[0],
-                           (numc_k_chain_progress *)(void *)m->memory[1], (double *)(void *)m->memory[2],
-                           (double *)(void *)m->memory[3], (const double *)(const void *)m->memory[4],
-                           (double *)(void *)m->memory[5]);
+        numc_k_chains_step(&all, c, fresh);
 }
 
 /* All steps on the device; what it has in the end comes back into m. */
-static int32_t move_there(const side *s, machines *m, const int64_t *numbers)
+static int32_t move_there(const side *s, machines *m, int64_t *numbers)
 {
     const numc_backend *t = &s->device->table;
     numc_device *device = s->device->device;
@@ -97,12 +104,13 @@ static int32_t move_there(const side *s, machines *m, const int64_t *numbers)
             t->memory_release(device, there[made], m->sizes[made]);
     }
     for (int i = 0; i < STEPS && status == NUMC_OK; i++) {
+        numbers[3] = i == 0;
         status = t->routine_run(device, routine, there, numbers, CHAINS);
         if (status == NUMC_OK)
-            status = t->memory_download(device, there[3], 0, m->memory[3], m->sizes[3]);
+            status = t->memory_download(device, there[POSITIONS], 0, m->memory[POSITIONS], m->sizes[POSITIONS]);
         evaluate(m);
         if (status == NUMC_OK)
-            status = t->memory_upload(device, there[4], 0, m->memory[4], m->sizes[4]);
+            status = t->memory_upload(device, there[RESULTS], 0, m->memory[RESULTS], m->sizes[RESULTS]);
     }
     for (int b = 0; b < made; b++) {
         if (status == NUMC_OK)
@@ -122,19 +130,19 @@ void check_routines(checker *c)
     machines here, there;
     bool ready = machines_new(&here);
     ready = machines_new(&there) && ready;
-    const int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {CHAINS, (int64_t)here.doubles, NUMC_K_NUTS_TREE, 0, 0};
+    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {CHAINS, (int64_t)here.doubles, (int64_t)here.state_doubles, 1, 0, 0};
     for (int i = 0; i < STEPS && ready; i++) {
-        move_here(&here, numbers);
+        move_here(&here, i == 0);
         evaluate(&here);
     }
     uint64_t before = check_fallbacks(&c->tested);
     int32_t status = ready ? move_there(&c->tested, &there, numbers) : NUMC_MEMORY;
-    operand expected = {NUMC_FLOAT64, (int64_t)(here.sizes[5] / sizeof(double)), here.memory[5], true};
-    operand got = {NUMC_FLOAT64, expected.count, there.memory[5], true};
+    operand expected = {NUMC_FLOAT64, (int64_t)(here.sizes[RECORDS] / sizeof(double)), here.memory[RECORDS], true};
+    operand got = {NUMC_FLOAT64, expected.count, there.memory[RECORDS], true};
     if (ready)
-        check_judge(c, "routine", "state machines of NUTS", before, status, &expected, &got, 1, 0.0);
+        check_judge(c, "routine", "state machines of NUTS, warm-up", before, status, &expected, &got, 1, 0.0);
     else
-        check_row(c, "routine", "state machines of NUTS", "wrong", "out of memory");
+        check_row(c, "routine", "state machines of NUTS, warm-up", "wrong", "out of memory");
     machines_free(&here);
     machines_free(&there);
 }

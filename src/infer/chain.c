@@ -78,51 +78,26 @@ static void begin_start(numc_chain *chain)
                : given ? 0 : radius * (2 * numc_k_nuts_uniform(key, (numc_k_u64)i) - 1);
 }
 
-/* ---- the search for a step size ---- */
+/* ---- transitions ---- */
 
-static void begin_probe(numc_chain *chain)
+numc_status numc__chain_failed(numc_chain *chain)
 {
-    chain->nuts.step_size = chain->search.step;
-    numc_k_nuts_begin(&chain->nuts, chain->memory, NUMC_K_NUTS_PROBE, (numc_k_u64)chain->transition, chain->attempt);
-}
-
-static numc_status end_search(numc_chain *chain, numc_search_state state)
-{
-    chain->nuts.step_size = chain->nominal; /* until the search is over, so that an interrupted one starts again */
-    if (state == NUMC_SEARCH_TOO_LARGE)
+    const char *noun = chain->mcmc->target.noun;
+    const int failed = chain->warmup.failed;
+    chain->warmup.failed = 0; /* the next run may try again */
+    if (failed == NUMC_K_SEARCH_TOO_LARGE)
         return numc__fail(chain->lane, NUMC_INITIALIZATION,
                           "chain %d: the step size grew beyond 1e7 and the %s did not fall off: it may be improper, or far wider "
                           "than its starting points (then give init_metric or a larger step_size)",
-                          (int)chain->index, chain->mcmc->target.noun);
-    if (state == NUMC_SEARCH_TOO_SMALL)
+                          (int)chain->index, noun);
+    if (failed == NUMC_K_SEARCH_TOO_SMALL)
         return numc__fail(chain->lane, NUMC_INITIALIZATION,
                           "chain %d: no step size is small enough: the %s is not continuous, or its gradient is wrong",
-                          (int)chain->index, chain->mcmc->target.noun);
-    chain->nuts.step_size = chain->search.step;
-    /* After the first search mu stays at the step size given. */
-    if (chain->transition > 0)
-        numc__dual_averaging_restart(&chain->averaging, chain->search.step);
-    chain->searches = false;
-    return NUMC_OK;
-}
-
-/* ---- transitions ---- */
-
-int numc__chain_kind(numc_chain *chain)
-{
-    const numc_mcmc *mcmc = chain->mcmc;
-    if (mcmc->options.algorithm == NUMC_ALGORITHM_NUTS)
-        return NUMC_K_NUTS_TREE;
-    double steps = floor(mcmc->options.trajectory_length / chain->nuts.step_size);
-    chain->nuts.steps = mcmc->options.trajectory_steps > 0 ? mcmc->options.trajectory_steps
-                        : !(steps >= 1) ? 1 : steps > 1e6 ? 1000000 : (int)steps;
-    return NUMC_K_NUTS_STATIC;
-}
-
-static void begin_transition(numc_chain *chain)
-{
-    int kind = numc__chain_kind(chain);
-    numc_k_nuts_begin(&chain->nuts, chain->memory, kind, (numc_k_u64)chain->transition, 0);
+                          (int)chain->index, noun);
+    return numc__fail(chain->lane, NUMC_VALUE,
+                      "chain %d, transition %lld: the variances of the warm-up draws are not finite: the %s may be "
+                      "improper, or wider than 1e150",
+                      (int)chain->index, (long long)chain->transition, noun);
 }
 
 static void keep_divergence(numc_chain *chain, const numc_transition *t)
@@ -195,40 +170,17 @@ static numc_status store(numc_chain *chain, const numc_transition *t)
     return NUMC_OK;
 }
 
-/* Learns from the warm-up transition just made. */
-static numc_status adapt(numc_chain *chain)
+numc_status numc__chain_moved(numc_chain *chain, const numc_transition *t, bool learns)
 {
-    numc_mcmc *mcmc = chain->mcmc;
-    const numc_schedule *schedule = &mcmc->schedule;
-    int64_t i = chain->transition;
-    chain->nuts.step_size = numc__dual_averaging_update(&chain->averaging, chain->nuts.accept_stat);
-    bool windows = mcmc->kernel_metric != NUMC_K_METRIC_UNIT && chain->window < schedule->count;
-    if (windows && i >= schedule->first)
-        numc__metric_estimate_add(&chain->estimate, chain->memory + numc_k_nuts_current(&chain->nuts));
-    if (windows && i == schedule->ends[chain->window]) {
-        numc__metric_estimate_write(&chain->estimate, chain->memory);
-        if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
-            return numc__fail(chain->lane, NUMC_VALUE,
-                              "chain %d, transition %lld: the variances of the warm-up draws are not finite: the %s may be "
-                              "improper, or wider than 1e150",
-                              (int)chain->index, (long long)i, mcmc->target.noun);
-        numc__metric_estimate_restart(&chain->estimate);
-        chain->window++;
-        chain->searches = mcmc->target.dimension > 0;
-    }
-    /* If a window ends with the warm-up nothing is averaged after it: then the coming search's result is kept. */
-    if (i == mcmc->warmup - 1 && !chain->searches)
-        chain->nuts.step_size = numc__dual_averaging_final(&chain->averaging);
-    return NUMC_OK;
-}
-
-numc_status numc__chain_moved(numc_chain *chain, const numc_transition *t)
-{
+    const numc_mcmc *mcmc = chain->mcmc;
     NUMC_TRY(check_position(chain, t->position));
     keep_divergence(chain, t);
     NUMC_TRY(store(chain, t));
-    if (chain->transition < chain->mcmc->warmup && !chain->mcmc->options.no_adaptation)
-        NUMC_TRY(adapt(chain));
+    if (learns)
+        numc_k_chain_learn(&mcmc->schedule, &chain->warmup, &chain->nuts, chain->memory,
+                           chain->memory + numc__mcmc_state_doubles(mcmc), chain->transition);
+    if (chain->warmup.failed)
+        return numc__chain_failed(chain);
     chain->transition++;
     atomic_store_explicit(&chain->step_size, chain->nuts.step_size, memory_order_relaxed);
     atomic_store_explicit(&chain->done, chain->transition, memory_order_release);
@@ -246,30 +198,21 @@ static numc_status end_transition(numc_chain *chain)
         t.start = chain->memory + numc_k_nuts_q(nuts, nuts->divergence_start);
         t.end = chain->memory + numc_k_nuts_q(nuts, nuts->divergence_end);
     }
-    return numc__chain_moved(chain, &t);
+    return numc__chain_moved(chain, &t, true);
 }
 
 /* ---- what comes next ---- */
 
 numc_status numc__chain_begin(numc_chain *chain)
 {
-    chain->attempt = 0;
-    chain->nominal = chain->nuts.step_size;
     if (!chain->placed) {
+        chain->attempt = 0;
         chain->stage = NUMC_CHAIN_STARTS;
         begin_start(chain);
         return NUMC_OK;
     }
-    if (chain->searches) {
-        chain->stage = NUMC_CHAIN_SEARCHES;
-        if (numc__step_search_begin(&chain->search, chain->nominal)) {
-            begin_probe(chain);
-            return NUMC_OK;
-        }
-        NUMC_TRY(end_search(chain, NUMC_SEARCH_DONE));
-    }
-    chain->stage = NUMC_CHAIN_MOVES;
-    begin_transition(chain);
+    numc_k_chain_begin(&chain->mcmc->schedule, &chain->warmup, &chain->nuts, chain->memory, chain->transition);
+    chain->stage = chain->nuts.kind == NUMC_K_NUTS_PROBE ? NUMC_CHAIN_SEARCHES : NUMC_CHAIN_MOVES;
     return NUMC_OK;
 }
 
@@ -295,20 +238,15 @@ numc_status numc__chain_feed(numc_chain *chain, double log_density, bool *moved)
         chain->tries = (int)chain->attempt;
         return NUMC_INITIALIZATION;
     }
-    numc_search_state state = numc__step_search_feed(&chain->search, chain->nuts.energy_error);
-    if (state == NUMC_SEARCH_GOES_ON) {
-        chain->attempt++;
-        begin_probe(chain);
+    if (numc_k_chain_probed(&chain->warmup, &chain->nuts, chain->memory, chain->transition) == NUMC_K_NUTS_EVALUATE)
         return NUMC_OK;
-    }
-    NUMC_TRY(end_search(chain, state));
-    return numc__chain_begin(chain);
+    return chain->warmup.failed ? numc__chain_failed(chain) : numc__chain_begin(chain);
 }
 
 void numc__chain_rest(numc_chain *chain)
 {
-    if (chain->stage == NUMC_CHAIN_SEARCHES && chain->searches)
-        chain->nuts.step_size = chain->nominal;
+    if (chain->stage == NUMC_CHAIN_SEARCHES && chain->warmup.searches)
+        chain->nuts.step_size = chain->warmup.nominal;
     chain->stage = NUMC_CHAIN_RESTS;
 }
 

@@ -32,17 +32,12 @@ typedef struct numc_chain {
     bool state_open;
     numc_lockstep *group; /* vectorised: the chains it is evaluated with, or NULL */
     numc_chain_stage stage;
-    numc_k_u32 attempt; /* of the start or the search in progress */
-    numc_step_search search;
-    double nominal; /* step size before the search in progress */
+    numc_k_u32 attempt; /* of the start in progress */
     numc_k_nuts nuts;
-    double *memory;
-    numc_dual_averaging averaging;
-    numc_metric_estimate estimate;
-    double *estimate_memory;
-    int32_t window; /* next window of the schedule */
+    numc_k_warmup warmup;
+    double *memory; /* of nuts, and behind it of the metric's estimate */
     int tries; /* starting points tried in vain */
-    bool placed, searches; /* searches: a step size is looked for before the next transition */
+    bool placed;
     int64_t transition;
     int64_t until; /* transitions wanted by the run or step in progress */
     numc_status status; /* why it ended early */
@@ -67,7 +62,7 @@ struct numc_mcmc {
     numc_mcmc_options options; /* all defaults filled in */
     int64_t warmup, draws;     /* decoded */
     int32_t kernel_metric;     /* as in kernel/nuts.h */
-    numc_schedule schedule;
+    numc_k_schedule schedule; /* warmup 0 where nothing is adapted */
     double *init_positions, *init_metric; /* copies or NULL */
     int32_t chain_count;
     numc_chain *chains;
@@ -109,9 +104,9 @@ typedef struct numc_transition {
     const double *position, *start, *end;
     numc_draw_statistics statistics;
 } numc_transition;
-/* Checks, stores and counts it, and learns from it in the warm-up. */
-numc_status numc__chain_moved(numc_chain *chain, const numc_transition *transition);
-int numc__chain_kind(numc_chain *chain); /* of the next transition, as in kernel/nuts.h; for HMC sets its number of steps */
+/* Checks, stores and counts it; learns from it, unless that was done where it was made. */
+numc_status numc__chain_moved(numc_chain *chain, const numc_transition *transition, bool learns);
+numc_status numc__chain_failed(numc_chain *chain); /* what its warm-up failed by, in words */
 void numc__chain_publish(numc_chain *chain, bool warm, int64_t rows); /* the draws stored so far can be read */
 
 /* ---- lockstep.c ---- */
@@ -151,7 +146,7 @@ void numc__lockstep_error(numc_chain *chain); /* takes over the message of the s
 /* NULL without an error: the device or the model does not allow it, and the host moves the chains. */
 numc_resident *numc__resident_new(numc_lockstep *group);
 void numc__resident_free(numc_resident *resident);
-/* Whether all that is left to do are transitions without adaptation. */
+/* Whether all chains have their starting points, and what they still learn can be learnt there. */
 bool numc__resident_ready(const numc_lockstep *group);
 /* Moves the states to the device, draws there until all chains are at their `until` or the run is halted, and takes them back.
  * NUMC_REJECT: some position was rejected by a function of the user's; the chains that are not done wait for its evaluation. */
@@ -159,7 +154,8 @@ numc_status numc__resident_run(numc_lockstep *group);
 
 /* ---- mcmc.c ---- */
 
-size_t numc__mcmc_state_bytes(const numc_mcmc *mcmc); /* of a chain's memory */
+size_t numc__mcmc_state_doubles(const numc_mcmc *mcmc); /* of a chain's memory: the state's part */
+size_t numc__mcmc_chain_bytes(const numc_mcmc *mcmc);   /* all of it */
 size_t numc__mcmc_divergence_capacity(const numc_mcmc *mcmc);
 bool numc__mcmc_halted(const numc_mcmc *mcmc); /* to be asked at each gradient */
 void numc__chain_end(numc_chain *chain, numc_status status); /* and the run with it */

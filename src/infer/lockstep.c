@@ -297,7 +297,7 @@ static numc_status leave(numc_lockstep *group, crew *c)
     numc_error_clear(mcmc->chains[group->first].lane);
     for (int32_t k = 0; k < group->count; k++) {
         numc_chain *chain = &mcmc->chains[group->first + k];
-        if (chain->stage == NUMC_CHAIN_MOVES)
+        if (chain->stage != NUMC_CHAIN_RESTS)
             group->live[c->count++] = k;
     }
     c->kept = c->next = c->count;

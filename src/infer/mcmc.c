@@ -73,7 +73,10 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
     REFUSE_UNLESS(init >= 0 && init <= 1 << 30, "adapt_init is %lld", (long long)init);
     REFUSE_UNLESS(term >= 0 && term <= 1 << 30, "adapt_term is %lld", (long long)term);
     REFUSE_UNLESS(window >= 1 && window <= 1 << 30, "adapt_window is %lld", (long long)window);
-    numc__schedule_make(&mcmc->schedule, mcmc->warmup, init, term, window);
+    numc__schedule_make(&mcmc->schedule, o->no_adaptation ? 0 : mcmc->warmup, init, term, window);
+    mcmc->schedule.kind = o->algorithm == NUMC_ALGORITHM_NUTS ? NUMC_K_NUTS_TREE : NUMC_K_NUTS_STATIC;
+    mcmc->schedule.trajectory_steps = o->trajectory_steps;
+    mcmc->schedule.trajectory_length = o->trajectory_length;
     mcmc->kernel_metric = o->metric == NUMC_METRIC_UNIT ? NUMC_K_METRIC_UNIT
                           : o->metric == NUMC_METRIC_DENSE ? NUMC_K_METRIC_DENSE : NUMC_K_METRIC_DIAGONAL;
     mcmc->warm_rows = o->save_warmup ? mcmc->warmup / o->thin : 0;
@@ -84,8 +87,7 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
 
 static size_t metric_entries(const numc_mcmc *mcmc)
 {
-    size_t d = (size_t)mcmc->target.dimension;
-    return mcmc->kernel_metric == NUMC_K_METRIC_DENSE ? d * d : mcmc->kernel_metric == NUMC_K_METRIC_DIAGONAL ? d : 0;
+    return (size_t)numc_k_metric_entries(mcmc->target.dimension, mcmc->kernel_metric);
 }
 
 static int tree_depth(const numc_mcmc *mcmc)
@@ -93,14 +95,15 @@ static int tree_depth(const numc_mcmc *mcmc)
     return mcmc->options.algorithm == NUMC_ALGORITHM_NUTS ? mcmc->options.max_tree_depth : 0;
 }
 
-size_t numc__mcmc_state_bytes(const numc_mcmc *mcmc)
+size_t numc__mcmc_state_doubles(const numc_mcmc *mcmc)
 {
-    return (size_t)numc_k_nuts_doubles(mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric) * sizeof(double);
+    return (size_t)numc_k_nuts_doubles(mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric);
 }
 
-static size_t estimate_bytes(const numc_mcmc *mcmc)
+size_t numc__mcmc_chain_bytes(const numc_mcmc *mcmc)
 {
-    return numc__metric_estimate_doubles(mcmc->target.dimension, mcmc->kernel_metric) * sizeof(double);
+    size_t estimate = (size_t)numc_k_estimate_doubles(mcmc->target.dimension, mcmc->kernel_metric);
+    return (numc__mcmc_state_doubles(mcmc) + estimate) * sizeof(double);
 }
 
 size_t numc__mcmc_divergence_capacity(const numc_mcmc *mcmc)
@@ -121,8 +124,7 @@ static void destroy(numc_object *object)
         if (chain->state_open && mcmc->target.chain_close != NULL)
             mcmc->target.chain_close(mcmc->target.user, chain->lane, chain->state);
         numc_close(chain->lane);
-        numc__free(context, chain->memory, numc__mcmc_state_bytes(mcmc));
-        numc__free(context, chain->estimate_memory, estimate_bytes(mcmc));
+        numc__free(context, chain->memory, numc__mcmc_chain_bytes(mcmc));
         numc__free(context, chain->divergence_transition, kept * sizeof(int64_t));
         numc__free(context, chain->divergence_positions, kept * 2 * dimension * sizeof(double));
     }
@@ -186,7 +188,7 @@ static numc_status check_metric(const numc_mcmc *mcmc)
     if (region == NULL)
         return NUMC_MEMORY;
     memcpy(region, w, entries * sizeof *region);
-    bool definite = numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, region);
+    bool definite = numc_k_metric_complete(region, mcmc->target.dimension, mcmc->kernel_metric) != 0;
     numc__free(context, region, 2 * entries * sizeof *region);
     REFUSE_UNLESS(definite, "init_metric is not positive definite");
     return NUMC_OK;
@@ -285,7 +287,7 @@ numc_status numc_mcmc_memory_get(const numc_mcmc *mcmc, numc_mcmc_memory *memory
     *memory = (numc_mcmc_memory){0};
     if (target->memory != NULL)
         target->memory(target->user, &memory->chain, &memory->shared);
-    memory->chain += numc__mcmc_state_bytes(mcmc) + estimate_bytes(mcmc) + divergences;
+    memory->chain += numc__mcmc_chain_bytes(mcmc) + divergences;
     memory->draws = (uint64_t)mcmc->chain_count * rows * ((uint64_t)target->stored * sizeof(double) + sizeof(numc_draw_statistics));
     return NUMC_OK;
 }
@@ -311,9 +313,7 @@ static numc_status open_chains(numc_mcmc *mcmc)
             chain->lane->cancelled_user = mcmc;
         }
         if (chain->memory == NULL)
-            chain->memory = numc__allocate(context, numc__mcmc_state_bytes(mcmc));
-        if (chain->estimate_memory == NULL)
-            chain->estimate_memory = numc__allocate(context, estimate_bytes(mcmc));
+            chain->memory = numc__allocate(context, numc__mcmc_chain_bytes(mcmc));
         if (chain->divergence_transition == NULL)
             chain->divergence_transition = numc__allocate(context, kept * sizeof(int64_t));
         if (chain->divergence_positions == NULL)
@@ -339,17 +339,17 @@ static numc_status open_chains(numc_mcmc *mcmc)
         numc_k_nuts_setup(&chain->nuts, mcmc->target.dimension, tree_depth(mcmc), mcmc->kernel_metric, none);
         chain->nuts.jitter = o->step_jitter;
         chain->nuts.step_size = o->step_size;
-        numc__metric_estimate_begin(&chain->estimate, mcmc->target.dimension, mcmc->kernel_metric, chain->estimate_memory);
+        numc_k_estimate_clear(chain->memory + numc__mcmc_state_doubles(mcmc), mcmc->target.dimension, mcmc->kernel_metric);
         size_t entries = metric_entries(mcmc);
         for (size_t i = 0; i < entries; i++)
             chain->memory[i] = mcmc->init_metric != NULL ? mcmc->init_metric[i]
                                : mcmc->kernel_metric == NUMC_K_METRIC_DIAGONAL || i % (dimension + 1) == 0 ? 1 : 0;
-        if (!numc__metric_complete(mcmc->target.dimension, mcmc->kernel_metric, chain->memory))
+        if (!numc_k_metric_complete(chain->memory, mcmc->target.dimension, mcmc->kernel_metric))
             return numc__fail(context, NUMC_INTERNAL, "mcmc: the first metric is not positive"); /* check_metric looked */
-        chain->averaging = (numc_dual_averaging){.target = o->target_accept, .gamma = o->adapt_gamma, .t0 = o->adapt_t0,
-                                                 .kappa = o->adapt_kappa};
-        numc__dual_averaging_restart(&chain->averaging, o->step_size);
-        chain->searches = !o->no_adaptation && mcmc->target.dimension > 0;
+        chain->warmup = (numc_k_warmup){.averaging = {.target = o->target_accept, .gamma = o->adapt_gamma, .t0 = o->adapt_t0,
+                                                      .kappa = o->adapt_kappa},
+                                        .searches = !o->no_adaptation && mcmc->target.dimension > 0};
+        numc_k_averaging_restart(&chain->warmup.averaging, o->step_size);
     }
     mcmc->ready = true;
     return NUMC_OK;

@@ -1,14 +1,17 @@
-/* Chains that stay on the device: after the warm-up their state machines, positions and draws lie in its memory, and a leapfrog is one
- * launch of the model's program and one of kernel/chains.h, put into the queue without waiting. The host looks every NUMC_LOOK
- * leapfrogs: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the states
- * when all is done or the run is halted. The text is the host's own state machine, so draws have the bits of chains that it moves.
- * Warm-up and the search for starts, which learn from each transition, are moved by the host (lockstep.c). */
+/* Chains that stay on the device: their state machines, what their warm-up has learnt, positions and draws lie in its memory, and a
+ * leapfrog is one launch of the model's program and one of kernel/chains.h, put into the queue without waiting. The host looks every
+ * NUMC_LOOK leapfrogs: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the
+ * states when all is done or the run is halted. The text is the host's own state machine and warm-up, so draws have the bits of chains
+ * that it moves. Starting points, of which most are found at the first try, are looked for by the host (lockstep.c); so is a warm-up
+ * with a dense metric beyond MOST_DENSE coordinates, whose factorisation is no work for one work item. */
 #include <string.h>
 
 #include "array/internal.h"
 #include "backend/internal.h"
 #include "infer/driver.h"
 #include "kernel/chains.h"
+
+enum { MOST_DENSE = 64 };
 
 extern const char numc__chains_text[];
 
@@ -23,8 +26,8 @@ struct numc_resident {
     numc_backend_device *device;
     numc_routine *step;
     numc_batch_place positions, results;
-    block states_there, progress_there, memory_there, records_there;
-    numc_k_nuts *states;             /* (width) */
+    block schedule_there, chains_there, progress_there, memory_there, records_there;
+    numc_k_chain *chains;            /* (width) */
     numc_k_chain_progress *progress; /* (width) */
     double *records;                 /* (NUMC_LOOK, width, record) */
 };
@@ -80,7 +83,7 @@ numc_resident *numc__resident_new(numc_lockstep *group)
     size_t width = (size_t)group->width, records = NUMC_LOOK * width * record_doubles(group);
     *r = (numc_resident){.group = group, .lane = mcmc->chains[group->first].lane, .device = device, .positions = positions,
                          .results = results};
-    r->states = numc__allocate_zero(context, width, sizeof *r->states);
+    r->chains = numc__allocate_zero(context, width, sizeof *r->chains);
     r->progress = numc__allocate_zero(context, width, sizeof *r->progress);
     r->records = numc__allocate(context, records * sizeof(double));
     numc_status status = numc_error_status(context);
@@ -94,11 +97,15 @@ numc_resident *numc__resident_new(numc_lockstep *group)
         status = built == NUMC_UNSUPPORTED ? NUMC_UNSUPPORTED : numc__device_check(r->lane, built, "chains");
     }
     if (status == NUMC_OK)
-        status = allocate_there(r, &r->states_there, width, sizeof *r->states);
+        status = allocate_there(r, &r->schedule_there, 1, sizeof mcmc->schedule);
+    if (status == NUMC_OK)
+        status = upload(r, &r->schedule_there, 0, &mcmc->schedule, sizeof mcmc->schedule);
+    if (status == NUMC_OK)
+        status = allocate_there(r, &r->chains_there, width, sizeof *r->chains);
     if (status == NUMC_OK)
         status = allocate_there(r, &r->progress_there, width, sizeof *r->progress);
     if (status == NUMC_OK)
-        status = allocate_there(r, &r->memory_there, width, numc__mcmc_state_bytes(mcmc));
+        status = allocate_there(r, &r->memory_there, width, numc__mcmc_chain_bytes(mcmc));
     if (status == NUMC_OK)
         status = allocate_there(r, &r->records_there, records, sizeof(double));
     if (status == NUMC_OK)
@@ -117,11 +124,12 @@ void numc__resident_free(numc_resident *r)
     size_t width = (size_t)r->group->width;
     if (r->step != NULL)
         r->device->table.routine_release(r->device->device, r->step);
-    release_there(r, &r->states_there);
+    release_there(r, &r->schedule_there);
+    release_there(r, &r->chains_there);
     release_there(r, &r->progress_there);
     release_there(r, &r->memory_there);
     release_there(r, &r->records_there);
-    numc__free(context, r->states, width * sizeof *r->states);
+    numc__free(context, r->chains, width * sizeof *r->chains);
     numc__free(context, r->progress, width * sizeof *r->progress);
     numc__free(context, r->records, NUMC_LOOK * width * record_doubles(r->group) * sizeof(double));
     numc__free(context, r, sizeof *r);
@@ -130,12 +138,10 @@ void numc__resident_free(numc_resident *r)
 bool numc__resident_ready(const numc_lockstep *group)
 {
     const numc_mcmc *mcmc = group->mcmc;
+    bool large = mcmc->kernel_metric == NUMC_K_METRIC_DENSE && mcmc->target.dimension > MOST_DENSE;
     for (int32_t k = 0; k < group->count; k++) {
         const numc_chain *chain = &mcmc->chains[group->first + k];
-        bool learns = !mcmc->options.no_adaptation && chain->transition < mcmc->warmup;
-        if (chain->stage != NUMC_CHAIN_MOVES && chain->stage != NUMC_CHAIN_RESTS)
-            return false;
-        if (!chain->placed || chain->searches || learns)
+        if (!chain->placed || (large && chain->transition < mcmc->schedule.warmup))
             return false;
     }
     return true;
@@ -147,13 +153,11 @@ static numc_status send(numc_resident *r)
 {
     numc_lockstep *group = r->group;
     numc_mcmc *mcmc = group->mcmc;
-    size_t bytes = numc__mcmc_state_bytes(mcmc), dimension = (size_t)mcmc->target.dimension;
+    size_t bytes = numc__mcmc_chain_bytes(mcmc), dimension = (size_t)mcmc->target.dimension;
     for (int32_t k = 0; k < group->width; k++) {
         numc_chain *chain = &mcmc->chains[group->first + (k < group->count ? k : 0)];
-        bool moves = k < group->count && chain->stage == NUMC_CHAIN_MOVES;
-        if (!moves)
-            (void)numc__chain_kind(chain);
-        r->states[k] = chain->nuts;
+        bool moves = k < group->count && chain->stage != NUMC_CHAIN_RESTS;
+        r->chains[k] = (numc_k_chain){chain->nuts, chain->warmup};
         r->progress[k] = (numc_k_chain_progress){.transition = chain->transition,
                                                  .until = k < group->count ? chain->until : chain->transition,
                                                  .wants = moves ? NUMC_K_NUTS_EVALUATE : NUMC_K_NUTS_DONE};
@@ -162,7 +166,7 @@ static numc_status send(numc_resident *r)
         NUMC_TRY(upload(r, &r->memory_there, (uint64_t)k * bytes, chain->memory, bytes));
     }
     group->positions_filled = true;
-    NUMC_TRY(upload(r, &r->states_there, 0, r->states, r->states_there.bytes));
+    NUMC_TRY(upload(r, &r->chains_there, 0, r->chains, r->chains_there.bytes));
     NUMC_TRY(upload(r, &r->progress_there, 0, r->progress, r->progress_there.bytes));
     const block positions = {.memory = r->positions.memory};
     NUMC_TRY(upload(r, &positions, (uint64_t)r->positions.offset * sizeof(double), group->positions,
@@ -174,13 +178,16 @@ static numc_status fetch(numc_resident *r)
 {
     numc_lockstep *group = r->group;
     numc_mcmc *mcmc = group->mcmc;
-    size_t bytes = numc__mcmc_state_bytes(mcmc);
-    NUMC_TRY(download(r, &r->states_there, 0, r->states, r->states_there.bytes));
+    size_t bytes = numc__mcmc_chain_bytes(mcmc);
+    NUMC_TRY(download(r, &r->chains_there, 0, r->chains, r->chains_there.bytes));
     for (int32_t k = 0; k < group->count; k++) {
         numc_chain *chain = &mcmc->chains[group->first + k];
         NUMC_TRY(download(r, &r->memory_there, (uint64_t)k * bytes, chain->memory, bytes));
-        chain->nuts = r->states[k];
-        chain->stage = r->progress[k].wants == NUMC_K_NUTS_EVALUATE ? NUMC_CHAIN_MOVES : NUMC_CHAIN_RESTS;
+        chain->nuts = r->chains[k].nuts;
+        chain->warmup = r->chains[k].warmup;
+        chain->warmup.failed = 0; /* look() has said it */
+        chain->stage = r->progress[k].wants != NUMC_K_NUTS_EVALUATE     ? NUMC_CHAIN_RESTS
+                       : chain->nuts.kind == NUMC_K_NUTS_PROBE ? NUMC_CHAIN_SEARCHES : NUMC_CHAIN_MOVES;
     }
     return NUMC_OK;
 }
@@ -190,13 +197,13 @@ static numc_status leapfrogs(numc_resident *r, int count)
 {
     const numc_lockstep *group = r->group;
     const numc_mcmc *mcmc = group->mcmc;
-    void *const buffers[NUMC_K_CHAINS_BUFFERS] = {r->states_there.memory, r->progress_there.memory, r->memory_there.memory,
-                                                  r->positions.memory, r->results.memory, r->records_there.memory};
-    const int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {
-        group->width, (int64_t)(numc__mcmc_state_bytes(mcmc) / sizeof(double)),
-        mcmc->options.algorithm == NUMC_ALGORITHM_NUTS ? NUMC_K_NUTS_TREE : NUMC_K_NUTS_STATIC, r->positions.offset,
-        r->results.offset};
+    void *const buffers[NUMC_K_CHAINS_BUFFERS] = {r->schedule_there.memory, r->chains_there.memory, r->progress_there.memory,
+                                                  r->memory_there.memory, r->positions.memory, r->results.memory,
+                                                  r->records_there.memory};
+    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {group->width, (int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
+                                              (int64_t)numc__mcmc_state_doubles(mcmc), 1, r->positions.offset, r->results.offset};
     for (int i = 0; i < count; i++) {
+        numbers[3] = i == 0;
         int32_t status = r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width);
         NUMC_TRY(numc__device_check(r->lane, status, "chains"));
         NUMC_TRY(mcmc->target.batch_launch(mcmc->target.user, group->batch));
@@ -215,7 +222,8 @@ static numc_status take_record(numc_chain *chain, const double *record)
                        .tree_depth = (int32_t)record[NUMC_K_RECORD_DEPTH],
                        .n_leapfrog = (int32_t)record[NUMC_K_RECORD_LEAPFROGS],
                        .divergent = record[NUMC_K_RECORD_DIVERGENT] != 0}};
-    numc_status status = numc__chain_moved(chain, &t);
+    chain->nuts.step_size = record[NUMC_K_RECORD_NEXT_STEP];
+    numc_status status = numc__chain_moved(chain, &t, false);
     if (status != NUMC_OK)
         numc__chain_end(chain, status);
     return status;
@@ -242,20 +250,27 @@ static numc_status look(numc_resident *r, int32_t *live)
             numc_status taken = take_record(chain, r->records + ((size_t)slot * width + (size_t)k) * record);
             status = status == NUMC_OK ? taken : status; /* the other chains' draws are kept */
         }
-    NUMC_TRY(status);
     *live = 0;
-    for (int32_t k = 0; k < group->width; k++) {
-        r->progress[k].written = 0;
-        *live += r->progress[k].transition < r->progress[k].until;
+    for (int32_t k = 0; k < group->count; k++) {
+        numc_chain *chain = &mcmc->chains[group->first + k];
+        *live += r->progress[k].transition < r->progress[k].until && r->progress[k].failed == 0;
+        if (r->progress[k].failed == 0 || chain->status != NUMC_OK)
+            continue;
+        chain->warmup.failed = r->progress[k].failed;
+        numc_status failed = numc__chain_failed(chain);
+        numc__chain_end(chain, failed);
+        status = status == NUMC_OK ? failed : status;
     }
-    return most == 0 ? NUMC_OK : upload(r, &r->progress_there, 0, r->progress, r->progress_there.bytes);
+    return status;
 }
 
 static void share_time(numc_lockstep *group, double *since)
 {
     double now = numc__mcmc_seconds_now(), share = (now - *since) / group->count;
-    for (int32_t k = 0; k < group->count; k++)
-        numc__chain_spend(&group->mcmc->chains[group->first + k], false, share);
+    for (int32_t k = 0; k < group->count; k++) {
+        numc_chain *chain = &group->mcmc->chains[group->first + k];
+        numc__chain_spend(chain, chain->transition < group->mcmc->warmup, share);
+    }
     *since = now;
 }
 

@@ -1,7 +1,7 @@
 /* When a warm-up updates the metric. The rules stand in adaptation.h. */
 #include "infer/adaptation.h"
 
-void numc__schedule_make(numc_schedule *schedule, int64_t warmup, int64_t init, int64_t term, int64_t window)
+void numc__schedule_make(numc_k_schedule *schedule, int64_t warmup, int64_t init, int64_t term, int64_t window)
 {
     schedule->warmup = warmup;
     schedule->first = warmup;
@@ -17,7 +17,7 @@ void numc__schedule_make(numc_schedule *schedule, int64_t warmup, int64_t init, 
     }
     schedule->first = init;
     int64_t start = init, size = window < 1 ? 1 : window, least = size, stop = warmup - term;
-    while (start < stop && schedule->count < NUMC_SCHEDULE_WINDOWS) {
+    while (start < stop && schedule->count < NUMC_K_WINDOWS) {
         int64_t end = start + size;
         bool first = schedule->count == 0;
         /* Stan asks for room for the window after this one, but not at the first */

@@ -1,18 +1,26 @@
 /* One step of many chains where the log density is evaluated for all of them together: each takes its result, moves its state
- * machine (nuts.h), writes down a finished transition, begins the next, and says which position it wants. No adaptation: step size
- * and metric stand. Common subset of C99, OpenCL C and CUDA C; a host-side mirror of these structs moves states to a device and
+ * machine (nuts.h), learns from a finished transition (warmup.h) and writes it down, begins the next, and says which position it wants.
+ * Common subset of C99, OpenCL C and CUDA C; a host-side mirror of these structs moves states to a device and
  * back. Entry points of the device languages are at the end; in C a loop calls numc_k_chains_step. */
 #ifndef NUMC_KERNEL_CHAINS_H
 #define NUMC_KERNEL_CHAINS_H
 
-#include "nuts.h"
+#include "warmup.h"
 
-/* Of one chain, beside its state machine. */
+/* Of one chain: all that a transition leaves behind but the block of doubles. */
+typedef struct numc_k_chain {
+    numc_k_nuts nuts;
+    numc_k_warmup warmup;
+} numc_k_chain;
+
+/* Of one chain, what the host looks at. */
 typedef struct numc_k_chain_progress {
     numc_k_i64 transition; /* number of the one in progress, or next */
     numc_k_i64 until;      /* no transition of this number is begun */
     int wants;             /* NUMC_K_NUTS_EVALUATE: its position lies in `positions`; DONE: it rests between transitions */
-    int written;           /* records since the host last looked */
+    int written;           /* records since the look began */
+    int failed;            /* of warmup.h: it rests for good */
+    int unused;
 } numc_k_chain_progress;
 
 /* A finished transition: this head, then the position; where it diverged, the leapfrog's start and end follow (else undefined). */
@@ -23,87 +31,121 @@ typedef struct numc_k_chain_progress {
 #define NUMC_K_RECORD_LEAPFROGS 4
 #define NUMC_K_RECORD_DEPTH 5
 #define NUMC_K_RECORD_DIVERGENT 6
-#define NUMC_K_RECORD_POSITION 7
+#define NUMC_K_RECORD_NEXT_STEP 7 /* the step size of the transition to come */
+#define NUMC_K_RECORD_POSITION 8
 
 NUMC_KERNEL_FN numc_k_i64 numc_k_record_doubles(int dimension)
 {
     return NUMC_K_RECORD_POSITION + 3 * (numc_k_i64)dimension;
 }
 
-/* Shapes: states, progress [chains]; memory [chains][doubles]; positions [chains][dimension]; results [chains][1 + dimension], log
- * density and gradient; records [slots][chains][record]. kind: of transitions, NUMC_K_NUTS_TREE or STATIC. There must be a slot for each
- * step between two looks of the host. */
-NUMC_KERNEL_FN void numc_k_chains_step(numc_k_i64 chain, numc_k_i64 chains, numc_k_i64 doubles, int kind,
-                                       NUMC_KERNEL_GLOBAL numc_k_nuts *states, NUMC_KERNEL_GLOBAL numc_k_chain_progress *progress,
-                                       NUMC_KERNEL_GLOBAL double *memory, NUMC_KERNEL_GLOBAL double *positions,
-                                       const NUMC_KERNEL_GLOBAL double *results, NUMC_KERNEL_GLOBAL double *records)
+NUMC_KERNEL_FN void numc_k__record(const numc_k_nuts *s, const NUMC_KERNEL_GLOBAL double *m, NUMC_KERNEL_GLOBAL double *r)
 {
-    numc_k_chain_progress p = progress[chain];
-    numc_k_nuts s = states[chain];
-    NUMC_KERNEL_GLOBAL double *m = memory + chain * doubles;
-    int d = s.dimension;
-    if (p.wants == NUMC_K_NUTS_EVALUATE) {
-        const NUMC_KERNEL_GLOBAL double *result = results + chain * (1 + d);
-        for (int i = 0; i < d; i++)
-            m[s.gradient_at + i] = result[1 + i];
-        p.wants = numc_k_nuts_advance(&s, m, result[0]);
-        if (p.wants == NUMC_K_NUTS_DONE) {
-            NUMC_KERNEL_GLOBAL double *r = records + (p.written * chains + chain) * numc_k_record_doubles(d);
-            r[NUMC_K_RECORD_LOG_DENSITY] = s.log_density;
-            r[NUMC_K_RECORD_ENERGY] = s.energy;
-            r[NUMC_K_RECORD_ACCEPT] = s.accept_stat;
-            r[NUMC_K_RECORD_STEP] = s.step_used;
-            r[NUMC_K_RECORD_LEAPFROGS] = s.n_leapfrog;
-            r[NUMC_K_RECORD_DEPTH] = s.depth;
-            r[NUMC_K_RECORD_DIVERGENT] = s.divergent;
-            r += NUMC_K_RECORD_POSITION;
-            for (int i = 0; i < d; i++)
-                r[i] = m[numc_k_nuts_current(&s) + i];
-            for (int i = 0; s.divergent && i < d; i++) {
-                r[d + i] = m[numc_k_nuts_q(&s, s.divergence_start) + i];
-                r[2 * d + i] = m[numc_k_nuts_q(&s, s.divergence_end) + i];
-            }
-            p.transition++;
-            p.written++;
-        }
-    }
-    if (p.wants == NUMC_K_NUTS_DONE && p.transition < p.until)
-        p.wants = numc_k_nuts_begin(&s, m, kind, (numc_k_u64)p.transition, 0);
-    /* A chain that rests writes too: the program may have used this memory for something else. */
-    numc_k_i64 at = p.wants == NUMC_K_NUTS_EVALUATE ? s.position_at : numc_k_nuts_current(&s);
+    int d = s->dimension;
+    r[NUMC_K_RECORD_LOG_DENSITY] = s->log_density;
+    r[NUMC_K_RECORD_ENERGY] = s->energy;
+    r[NUMC_K_RECORD_ACCEPT] = s->accept_stat;
+    r[NUMC_K_RECORD_STEP] = s->step_used;
+    r[NUMC_K_RECORD_LEAPFROGS] = s->n_leapfrog;
+    r[NUMC_K_RECORD_DEPTH] = s->depth;
+    r[NUMC_K_RECORD_DIVERGENT] = s->divergent;
+    r[NUMC_K_RECORD_NEXT_STEP] = s->step_size;
+    r += NUMC_K_RECORD_POSITION;
     for (int i = 0; i < d; i++)
-        positions[chain * d + i] = m[at + i];
-    states[chain] = s;
-    progress[chain] = p;
+        r[i] = m[numc_k_nuts_current(s) + i];
+    for (int i = 0; s->divergent && i < d; i++) {
+        r[d + i] = m[numc_k_nuts_q(s, s->divergence_start) + i];
+        r[2 * d + i] = m[numc_k_nuts_q(s, s->divergence_end) + i];
+    }
 }
 
-#define NUMC_K_CHAINS_BUFFERS 6
-#define NUMC_K_CHAINS_NUMBERS 5 /* after the number of items */
+/* What all chains of a call share. Shapes: chains, progress [chains]; memory [chains][doubles], of a state and then of its estimate;
+ * positions [chains][dimension]; results [chains][1 + dimension], log density and gradient; records [slots][chains][record]. There must be
+ * a slot for each step between two looks of the host. */
+typedef struct numc_k_chains {
+    const NUMC_KERNEL_GLOBAL numc_k_schedule *schedule;
+    NUMC_KERNEL_GLOBAL numc_k_chain *chains;
+    NUMC_KERNEL_GLOBAL numc_k_chain_progress *progress;
+    NUMC_KERNEL_GLOBAL double *memory, *positions;
+    const NUMC_KERNEL_GLOBAL double *results;
+    NUMC_KERNEL_GLOBAL double *records;
+    numc_k_i64 count, doubles, state_doubles;
+} numc_k_chains;
+
+/* One leapfrog of a chain whose states are at hand. */
+NUMC_KERNEL_FN void numc_k_chains_move(const numc_k_chains *all, numc_k_i64 chain, numc_k_chain *c, numc_k_chain_progress *p)
+{
+    numc_k_nuts *s = &c->nuts;
+    NUMC_KERNEL_GLOBAL double *m = all->memory + chain * all->doubles;
+    int d = s->dimension;
+    if (p->wants == NUMC_K_NUTS_EVALUATE) {
+        const NUMC_KERNEL_GLOBAL double *result = all->results + chain * (1 + d);
+        for (int i = 0; i < d; i++)
+            m[s->gradient_at + i] = result[1 + i];
+        p->wants = numc_k_nuts_advance(s, m, result[0]);
+        if (p->wants == NUMC_K_NUTS_DONE && s->kind == NUMC_K_NUTS_PROBE) {
+            p->wants = numc_k_chain_probed(&c->warmup, s, m, p->transition);
+        } else if (p->wants == NUMC_K_NUTS_DONE) {
+            numc_k_chain_learn(all->schedule, &c->warmup, s, m, m + all->state_doubles, p->transition);
+            if (!c->warmup.failed) {
+                numc_k__record(s, m, all->records + (p->written * all->count + chain) * numc_k_record_doubles(d));
+                p->transition++;
+                p->written++;
+            }
+        }
+        p->failed = c->warmup.failed;
+    }
+    if (p->wants == NUMC_K_NUTS_DONE && p->transition < p->until && !p->failed)
+        p->wants = numc_k_chain_begin(all->schedule, &c->warmup, s, m, p->transition);
+    /* A chain that rests writes too: the program may have used this memory for something else. */
+    numc_k_i64 at = p->wants == NUMC_K_NUTS_EVALUATE ? s->position_at : numc_k_nuts_current(s);
+    for (int i = 0; i < d; i++)
+        all->positions[chain * d + i] = m[at + i];
+}
+
+/* fresh: the first step after a look. */
+NUMC_KERNEL_FN void numc_k_chains_step(const numc_k_chains *all, numc_k_i64 chain, int fresh)
+{
+    numc_k_chain_progress p = all->progress[chain];
+    numc_k_chain c = all->chains[chain];
+    p.written = fresh ? 0 : p.written;
+    numc_k_chains_move(all, chain, &c, &p);
+    all->chains[chain] = c;
+    all->progress[chain] = p;
+}
+
 /* Entry points for numc_backend.routine_run: item c is chain c. Offsets count doubles. */
+#define NUMC_K_CHAINS_BUFFERS 7
+#define NUMC_K_CHAINS_NUMBERS 6 /* after the number of items */
 #if defined(NUMC_KERNEL_OPENCL) || defined(NUMC_KERNEL_CUDA)
 #if defined(NUMC_KERNEL_OPENCL)
-__kernel void numc_chains_step(__global numc_k_nuts *states, __global numc_k_chain_progress *progress, __global double *memory,
-                               __global double *positions, __global const double *results, __global double *records,
-                               numc_k_i64 items, numc_k_i64 chains, numc_k_i64 doubles, numc_k_i64 kind, numc_k_i64 positions_at,
-                               numc_k_i64 results_at)
-{
-    numc_k_i64 chain = (numc_k_i64)get_global_id(0);
+#define NUMC_K_CHAINS_ENTRY __kernel void
+#define NUMC_K_CHAINS_ITEM ((numc_k_i64)get_global_id(0))
 #else
-extern "C" __global__ void numc_chains_step(numc_k_nuts *states, numc_k_chain_progress *progress, double *memory, double *positions,
-                                            const double *results, double *records, numc_k_i64 items, numc_k_i64 chains,
-                                            numc_k_i64 doubles, numc_k_i64 kind, numc_k_i64 positions_at, numc_k_i64 results_at)
-{
-    numc_k_i64 chain = (numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x;
+#define NUMC_K_CHAINS_ENTRY extern "C" __global__ void
+#define NUMC_K_CHAINS_ITEM ((numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x)
 #endif
-    if (chain < items)
-        numc_k_chains_step(chain, chains, doubles, (int)kind, states, progress, memory, positions + positions_at,
-                           results + results_at, records);
+#define NUMC_K_CHAINS_PARAMETERS                                                                                            \
+    const NUMC_KERNEL_GLOBAL numc_k_schedule *schedule, NUMC_KERNEL_GLOBAL numc_k_chain *chains,                            \
+        NUMC_KERNEL_GLOBAL numc_k_chain_progress *progress, NUMC_KERNEL_GLOBAL double *memory,                              \
+        NUMC_KERNEL_GLOBAL double *positions, const NUMC_KERNEL_GLOBAL double *results, NUMC_KERNEL_GLOBAL double *records
+#define NUMC_K_CHAINS_NUMBER_PARAMETERS                                                                                     \
+    numc_k_i64 items, numc_k_i64 count, numc_k_i64 doubles, numc_k_i64 state_doubles, numc_k_i64 fresh,                     \
+        numc_k_i64 positions_at, numc_k_i64 results_at
+#define NUMC_K_CHAINS_GATHERED                                                                                              \
+    {schedule, chains, progress, memory, positions + positions_at, results + results_at, records, count, doubles, state_doubles}
+NUMC_K_CHAINS_ENTRY numc_chains_step(NUMC_K_CHAINS_PARAMETERS, NUMC_K_CHAINS_NUMBER_PARAMETERS)
+{
+    const numc_k_chains all = NUMC_K_CHAINS_GATHERED;
+    if (NUMC_K_CHAINS_ITEM < items)
+        numc_k_chains_step(&all, NUMC_K_CHAINS_ITEM, (int)fresh);
 }
 #elif defined(NUMC_KERNEL_ENTRIES)
 void numc_chains_step(void *const *buffers, const int64_t *numbers, int64_t item)
 {
-    numc_k_chains_step(item, numbers[0], numbers[1], (int)numbers[2], buffers[0], buffers[1], buffers[2],
-                       (double *)buffers[3] + numbers[3], (const double *)buffers[4] + numbers[4], buffers[5]);
+    const numc_k_chains all = {buffers[0], buffers[1], buffers[2], buffers[3], (double *)buffers[4] + numbers[4],
+                               (const double *)buffers[5] + numbers[5], buffers[6], numbers[0], numbers[1], numbers[2]};
+    numc_k_chains_step(&all, item, (int)numbers[3]);
 }
 #endif
 

@@ -23,12 +23,12 @@ static void dual_averaging_in_closed_form(void **state)
     (void)state;
     const double accepts[] = {0.3, 0.95, 0.8, 1.7};
     for (int k = 0; k < 4; k++) {
-        numc_dual_averaging a = {.target = 0.8, .gamma = 0.05, .t0 = 10, .kappa = 0.75};
+        numc_k_averaging a = {.target = 0.8, .gamma = 0.05, .t0 = 10, .kappa = 0.75};
         double accept = fmin(1, accepts[k]), mu = log(10 * 0.25), log_steps[60];
-        numc__dual_averaging_restart(&a, 0.25);
+        numc_k_averaging_restart(&a, 0.25);
         for (int t = 1; t <= 60; t++) {
             log_steps[t - 1] = mu - sqrt(t) / 0.05 * (0.8 - accept) * t / (t + 10);
-            close_to(numc__dual_averaging_update(&a, accepts[k]), exp(log_steps[t - 1]), 1e-12);
+            close_to(numc_k_averaging_update(&a, accepts[k]), exp(log_steps[t - 1]), 1e-12);
         }
         double expected = 0;
         for (int t = 1; t <= 60; t++) {
@@ -37,41 +37,41 @@ static void dual_averaging_in_closed_form(void **state)
                 weight *= 1 - pow(later, -0.75);
             expected += weight * log_steps[t - 1];
         }
-        close_to(numc__dual_averaging_final(&a), exp(expected), 1e-12);
+        close_to(numc_k_averaging_final(&a), exp(expected), 1e-12);
     }
 }
 
 static void step_search(void **state)
 {
     (void)state;
-    numc_step_search s;
-    assert_false(numc__step_search_begin(&s, 0));
-    assert_false(numc__step_search_begin(&s, NAN));
-    assert_false(numc__step_search_begin(&s, 2e7));
+    numc_k_search s;
+    assert_false(numc_k_search_begin(&s, 0));
+    assert_false(numc_k_search_begin(&s, NAN));
+    assert_false(numc_k_search_begin(&s, 2e7));
     /* acceptance 0.8 means an error of log 0.8 = -0.223 */
-    assert_true(numc__step_search_begin(&s, 1));
-    assert_int_equal(numc__step_search_feed(&s, -0.1), NUMC_SEARCH_GOES_ON); /* upwards; first answer only sets this */
+    assert_true(numc_k_search_begin(&s, 1));
+    assert_int_equal(numc_k_search_feed(&s, -0.1), NUMC_K_SEARCH_GOES_ON); /* upwards; first answer only sets this */
     assert_true(s.step == 1);
-    assert_int_equal(numc__step_search_feed(&s, -0.1), NUMC_SEARCH_GOES_ON);
-    assert_int_equal(numc__step_search_feed(&s, 0.3), NUMC_SEARCH_GOES_ON);
+    assert_int_equal(numc_k_search_feed(&s, -0.1), NUMC_K_SEARCH_GOES_ON);
+    assert_int_equal(numc_k_search_feed(&s, 0.3), NUMC_K_SEARCH_GOES_ON);
     assert_true(s.step == 4);
-    assert_int_equal(numc__step_search_feed(&s, -0.3), NUMC_SEARCH_DONE);
+    assert_int_equal(numc_k_search_feed(&s, -0.3), NUMC_K_SEARCH_DONE);
     assert_true(s.step == 4);
-    assert_true(numc__step_search_begin(&s, 1));
-    assert_int_equal(numc__step_search_feed(&s, -INFINITY), NUMC_SEARCH_GOES_ON); /* downwards */
-    assert_int_equal(numc__step_search_feed(&s, -5), NUMC_SEARCH_GOES_ON);
-    assert_int_equal(numc__step_search_feed(&s, -0.2), NUMC_SEARCH_DONE);
+    assert_true(numc_k_search_begin(&s, 1));
+    assert_int_equal(numc_k_search_feed(&s, -INFINITY), NUMC_K_SEARCH_GOES_ON); /* downwards */
+    assert_int_equal(numc_k_search_feed(&s, -5), NUMC_K_SEARCH_GOES_ON);
+    assert_int_equal(numc_k_search_feed(&s, -0.2), NUMC_K_SEARCH_DONE);
     assert_true(s.step == 0.5);
-    numc_search_state last = NUMC_SEARCH_GOES_ON;
-    assert_true(numc__step_search_begin(&s, 1));
-    for (int i = 0; i < 100 && last == NUMC_SEARCH_GOES_ON; i++)
-        last = numc__step_search_feed(&s, 0);
-    assert_int_equal(last, NUMC_SEARCH_TOO_LARGE);
-    last = NUMC_SEARCH_GOES_ON;
-    assert_true(numc__step_search_begin(&s, 1));
-    for (int i = 0; i < 2000 && last == NUMC_SEARCH_GOES_ON; i++)
-        last = numc__step_search_feed(&s, -1e9);
-    assert_int_equal(last, NUMC_SEARCH_TOO_SMALL);
+    int last = NUMC_K_SEARCH_GOES_ON;
+    assert_true(numc_k_search_begin(&s, 1));
+    for (int i = 0; i < 100 && last == NUMC_K_SEARCH_GOES_ON; i++)
+        last = numc_k_search_feed(&s, 0);
+    assert_int_equal(last, NUMC_K_SEARCH_TOO_LARGE);
+    last = NUMC_K_SEARCH_GOES_ON;
+    assert_true(numc_k_search_begin(&s, 1));
+    for (int i = 0; i < 2000 && last == NUMC_K_SEARCH_GOES_ON; i++)
+        last = numc_k_search_feed(&s, -1e9);
+    assert_int_equal(last, NUMC_K_SEARCH_TOO_SMALL);
 }
 
 /* Ends of the metric windows. From 150 on as Stan's (1000: updates after 99, 149, 249, 449, 949), with the exceptions
@@ -100,7 +100,7 @@ static void schedule_table(void **state)
         {1000, 75, 5, {99, 149, 249, 449, 949}},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
-        numc_schedule s;
+        numc_k_schedule s;
         numc__schedule_make(&s, table[k].warmup, 75, 50, 25);
         if (s.first != table[k].first || s.count != table[k].count)
             fail_msg("warmup %d: first %d, %d windows", (int)table[k].warmup, (int)s.first, (int)s.count);
@@ -111,7 +111,7 @@ static void schedule_table(void **state)
     for (int64_t warmup = 0; warmup < 700; warmup += 7)
         for (int64_t init = 0; init < 90; init += 13)
             for (int64_t window = 1; window < 60; window += 17) {
-                numc_schedule s;
+                numc_k_schedule s;
                 numc__schedule_make(&s, warmup, init, 2 * init, window);
                 int64_t before = s.first - 1;
                 for (int i = 0; i < s.count; i++) {
@@ -131,18 +131,17 @@ static void metric_estimate(void **state)
         for (int c = 0; c < 4; c++) {
             enum { n = 3 };
             double memory[n * 2 + n * n], region[2 * n * n] = {0}, x[25][n], mean[n] = {0};
-            numc_metric_estimate e;
             int count = counts[c];
-            assert_true(numc__metric_estimate_doubles(n, kind) <= sizeof memory / sizeof *memory);
-            numc__metric_estimate_begin(&e, n, kind, memory);
+            assert_true((size_t)numc_k_estimate_doubles(n, kind) <= sizeof memory / sizeof *memory);
+            numc_k_estimate_clear(memory, n, kind);
             for (int i = 0; i < count; i++) {
                 for (int k = 0; k < n; k++)
                     x[i][k] = 1e3 + sin(1.0 + i * (k + 1)) * (k + 1) + 0.5 * cos(2.0 * i);
-                numc__metric_estimate_add(&e, x[i]);
+                numc_k_estimate_add(memory, n, kind, i + 1, x[i]);
             }
             for (int k = 0; k < n; k++)
                 region[kind == NUMC_K_METRIC_DENSE ? k * n + k : k] = 7;
-            numc__metric_estimate_write(&e, region);
+            numc_k_estimate_write(memory, n, kind, count, region);
             for (int i = 0; i < count; i++)
                 for (int k = 0; k < n; k++)
                     mean[k] += x[i][k] / count;
@@ -162,7 +161,7 @@ static void metric_estimate(void **state)
                         close_to(region[a], w, 1e-11);
                 }
             /* 2 draws span one direction of 3: only the regularisation makes the dense metric definite */
-            assert_true(numc__metric_complete(n, kind, region));
+            assert_true(numc_k_metric_complete(region, n, kind));
             if (kind == NUMC_K_METRIC_DIAGONAL) {
                 for (int a = 0; a < n; a++)
                     close_to(region[n + a] * region[n + a] * region[a], 1, 1e-15);
@@ -184,9 +183,9 @@ static void bad_metrics_are_refused(void **state)
 {
     (void)state;
     double diagonal[4] = {1, 0}, infinite[4] = {1, INFINITY}, dense[8] = {1, 2, 2, 1};
-    assert_false(numc__metric_complete(2, NUMC_K_METRIC_DIAGONAL, diagonal));
-    assert_false(numc__metric_complete(2, NUMC_K_METRIC_DIAGONAL, infinite));
-    assert_false(numc__metric_complete(2, NUMC_K_METRIC_DENSE, dense));
+    assert_false(numc_k_metric_complete(diagonal, 2, NUMC_K_METRIC_DIAGONAL));
+    assert_false(numc_k_metric_complete(infinite, 2, NUMC_K_METRIC_DIAGONAL));
+    assert_false(numc_k_metric_complete(dense, 2, NUMC_K_METRIC_DENSE));
 }
 
 int main(void)
