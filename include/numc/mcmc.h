@@ -50,8 +50,9 @@ typedef enum numc_chain_method {
      * (bit for bit where the model is elementwise); then they part, as any two computations of a chaotic path. They depend on
      * `batch`, which gives the call its shape, and not on threads, which share the batches out. A density of one's own is
      * evaluated for one position after another, with the bits of PARALLEL.
-     * On a device with memory of its own that takes programs as text, chains past their warm-up stay there: what
-     * numc_mcmc_cancel and callbacks ask for is then seen every 32 leapfrogs. The draws are the same. */
+     * On a device with memory of its own that takes programs as text, chains stay there from their starting points on, warm-up and
+     * all (with a dense metric of more than 64 coordinates from the warm-up's end on): what numc_mcmc_cancel and callbacks ask
+     * for is then seen every 32 leapfrogs. The draws are the same. */
     NUMC_CHAINS_VECTORIZED = 2
 } numc_chain_method;
 
