@@ -115,7 +115,7 @@ LONG_BINARY(X)
             NUMC_BLOCK_LOOP                                                                        \
             for (size_t i = 0; i < m; ++i) {                                                       \
                 const double x = (double)a[i];                                                     \
-                r[i] = (T)((x > 0.0 ? x : 0.0) + numc_k_log1p(e[i]));                              \
+                r[i] = (T)((x > 0.0 ? x : 0.0) + numc_k_log1p_fraction(e[i]));                              \
             }                                                                                      \
         }                                                                                          \
     }

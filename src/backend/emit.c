@@ -84,6 +84,11 @@ static void add_element(emitter *e, uint32_t number, int32_t access, int32_t gat
 {
     uint32_t hint = in_innermost(e, number) ? e->source->accesses[access].contiguity : (uint32_t)NUMC_CONTIGUITY_ANY;
     uint32_t pointer = leader(e, (uint32_t)access);
+    for (int32_t k = 0; e->groups != NULL && k < e->groups->local_count; k++)
+        if (e->groups->locals[k] == access) {
+            ADD(e, "g%d[i0 - first]", (int)access);
+            return;
+        }
     ADD(e, "p%u[%lld", pointer,
         pointer == (uint32_t)access ? 0ll : (long long)(e->known->offsets[access] - e->known->offsets[pointer]));
     for (int d = 0; d < e->depth; d++) {

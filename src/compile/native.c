@@ -96,14 +96,14 @@ static unsigned long long view_bytes(const numc_slot_view *view)
 
 /* ---- kernels --------------------------------------------------------------------------------------------------------- */
 
-static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const numc_pass *pass)
+static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const numc_pass *pass, double runs)
 {
     const numc_step *step = &exec->steps[s];
     const numc_kernel_arguments arguments = {.extents = step->extents, .strides = step->strides, .constants = step->constants,
                                              .offsets = pass != NULL ? NULL : step->offsets};
     char name[40];
     (void)numc__format(name, sizeof name, "k%d_%d", (int)exec->number, (int)s);
-    return pass != NULL ? numc__pass_kernel(text, exec, pass, name, &arguments)
+    return pass != NULL ? numc__pass_kernel(text, exec, pass, runs, name, &arguments)
                         : numc__kernel_text(text, &step->source, name, &arguments, NULL);
 }
 
@@ -259,19 +259,21 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
 
 /* ---- execs ----------------------------------------------------------------------------------------------------------- */
 
-static bool add_exec(numc_text *text, const numc_exec *exec)
+/* runs: of the exec in one run of the program, at most. */
+static bool add_exec(numc_text *text, const numc_exec *exec, double runs)
 {
     numc_pass pass;
     for (int32_t s = 0; s < exec->step_count; s++) {
         const numc_step *step = &exec->steps[s];
+        const double length = step->kind == NUMC_STEP_SCAN ? (double)step->attributes->numbers[2] : 1.0;
         for (int b = 0; b < 2; b++)
-            if (step->bodies[b] != NULL && !add_exec(text, step->bodies[b]))
+            if (step->bodies[b] != NULL && !add_exec(text, step->bodies[b], runs * length))
                 return false;
         if (numc__pass_find(exec, s, &pass)) {
-            if (!add_kernel(text, exec, pass.kernel, &pass))
+            if (!add_kernel(text, exec, pass.kernel, &pass, runs))
                 return false;
             s = pass.kernel + pass.sums;
-        } else if (step->kind == NUMC_STEP_KERNEL && !add_kernel(text, exec, s, NULL)) {
+        } else if (step->kind == NUMC_STEP_KERNEL && !add_kernel(text, exec, s, NULL, runs)) {
             return false;
         } else if (numc__matrix_is_text(exec, s)) {
             numc__matrix_function(text, exec, s);
@@ -309,7 +311,7 @@ bool numc__exec_text(numc_text *text, const numc_exec *exec, int32_t count)
     numc__text_add(text, "%s", numc__kernel_prologue[0]);
     numc__text_add(text, "%s%s", numc__kernel_prologue[1], head);
     numc__pass_prologue(text, exec);
-    if (!add_exec(text, exec))
+    if (!add_exec(text, exec, 1.0))
         return false;
     numc__text_add(text, "__attribute__((visibility(\"default\"))) int32_t (*const numc_native_functions[%d])(const frame *) = {\n",
                    (int)count);

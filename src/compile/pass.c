@@ -10,6 +10,10 @@
 
 enum {
     GROUP_BYTES = 13 << 10, /* of X in a group of rows: with what else is read, no more than a first-level cache */
+    FAR_GROUP_BYTES = 9 << 9, /* where X comes from memory: what it sends while functions run is little more than a page, and X^T r, which
+                                 goes back to its first row, then meets the next group on its way. 1e6 rows of 20: 6.3 ms, with 13 KB 6.8;
+                                 4e5 of 50: 5.8 and 8.3. From a cache, 10000 of 100: 0.21 and 0.18 */
+    FAR_BYTES = 32 << 20,   /* of X: it comes from memory each time */
     GROUP_MOST = 32,        /* rows */
     MOST_COLUMNS = 2048     /* sums are kept on the stack meanwhile */
 };
@@ -141,6 +145,42 @@ static bool find_kernel(const numc_exec *exec, numc_pass *pass)
     return true;
 }
 
+static bool step_reads(const numc_step *step, int32_t value)
+{
+    for (int32_t k = 0; step->kind != NUMC_STEP_KERNEL && k < step->input_count; k++)
+        if (step->inputs[k].value == value)
+            return true;
+    for (uint32_t a = 0; step->kind == NUMC_STEP_KERNEL && a < step->source.access_count; a++)
+        if (step->access_values[a] == value && !step->source.accesses[a].writes)
+            return true;
+    return false;
+}
+
+static bool is_local(const numc_pass *pass, int32_t access)
+{
+    for (int32_t k = 0; k < pass->local_count; k++)
+        if (pass->locals[k] == access)
+            return true;
+    return false;
+}
+
+/* The kernel loads it, or stores it where loads is false, at the access alone, and the pass alone reads it. */
+static void find_local(const numc_exec *exec, numc_pass *pass, int32_t access, bool loads)
+{
+    const numc_step *kernel = &exec->steps[pass->kernel];
+    int32_t value = kernel->access_values[access];
+    bool local = !is_local(pass, access);
+    for (uint32_t a = 0; a < kernel->source.access_count; a++)
+        local = local && ((int32_t)a == access || kernel->access_values[a] != value);
+    for (int32_t k = 0; k < exec->output_count; k++)
+        local = local && exec->outputs[k] != value;
+    for (int32_t s = 0; s < exec->step_count; s++)
+        local = local && (s == pass->kernel || (!loads && s > pass->kernel && s <= pass->kernel + pass->sums)
+                          || !step_reads(&exec->steps[s], value));
+    if (local)
+        pass->locals[pass->local_count++] = access;
+}
+
 bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass)
 {
     if (exec->device->info.ordered_products == 0 || !is_forward(exec, s))
@@ -170,6 +210,10 @@ bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass)
             break;
         pass->stores[pass->sums++] = access;
     }
+    for (int32_t k = 0; k < pass->products; k++)
+        find_local(exec, pass, pass->loads[k], true);
+    for (int32_t k = 0; k < pass->sums; k++)
+        find_local(exec, pass, pass->stores[k], false);
     return pass->sums > 0;
 }
 
@@ -238,10 +282,13 @@ void numc__pass_prologue(numc_text *text, const numc_exec *exec)
     }
 }
 
-static int64_t group_of(const numc_exec *exec, const numc_pass *pass)
+/* runs: of the exec in one run of the program; a lent matrix is another part of X in each. */
+static int64_t group_of(const numc_exec *exec, const numc_pass *pass, double runs)
 {
     const numc_slot_view *x = &exec->steps[pass->first].inputs[0];
-    int64_t rows = GROUP_BYTES / (x->shape[1] * (int64_t)numc_dtype_size(x->dtype)) & ~(int64_t)7;
+    int64_t row = x->shape[1] * (int64_t)numc_dtype_size(x->dtype);
+    double bytes = (double)x->shape[0] * (double)row * (numc__native_lent(exec, x->value) < 0 ? 1.0 : runs);
+    int64_t rows = (bytes > FAR_BYTES ? FAR_GROUP_BYTES : GROUP_BYTES) / row & ~(int64_t)7;
     return rows < 8 ? 8 : rows > GROUP_MOST ? GROUP_MOST : rows;
 }
 
@@ -250,28 +297,45 @@ static const char *name_of(const numc_slot_view *view)
     return numc_dtype_name(view->dtype);
 }
 
-bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, const char *name,
+/* A matrix that does not come by blocks of rows lies in a second-level cache. */
+static bool is_near(const numc_exec *exec, const numc_slot_view *x)
+{
+    return numc__native_lent(exec, x->value) < 0;
+}
+
+bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, double runs, const char *name,
                        const numc_kernel_arguments *arguments)
 {
+    const int64_t group = group_of(exec, pass, runs);
     numc_text parts[3];
     for (int k = 0; k < 3; k++)
         numc__text_begin(&parts[k], exec->arena.core);
+    for (int32_t k = 0; k < pass->local_count; k++) {
+        const numc_kernel_access *access = &exec->steps[pass->kernel].source.accesses[pass->locals[k]];
+        numc__text_add(&parts[1], "    _Alignas(64) numc_e_%s g%d[%lld];\n", numc_dtype_name((numc_dtype)access->dtype), (int)pass->locals[k],
+                       (long long)group);
+    }
     for (int32_t k = 0; k < pass->products; k++) {
         const numc_slot_view *x = &exec->steps[pass->first + k].inputs[0];
         long long row = x->strides[0];
         numc__text_add(&parts[0], ", const numc_e_%s *x%d, const numc_e_%s *b%d", name_of(x), (int)k, name_of(x), (int)k);
-        /* written through the pointer that the loop reads from */
-        numc__text_add(&parts[1], "    numc_e_rows_%s(last - first, %lldll, x%d + first * %lldll, %lldll, b%d, (numc_e_%s *)p%d + first);\n",
-                       name_of(x), (long long)x->shape[1], (int)k, row, row, (int)k, name_of(x), (int)pass->loads[k]);
+        numc__text_add(&parts[1], "    numc_e_rows_%s(%d, last - first, %lldll, x%d + first * %lldll, %lldll, b%d, ", name_of(x), is_near(exec, x),
+                       (long long)x->shape[1], (int)k, row, row, (int)k);
+        if (is_local(pass, pass->loads[k]))
+            numc__text_add(&parts[1], "g%d);\n", (int)pass->loads[k]);
+        else /* written through the pointer that the loop reads from */
+            numc__text_add(&parts[1], "(numc_e_%s *)p%d + first);\n", name_of(x), (int)pass->loads[k]);
     }
     for (int32_t k = 0; k < pass->sums; k++) {
         const numc_slot_view *x = &exec->steps[pass->kernel + 1 + k].inputs[0];
         long long row = x->strides[1];
         numc__text_add(&parts[0], ", const numc_e_%s *y%d, numc_e_%s *restrict s%d", name_of(x), (int)k, name_of(x), (int)k);
-        numc__text_add(&parts[2], "    numc_e_columns_%s(%d, last - first, %lldll, y%d + first * %lldll, %lldll, p%d + first, s%d);\n", name_of(x),
-                       numc__native_lent(exec, x->value) < 0, (long long)x->shape[0], (int)k, row, row, (int)pass->stores[k], (int)k);
+        char from[40];
+        (void)numc__format(from, sizeof from, is_local(pass, pass->stores[k]) ? "g%d" : "p%d + first", (int)pass->stores[k]);
+        numc__text_add(&parts[2], "    numc_e_columns_%s(%d, last - first, %lldll, y%d + first * %lldll, %lldll, %s, s%d);\n", name_of(x),
+                       is_near(exec, x), (long long)x->shape[0], (int)k, row, row, from, (int)k);
     }
-    const numc_kernel_groups groups = {pass->loop, group_of(exec, pass), parts[0].data, parts[1].data, parts[2].data};
+    const numc_kernel_groups groups = {pass->loop, group, parts[0].data, parts[1].data, parts[2].data, pass->locals, pass->local_count};
     bool good = !parts[0].failed && !parts[1].failed && !parts[2].failed
                 && numc__kernel_text(text, &exec->steps[pass->kernel].source, name, arguments, &groups);
     for (int k = 0; k < 3; k++) {

@@ -12,6 +12,7 @@ typedef struct numc_pass {
     uint32_t loop;    /* of the kernel: over the rows */
     int64_t rows;
     int32_t loads[NUMC_PASS_MOST], stores[NUMC_PASS_MOST]; /* accesses of the kernel: X b, and r */
+    int32_t locals[2 * NUMC_PASS_MOST], local_count;       /* those whose values nothing else reads: a group has them by itself */
 } numc_pass;
 
 /* Whether a pass begins at step s. */
@@ -19,8 +20,8 @@ bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass);
 /* What the text of an exec's passes and small matrices, and of its bodies', needs in front of it. */
 void numc__pass_prologue(numc_text *text, const numc_exec *exec);
 /* The kernel's function with the products in it, then its call; add_kernel writes the call of a step's kernel up to its last
- * argument. */
-bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, const char *name,
+ * argument. runs: of the exec in one run of the program. */
+bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, double runs, const char *name,
                        const numc_kernel_arguments *arguments);
 void numc__pass_call(numc_text *text, const numc_exec *exec, const numc_pass *pass,
                      void (*add_kernel)(numc_text *text, const numc_exec *exec, int32_t step));

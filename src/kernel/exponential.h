@@ -147,6 +147,17 @@ NUMC_KERNEL_FN double numc_k_log1p(double x)
     return x == 0.0 ? x : result;
 }
 
+/* log1p of e in [0, 1], as ln(1 + exp(-|x|)) asks for: above sqrt(2) - 1 as ln 2 + log1p((e - 1) / 2). */
+NUMC_KERNEL_FN double numc_k_log1p_fraction(double e)
+{
+    double k = e > 0x1.a827999fcef32p-2 ? 1.0 : 0.0;
+    double f = e > 0x1.a827999fcef32p-2 ? 0.5 * (e - 1.0) : e;
+    double s = f / (2.0 + f);
+    double halved = 0.5 * f * f;
+    double tail = s * (halved + numc_k_log_polynomial(s * s)) + k * NUMC_KERNEL_LN2_LOW;
+    return k * NUMC_KERNEL_LN2_HIGH - ((halved - tail) - f);
+}
+
 /* log(1+f) in two pieces times 1/ln b in two pieces, plus k log_b 2: within one place also close to 1. */
 NUMC_KERNEL_FN double numc_k_log_base(double x, double inverse_high, double inverse_low, double k_high, double k_low)
 {

@@ -27,7 +27,7 @@ NUMC_KERNEL_FN double numc_k_logit(double p)
 NUMC_KERNEL_FN double numc_k_softplus(double x)
 {
     double most = x > 0.0 ? x : 0.0;
-    double gap = numc_k_log1p(numc_k_exp(-NUMC_KERNEL_ABS(x)));
+    double gap = numc_k_log1p_fraction(numc_k_exp(-NUMC_KERNEL_ABS(x)));
     return most + gap;
 }
 
@@ -50,7 +50,7 @@ NUMC_KERNEL_FN double numc_k_logaddexp(double x, double y)
 {
     double most = x > y ? x : y;
     double gap = x == y ? 0.0 : x - y;
-    double result = most + numc_k_log1p(numc_k_exp(-NUMC_KERNEL_ABS(gap)));
+    double result = most + numc_k_log1p_fraction(numc_k_exp(-NUMC_KERNEL_ABS(gap)));
     return x != x || y != y ? x + y : result;
 }
 

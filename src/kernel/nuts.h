@@ -463,7 +463,7 @@ NUMC_KERNEL_FN double numc_k__nuts_add_weights(double a, double b, double *share
     double d = b - a;
     double e = numc_k_exp(d > 0 ? -d : d);
     *share = (d > 0 ? 1 : e) / (1 + e);
-    return (d > 0 ? b : a) + numc_k_log1p(e);
+    return (d > 0 ? b : a) + numc_k_log1p_fraction(e);
 }
 
 /* ---- the machine ---- */
