@@ -287,6 +287,11 @@ static int32_t call_cholesky(const numc_backend *t, numc_device *d, const numc_v
     (void)how;
     return t->cholesky(d, &v[0], &v[1]);
 }
+static int32_t call_inverse(const numc_backend *t, numc_device *d, const numc_view *v, uint32_t how)
+{
+    (void)how;
+    return t->cholesky_inverse(d, &v[0], &v[1]);
+}
 static int32_t call_triangular(const numc_backend *t, numc_device *d, const numc_view *v, uint32_t how)
 {
     return t->triangular_solve(d, &v[0], &v[1], &v[2], how & 1, how >> 1, 0);
@@ -348,6 +353,9 @@ static const view_case view_cases[] = {
     {"cholesky", "float32 8x8", 2, {{F32, 2, {8, 8}, {8, 1}, 0}, {F32, 2, {8, 8}, {8, 1}, 1}}, call_cholesky, 0, 64},
     {"cholesky", "complex128 8x8", 2, {{C128, 2, {8, 8}, {8, 1}, 0}, {C128, 2, {8, 8}, {8, 1}, 1}}, call_cholesky, 0, 128},
     {"cholesky", "complex64 2 of 8x8", 2, {{C64, 3, {2, 8, 8}, {64, 8, 1}, 0}, {C64, 3, {2, 8, 8}, {64, 8, 1}, 1}}, call_cholesky, 0, 128},
+    {"cholesky_inverse", "float64 8x8", 2, {{F64, 2, {8, 8}, {8, 1}, 0}, {F64, 2, {8, 8}, {8, 1}, 1}}, call_inverse, 0, 64},
+    {"cholesky_inverse", "float64 3 of 50x50, transposed", 2, {{F64, 3, {3, 50, 50}, {2500, 1, 50}, 0}, {F64, 3, {3, 50, 50}, {2500, 50, 1}, 1}}, call_inverse, 0, 256},
+    {"cholesky_inverse", "float32 8x8", 2, {{F32, 2, {8, 8}, {8, 1}, 0}, {F32, 2, {8, 8}, {8, 1}, 1}}, call_inverse, 0, 64},
     {"triangular_solve", "float64 lower", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 0, 256},
     {"triangular_solve", "float64 upper", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 1, 256},
     {"triangular_solve", "float64 lower transposed", 3, {{F64, 2, {20, 20}, {20, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 0}, {F64, 2, {20, 3}, {3, 1}, 1}}, call_triangular, 2, 256},
@@ -412,7 +420,7 @@ static int64_t room_of(const view_case *v, size_t k)
 static void fill_for(checker *c, const view_case *v, size_t k, operand *o)
 {
     bool square = v->views[k].rank >= 2 && v->views[k].shape[v->views[k].rank - 1] == v->views[k].shape[v->views[k].rank - 2];
-    bool factor = strcmp(v->slot, "cholesky") == 0 || strcmp(v->slot, "triangular_solve") == 0 || strcmp(v->slot, "lu") == 0;
+    bool factor = strncmp(v->slot, "cholesky", strlen("cholesky")) == 0 || strcmp(v->slot, "triangular_solve") == 0 || strcmp(v->slot, "lu") == 0;
     bool ties = strcmp(v->slot, "sort") == 0 || strcmp(v->slot, "search") == 0;
     bool pairs = o->dtype != v->views[k].dtype; /* a complex view is given as its real and imaginary parts */
     size_t size = numc_dtype_size((numc_dtype)v->views[k].dtype);

@@ -94,6 +94,9 @@ typedef struct numc_block_product {
     int accumulate;
 } numc_block_product;
 
+/* Which triangle of a square matrix becomes the other: the lower one, or the upper. */
+typedef enum numc_block_mirror { NUMC_MIRROR_UP, NUMC_MIRROR_DOWN } numc_block_mirror;
+
 /* Matrix loops at one dtype; block_matrix.h describes them. */
 typedef struct numc_block_matrix {
     void (*rows)(int64_t rows, int64_t inner, const void *a, int64_t a_row, const void *x, void *y, int64_t y_step,
@@ -108,6 +111,10 @@ typedef struct numc_block_matrix {
     void (*small_triangular)(int64_t n, int64_t columns, const void *t, int64_t t_row, int64_t t_column, const void *b, int64_t b_row,
                              int64_t b_column, void *x, int64_t x_row, int upwards, int unit);
     int64_t small;
+    int (*invert_begin)(int64_t n, const void *l, int64_t l_row, int64_t l_column, void *x, int64_t x_row);
+    void (*invert_triangle)(int64_t n, void *x, int64_t x_row);
+    void (*gram)(int64_t n, void *x, int64_t x_row);
+    void (*mirror)(int64_t n, void *x, int64_t x_row, numc_block_mirror way);
     int (*lu)(int64_t rows, int64_t columns, void *m, int64_t m_row, int32_t *order, int64_t order_step);
 } numc_block_matrix;
 

@@ -238,20 +238,23 @@ static void fill_nan(int64_t rows, int64_t columns, int64_t size, char *to, int6
         }
 }
 
-/* Row-major and lower is column-major and upper. */
-static void blas_cholesky(const numc_cpu_blas_functions *blas, int64_t n, int64_t size, const char *a, int64_t a_row,
+/* OpenBLAS takes two thirds of the time for the lower triangle by columns, which is the upper one by rows: a's triangle goes there
+ * and comes back. */
+static void blas_cholesky(const numc_cpu_blas_functions *blas, const numc_block_matrix *matrix, int64_t n, int64_t size, const char *a, int64_t a_row,
                           int64_t a_column, char *l, int64_t l_row)
 {
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; ++i)
         numc_cpu_copy_matrix(1, i + 1, size, a + i * a_row * size, a_row, a_column, l + i * l_row * size, l_row, 1);
-        memset(l + (i * l_row + i + 1) * size, 0, (size_t)((n - i - 1) * size));
-    }
+    matrix->mirror(n, l, l_row, NUMC_MIRROR_UP);
     const int order = (int)n, leading = (int)l_row;
     int info = 0;
     if (size == 8)
-        blas->dpotrf("U", &order, (double *)(void *)l, &leading, &info, 1);
+        blas->dpotrf("L", &order, (double *)(void *)l, &leading, &info, 1);
     else
-        blas->spotrf("U", &order, (float *)(void *)l, &leading, &info, 1);
+        blas->spotrf("L", &order, (float *)(void *)l, &leading, &info, 1);
+    matrix->mirror(n, l, l_row, NUMC_MIRROR_DOWN);
+    for (int64_t i = 0; i < n; ++i)
+        memset(l + (i * l_row + i + 1) * size, 0, (size_t)((n - i - 1) * size));
     if (info != 0)
         fill_nan(n, n, size, l, l_row, true);
 }
@@ -273,9 +276,94 @@ int32_t numc_cpu_cholesky(numc_device *device, const numc_view *a, const numc_vi
         const char *from = numc_cpu_entry(a, batch, number);
         char *to = numc_cpu_entry(l, batch, number);
         if (blas != NULL)
-            blas_cholesky(blas, n, size, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
+            blas_cholesky(blas, matrix, n, size, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
         else
             matrix->cholesky(n, from, a->strides[batch], a->strides[batch + 1], to, l->strides[batch]);
+    }
+    return NUMC_OK;
+}
+
+/* ---- the inverse from a Cholesky factor ----------------------------------------------------------------------------------
+ *
+ * By halves, so that most of the work is products: with l = [a 0; b c], x = inv(l) is [inv a 0; -inv(c) b inv(a) inv c], and x' x has
+ * x_a' x_a + x_b' x_b, x_c' x_b and x_c' x_c. All in place; the place above b holds what is on the way. (LAPACK's potri inverts the
+ * triangle by vectors: 390 us for n = 200 where this takes 250.) */
+
+/* c (+)= a b on blocks of one matrix whose rows lie w->p.c_row apart; `turned`: a', b' instead. */
+static void block_product(product_work *w, char *c, int64_t rows, int64_t columns, const char *a, bool a_turned, const char *b, bool b_turned,
+                          int64_t inner, bool accumulate)
+{
+    const int64_t row = w->p.c_row;
+    w->p = (numc_block_product){a, b, c, rows, inner, columns, a_turned ? 1 : row, a_turned ? row : 1, b_turned ? 1 : row,
+                                b_turned ? row : 1, row, 1, accumulate};
+    if (w->blas != NULL)
+        blas_product(w, &w->p);
+    else
+        w->matrix->product(&w->p);
+}
+
+enum { INVERT_LEAF = 32 };
+
+static int64_t first_half(int64_t n)
+{
+    return (n / 2 + 7) / 8 * 8;
+}
+
+static void invert_by_halves(product_work *w, int64_t n, char *x)
+{
+    if (n <= INVERT_LEAF) {
+        w->matrix->invert_triangle(n, x, w->p.c_row);
+        return;
+    }
+    const int64_t h = first_half(n), r = n - h, row = w->p.c_row;
+    char *above = x + h * w->size, *below = x + h * row * w->size, *corner = below + h * w->size;
+    invert_by_halves(w, h, x);
+    invert_by_halves(w, r, corner);
+    block_product(w, above, h, r, x, true, below, true, h, false);
+    block_product(w, below, r, h, corner, false, above, true, r, false);
+    for (int64_t i = 0; i < h; ++i)
+        memset(above + i * row * w->size, 0, (size_t)(r * w->size));
+}
+
+static void gram_by_halves(product_work *w, int64_t n, char *x)
+{
+    if (n <= INVERT_LEAF) {
+        w->matrix->gram(n, x, w->p.c_row);
+        return;
+    }
+    const int64_t h = first_half(n), r = n - h, row = w->p.c_row;
+    char *above = x + h * w->size, *below = x + h * row * w->size, *corner = below + h * w->size;
+    block_product(w, above, h, r, below, true, corner, false, r, false);
+    gram_by_halves(w, h, x);
+    gram_by_halves(w, r, corner);
+    block_product(w, x, h, h, below, true, below, false, r, true);
+    numc_cpu_copy_matrix(r, h, w->size, above, 1, row, below, row, 1);
+}
+
+int32_t numc_cpu_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w)
+{
+    const int32_t batch = l->rank - 2;
+    if (batch < 0 || l->dtype != w->dtype || w->rank != l->rank || l->shape[batch] != l->shape[batch + 1] ||
+        w->strides[batch + 1] != 1)
+        return numc_cpu_fail(device->host, NUMC_INVALID_ARGUMENT, "cholesky_inverse: views do not fit");
+    product_work work = {.matrix = device->blocks->matrix(l->dtype), .size = (int64_t)numc_cpu_size(l->dtype)};
+    if (work.matrix == NULL)
+        return numc_cpu_fail(device->host, NUMC_UNSUPPORTED, "cholesky_inverse: needs a float dtype");
+    const int64_t n = l->shape[batch], count = numc_cpu_count(w, batch), row = w->strides[batch];
+    if (n > OWN_FACTOR_MOST && fits_int(row))
+        work.blas = numc_cpu_blas_get(device);
+    work.p.c_row = row;
+    for (int64_t number = 0; number < count && n > 0; ++number) {
+        char *to = numc_cpu_entry(w, batch, number);
+        const int good = work.matrix->invert_begin(n, numc_cpu_entry(l, batch, number), l->strides[batch], l->strides[batch + 1], to, row);
+        if (good) {
+            invert_by_halves(&work, n, to);
+            gram_by_halves(&work, n, to);
+        }
+        if (good)
+            work.matrix->mirror(n, to, row, NUMC_MIRROR_UP);
+        else
+            fill_nan(n, n, work.size, to, row, false);
     }
     return NUMC_OK;
 }

@@ -7,6 +7,7 @@
 int32_t numc_cpu_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
                         const numc_matmul_options *options);
 int32_t numc_cpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l);
+int32_t numc_cpu_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w);
 int32_t numc_cpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x,
                                   uint32_t upper, uint32_t transpose, uint32_t unit);
 int32_t numc_cpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,

@@ -187,6 +187,7 @@ NUMC_API const numc_backend *numc_backend_query(uint32_t max_abi)
         .launch_release = numc_cpu_launch_release,
         .matmul = numc_cpu_matmul,
         .cholesky = numc_cpu_cholesky,
+        .cholesky_inverse = numc_cpu_cholesky_inverse,
         .triangular_solve = numc_cpu_triangular_solve,
         .lu = numc_cpu_lu,
         .qr = numc_cpu_qr,

@@ -119,6 +119,7 @@ void numc_gpu_launch_release(numc_device *device, numc_launch *launch);
 int32_t numc_gpu_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
                         const numc_matmul_options *options);
 int32_t numc_gpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l);
+int32_t numc_gpu_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w);
 int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x, uint32_t upper,
                                   uint32_t transpose, uint32_t unit);
 int32_t numc_gpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
@@ -160,6 +161,7 @@ void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
         .routine_release = numc_gpu_routine_release,                                                                           \
         .recording_begin = numc_gpu_recording_begin, .recording_end = numc_gpu_recording_end,                                  \
         .recording_run = numc_gpu_recording_run, .recording_release = numc_gpu_recording_release,                              \
+        .cholesky_inverse = numc_gpu_cholesky_inverse,                                                                         \
     }
 
 #endif

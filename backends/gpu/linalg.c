@@ -45,6 +45,56 @@ static const char cholesky_text[] = NUMC_GPU_SPLIT_TEXT
     "    }\n"
     "}\n";
 
+/* x = inv(l) column by column in the lower triangle of w, its rows divided as they are done; then w = x' x, row by row as x's rows
+ * are used up: into the upper triangle, but for the diagonal. */
+static const char inverse_text[] = NUMC_GPU_SPLIT_TEXT
+    "KERNEL inverse(GLOBAL const T *l, GLOBAL T *w, WORDS)\n"
+    "{\n"
+    "    SHARED int singular[1];\n"
+    "    const int item = ITEM;\n"
+    "    word n = W(1), x = W(3), y = W(4);\n"
+    "    { SPLIT(NUMBER, 16); x += PLACE(16, 0); y += PLACE(16, 1); }\n"
+    "#define F(i, j) l[x + (i) * W(7) + (j) * W(8)]\n"
+    "#define Y(i, j) w[y + (i) * W(9) + (j) * W(10)]\n"
+    "    if (item == 0)\n"
+    "        singular[0] = 0;\n"
+    "    BARRIER();\n"
+    "    for (word i = item; i < n; i += GROUP)\n"
+    "        if (!(RE(F(i, i)) < 0 || RE(F(i, i)) > 0))\n"
+    "            singular[0] = 1;\n"
+    "    for (word j = item; j < n; j += GROUP)\n"
+    "        for (word i = j; i < n; i++) {\n"
+    "            T sum = i == j ? OF(1) : ZERO;\n"
+    "            for (word k = j; k < i; k++)\n"
+    "                sum = SUB(sum, MUL(F(i, k), Y(k, j)));\n"
+    "            Y(i, j) = DIV(sum, F(i, i));\n"
+    "        }\n"
+    "    BARRIER();\n"
+    "    for (word i = 0; i < n; i++) {\n"
+    "        for (word j = item; j < i; j += GROUP) {\n"
+    "            T sum = ZERO;\n"
+    "            for (word k = i; k < n; k++)\n"
+    "                sum = SUB(sum, MUL(Y(k, i), Y(k, j)));\n"
+    "            Y(j, i) = SUB(ZERO, sum);\n"
+    "        }\n"
+    "        BARRIER();\n"
+    "        if (item == 0) {\n"
+    "            T sum = ZERO;\n"
+    "            for (word k = i; k < n; k++)\n"
+    "                sum = SUB(sum, MUL(Y(k, i), Y(k, i)));\n"
+    "            Y(i, i) = SUB(ZERO, sum);\n"
+    "        }\n"
+    "        BARRIER();\n"
+    "    }\n"
+    "    for (word e = item; e < n * n; e += GROUP) {\n"
+    "        word i = e / n, j = e - i * n;\n"
+    "        if (singular[0] != 0)\n"
+    "            Y(i, j) = OF(NOT_A_NUMBER);\n"
+    "        else if (j < i)\n"
+    "            Y(i, j) = Y(j, i);\n"
+    "    }\n"
+    "}\n";
+
 /* 13 upper, 14 transpose, 15 unit; 2 columns of x; 28 blocks of columns. x holds the right side less what is known so far. */
 static const char triangular_text[] = NUMC_GPU_SPLIT_TEXT
     "KERNEL triangular(GLOBAL const T *t, GLOBAL const T *b, GLOBAL T *x, WORDS)\n"
@@ -205,22 +255,39 @@ static int32_t too_many(numc_device *device, const char *slot)
     return numc_gpu_fail(device, NUMC_UNSUPPORTED, message);
 }
 
-int32_t numc_gpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l)
+/* A square matrix in, one of its shape out. */
+static int32_t square_kernel(numc_device *device, const numc_view *a, const numc_view *y, const char *slot, const char *text,
+                             const char *name)
 {
     int32_t batch = a->rank - 2;
-    if (batch < 0 || a->dtype != l->dtype || l->rank != a->rank || a->shape[batch] != a->shape[batch + 1])
-        return numc_gpu_fail(device, NUMC_INVALID_ARGUMENT, "cholesky: views do not fit");
+    if (batch < 0 || a->dtype != y->dtype || y->rank != a->rank || a->shape[batch] != a->shape[batch + 1]) {
+        char message[64];
+        (void)snprintf(message, sizeof message, "%s: views do not fit", slot);
+        return numc_gpu_fail(device, NUMC_INVALID_ARGUMENT, message);
+    }
     int64_t words[FACTOR_WORDS] = {0};
-    const numc_view *const views[] = {a, l};
+    const numc_view *const views[] = {a, y};
     int64_t count = factor_words(views, 2, 1, (int32_t[]){2, 2}, words);
     if (count < 0)
-        return too_many(device, "cholesky");
+        return too_many(device, slot);
     words[1] = words[2] = a->shape[batch];
     void *kernel;
-    int32_t status = factor_kernel(device, cholesky_text, a->dtype, "cholesky", &kernel);
+    int32_t status = factor_kernel(device, text, a->dtype, name, &kernel);
     if (status != NUMC_OK || count == 0 || words[1] == 0)
         return status;
     return numc_gpu_fixed_run(device, kernel, views, 2, words, FACTOR_WORDS, (uint64_t)count, NUMC_GPU_GROUP);
+}
+
+int32_t numc_gpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l)
+{
+    return square_kernel(device, a, l, "cholesky", cholesky_text, "cholesky");
+}
+
+int32_t numc_gpu_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w)
+{
+    if (l->dtype != NUMC_FLOAT32 && l->dtype != NUMC_FLOAT64)
+        return numc_gpu_fail(device, NUMC_UNSUPPORTED, "cholesky_inverse: needs a float dtype");
+    return square_kernel(device, l, w, "cholesky_inverse", inverse_text, "inverse");
 }
 
 int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x, uint32_t upper,

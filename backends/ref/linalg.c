@@ -1,4 +1,4 @@
-/* linalg.c - matrices by the textbook loops: product, Cholesky, triangular solve, LU; batched over leading axes, any strides, real
+/* linalg.c - matrices by the textbook loops: product, Cholesky and the inverse by it, triangular solve, LU; batched over leading axes, any strides, real
  * and complex.
  *
  * Sums of single precision are kept in double. Every element's sum runs over increasing k, whatever the strides. */
@@ -283,6 +283,50 @@ int32_t numc_ref_cholesky(numc_device *device, const numc_view *a, const numc_vi
     for (int64_t n = 0; status == NUMC_OK && n < count; n++)
         by_dtype[a->dtype].cholesky(a, l, batch, n);
     return status;
+}
+
+/* With x = inv(l), kept in the lower triangle of w until its rows are used up: w = x' x. */
+#define INVERSE(name, type)                                                                        \
+    static void inverse_##name(const numc_view *l, const numc_view *w, int32_t batch, int64_t number)\
+    {                                                                                              \
+        MATRIX(const type) x = MATRIX_OF(l, batch, number);                                        \
+        MATRIX(type) y = MATRIX_OF(w, batch, number);                                              \
+        int64_t n = l->shape[batch];                                                               \
+        bool good = true;                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            good = good && (E(x, i, i) < 0 || E(x, i, i) > 0);                                     \
+            for (int64_t j = 0; j <= i; j++) {                                                     \
+                double sum = i == j ? 1.0 : 0.0;                                                   \
+                for (int64_t k = j; k < i; k++)                                                    \
+                    sum -= (double)E(x, i, k) * (double)E(y, k, j);                                \
+                E(y, i, j) = (type)(sum / (double)E(x, i, i));                                     \
+            }                                                                                      \
+        }                                                                                          \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            for (int64_t j = 0; j <= i; j++) {                                                     \
+                double sum = 0.0;                                                                  \
+                for (int64_t k = i; k < n; k++)                                                    \
+                    sum += (double)E(y, k, i) * (double)E(y, k, j);                                \
+                E(y, j, i) = good ? (type)sum : (type)NAN;                                         \
+            }                                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            for (int64_t j = 0; j < i; j++)                                                        \
+                E(y, i, j) = E(y, j, i);                                                           \
+    }
+INVERSE(float32, float)
+INVERSE(float64, double)
+
+int32_t numc_ref_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w)
+{
+    int32_t batch = l->rank - 2;
+    if (batch < 0 || l->dtype != w->dtype || w->rank != l->rank || l->shape[batch] != l->shape[batch + 1])
+        return numc_ref_fail(device->host, NUMC_INVALID_ARGUMENT, "cholesky_inverse: views do not fit");
+    if (l->dtype != NUMC_FLOAT32 && l->dtype != NUMC_FLOAT64)
+        return numc_ref_fail(device->host, NUMC_UNSUPPORTED, "cholesky_inverse: needs a float dtype");
+    int64_t count = numc_ref_count(w, batch);
+    for (int64_t n = 0; n < count; n++)
+        (l->dtype == NUMC_FLOAT64 ? inverse_float64 : inverse_float32)(l, w, batch, n);
+    return NUMC_OK;
 }
 
 int32_t numc_ref_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b,

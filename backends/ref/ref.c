@@ -128,6 +128,7 @@ static const numc_backend table = {
     .launch_release = numc_ref_launch_release,
     .matmul = numc_ref_matmul,
     .cholesky = numc_ref_cholesky,
+    .cholesky_inverse = numc_ref_cholesky_inverse,
     .triangular_solve = numc_ref_triangular_solve,
     .lu = numc_ref_lu,
     .qr = numc_ref_qr,

@@ -153,6 +153,7 @@ void numc_ref_launch_release(numc_device *device, numc_launch *launch);
 int32_t numc_ref_matmul(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c,
                         const numc_matmul_options *options);
 int32_t numc_ref_cholesky(numc_device *device, const numc_view *a, const numc_view *l);
+int32_t numc_ref_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w);
 int32_t numc_ref_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b,
                                   const numc_view *x, uint32_t upper, uint32_t transpose, uint32_t unit);
 int32_t numc_ref_lu(numc_device *device, const numc_view *a, const numc_view *lu,

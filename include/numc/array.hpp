@@ -839,6 +839,10 @@ inline array cho_solve(const array &factor, const array &b)
 {
     return array::adopt(numc_linalg_cho_solve(factor.get(), b.get()));
 }
+inline array cho_inv(const array &factor)
+{
+    return array::adopt(numc_linalg_cho_inv(factor.get()));
+}
 inline array solve(const array &a, const array &b)
 {
     return array::adopt(numc_linalg_solve(a.get(), b.get()));

@@ -472,6 +472,10 @@ typedef struct numc_backend {
     int32_t (*recording_end)(numc_device *device, numc_recording **recording);
     int32_t (*recording_run)(numc_device *device, numc_recording *recording);
     void (*recording_release)(numc_device *device, numc_recording *recording);
+
+    /* Optional, float32 and float64: w = inv(l l'), both its triangles, alike; the lower triangle of l is read. A zero or NaN on the
+     * diagonal of l: all of w is NaN. */
+    int32_t (*cholesky_inverse)(numc_device *device, const numc_view *l, const numc_view *w);
 } numc_backend;
 
 /* The exported symbol. Returns a static table, or NULL when the plugin cannot speak any ABI up to max_abi. */

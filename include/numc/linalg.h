@@ -119,8 +119,12 @@ typedef struct numc_triangular_options {
 } numc_triangular_options;
 NUMC_API numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array *b,
                                                    const numc_triangular_options *options);
-/* y with L L^H y = b; y with x1 y = x2 by LU with row exchanges, infinities and NaN of a singular x1; right sides as above. */
+/* y with L L^H y = b; inv(L L^H), symmetric or Hermitian, NaN where L's diagonal has a zero. Where a real L is what
+ * numc_linalg_cholesky made in the same trace, their derivatives do not go back through the factorisation: the way to invert a
+ * positive definite matrix, or to solve with it, that is cheapest to differentiate. Right sides as above. */
 NUMC_API numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *b);
+NUMC_API numc_array *numc_linalg_cho_inv(const numc_array *cholesky);
+/* y with x1 y = x2 by LU with row exchanges, infinities and NaN of a singular x1; right sides as above. */
 NUMC_API numc_array *numc_linalg_solve(const numc_array *x1, const numc_array *x2);
 NUMC_API numc_array *numc_linalg_inv(const numc_array *x); /* (..., N, N), by solve */
 /* (..., N, N) to (...), from the LU factors; 1 of an empty matrix. The derivative is the adjugate's also where x is singular, unless elimination

@@ -623,6 +623,7 @@ static numc_status run_matmul(call *c)
     return finish(c, device->table.matmul(device->device, &left, &right, &to, &options));
 }
 
+/* CHOLESKY, CHOLESKY_INVERSE */
 static numc_status run_cholesky(call *c)
 {
     if (is_empty(c->types))
@@ -632,7 +633,8 @@ static numc_status run_cholesky(call *c)
     NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
     NUMC_TRY(matrix_of(c, 0, &from));
     NUMC_TRY(output_view(c, 0, &to));
-    return finish(c, device->table.cholesky(device->device, &from, &to));
+    const numc_backend *table = &device->table;
+    return finish(c, (c->primitive == NUMC_PRIMITIVE_CHOLESKY ? table->cholesky : table->cholesky_inverse)(device->device, &from, &to));
 }
 
 static numc_status run_triangular_solve(call *c)
@@ -793,6 +795,7 @@ static const runner runners[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = 
     ROW(IRFFT) = run_fft,
     ROW(MATMUL) = run_matmul,
     ROW(CHOLESKY) = run_cholesky,
+    ROW(CHOLESKY_INVERSE) = run_cholesky,
     ROW(TRIANGULAR_SOLVE) = run_triangular_solve,
     ROW(LU) = run_lu,
     ROW(QR) = run_factor,

@@ -421,6 +421,13 @@ static numc_status rule_cholesky(inference *f)
     return rule_same(f);
 }
 
+static numc_status rule_cholesky_inverse(inference *f)
+{
+    NUMC_TRY(square(f));
+    NEED(numc_dtype_kind(f->inputs[0].dtype) == NUMC_KIND_REAL, NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(f->inputs[0].dtype));
+    return rule_same(f);
+}
+
 static numc_status rule_triangular_solve(inference *f)
 {
     const numc_type *t = f->inputs, *b = t + 1;
@@ -711,6 +718,7 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(IRFFT) = rule_fft,
     ROW(MATMUL) = rule_matmul,
     ROW(CHOLESKY) = rule_cholesky,
+    ROW(CHOLESKY_INVERSE) = rule_cholesky_inverse,
     ROW(TRIANGULAR_SOLVE) = rule_triangular_solve,
     ROW(LU) = rule_lu,
     ROW(QR) = rule_qr,

@@ -88,8 +88,18 @@ typedef struct numc_trace_hooks {
      * float inputs, as numc_function_custom_jvp has it: for compositions with a better derivative than their parts'. */
     numc_array *(*custom)(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
                           int32_t input_count);
+    /* Operand k of the application of `primitive` that made x; NULL where x is not traced, was made otherwise, or on error. */
+    const numc_array *(*operand)(numc_context *context, const numc_array *x, int32_t primitive, int32_t k);
 } numc_trace_hooks;
 const numc_trace_hooks *numc__trace_hooks(void); /* defined in src/graph: a static const table */
+
+/* Through a lower Cholesky factor l of a = l l' (positive.c): log det a, (..); with a right side b of the same batch axes, not NULL, that
+ * plus b' inv(a) b of each of its columns, (.., K). positive_matrix: a, whose lower triangle counts, where l is real, traced and what
+ * numc_linalg_cholesky made of it, else NULL. There derivatives go by a and not by l, which takes n^3 for inv(a) instead of 13/3 n^3. */
+numc_array *numc__positive_deviance(numc_context *context, const numc_array *l, const numc_array *b);
+const numc_array *numc__positive_matrix(numc_context *context, const numc_array *l);
+/* The lower triangle with its diagonal halved, h: the symmetric matrix of which it is read is h + h'. */
+numc_array *numc__lower_half(const numc_array *x);
 
 /* Headers. New arrays join the lane's innermost scope. */
 numc_array *numc__array_new(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape);

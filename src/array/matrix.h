@@ -32,6 +32,19 @@ numc_array *numc__matrix_diagonal(numc_context *context, const numc_array *x);
 const numc_array *numc__matrix_conj(const numc_array *x); /* x itself where it is real */
 numc_array *numc__matrix_adjoint(const numc_array *x);
 
+/* The operands of a solve: one float dtype, the right side a matrix (a vector only if its rank is 1), equal batch axes. */
+typedef struct numc_solve {
+    const numc_array *a, *b;
+    bool vector;
+    int64_t batch[NUMC_RANK_LIMIT];
+    int32_t batch_rank;
+} numc_solve;
+numc_status numc__solve_begin(numc_solve *s, numc_context *context, const char *name, const numc_array *a, const numc_array *b);
+numc_array *numc__solve_matrix(const numc_solve *s, numc_context *context, const numc_array *x); /* x in those batch axes */
+numc_array *numc__solve_end(const numc_solve *s, numc_context *context, numc_array *x);
+/* The primitive of that name; NULL passes through. */
+numc_array *numc__triangular(numc_context *context, const numc_array *t, const numc_array *b, bool upper, bool transpose, bool unit);
+
 /* `rtol` of a matrix of this dtype and size, as something to multiply a vector (..., K) with: the operand, or, when it is not
  * given, max(M, N) eps. NULL with the error set. */
 const numc_array *numc__matrix_rtol(numc_context *context, const char *name, numc_operand rtol, const numc_array *x);

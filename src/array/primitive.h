@@ -64,6 +64,8 @@
     /* last two axes, equal batch axes */                                                          \
     X(MATMUL, matmul, 2, 1)                                                                        \
     X(CHOLESKY, cholesky, 1, 1)                                                                    \
+    /* lower l to inv(l l'), symmetric; real */                                                    \
+    X(CHOLESKY_INVERSE, cholesky_inverse, 1, 1)                                                    \
     /* inputs t, b with equal batch axes; numbers: upper, transpose, unit */                       \
     X(TRIANGULAR_SOLVE, triangular_solve, 2, 1)                                                    \
     /* outputs packed LU, int32 permutation (row i of PA is row p[i] of A), sign (+1/-1) */        \

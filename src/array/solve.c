@@ -1,7 +1,7 @@
 /* solve.c - systems of linear equations, inverses, pseudo-inverses, determinants: from triangular solves, LU and SVD. */
 #include "array/matrix.h"
 
-static numc_array *triangular(numc_context *context, const numc_array *t, const numc_array *b, bool upper, bool transpose,
+numc_array *numc__triangular(numc_context *context, const numc_array *t, const numc_array *b, bool upper, bool transpose,
                               bool unit)
 {
     const int64_t numbers[3] = {upper, transpose, unit};
@@ -12,15 +12,7 @@ static numc_array *triangular(numc_context *context, const numc_array *t, const 
     return numc__bind1(context, NUMC_PRIMITIVE_TRIANGULAR_SOLVE, inputs, 2, &attributes);
 }
 
-/* The operands of a solve: one float dtype, the right side a matrix (a vector only if its rank is 1), equal batch axes. */
-typedef struct solve {
-    const numc_array *a, *b;
-    bool vector;
-    int64_t batch[NUMC_RANK_LIMIT];
-    int32_t batch_rank;
-} solve;
-
-static numc_status solve_begin(solve *s, numc_context *context, const char *name, const numc_array *a, const numc_array *b)
+numc_status numc__solve_begin(numc_solve *s, numc_context *context, const char *name, const numc_array *a, const numc_array *b)
 {
     char x[256], y[256];
     bool fits = a->rank >= 2 && a->shape[a->rank - 1] == a->shape[a->rank - 2] && b->rank >= 1
@@ -39,12 +31,12 @@ static numc_status solve_begin(solve *s, numc_context *context, const char *name
     return numc__matrix_batch(context, name, s->a, s->b, &s->batch_rank, s->batch);
 }
 
-static numc_array *solve_matrix(const solve *s, numc_context *context, const numc_array *x)
+numc_array *numc__solve_matrix(const numc_solve *s, numc_context *context, const numc_array *x)
 {
     return numc__matrix_spread(context, x, 2, s->batch_rank, s->batch);
 }
 
-static numc_array *solve_end(const solve *s, numc_context *context, numc_array *x)
+numc_array *numc__solve_end(const numc_solve *s, numc_context *context, numc_array *x)
 {
     return s->vector && x != NULL ? numc__matrix_lower(context, x, x->rank - 1) : x;
 }
@@ -57,48 +49,31 @@ numc_array *numc_linalg_triangular_solve_(const numc_array *t, const numc_array 
         return NULL;
     numc_triangular_options known;
     numc_array *x = NULL;
-    solve s;
+    numc_solve s;
     if (numc__options_copy(context, &known, sizeof known, options, options == NULL ? 0 : options->size, name) == NUMC_OK
-        && solve_begin(&s, context, name, t, b) == NUMC_OK)
-        x = triangular(context, solve_matrix(&s, context, s.a), solve_matrix(&s, context, s.b), known.upper, known.transpose,
+        && numc__solve_begin(&s, context, name, t, b) == NUMC_OK)
+        x = numc__triangular(context, numc__solve_matrix(&s, context, s.a), numc__solve_matrix(&s, context, s.b), known.upper, known.transpose,
                        known.unit_diagonal);
-    return numc__scope_leave(context, x == NULL ? NULL : solve_end(&s, context, x));
-}
-
-/* A x = b with A = L L^H: L z = b, then L^H x = z. */
-numc_array *numc_linalg_cho_solve(const numc_array *cholesky, const numc_array *b)
-{
-    const char *name = "numc_linalg_cho_solve";
-    numc_context *context = numc__matrix_enter(name, cholesky, b);
-    if (context == NULL)
-        return NULL;
-    numc_array *x = NULL;
-    solve s;
-    if (solve_begin(&s, context, name, cholesky, b) == NUMC_OK) {
-        const numc_array *l = solve_matrix(&s, context, s.a);
-        const numc_array *z = triangular(context, l, solve_matrix(&s, context, s.b), false, false, false);
-        x = solve_end(&s, context, triangular(context, numc__matrix_conj(l), z, false, true, false));
-    }
-    return numc__scope_leave(context, x);
+    return numc__scope_leave(context, x == NULL ? NULL : numc__solve_end(&s, context, x));
 }
 
 /* A x = b with P A = L U: L z = P b, U x = z. */
 static numc_array *general(numc_context *context, const char *name, const numc_array *a, const numc_array *right)
 {
-    solve s;
+    numc_solve s;
     numc_array *factors[3];
-    if (solve_begin(&s, context, name, a, right) != NUMC_OK
+    if (numc__solve_begin(&s, context, name, a, right) != NUMC_OK
         || numc__bind(context, NUMC_PRIMITIVE_LU, &s.a, 1, NULL, factors, 3) != NUMC_OK)
         return NULL;
-    const numc_array *lu = solve_matrix(&s, context, factors[0]), *b = solve_matrix(&s, context, s.b), *turned = NULL;
+    const numc_array *lu = numc__solve_matrix(&s, context, factors[0]), *b = numc__solve_matrix(&s, context, s.b), *turned = NULL;
     if (factors[1]->rank == 1 && b != NULL) {
         turned = numc__gather(context, b, factors[1], b->rank - 2);
     } else if (b != NULL) {
         const numc_array *order = numc__matrix_spread(context, factors[1], 1, s.batch_rank, s.batch);
         turned = numc_take_along_axis(b, numc__matrix_lift(context, order, s.batch_rank + 1), -2);
     }
-    numc_array *z = triangular(context, lu, turned, false, false, true);
-    return solve_end(&s, context, triangular(context, lu, z, true, false, false));
+    numc_array *z = numc__triangular(context, lu, turned, false, false, true);
+    return numc__solve_end(&s, context, numc__triangular(context, lu, z, true, false, false));
 }
 
 numc_array *numc_linalg_solve(const numc_array *x1, const numc_array *x2)

@@ -10,7 +10,7 @@
 
 #define OPERATIONS(X)                                                                              \
     X(kernel) X(matmul) X(cholesky) X(triangular_solve) X(lu) X(qr) X(eigh) X(eig) X(svd) X(gather) X(scatter)     \
-    X(cumulative) X(sort) X(search) X(fft)
+    X(cumulative) X(sort) X(search) X(fft) X(cholesky_inverse)
 typedef enum operation {
 #define X(name) OPERATION_##name,
     OPERATIONS(X)
@@ -213,6 +213,7 @@ static int32_t enter(call *c, numc_backend_state *state, operation op, bool refe
 FALLBACK(matmul, (numc_device *device, const numc_view *a, const numc_view *b, const numc_view *y, const numc_matmul_options *options),
          (device, a, b, y, options), (R, V(0), V(1), V(2), options), 1u << 2, a, b, y)
 FALLBACK(cholesky, (numc_device *device, const numc_view *a, const numc_view *l), (device, a, l), (R, V(0), V(1)), 1u << 1, a, l)
+FALLBACK(cholesky_inverse, (numc_device *device, const numc_view *l, const numc_view *w), (device, l, w), (R, V(0), V(1)), 1u << 1, l, w)
 FALLBACK(triangular_solve, (numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x, uint32_t upper,
                             uint32_t transpose, uint32_t unit),
          (device, t, b, x, upper, transpose, unit), (R, V(0), V(1), V(2), upper, transpose, unit), 1u << 2, t, b, x)
@@ -467,6 +468,7 @@ numc_status numc__fallback_fill(numc_context *context, numc_backend_state *state
     table->sort = sort_or_host;
     table->search = search_or_host;
     table->fft = fft_or_host;
+    table->cholesky_inverse = cholesky_inverse_or_host;
     if (table->program_build == NULL) {
         table->program_build = program_build;
         table->program_run = program_run;

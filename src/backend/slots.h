@@ -54,7 +54,8 @@ typedef enum numc_slot_need {
     X(recording_begin, PROGRAMS, NOTHING, 4, "what follows is kept, not run")                      \
     X(recording_end, PROGRAMS, NOTHING, 4, "a list of calls to be given to the queue as one")      \
     X(recording_run, PROGRAMS, NOTHING, 4, "run it again")                                         \
-    X(recording_release, PROGRAMS, NOTHING, 4, "its end")
+    X(recording_release, PROGRAMS, NOTHING, 4, "its end")                                          \
+    X(cholesky_inverse, MATRICES, HOST, 0, "inv(l l')")
 
 typedef struct numc_slot_info {
     const char *name, *family, *text;

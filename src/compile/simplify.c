@@ -291,6 +291,16 @@ static int32_t simplify_arithmetic(numc_ir *ir, int32_t primitive, const int32_t
     return -1;
 }
 
+/* An outer product, (m, 1) (1, n), is elementwise, so that it is never stored. Those of a batch may be summed: see below. */
+static int32_t simplify_outer(numc_ir *ir, const int32_t *inputs, const numc_type *type)
+{
+    if (type->rank != 2 || ir->values[inputs[0]].type.shape[1] != 1 || !is_float(type))
+        return -1;
+    int32_t a = numc__ir_shaped(ir, NUMC_PRIMITIVE_BROADCAST, inputs[0], 2, type->shape);
+    int32_t b = numc__ir_shaped(ir, NUMC_PRIMITIVE_BROADCAST, inputs[1], 2, type->shape);
+    return ir->failed ? -1 : emit2(ir, NUMC_SCALAR_MULTIPLY, a, b);
+}
+
 /* The sum over a batch of outer products, (.., m, 1) (.., 1, n), is one product: (m, batch) (batch, n). */
 static int32_t simplify_outer_sum(numc_ir *ir, int32_t input, const numc_attributes *attributes)
 {
@@ -578,6 +588,8 @@ static int32_t simplify_one(numc_ir *ir, int32_t primitive, const int32_t *input
         return numc__type_same_shape(&ir->values[a].type, type) ? a : -1;
     case NUMC_PRIMITIVE_GATHER:
         return simplify_gather(ir, a, inputs[1], attributes);
+    case NUMC_PRIMITIVE_MATMUL:
+        return simplify_outer(ir, inputs, type);
     case NUMC_PRIMITIVE_PERMUTE:
         return simplify_permute(ir, a, attributes);
     case NUMC_PRIMITIVE_ARGMAX:

@@ -124,6 +124,7 @@ static bool passes_batch(const numc_ir *ir, const numc_ir_node *node, int32_t k)
     case NUMC_PRIMITIVE_SCATTER: return k != 1 && n[0] != 0;
     case NUMC_PRIMITIVE_MATMUL:
     case NUMC_PRIMITIVE_CHOLESKY:
+    case NUMC_PRIMITIVE_CHOLESKY_INVERSE:
     case NUMC_PRIMITIVE_TRIANGULAR_SOLVE: return to->rank > 2;
     case NUMC_PRIMITIVE_REDUCE_SUM:
     case NUMC_PRIMITIVE_REDUCE_PROD:
@@ -236,6 +237,7 @@ static int64_t operations_of(const numc_small *s, const numc_ir_node *node)
     case NUMC_PRIMITIVE_REDUCE_ALL: return numc__small_elements(s, x);
     case NUMC_PRIMITIVE_MATMUL: return 2 * count * type->shape[type->rank - 1];
     case NUMC_PRIMITIVE_CHOLESKY:
+    case NUMC_PRIMITIVE_CHOLESKY_INVERSE:
     case NUMC_PRIMITIVE_TRIANGULAR_SOLVE: return count * (type->shape[type->rank - 1] + 1);
     default: return -1;
     }
@@ -345,7 +347,7 @@ static bool algebra_is_small(const numc_lowering *l, const numc_ir_node *node)
                type->shape[node->attributes->numbers[0]] <= MOST_SIZE;
     }
     if (node->primitive != NUMC_PRIMITIVE_MATMUL && node->primitive != NUMC_PRIMITIVE_CHOLESKY &&
-        node->primitive != NUMC_PRIMITIVE_TRIANGULAR_SOLVE)
+        node->primitive != NUMC_PRIMITIVE_CHOLESKY_INVERSE && node->primitive != NUMC_PRIMITIVE_TRIANGULAR_SOLVE)
         return false;
     const numc_type *a = &ir->values[node->inputs[0]].type, *out = &ir->values[node->first_output].type;
     int64_t rows = out->shape[out->rank - 2], columns = out->shape[out->rank - 1], inner = a->shape[a->rank - 1];

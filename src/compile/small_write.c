@@ -346,6 +346,40 @@ static void write_cholesky(writer *w, const numc_ir_node *node, int32_t *out, in
     }
 }
 
+/* With x = inv(l): x' x. A zero or NaN on the diagonal: all of it is NaN. */
+static void write_cholesky_inverse(writer *w, const numc_ir_node *node, int32_t *out, int64_t count)
+{
+    const numc_type *type = &w->ir->values[node->first_output].type;
+    numc_dtype t = type->dtype;
+    int64_t n = type->shape[type->rank - 1];
+    int32_t x[NUMC_SMALL_ELEMENTS], nan = number_of(w, t, (double)NAN);
+    for (int64_t first = 0; first < count && n * n <= NUMC_SMALL_ELEMENTS; first += n * n) {
+        int32_t good = -1;
+        for (int64_t i = 0; i < n; i++) {
+            int32_t pivot = operand(w, node, 0, first + i * (n + 1)), size = operation(w, NUMC_SCALAR_ABS, t, t, pivot, -1);
+            good = and_of(w, good, operation(w, NUMC_SCALAR_GREATER, t, NUMC_BOOL, size, number_of(w, t, 0.0)));
+            x[i * n + i] = operation(w, NUMC_SCALAR_RECIPROCAL, t, t, pivot, -1);
+            for (int64_t j = 0; j < i; j++) {
+                int32_t sum = -1;
+                for (int64_t k = j; k < i; k++) {
+                    int32_t term = operation(w, NUMC_SCALAR_MULTIPLY, t, t, operand(w, node, 0, first + i * n + k), x[k * n + j]);
+                    sum = sum < 0 ? operation(w, NUMC_SCALAR_NEGATIVE, t, t, term, -1) : operation(w, NUMC_SCALAR_SUBTRACT, t, t, sum, term);
+                }
+                x[i * n + j] = operation(w, NUMC_SCALAR_MULTIPLY, t, t, sum, x[i * n + i]);
+            }
+        }
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j <= i; j++) {
+                int32_t sum = -1;
+                for (int64_t k = i; k < n; k++) {
+                    int32_t term = operation(w, NUMC_SCALAR_MULTIPLY, t, t, x[k * n + i], x[k * n + j]);
+                    sum = sum < 0 ? term : operation(w, NUMC_SCALAR_ADD, t, t, sum, term);
+                }
+                out[first + i * n + j] = out[first + j * n + i] = select_of(w, t, good, sum, nan);
+            }
+    }
+}
+
 /* t x = b; a zero on the diagonal: all of x is NaN. */
 static void write_triangular_solve(writer *w, const numc_ir_node *node, int32_t *out, int64_t count)
 {
@@ -471,6 +505,7 @@ static void write_application(writer *w, const numc_ir_node *node, int32_t *out,
     switch (node->primitive) {
     case NUMC_PRIMITIVE_MATMUL: write_matmul(w, node, out, count); break;
     case NUMC_PRIMITIVE_CHOLESKY: write_cholesky(w, node, out, count); break;
+    case NUMC_PRIMITIVE_CHOLESKY_INVERSE: write_cholesky_inverse(w, node, out, count); break;
     case NUMC_PRIMITIVE_TRIANGULAR_SOLVE: write_triangular_solve(w, node, out, count); break;
     case NUMC_PRIMITIVE_GATHER: write_gather(w, node, out, count); break;
     case NUMC_PRIMITIVE_SCATTER: write_scatter(w, node, out, count); break;

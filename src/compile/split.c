@@ -195,6 +195,7 @@ static bool can_batch(const split *s, const numc_ir_node *node)
     case NUMC_PRIMITIVE_CUMULATIVE_MAX:
     case NUMC_PRIMITIVE_MATMUL:
     case NUMC_PRIMITIVE_CHOLESKY:
+    case NUMC_PRIMITIVE_CHOLESKY_INVERSE:
     case NUMC_PRIMITIVE_TRIANGULAR_SOLVE:
         return true;
     default:

@@ -317,6 +317,8 @@ static int32_t call_slot(numc_exec_state *state, const numc_step *step, const nu
         return table->matmul(device, &in[0], &in[1], &out[0], &multiply);
     case NUMC_PRIMITIVE_CHOLESKY:
         return table->cholesky(device, &in[0], &out[0]);
+    case NUMC_PRIMITIVE_CHOLESKY_INVERSE:
+        return table->cholesky_inverse(device, &in[0], &out[0]);
     case NUMC_PRIMITIVE_TRIANGULAR_SOLVE:
         return table->triangular_solve(device, &in[0], &in[1], &out[0], (uint32_t)n[0], (uint32_t)n[1], (uint32_t)n[2]);
     case NUMC_PRIMITIVE_LU:

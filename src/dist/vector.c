@@ -136,30 +136,38 @@ static numc_array *multiply_vectors(numc_array *matrix, numc_array *x, bool tran
     return numc_squeeze(product, NUMC_AXES(-2));
 }
 
-static numc_array *half_log_det(const numc_array *triangle)
+/* |inv(L) x|^2 + log det L L' for each vector x (..., D). One matrix: all vectors as columns. */
+static numc_array *deviance(const numc_distribution *d, numc_array *x)
 {
-    return numc_sum(numc_log(numc_diagonal(triangle)), NUMC_AXES(-1));
+    numc_context *context = d->object.context;
+    numc_array *matrix = d->parameters[1];
+    if (x != NULL && matrix->rank == 2)
+        return numc_reshape(numc__positive_deviance(context, matrix, numc_matrix_transpose(as_rows(x))), numc__batch_of(x, 1));
+    if (x == NULL || !broadcast_pair(&matrix, &x))
+        return NULL;
+    return numc_squeeze(numc__positive_deviance(context, matrix, numc__expand_last(x, 1)), NUMC_AXES(-1));
 }
 
-static numc_array *minus_half_square(const numc_array *z)
-{
-    return numc_multiply(numc_sum(numc_square(z), NUMC_AXES(-1)), -0.5);
-}
-
-/* -|inv(L)(x - loc)|^2 / 2 - (sum log diag L + D/2 log(2 pi)) */
+/* -(|inv(L)(x - loc)|^2 + log det L L') / 2 - D/2 log(2 pi) */
 static numc_array *multivariate_normal_log_prob(const numc_distribution *d, const numc_array *x)
 {
     double constant = (double)d->shape[d->batch_rank] * HALF_LOG_2PI;
-    numc_array *z = solve_vectors(d->parameters[1], numc_subtract(x, d->parameters[0]), false);
-    return numc_subtract(minus_half_square(z), numc_add(half_log_det(d->parameters[1]), constant));
+    return numc_subtract(numc_multiply(deviance(d, numc_subtract(x, d->parameters[0])), -0.5), constant);
 }
 
-/* With P = C C': -|C'(x - loc)|^2 / 2 + (sum log diag C - D/2 log(2 pi)) */
+/* With P = C C': (log det P - |C'(x - loc)|^2) / 2 - D/2 log(2 pi). Where P is at hand, |C' x|^2 = x' P x = 2 x' H x with the
+ * triangle H of P that is read, so that nothing flows back through C. */
 static numc_array *precision_log_prob(const numc_distribution *d, const numc_array *x)
 {
     double constant = (double)d->shape[d->batch_rank] * HALF_LOG_2PI;
-    numc_array *z = multiply_vectors(d->parameters[1], numc_subtract(x, d->parameters[0]), true);
-    return numc_add(minus_half_square(z), numc_subtract(half_log_det(d->parameters[1]), constant));
+    const numc_array *precision = numc__positive_matrix(d->object.context, d->parameters[1]);
+    numc_array *from = numc_subtract(x, d->parameters[0]), *square;
+    if (precision != NULL)
+        square = numc_multiply(numc_sum(numc_multiply(from, multiply_vectors(numc__lower_half(precision), from, false)), NUMC_AXES(-1)), 2);
+    else
+        square = numc_sum(numc_square(multiply_vectors(d->parameters[1], from, true)), NUMC_AXES(-1));
+    numc_array *log_det = numc__positive_deviance(d->object.context, d->parameters[1], NULL);
+    return numc_subtract(numc_multiply(numc_subtract(log_det, square), 0.5), constant);
 }
 
 static numc_array *standard_vectors(const numc_distribution *d, const numc_array *key, numc_shape shape)
@@ -192,13 +200,9 @@ static numc_array *multivariate_normal_variance(const numc_distribution *d)
     return numc_sum(numc_square(d->parameters[1]), NUMC_AXES(-1));
 }
 
-/* The diagonal of W'W, W = inv(C) */
 static numc_array *precision_variance(const numc_distribution *d)
 {
-    const numc_array *c = d->parameters[1];
-    int64_t n = c->shape[c->rank - 1];
-    numc_array *unit = numc_broadcast_to(numc_eye(d->object.context, c->dtype, n, n, 0), numc__shape_of(c));
-    return numc_sum(numc_square(numc_linalg_triangular_solve(c, unit)), NUMC_AXES(-2));
+    return numc_diagonal(numc_linalg_cho_inv(d->parameters[1]));
 }
 
 static const numc_distribution_class class_multivariate_normal = {

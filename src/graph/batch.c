@@ -46,6 +46,7 @@ static const numc_batch_rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTU
     ROW(IRFFT, shift_axis),
     ROW(MATMUL, matmul),
     ROW(CHOLESKY, leading),
+    ROW(CHOLESKY_INVERSE, leading),
     ROW(TRIANGULAR_SOLVE, triangular_solve),
     ROW(LU, leading),
     ROW(QR, leading),

@@ -46,6 +46,8 @@ static inline const numc_array *numc__constant_on(numc_context *context, const n
 numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *graph, const numc_array *const *inputs,
                                      int32_t input_count);
 
+/* The hook `operand`. */
+const numc_array *numc__trace_operand(numc_context *context, const numc_array *x, int32_t primitive, int32_t k);
 /* The hook `custom`. */
 numc_array *numc__custom_apply(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
                                int32_t input_count);

@@ -40,7 +40,7 @@ const numc_rule *numc__rule_of(int32_t primitive);
     X(real) X(imag) X(complex)                                                                     \
     X(reduce_sum) X(reduce_prod) X(reduce_max) X(cumulative_sum) X(cumulative_prod) X(cumulative_max)        \
     X(fft) X(rfft) X(irfft)                                                                        \
-    X(custom) X(external) X(sort) X(matmul) X(cholesky) X(triangular_solve) X(lu) X(qr) X(eigh) X(eig) X(svd)
+    X(custom) X(external) X(sort) X(matmul) X(cholesky) X(cholesky_inverse) X(triangular_solve) X(lu) X(qr) X(eigh) X(eig) X(svd)
 #define NUMC_DECLARE_RULE(name)                                                                    \
     numc_status numc__jvp_##name(const numc_application *a, const numc_array *const *dx, numc_array **dy); \
     numc_status numc__vjp_##name(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar);

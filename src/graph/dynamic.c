@@ -46,8 +46,7 @@ numc_array *numc__dynamic_hold(numc_trace *trace, numc_array *x)
     return held(trace, x);
 }
 
-/* A traced header, in the current scope, of a place of the path. */
-static numc_array *header_of(numc_trace *trace, int32_t id)
+numc_array *numc__dynamic_header(numc_trace *trace, int32_t id)
 {
     numc_array *value = trace->path[id].value;
     numc_type type = numc__type_of(value);
@@ -84,7 +83,7 @@ numc_array *numc__dynamic_input(numc_trace *trace, const numc_array *value, bool
         trace->input_capacity = target;
     }
     trace->inputs[trace->input_count++] = id;
-    return header_of(trace, id);
+    return numc__dynamic_header(trace, id);
 }
 
 const numc_array *numc__dynamic_value(const numc_trace *trace, const numc_array *x)
@@ -203,7 +202,7 @@ static numc_status record(numc_trace *trace, int32_t primitive, const numc_array
     if (wanted)
         NUMC_TRY(add_node(trace, primitive, inputs, operands, input_count, attributes, first, count));
     for (int32_t k = 0; k < count; k++) {
-        outputs[k] = header_of(trace, first + k);
+        outputs[k] = numc__dynamic_header(trace, first + k);
         if (outputs[k] == NULL)
             return context->status;
     }

@@ -55,6 +55,8 @@ numc_trace *numc__trace_innermost(const numc_context *context);
 void numc__trace_set_innermost(const numc_context *context, numc_trace *trace);
 /* The site being made, in the graph's memory; NULL outside. */
 numc_status numc__trace_site(numc_trace *trace, const char **site);
+/* A traced header, in the current scope, of a place of the path. */
+numc_array *numc__dynamic_header(numc_trace *trace, int32_t id);
 /* numc__bind with an operand of the lane's traces, the innermost being dynamic. */
 numc_status numc__dynamic_record(numc_trace *trace, int32_t primitive, const numc_array *const *inputs, int32_t input_count,
                                  const numc_attributes *attributes, numc_array **outputs, int32_t output_capacity);

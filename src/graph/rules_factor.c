@@ -54,12 +54,6 @@ static numc_array *product(const numc_application *a, const numc_array *x, const
 
 /* ---- Cholesky ---------------------------------------------------------------------------------------------------- */
 
-/* The lower triangle with its diagonal halved: what an application that reads the lower triangle sees is low + low^H. */
-static numc_array *lower_half(const numc_array *x)
-{
-    return numc_multiply(numc_add(numc_tril(x, 0), numc_tril(x, -1)), 0.5);
-}
-
 /* l^-1 x, or l^-H x. */
 static numc_array *divide_left(const numc_application *a, const numc_array *l, bool by_adjoint, const numc_array *x)
 {
@@ -74,19 +68,46 @@ static numc_array *divide_left(const numc_application *a, const numc_array *l, b
 numc_status numc__jvp_cholesky(const numc_application *a, const numc_array *const *dx, numc_array **dy)
 {
     const numc_array *l = a->y[0];
-    numc_array *left = divide_left(a, l, false, with_adjoint(lower_half(dx[0])));
-    dy[0] = product(a, l, lower_half(divide_left(a, l, false, adjoint(left))));
+    numc_array *left = divide_left(a, l, false, with_adjoint(numc__lower_half(dx[0])));
+    dy[0] = product(a, l, numc__lower_half(divide_left(a, l, false, adjoint(left))));
     DONE(a);
 }
 
-/* S = L^-H lower_half(L^H Lg) L^-1: Ag = lower_half(S + S^H). */
+/* L^H Lg; where Lg = U V was made of few columns (as that of L z is, by each z), (L^H U) V. */
+static numc_array *from_factor(const numc_application *a, const numc_array *ybar)
+{
+    const numc_array *l = a->y[0], *u = numc__trace_operand(a->context, ybar, NUMC_PRIMITIVE_MATMUL, 0);
+    if (u == NULL || 2 * u->shape[u->rank - 1] >= l->shape[l->rank - 1])
+        return product(a, adjoint(l), conjugate(ybar));
+    const numc_array *v = numc__trace_operand(a->context, ybar, NUMC_PRIMITIVE_MATMUL, 1);
+    return product(a, product(a, adjoint(l), conjugate(u)), conjugate(v));
+}
+
+/* S = L^-H lower_half(L^H Lg) L^-1: Ag = lower_half(S + S^H). What Lg has above the diagonal does not count: L^H is upper triangular. */
 numc_status numc__vjp_cholesky(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
 {
     (void)wanted;
     const numc_array *l = a->y[0];
-    numc_array *left = divide_left(a, l, true, lower_half(product(a, adjoint(l), conjugate(ybar[0]))));
+    numc_array *left = divide_left(a, l, true, numc__lower_half(from_factor(a, ybar[0])));
     numc_array *s = divide_left(a, l, true, adjoint(left));
-    xbar[0] = conjugate(lower_half(with_adjoint(s)));
+    xbar[0] = conjugate(numc__lower_half(with_adjoint(s)));
+    DONE(a);
+}
+
+/* W = (L L^T)^-1: dW = -(Z + Z^T) with Z = W dL L^-1, dL lower triangular. */
+numc_status numc__jvp_cholesky_inverse(const numc_application *a, const numc_array *const *dx, numc_array **dy)
+{
+    numc_array *right = adjoint(divide_left(a, a->x[0], true, adjoint(numc_tril(dx[0], 0))));
+    dy[0] = numc_negative(with_adjoint(product(a, a->y[0], right)));
+    DONE(a);
+}
+
+/* G = Wg + Wg^T: Lg = -tril(W G L^-T). */
+numc_status numc__vjp_cholesky_inverse(const numc_application *a, const numc_array *const *ybar, const bool *wanted, numc_array **xbar)
+{
+    (void)wanted;
+    numc_array *right = adjoint(divide_left(a, a->x[0], false, with_adjoint((numc_array *)(uintptr_t)ybar[0])));
+    xbar[0] = numc_negative(numc_tril(product(a, a->y[0], right), 0));
     DONE(a);
 }
 
@@ -197,7 +218,7 @@ numc_status numc__jvp_eigh(const numc_application *a, const numc_array *const *d
 {
     numc_array *y[2];
     NUMC_TRY(with_vectors(a, y));
-    numc_array *da = with_adjoint(lower_half(dx[0]));
+    numc_array *da = with_adjoint(numc__lower_half(dx[0]));
     numc_array *k = product(a, product(a, adjoint(y[1]), da), y[1]);
     dy[0] = real_part(numc_diagonal(k));
     if (a->output_count == 2)
@@ -218,7 +239,7 @@ numc_status numc__vjp_eigh(const numc_application *a, const numc_array *const *y
         numc_array *kg = numc_multiply(gaps(a, y[0]), product(a, adjoint(v), conjugate(ybar[1])));
         s = plus(s, product(a, product(a, v, kg), adjoint(v)));
     }
-    xbar[0] = conjugate(lower_half(with_adjoint(s)));
+    xbar[0] = conjugate(numc__lower_half(with_adjoint(s)));
     DONE(a);
 }
 

@@ -410,9 +410,27 @@ static numc_status record(numc_context *context, int32_t primitive, const numc_a
     return status;
 }
 
+const numc_array *numc__trace_operand(numc_context *context, const numc_array *x, int32_t primitive, int32_t k)
+{
+    numc_trace *owner = x == NULL || x->content != NUMC_CONTENT_TRACED ? NULL : numc__trace_of(innermost(context), x);
+    for (int32_t n = owner == NULL ? -1 : owner->graph->node_count - 1; n >= 0; n--) {
+        const numc_node *node = &owner->graph->nodes[n];
+        if (x->value < node->first_output || x->value >= node->first_output + node->output_count)
+            continue;
+        if (node->primitive != primitive)
+            return NULL;
+        if (owner->dynamic)
+            return numc__dynamic_header(owner, node->inputs[k]);
+        const numc_value *value = &owner->graph->values[node->inputs[k]];
+        return value->constant != NULL ? value->constant : numc__array_new_traced(context, owner, node->inputs[k], &value->type);
+    }
+    return NULL;
+}
+
 const numc_trace_hooks *numc__trace_hooks(void)
 {
-    static const numc_trace_hooks hooks = {.record = record, .run_control = numc__control_run, .custom = numc__custom_apply};
+    static const numc_trace_hooks hooks = {.record = record, .run_control = numc__control_run, .custom = numc__custom_apply,
+                                           .operand = numc__trace_operand};
     return &hooks;
 }
 

@@ -111,6 +111,7 @@ static numc_array *spectrum_product(const numc_array *z)
     X(cholesky, numc_linalg_cholesky(positive_definite(x)))                                        \
     X(triangular, numc_linalg_triangular_solve(square_part(x), x))                                 \
     X(triangular_turned, numc_linalg_triangular_solve(square_part(x), x, .upper = true, .transpose = true)) \
+    X(cho_inv, numc_linalg_cho_inv(numc_linalg_cholesky(positive_definite(x))))                    \
     X(cho_solve, numc_linalg_cho_solve(numc_linalg_cholesky(positive_definite(x)), x))             \
     X(solve, numc_linalg_solve(square_part(x), x))                                                 \
     X(inverse, numc_linalg_inv(square_part(x)))                                                    \

@@ -99,6 +99,7 @@ static void expressions()
     CHECK(linalg::matrix_norm(four, NUMC_ORDER_NUCLEAR).item() == 8 && linalg::vector_norm(ones(c, {4})).item() == 2);
     CHECK((matmul(linalg::qr(four).q, linalg::qr(four).r).to_vector() == values{4, 0, 0, 4}));
     CHECK((linalg::cholesky(four, true).to_vector() == values{2, 0, 0, 2}));
+    CHECK((linalg::cho_inv(linalg::cholesky(four)).to_vector() == values{0.25, 0, 0, 0.25}));
     CHECK((vecdot(four, four, -2).to_vector() == values{16, 16}) && linalg::trace(four, 1).item() == 0);
     CHECK(tensordot(four, four).item() == 32 && linalg::svdvals(four).size() == 2 && linalg::eigvals(four).size() == 2);
     CHECK((v * std::size_t{2})[0].item() == 18);

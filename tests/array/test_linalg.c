@@ -161,6 +161,14 @@ static void singular_and_indefinite(void **state)
     numc_array *zero = numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 2));
     assert_values(numc_linalg_det(zero), 0);
     assert_values(numc_linalg_slogdet(zero).logabsdet, -INFINITY);
+    double *undone = values_of(numc_linalg_cho_inv(l)), *none = values_of(numc_linalg_cho_inv(zero));
+    for (int i = 0; i < 4; i++)
+        assert_true(isnan(undone[i]) && isnan(none[i]));
+    free(undone);
+    free(none);
+    assert_int_equal(numc_array_size(numc_linalg_cho_inv(empty)), 0);
+    assert_null(numc_linalg_cho_inv(numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3))));
+    assert_error(context, NUMC_SHAPE, "numc_linalg_cho_inv: shape [2, 3] does not end in a square matrix");
     assert_null(numc_linalg_cholesky(numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3))));
     assert_error(context, NUMC_SHAPE, "numc_linalg_cholesky: shape [2, 3] does not end in a square matrix");
     assert_null(numc_linalg_solve(a, numc_zeros(context, NUMC_FLOAT64, NUMC_SHAPE(3))));

@@ -225,6 +225,46 @@ static void cholesky_of_an_indefinite_matrix_is_nan(void **state)
     }
 }
 
+/* W L L' = I to the rounding of both products: sizes around a leaf of the recursion and beyond what OpenBLAS is opened for. */
+static void an_inverse_from_its_factor_multiplies_back(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {0, 1, 2, 5, 31, 32, 33, 40, 65, 97, 130};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int layout = 0; layout < 3; layout++)
+            for (uint32_t dtype = NUMC_FLOAT32; dtype <= NUMC_FLOAT64; dtype++) {
+                const int64_t n = sizes[s], batch = n > 50 ? 1 : 2;
+                matrix l, w;
+                make(&l, memory[0], dtype, batch, n, n, layout);
+                make(&w, memory[1], dtype, batch, n, n, 0);
+                randomise(&l);
+                for (int64_t number = 0; number < batch; number++)
+                    for (int64_t i = 0; i < n; i++)
+                        for (int64_t j = 0; j < n; j++)
+                            set(&l, number, i, j, j > i ? (double)NAN : i == j ? 2.0 : get(&l, number, i, j) / (double)n);
+                assert_int_equal(cpu.table->cholesky_inverse(cpu.device, &l.view, &w.view), NUMC_OK);
+                for (int64_t number = 0; number < batch; number++)
+                    for (int64_t i = 0; i < n; i++)
+                        for (int64_t j = 0; j < n; j++) {
+                            assert_true(get(&w, number, i, j) == get(&w, number, j, i));
+                            double sum = i == j ? -1.0 : 0.0; /* L and its inverse: condition below 9 */
+                            for (int64_t k = 0; k < n; k++) {
+                                double a = 0.0;
+                                for (int64_t m = 0; m <= (k < j ? k : j); m++)
+                                    a += get(&l, number, k, m) * get(&l, number, j, m);
+                                sum += get(&w, number, i, k) * a;
+                            }
+                            assert_true(fabs(sum) <= 81 * 4 * (double)(n + 1) * epsilon(dtype));
+                        }
+                if (n > 0) {
+                    set(&l, 0, n - 1, n - 1, n % 2 != 0 ? 0.0 : (double)NAN);
+                    assert_int_equal(cpu.table->cholesky_inverse(cpu.device, &l.view, &w.view), NUMC_OK);
+                    assert_true(isnan(get(&w, 0, 0, n - 1)) && isnan(get(&w, 0, n - 1, 0)) && isnan(get(&w, 0, 0, 0)));
+                    assert_true(batch == 1 || isfinite(get(&w, 1, 0, 0)));
+                }
+            }
+}
+
 static void triangular_solves_have_small_residuals(void **state)
 {
     (void)state;
@@ -378,6 +418,7 @@ int main(void)
         cmocka_unit_test(integer_products_wrap),
         cmocka_unit_test(cholesky_multiplies_back),
         cmocka_unit_test(cholesky_of_an_indefinite_matrix_is_nan),
+        cmocka_unit_test(an_inverse_from_its_factor_multiplies_back),
         cmocka_unit_test(triangular_solves_have_small_residuals),
         cmocka_unit_test(a_singular_triangle_gives_nan),
         cmocka_unit_test(lu_multiplies_back),

@@ -172,6 +172,88 @@ static void test_multivariate_normal_gradient(void **state)
     numc_function_free(f);
 }
 
+/* A density of a covariance 0.5 I + A A' / n in each of the ways it may be said, or (SPELLED) by the factor alone, which is
+ * differentiated as any other composition. Inputs: loc (n), A (.., n, n), values (.., n). */
+enum { COVARIANCE, SCALE_TRIL, PRECISION, SPELLED, SPELLED_PRECISION, WAYS };
+
+static void normal_ways(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                        int32_t output_count, void *user)
+{
+    (void)input_count, (void)output_count;
+    int64_t n = numc_array_size(inputs[0]);
+    numc_array *square = numc_divide(numc_matmul(inputs[1], numc_matrix_transpose(inputs[1])), (double)n), *sum;
+    numc_array *matrix = numc_add(square, numc_multiply(0.5, numc_eye(context, NUMC_FLOAT64, n, n, 0)));
+    numc_array *l = numc_linalg_cholesky(matrix);
+    switch (*(const int *)user) {
+    case COVARIANCE: sum = numc_distribution_log_prob(numc_multivariate_normal_covariance(inputs[0], matrix), inputs[2]); break;
+    case SCALE_TRIL: sum = numc_distribution_log_prob(numc_multivariate_normal_cholesky(inputs[0], l), inputs[2]); break;
+    case PRECISION: sum = numc_distribution_log_prob(numc_multivariate_normal_precision(inputs[0], matrix), inputs[2]); break;
+    default: {
+        numc_array *x = numc_expand_dims(numc_subtract(inputs[2], inputs[0]), NUMC_AXES(-1));
+        numc_array *z = *(const int *)user == SPELLED ? numc_linalg_triangular_solve(l, x) : numc_matmul(numc_matrix_transpose(l), x);
+        numc_array *logs = numc_sum(numc_log(numc_diagonal(l)), NUMC_AXES(-1));
+        sum = numc_multiply(numc_sum(numc_square(z), NUMC_AXES(-2, -1)), -0.5);
+        sum = numc_subtract(*(const int *)user == SPELLED ? numc_subtract(sum, logs) : numc_add(sum, logs), 0.5 * LOG_2PI * (double)n);
+    }
+    }
+    outputs[0] = numc_sum(sum);
+}
+
+/* Value, gradient and the product of the Hessian with a vector agree to the rounding of n^2 terms of a matrix of condition below
+ * 10, for one matrix and one vector, one matrix and many, and a batch of matrices; n = 4 is written out, 9 is a slot's, 40 recursive. */
+static void test_normal_of_a_covariance(void **state)
+{
+    numc_context *context = *state;
+    static const int64_t sizes[] = {1, 4, 9, 40};
+    for (int shape = 0; shape < 3; shape++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            int64_t n = sizes[s], batch = shape == 2 ? 3 : 1;
+            double *first[2] = {NULL, NULL};
+            for (int way = 0; way < WAYS; way++) {
+                numc_scope(context) {
+                    numc_array *key = numc_random_key(context, 7);
+                    const numc_array *in[6] = {numc_random_normal(key, NUMC_FLOAT64, NUMC_SHAPE(n)),
+                                               numc_random_normal(numc_random_key(context, 8), NUMC_FLOAT64, NUMC_SHAPE(batch, n, n)),
+                                               numc_random_normal(numc_random_key(context, 9), NUMC_FLOAT64, NUMC_SHAPE(shape == 0 ? 1 : 3, n))};
+                    if (shape < 2)
+                        in[1] = numc_index(in[1], NUMC_AT(0));
+                    if (shape == 0)
+                        in[2] = numc_index(in[2], NUMC_AT(0));
+                    for (int k = 0; k < 3; k++)
+                        in[3 + k] = numc_cos(in[k]);
+                    numc_function *f = numc_function_trace(context, normal_ways, &way, in, 3, 1);
+                    numc_function *product = numc_function_hvp(context, f), *gradient = numc_function_value_and_gradient(context, f);
+                    numc_array *out[16];
+                    assert_ok(context);
+                    assert_int_equal(numc_function_call(context, gradient, in, 3, out, 4), NUMC_OK);
+                    assert_int_equal(numc_function_call(context, product, in, 6, out + 4, numc_function_output_count(product)), NUMC_OK);
+                    int32_t results = 4 + numc_function_output_count(product);
+                    int64_t at = 0, total = 0;
+                    for (int32_t k = 0; k < results; k++)
+                        total += numc_array_size(out[k]);
+                    double *all = calloc((size_t)total, sizeof *all), most = 1;
+                    for (int32_t k = 0; k < results; at += numc_array_size(out[k++]))
+                        assert_int_equal(numc_to_host(out[k], NUMC_FLOAT64, all + at, (size_t)numc_array_size(out[k]) * sizeof *all), NUMC_OK);
+                    double **expected = &first[way == PRECISION || way == SPELLED_PRECISION];
+                    for (int64_t i = 0; i < total && *expected != NULL; i++) {
+                        most = fabs((*expected)[i]) > most ? fabs((*expected)[i]) : most;
+                        if (!(fabs(all[i] - (*expected)[i]) <= 1e-15 * (double)(n * n + 20) * 100 * most))
+                            fail_msg("way %d, shape %d, n %d, number %d: %.17g, not %.17g", way, shape, (int)n, (int)i, all[i], (*expected)[i]);
+                    }
+                    if (*expected == NULL)
+                        *expected = all;
+                    else
+                        free(all);
+                    numc_function_free(product);
+                    numc_function_free(gradient);
+                    numc_function_free(f);
+                }
+            }
+            free(first[0]);
+            free(first[1]);
+        }
+}
+
 /* ---- wrappers ---------------------------------------------------------------------------------------------------------------------- */
 
 static void test_independent_and_expanded(void **state)
@@ -399,6 +481,7 @@ int main(void)
         TEST(test_dirichlet),
         TEST(test_multivariate_normal),
         TEST(test_multivariate_normal_gradient),
+        TEST(test_normal_of_a_covariance),
         TEST(test_independent_and_expanded),
         TEST(test_missing_shapes),
         TEST(test_masked),

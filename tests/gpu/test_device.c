@@ -119,12 +119,14 @@ static numc_array *matrices(numc_context *c)
     return numc_add(numc_add(m, numc_matrix_transpose(m)), numc_eye(c, NUMC_FLOAT64, 60, 60, 0));
 }
 static numc_array *factor(numc_context *c) { return numc_linalg_cholesky(matrices(c)); }
+static numc_array *inverse(numc_context *c) { return numc_linalg_cho_inv(factor(c)); }
 static numc_array *solution(numc_context *c) { return numc_linalg_solve(matrices(c), VALUES(2, 5, 60, 20)); }
 
 static void factorisations(void **state)
 {
     (void)state;
     agree(factor, 1e-13);
+    agree(inverse, 1e-13);
     agree(solution, 1e-13);
 }
 

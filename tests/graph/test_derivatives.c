@@ -213,6 +213,7 @@ BODY(irfft_even) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_IRFFT, in, 
 BODY(irfft_odd) { UNUSED(); transform_parts(context, NUMC_PRIMITIVE_IRFFT, in, out, NUMBERS(0, 5)); }
 BODY(matmul) { UNUSED(); out[0] = numc__bind1(context, NUMC_PRIMITIVE_MATMUL, in, 2, NULL); SQUARED() }
 BODY(cholesky) { UNUSED(); out[0] = numc__bind1(context, NUMC_PRIMITIVE_CHOLESKY, in, 1, NULL); SQUARED() }
+BODY(cholesky_inverse) { UNUSED(); out[0] = numc__bind1(context, NUMC_PRIMITIVE_CHOLESKY_INVERSE, in, 1, NULL); SQUARED() }
 BODY(solve_lower) { ONE(TRIANGULAR_SOLVE, 0, 0, 0) SQUARED() }
 BODY(solve_lower_t) { ONE(TRIANGULAR_SOLVE, 0, 1, 0) SQUARED() }
 BODY(solve_upper) { ONE(TRIANGULAR_SOLVE, 1, 0, 0) SQUARED() }
@@ -351,6 +352,7 @@ static const body_case body_cases[] = {
     {NUMC_PRIMITIVE_IRFFT, "irfft odd", body_irfft_odd, 2, 1, {S(3, 2), S(3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_MATMUL, "matmul", body_matmul, 2, 1, {S(2, 2, 3), S(2, 3, 2)}, 2, 0},
     {NUMC_PRIMITIVE_CHOLESKY, "cholesky", body_cholesky, 1, 1, {S(2, 3, 3)}, 2, 2},
+    {NUMC_PRIMITIVE_CHOLESKY_INVERSE, "cholesky inverse", body_cholesky_inverse, 1, 1, {S(2, 3, 3)}, 2, 2},
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "solve lower", body_solve_lower, 2, 1, {S(2, 3, 3), S(2, 3, 2)}, 2, 2},
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "solve lower transposed", body_solve_lower_t, 2, 1, {S(3, 3), S(3, 2)}, 2, 2},
     {NUMC_PRIMITIVE_TRIANGULAR_SOLVE, "solve upper", body_solve_upper, 2, 1, {S(3, 3), S(3, 2)}, 2, 2},

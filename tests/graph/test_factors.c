@@ -12,6 +12,26 @@ BODY(slogdet) { UNUSED(); out[0] = numc_linalg_slogdet(in[0]).logabsdet; }
 BODY(inv) { UNUSED(); out[0] = numc_linalg_inv(in[0]); }
 BODY(powers) { UNUSED(); out[0] = numc_linalg_matrix_power(in[0], -3); }
 BODY(upper) { UNUSED(); out[0] = numc_linalg_cholesky(in[0], .upper = true); }
+/* By the matrix (its lower triangle), to which the rules go around the factorisation; and by the factor, as L itself and as 1 L. */
+BODY(cho_inv) { UNUSED(); out[0] = numc_linalg_cho_inv(numc_linalg_cholesky(in[0])); }
+BODY(cho_solve)
+{
+    UNUSED();
+    numc_array *l = numc_linalg_cholesky(in[0]);
+    out[0] = numc_linalg_cho_solve(l, in[1]);
+    out[1] = numc_sum(l);
+}
+BODY(deviance) { UNUSED(); out[0] = numc__positive_deviance(context, numc_linalg_cholesky(in[0]), in[1]); }
+BODY(log_det_alone) { UNUSED(); out[0] = numc__positive_deviance(context, numc_linalg_cholesky(in[0]), NULL); }
+BODY(by_factor)
+{
+    UNUSED();
+    numc_array *l = numc_multiply(numc_linalg_cholesky(in[0]), 1.5);
+    out[0] = numc_linalg_cho_inv(l);
+    out[1] = numc_linalg_cho_solve(l, in[1]);
+    out[2] = numc__positive_deviance(context, l, in[1]);
+}
+BODY(few_columns) { UNUSED(); out[0] = numc_matmul(numc_linalg_cholesky(in[0]), in[1]); }
 BODY(norms)
 {
     UNUSED();
@@ -34,6 +54,7 @@ BODY(rebuilt)
 
 #define A23 {(const int64_t[]){2, 3}, 2, true}
 #define A32 {(const int64_t[]){3, 2}, 2, true}
+#define A31 {(const int64_t[]){3, 1}, 2, true}
 #define A33 {(const int64_t[]){3, 3}, 2, true}
 #define A43 {(const int64_t[]){4, 3}, 2, true}
 #define A34 {(const int64_t[]){3, 4}, 2, true}
@@ -62,6 +83,12 @@ static const struct {
     {"inv", inv, 1, 1, {A33}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2}}, 2},
     {"matrix_power", powers, 1, 1, {A22}, {{2, 1, 0.5, 3}}, 2},
     {"cholesky, upper", upper, 1, 1, {A33}, {{4, 1, 0.5, 9, 3, 1, 9, 9, 2}}, 2},
+    {"cho_inv", cho_inv, 1, 1, {A33}, {{4, 99, 99, 1, 3, 99, 0.5, -1, 2}}, 2},
+    {"cho_solve", cho_solve, 2, 2, {A33, A32}, {{4, 99, 99, 1, 3, 99, 0.5, -1, 2}, {1, -1, 2, 0.5, 0.25, 3}}, 2},
+    {"log det and quadratic forms", deviance, 2, 1, {A33, A32}, {{4, 99, 99, 1, 3, 99, 0.5, -1, 2}, {1, -1, 2, 0.5, 0.25, 3}}, 3},
+    {"log det", log_det_alone, 1, 1, {A33}, {{4, 99, 99, 1, 3, 99, 0.5, -1, 2}}, 3},
+    {"by the factor", by_factor, 2, 3, {A33, A32}, {{4, 99, 99, 1, 3, 99, 0.5, -1, 2}, {1, -1, 2, 0.5, 0.25, 3}}, 2},
+    {"cholesky, cotangent of few columns", few_columns, 2, 1, {A33, A31}, {{4, 99, 99, 1, 3, 99, 0.5, -1, 2}, {1, -1, 2}}, 2},
     {"norms", norms, 1, 5, {A34}, {{2, 1, 0.25, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
     {"rebuilt", rebuilt, 1, 2, {A43}, {{2, 1, 0, -1, 3, 1, 0.5, 0, 2, 1, 1, -2}}, 2},
 };

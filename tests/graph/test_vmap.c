@@ -219,6 +219,7 @@ static const batch_case cases[] = {
     {P(MATMUL), "batched matmul", 2, 1, {S(2, 2, 3), S(2, 3, 4)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, NULL},
     {P(MATMUL), "matrix by vector", 2, 1, {S(3, 3), S(3, 1)}, {{SPREAD, 0}, {SPREAD, 0}}, 0, NULL, NULL},
     {P(CHOLESKY), "cholesky", 1, 1, {S(3, 3)}, {{DEFINITE, 0}}, 0, NULL, NULL},
+    {P(CHOLESKY_INVERSE), "cholesky inverse", 1, 1, {S(3, 3)}, {{DEFINITE, 0}}, 0, NULL, NULL},
     {P(TRIANGULAR_SOLVE), "solve lower", 2, 1, {S(3, 3), S(3, 2)}, {{DEFINITE, 0}, {SPREAD, 0}}, N(0, 0, 0), NULL},
     {P(TRIANGULAR_SOLVE), "solve upper transposed unit", 2, 1, {S(2, 3, 3), S(2, 3, 1)}, {{DEFINITE, 0}, {SPREAD, 0}}, N(1, 1, 1), NULL},
     {P(LU), "lu", 1, 3, {S(3, 3)}, {{DEFINITE, 0}}, 0, NULL, NULL},

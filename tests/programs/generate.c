@@ -349,7 +349,7 @@ static bool add_linear(maker *k, int32_t b, pool *to)
     case 6: return emit(k, b, to, OPERATION_DIAG, IDS(pick(k, to, 15, 1, 2)), NONE, 0) >= 0;
     case 7: return emit(k, b, to, OPERATION_TRIANGLE, IDS(pick(k, to, 15, 2, 3)), LIST(draw_below(g, 2), draw_below(g, 3) - 1), 0) >= 0;
     case 8: return emit(k, b, to, OPERATION_CHOLESKY, IDS(matrix), LIST(draw_below(g, 2)), 0) >= 0;
-    case 9: return emit(k, b, to, OPERATION_INVERSE, IDS(matrix), NONE, 0) >= 0;
+    case 9: return emit(k, b, to, matrix % 2 != 0 ? OPERATION_CHO_INV : OPERATION_INVERSE, IDS(matrix), NONE, 0) >= 0;
     case 10: return emit(k, b, to, OPERATION_DETERMINANT, IDS(matrix), LIST(draw_below(g, 4) != 0), 0) >= 0;
     case 11: return !k->p->wild && emit(k, b, to, OPERATION_EIGENVALUES, IDS(matrix), LIST(draw_below(g, 2)), 0) >= 0;
     case 12: return emit(k, b, to, OPERATION_CLIP, IDS(pick(k, to, NUMBER, 0, 3)), NONE, 0.5 + draw_unit(g)) >= 0;

@@ -45,7 +45,7 @@ typedef struct value_type {
     X(UPDATE, update) X(DIAGONAL, diagonal) X(DIAG, diag) X(TRIANGLE, triangle) X(CLIP, clip) X(REDUCE, reduce)   \
     X(ARGUMENT, argument) X(CUMULATIVE, cumulative) X(SORT, sort) X(ARGSORT, argsort) X(SEARCH, searchsorted)     \
     X(MATMUL, matmul) X(VECDOT, vecdot) X(OUTER, outer) X(CHOLESKY, cholesky) X(TRIANGULAR, triangular_solve)     \
-    X(SOLVE, solve) X(INVERSE, inverse) X(DETERMINANT, determinant) X(EIGENVALUES, eigenvalues)    \
+    X(SOLVE, solve) X(INVERSE, inverse) X(CHO_INV, cho_inv) X(DETERMINANT, determinant) X(EIGENVALUES, eigenvalues)    \
     X(FOURIER, fourier) X(PARTS, parts) X(RANDOM, random) X(POLYGAMMA, polygamma) X(STOP, stop_gradient)          \
     X(COND, cond) X(SWITCH, switch) X(SCAN, scan) X(MAP, map) X(WHILE, while) X(FORI, fori) X(CALL, call)         \
     X(EXTERNAL, external)

@@ -239,6 +239,7 @@ static numc_array *simple(machine *m, const application *a, const numc_array *co
         return n[0] != 0 ? numc_linalg_cho_solve(numc_linalg_cholesky(positive_definite(context, x[0])), x[1])
                          : numc_linalg_solve(positive_definite(context, x[0]), x[1]);
     case OPERATION_INVERSE: return numc_linalg_inv(positive_definite(context, x[0]));
+    case OPERATION_CHO_INV: return numc_linalg_cho_inv(numc_linalg_cholesky(positive_definite(context, x[0])));
     case OPERATION_DETERMINANT: return n[0] != 0 ? numc_linalg_slogdet(positive_definite(context, x[0])).logabsdet : numc_linalg_det(x[0]);
     case OPERATION_EIGENVALUES: return eigenvalues(context, positive_definite(context, x[0]), n[0] != 0);
     case OPERATION_FOURIER: /* which, axis */
