@@ -10,13 +10,14 @@
 #include "base/threads.h"
 #include "bench.h"
 
-enum { SIDE = 1000, QUICK_SIDE = 40, PRODUCT = 1000, QUICK_PRODUCT = 24, ROUNDS = 25, MOST_ROUNDS = 1000 };
+enum { SIDE = 1000, QUICK_SIDE = 40, PRODUCT = 1000, QUICK_PRODUCT = 24, BATCH = 1000, ROUNDS = 25, MOST_ROUNDS = 1000 };
 #define ROUND_NS 4e6    /* a round of one way lasts about this long, or one run */
 #define AGREEMENT 1e-9  /* relative, of at least 1: sums of 1e6 terms in two orders differ by about 1e-12 */
 
 typedef struct subject {
     numc_context *context;
     numc_array *x, *y, *p, *w, *k, *at, *mask, *j, *xf, *yf, *A, *B, *row, *column, *P, *Q, *x16, *y16;
+    numc_array *S[3], *V[3]; /* a batch of positive definite matrices, and right sides for them */
     double *from, *to; /* memory of our own for copies, SIDE^2, and for products */
     int side, product, threads;
 } subject;
@@ -60,6 +61,13 @@ RUN(run_where, numc_where(s->mask, s->x, s->y))
 RUN(run_less, numc_less(s->x, s->y))
 RUN(run_mask, numc_index(s->x, NUMC_PICK(s->mask)))
 RUN(run_cumulative, numc_cumulative_sum(s->x))
+RUN(run_cholesky_4, numc_linalg_cholesky(s->S[0]))
+RUN(run_cholesky_11, numc_linalg_cholesky(s->S[1]))
+RUN(run_cholesky_32, numc_linalg_cholesky(s->S[2]))
+RUN(run_product_11, numc_matmul(s->S[1], s->S[1]))
+RUN(run_solve_4, numc_linalg_cho_solve(numc_linalg_cholesky(s->S[0]), s->V[0]))
+RUN(run_solve_11, numc_linalg_cho_solve(numc_linalg_cholesky(s->S[1]), s->V[1]))
+RUN(run_solve_32, numc_linalg_cho_solve(numc_linalg_cholesky(s->S[2]), s->V[2]))
 RUN(run_fft_rows, numc_real(numc_fft_ifft(numc_fft_fft(s->A))))
 RUN(run_rfft, numc_fft_irfft(numc_fft_rfft(s->x)))
 
@@ -115,6 +123,13 @@ static const struct bench_case {
     {"mask", run_mask, "x[mask]", ALONE, NULL, NUMPY, 1.0},
     {"nonzero", run_nonzero, "np.nonzero(mask)", ALONE, NULL, NUMPY, 1.0},
     {"cumulative_sum", run_cumulative, "np.cumsum(x)", ALONE, NULL, NUMPY, 1.0},
+    {"cholesky_4", run_cholesky_4, "np.linalg.cholesky(S[0])", ALONE, NULL, NUMPY, 1.0},
+    {"cholesky_11", run_cholesky_11, "np.linalg.cholesky(S[1])", ALONE, NULL, NUMPY, 1.0},
+    {"cholesky_32", run_cholesky_32, "np.linalg.cholesky(S[2])", ALONE, NULL, NUMPY, 1.0},
+    {"product_11", run_product_11, "np.matmul(S[1], S[1])", ALONE, NULL, NUMPY, 1.0},
+    {"solve_4", run_solve_4, "np.linalg.solve(S[0], V[0])", ALONE, NULL, NUMPY, 1.0},
+    {"solve_11", run_solve_11, "np.linalg.solve(S[1], V[1])", ALONE, NULL, NUMPY, 1.0},
+    {"solve_32", run_solve_32, "np.linalg.solve(S[2], V[2])", ALONE, NULL, NUMPY, 1.0},
     {"fft_rows", run_fft_rows, "np.fft.ifft(np.fft.fft(A)).real", ALONE, NULL, NONE, 0.0},
     {"rfft", run_rfft, "np.fft.irfft(np.fft.rfft(x))", ALONE, NULL, NONE, 0.0},
 };
@@ -162,8 +177,9 @@ static double *room(size_t bytes)
 
 static bool subject_make(subject *s)
 {
-    const int64_t side = s->side, n = side * side, m = s->product;
-    const int64_t most = 2 * n > m * m ? 2 * n : m * m;
+    static const int64_t sizes[3] = {4, 11, 32};
+    const int64_t side = s->side, n = side * side, m = s->product, least = BATCH * 32 * 32;
+    const int64_t most = 2 * n > m * m ? (2 * n > least ? 2 * n : least) : m * m > least ? m * m : least;
     s->from = room((size_t)most * sizeof(double));
     s->to = room((size_t)most * sizeof(double));
     if (s->from == NULL || s->to == NULL || numc_scope_begin(s->context) != NUMC_OK)
@@ -185,6 +201,12 @@ static bool subject_make(subject *s)
     s->column = numc_keep(numc_reshape(s->row, NUMC_SHAPE(side, 1)));
     s->P = numc_keep(numc_reshape(make(s, t, 8, m * m, 1.0, 0.0), NUMC_SHAPE(m, m)));
     s->Q = numc_keep(numc_reshape(make(s, t, 9, m * m, 1.0, 0.0), NUMC_SHAPE(m, m)));
+    for (int k = 0; k < 3; k++) { /* c + c' + 3 n of elements of (0, 1): the diagonal outweighs its row */
+        const int64_t z = sizes[k], side_z = z * z;
+        numc_array *c = numc_reshape(make(s, t, 10, BATCH * side_z, 1.0, 0.0), NUMC_SHAPE(BATCH, z, z));
+        s->S[k] = numc_keep(numc_add(numc_add(c, numc_matrix_transpose(c)), numc_multiply(numc_eye(s->context, NUMC_FLOAT64, z, z, 0), 3.0 * (double)z)));
+        s->V[k] = numc_keep(numc_reshape(make(s, t, 11, BATCH * z, 1.0, 0.0), NUMC_SHAPE(BATCH, z, 1)));
+    }
     s->x16 = make(s, t, 0, 16, 20.0, -10.0);
     s->y16 = make(s, t, 1, 16, 20.0, -10.0);
     numc_scope_end(s->context);

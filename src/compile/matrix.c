@@ -64,11 +64,13 @@ static bool same_matrix(const numc_slot_view *a, const numc_slot_view *b)
     return a->dtype == b->dtype && x.rows == y.rows && x.columns == y.columns && x.row == y.row && x.column == y.column;
 }
 
+/* The strides of a right-hand side are given at the call: it is copied, and the function, the dearest to compile, serves the more steps. */
 static bool same_function(const numc_step *a, const numc_step *b)
 {
+    const bool solve = a->primitive == NUMC_PRIMITIVE_TRIANGULAR_SOLVE;
     if (a->primitive != b->primitive)
         return false;
-    for (int32_t k = 0; k < a->input_count; k++)
+    for (int32_t k = 0; k < (solve ? 1 : a->input_count); k++)
         if (!same_matrix(&a->inputs[k], &b->inputs[k]))
             return false;
     for (int32_t k = 0; k < (a->attributes == NULL ? 0 : a->attributes->count); k++)
@@ -110,12 +112,12 @@ static void add_product(numc_text *text, const numc_step *step, const char *type
 
 static void add_solve(numc_text *text, const numc_step *step, const char *type)
 {
-    matrix t = matrix_of(&step->inputs[0]), b = matrix_of(&step->inputs[1]), x = matrix_of(&step->outputs[0]);
+    matrix t = matrix_of(&step->inputs[0]), x = matrix_of(&step->outputs[0]);
     const int64_t *numbers = step->attributes->numbers; /* upper, transpose, unit */
     const bool turned = numbers[1] != 0;
-    numc__text_add(text, "    numc_e_small_triangular_%s(%lld, %lld, a, %lldll, %lldll, b, %lldll, %lldll, x, %lld, %d, %d);\n", type,
+    numc__text_add(text, "    numc_e_small_triangular_%s(%lld, %lld, a, %lldll, %lldll, b, row, column, x, %lld, %d, %d);\n", type,
                    (long long)x.rows, (long long)x.columns, (long long)(turned ? t.column : t.row), (long long)(turned ? t.row : t.column),
-                   (long long)b.row, (long long)b.column, (long long)x.row, (numbers[0] != 0) != turned, numbers[2] != 0);
+                   (long long)x.row, (numbers[0] != 0) != turned, numbers[2] != 0);
 }
 
 static void add_lu(numc_text *text, const numc_step *step, const char *type)
@@ -142,6 +144,8 @@ void numc__matrix_function(numc_text *text, const numc_exec *exec, int32_t s)
     numc__text_add(text, "numc_e_%s *restrict x", type);
     if (step->output_count > 1)
         numc__text_add(text, ", int32_t *restrict order, numc_e_%s *restrict sign", type);
+    if (step->primitive == NUMC_PRIMITIVE_TRIANGULAR_SOLVE)
+        numc__text_add(text, ", int64_t row, int64_t column");
     numc__text_add(text, ")\n{\n");
     switch (step->primitive) {
     case NUMC_PRIMITIVE_MATMUL: add_product(text, step, type); break;
@@ -178,5 +182,7 @@ void numc__matrix_call(numc_text *text, const numc_exec *exec, int32_t s)
         add_argument(text, exec, &step->inputs[k], batch, k > 0 ? ", " : "");
     for (int32_t k = 0; k < step->output_count; k++)
         add_argument(text, exec, &step->outputs[k], batch, ", ");
+    if (step->primitive == NUMC_PRIMITIVE_TRIANGULAR_SOLVE)
+        numc__text_add(text, ", %lldll, %lldll", (long long)step->inputs[1].strides[batch], (long long)step->inputs[1].strides[batch + 1]);
     numc__text_add(text, ");\n");
 }

@@ -26,7 +26,7 @@ extern char **environ;
 static const char *const flags[] = {"-x",           "c",      "-std=gnu11",           "-O2", "-ftree-vectorize",
                                     "-march=native", "-w",     "-ffp-contract=off",    "-fno-math-errno",
                                     "-fno-trapping-math", "-fPIC", "-shared",         "-fvisibility=hidden",
-                                    "--param", "vect-epilogues-nomask=0", "-fno-tree-slp-vectorize"};
+                                    "--param", "vect-epilogues-nomask=0", "-fno-tree-slp-vectorize", "-fno-asynchronous-unwind-tables"};
 /* For texts of more than this: passes left out that gain 3% on programs of a microsecond, and take a seventh of the time. */
 enum { LARGE_TEXT = 40000 };
 static const char *const large_flags[] = {"-fno-gcse", "-fno-schedule-insns2"};
