@@ -59,6 +59,9 @@ typedef struct bench_logistic {
 } bench_logistic;
 double bench_hand_logistic(const bench_logistic *l, const double *q, double *gradient);        /* two passes, OpenBLAS */
 double bench_hand_logistic_single(const bench_logistic *l, const double *q, double *gradient); /* one pass, own loops */
+enum { BENCH_CLASSES = 4 };
+double bench_hand_softmax(const bench_logistic *l, const double *q, double *gradient); /* y: classes 0 .. 3 */
+double bench_hand_firth(const bench_logistic *l, const double *q, double *gradient);   /* 20 columns */
 bool bench_blas_ready(void); /* opens OpenBLAS at the first call; one thread */
 
 typedef struct bench_garch {

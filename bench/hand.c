@@ -190,6 +190,204 @@ double bench_hand_logistic_single(const bench_logistic *l, const double *q, doub
     }
 }
 
+/* ---- softmax regression: q = beta (columns, 4), row-major ---------------------------------------------------------------------- */
+
+/* A row of beta is one vector. 32 rows at a time: products, functions in vectors, sums; the matrix is read once. */
+double bench_hand_softmax(const bench_logistic *l, const double *q, double *gradient)
+{
+    enum { GROUP = 32, K = BENCH_CLASSES };
+    const int columns = l->columns;
+    double sum = normal_prior(K * columns, q, gradient), lanes[8] = {0.0};
+    for (int i = 0; i < l->rows; i += GROUP) {
+        const int rows = l->rows - i < GROUP ? l->rows - i : GROUP;
+        const double *x = l->x + (size_t)i * (size_t)columns, *y = l->y + i;
+        double t[GROUP * K] = {0.0}, most[GROUP], total[GROUP], own[GROUP];
+        for (int k = 0; k < rows; k++) {
+            four a = {0.0}, b = {0.0};
+            for (int j = 0; j + 2 <= columns; j += 2) {
+                a += x[k * columns + j] * *(const four_at *)(q + K * j);
+                b += x[k * columns + j + 1] * *(const four_at *)(q + K * j + K);
+            }
+            if (columns % 2 != 0)
+                a += x[k * columns + columns - 1] * *(const four_at *)(q + K * (columns - 1));
+            *(four_at *)(t + K * k) = a + b;
+        }
+        for (int k = 0; k < GROUP; k++) {
+            const double *r = t + K * k, u = r[0] > r[1] ? r[0] : r[1], v = r[2] > r[3] ? r[2] : r[3];
+            most[k] = u > v ? u : v;
+        }
+        for (int k = 0; k < rows; k++)
+            own[k] = t[K * k + (int)y[k]] - most[k];
+        for (int k = 0; k < K * GROUP; k++)
+            t[k] = numc_k_exp(t[k] - most[k / K]);
+        for (int k = 0; k < GROUP; k++)
+            total[k] = (t[K * k] + t[K * k + 1]) + (t[K * k + 2] + t[K * k + 3]);
+        for (int k = 0; k < K * GROUP; k++)
+            t[k] /= -total[k / K];
+        for (int k = 0; k < GROUP; k++)
+            total[k] = numc_k_log(total[k]);
+        for (int k = 0; k < rows; k++) {
+            lanes[k % 8] += own[k] - total[k];
+            t[K * k + (int)y[k]] += 1.0;
+        }
+        for (int j = 0; j < columns; j++) {
+            four a = *(const four_at *)(gradient + K * j), b = {0.0};
+            for (int k = 0; k + 2 <= rows; k += 2) {
+                a += x[k * columns + j] * *(const four_at *)(t + K * k);
+                b += x[(k + 1) * columns + j] * *(const four_at *)(t + K * k + K);
+            }
+            if (rows % 2 != 0)
+                a += x[(rows - 1) * columns + j] * *(const four_at *)(t + K * (rows - 1));
+            *(four_at *)(gradient + K * j) = a + b;
+        }
+    }
+    for (int k = 0; k < 8; k++)
+        sum += lanes[k];
+    return sum;
+}
+
+/* ---- logistic regression under Jeffreys' prior: q = beta ------------------------------------------------------------------------- */
+
+/* The upper triangle of G = X' diag(w) X, in blocks of four rows that stay in registers while some rows of X are added. Columns are a
+ * constant wherever this is called. */
+static inline __attribute__((always_inline)) void add_gram(int rows, int columns, const double *x, const double *w, double *gram)
+{
+    enum { MOST = 32 };
+    double scaled[MOST * MOST];
+    for (int k = 0; k < rows; k++)
+        for (int j = 0; j < columns; j++)
+            scaled[k * columns + j] = w[k] * x[k * columns + j];
+#pragma GCC unroll 8
+    for (int b = 0; b < columns; b += 4) {
+        four sum[4][8];
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++)
+#pragma GCC unroll 8
+            for (int c = b; c < columns; c += 4)
+                sum[r][c / 4] = *(const four_at *)(gram + (b + r) * columns + c);
+#pragma GCC unroll 1
+        for (int k = 0; k < rows; k++)
+#pragma GCC unroll 8
+            for (int c = b; c < columns; c += 4)
+#pragma GCC unroll 4
+                for (int r = 0; r < 4; r++)
+                    sum[r][c / 4] += scaled[k * columns + b + r] * *(const four_at *)(x + k * columns + c);
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++)
+#pragma GCC unroll 8
+            for (int c = b; c < columns; c += 4)
+                *(four_at *)(gram + (b + r) * columns + c) = sum[r][c / 4];
+    }
+}
+
+/* x_i' A x_i of some rows, a constant number, side by side. */
+static inline __attribute__((always_inline)) void leverages(int rows, int columns, const double *x, const double *a, double *result)
+{
+    four sum[4][8];
+#pragma GCC unroll 4
+    for (int k = 0; k < rows; k++)
+#pragma GCC unroll 8
+        for (int c = 0; c < columns; c += 4)
+            sum[k][c / 4] = (four){0.0};
+#pragma GCC unroll 1
+    for (int j = 0; j < columns; j++)
+#pragma GCC unroll 8
+        for (int c = 0; c < columns; c += 4)
+#pragma GCC unroll 4
+            for (int k = 0; k < rows; k++)
+                sum[k][c / 4] += x[k * columns + j] * *(const four_at *)(a + j * columns + c);
+#pragma GCC unroll 4
+    for (int k = 0; k < rows; k++) {
+        four h = {0.0};
+#pragma GCC unroll 8
+        for (int c = 0; c < columns; c += 4)
+            h += sum[k][c / 4] * *(const four_at *)(x + k * columns + c);
+        result[k] = (h[0] + h[2]) + (h[1] + h[3]);
+    }
+}
+
+/* Half of log det G, and its inverse in place of it; from the upper triangle, by elimination. */
+static double invert(int n, double *g)
+{
+    double half = 0.0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++)
+            g[i * n + j] = g[j * n + i];
+    for (int k = 0; k < n; k++) { /* Gauss and Jordan, pivots on the diagonal of a positive definite matrix */
+        const double pivot = g[k * n + k], inverse = 1.0 / pivot;
+        half += 0.5 * log(pivot);
+        g[k * n + k] = 1.0;
+        for (int j = 0; j < n; j++)
+            g[k * n + j] *= inverse;
+        for (int i = 0; i < n; i++) {
+            const double f = g[i * n + k];
+            if (i == k)
+                continue;
+            g[i * n + k] = 0.0;
+            for (int j = 0; j < n; j++)
+                g[i * n + j] -= f * g[k * n + j];
+        }
+    }
+    return half;
+}
+
+/* The derivative of log det G / 2 along x_i b is h w (1/2 - p), h = x_i' G^-1 x_i: a second pass over the matrix. */
+static inline __attribute__((always_inline)) double firth(const bench_logistic *l, const double *q, double *gradient, int columns)
+{
+    enum { GROUP = 32, MOST = 32 * 32 };
+    double gram[MOST] = {0.0}, lanes[8] = {0.0}, sum = 0.0;
+    double *logit = l->scratch;
+    memset(gradient, 0, (size_t)columns * sizeof *gradient);
+    for (int i = 0; i < l->rows; i += GROUP) {
+        const int rows = l->rows - i < GROUP ? l->rows - i : GROUP;
+        const double *x = l->x + (size_t)i * (size_t)columns, *y = l->y + i;
+        double t[GROUP] = {0.0}, e[GROUP], w[GROUP], p[GROUP];
+        for (int k = 0; k < rows; k++) {
+            four a = {0.0};
+            for (int j = 0; j + 4 <= columns; j += 4)
+                a += *(const four_at *)(x + k * columns + j) * *(const four_at *)(q + j);
+            t[k] = (a[0] + a[2]) + (a[1] + a[3]);
+        }
+        for (int k = 0; k < GROUP; k++) {
+            e[k] = numc_k_exp(-fabs(t[k]));
+            const double inverse = 1.0 / (1.0 + e[k]);
+            p[k] = t[k] > 0.0 ? inverse : e[k] * inverse;
+            w[k] = e[k] * inverse * inverse;
+        }
+        for (int k = 0; k < GROUP; k++)
+            e[k] = (t[k] > 0.0 ? t[k] : 0.0) + numc_k_log1p_fraction(e[k]);
+        for (int k = 0; k < rows; k++) {
+            lanes[k % 8] += y[k] * t[k] - e[k];
+            logit[i + k] = p[k];
+        }
+        add_gram(rows, columns, x, w, gram);
+    }
+    sum = invert(columns, gram);
+    for (int k = 0; k < 8; k++)
+        sum += lanes[k];
+    for (int i = 0; i < l->rows; i += GROUP) {
+        const int rows = l->rows - i < GROUP ? l->rows - i : GROUP;
+        const double *x = l->x + (size_t)i * (size_t)columns;
+        double h[GROUP], slope[GROUP];
+        int k = 0;
+        for (; k + 4 <= rows; k += 4)
+            leverages(4, columns, x + k * columns, gram, h + k);
+        for (; k < rows; k++)
+            leverages(1, columns, x + k * columns, gram, h + k);
+        for (k = 0; k < rows; k++) {
+            const double p = logit[i + k];
+            slope[k] = l->y[i + k] - p + h[k] * p * (1.0 - p) * (0.5 - p);
+        }
+        add_rows(columns / 4, rows, columns, x, slope, gradient);
+    }
+    return sum;
+}
+
+double bench_hand_firth(const bench_logistic *l, const double *q, double *gradient)
+{
+    return firth(l, q, gradient, 20);
+}
+
 /* ---- GARCH(1, 1): q = (mu, log alpha0, logit alpha1, logit of beta1 / (1 - alpha1)) --------------------------------------- */
 
 double bench_hand_garch(const bench_garch *g, const double *q, double *gradient)

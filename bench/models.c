@@ -70,6 +70,8 @@ static data *data_new(size_t values)
 HAND(hand_schools, bench_hand_schools, schools)
 HAND(hand_logistic, bench_hand_logistic, logistic)
 HAND(hand_logistic_single, bench_hand_logistic_single, logistic)
+HAND(hand_softmax, bench_hand_softmax, logistic)
+HAND(hand_firth, bench_hand_firth, logistic)
 HAND(hand_garch, bench_hand_garch, garch)
 HAND(hand_ar, bench_hand_ar, ar)
 HAND(hand_groups, bench_hand_groups, groups)
@@ -82,6 +84,12 @@ static double read_matrix(void *user, const double *q)
     const bench_logistic *l = &((data *)user)->hand.logistic;
     (void)q;
     return bench_read(l->x, (size_t)l->rows * (size_t)l->columns);
+}
+
+/* The second pass needs the inverse of what the first gives. */
+static double read_matrix_twice(void *user, const double *q)
+{
+    return read_matrix(user, q) + read_matrix(user, q);
 }
 
 static double process_calls(void *user, const double *q)
@@ -177,6 +185,51 @@ static void logistic(numc_run *run, void *user)
         beta = numc_sample(run, "beta", numc_normal(run, 0, 1));
     }
     numc_array *logits = numc_matmul(numc_data(run, "x", d->arrays[0]), beta);
+    numc_plate(run, "row", d->hand.logistic.rows) {
+        numc_observe(run, "y", numc_bernoulli_logits(run, logits), d->arrays[1]);
+    }
+}
+
+/* ---- softmax regression: beta_jk ~ N(0, 1), y_i ~ Categorical(softmax(x_i beta)); several right-hand sides ------------------- */
+
+static void *softmax_new(const bench_model *model)
+{
+    data *d = logistic_new(model);
+    if (d == NULL)
+        return NULL;
+    uint64_t state = 21;
+    double *y = d->values + (size_t)model->rows * (size_t)model->columns;
+    for (int i = 0; i < model->rows; i++) /* the class of the logistic model, and a coin beside it */
+        y[i] += uniform(&state) < 0.6 ? 2.0 : 0.0;
+    return d;
+}
+
+static void softmax(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *beta = NULL;
+    numc_plate(run, "class", BENCH_CLASSES) {
+        numc_plate(run, "column", d->hand.logistic.columns) {
+            beta = numc_sample(run, "beta", numc_normal(run, 0, 1));
+        }
+    }
+    numc_array *logits = numc_matmul(numc_data(run, "x", d->arrays[0]), beta);
+    numc_plate(run, "row", d->hand.logistic.rows) {
+        numc_observe(run, "y", numc_categorical_logits(logits), d->arrays[1]);
+    }
+}
+
+/* ---- logistic regression under Jeffreys' prior, det(X' W X)^(1/2), W = diag p (1 - p) (Firth 1993); a weighted Gram matrix ------- */
+
+static void firth(numc_run *run, void *user)
+{
+    const data *d = user;
+    numc_array *x = numc_data(run, "x", d->arrays[0]);
+    numc_array *beta = numc_sample(run, "beta", numc_improper_uniform(numc_constraint_real(run), NUMC_SHAPE(d->hand.logistic.columns)));
+    numc_array *logits = numc_matmul(x, beta), *p = numc_special_expit(logits);
+    numc_array *weights = numc_index(numc_multiply(p, numc_subtract(1.0, p)), NUMC_ALL, NUMC_NEW);
+    numc_array *factor = numc_linalg_cholesky(numc_matmul(numc_matrix_transpose(x), numc_multiply(weights, x)));
+    numc_factor(run, "jeffreys", numc_sum(numc_log(numc_linalg_diagonal(factor, 0))));
     numc_plate(run, "row", d->hand.logistic.rows) {
         numc_observe(run, "y", numc_bernoulli_logits(run, logits), d->arrays[1]);
     }
@@ -506,6 +559,12 @@ const bench_model bench_simulated[] = {
     {.name = "logistic_large", .what = "logistic regression, 1e6 x 100 (device)", SIMULATED(logistic), .hand = hand_logistic,
      .hand_single = hand_logistic_single, .hand_ready = bench_blas_ready, .floor = read_matrix, .rows = 1000000, .columns = 100,
      .large = true, .device = true},
+    {.name = "softmax", .what = "softmax regression of 4 classes, 1e5 x 20", .callback = softmax, .data_new = softmax_new,
+     .data_free = free_block, .data_arrays = logistic_arrays, .hand = hand_softmax, .floor = read_matrix, .rows = 100000,
+     .columns = 20, .large = true},
+    {.name = "firth", .what = "logistic regression under Jeffreys' prior, 1e5 x 20", .callback = firth, .data_new = logistic_new,
+     .data_free = free_block, .data_arrays = logistic_arrays, .hand = hand_firth, .floor = read_matrix_twice, .rows = 100000,
+     .columns = 20, .large = true},
     {.name = "garch", .what = "GARCH(1,1), 200 steps", SIMULATED(garch), .hand = hand_garch, .rows = STEPS, .goal = 1.5,
      .stan_median = 17700, .stan_least = 14500},
     {.name = "arK", .what = "AR(5), 200 steps", SIMULATED(ar), .hand = hand_ar, .rows = STEPS, .goal = 1.5, .stan_median = 34700,

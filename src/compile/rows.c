@@ -5,7 +5,8 @@
  * Sums of mapped values over rows are *sinks*. A scan over blocks of rows that fit the cache computes the mapped values of a block and adds
  * to the sinks, so X is read from memory once; what else needs a mapped value finds it stacked. The rows of a block are summed
  * first, then the blocks in order. A matrix of some megabytes is cut into parts first, each with a scan of its own, which threads
- * may share out; what they give is summed last. How many parts depends on the matrix alone. */
+ * may share out; what they give is summed last. How many parts depends on the matrix alone. What comes after may read the matrix
+ * twice again (a determinant of X' W X, then its derivative by rows): that is a pass of its own. */
 #include "compile/rows.h"
 
 #include <string.h>
@@ -22,7 +23,8 @@ enum {
     PART_BYTES = NUMC_ROWS_BYTES,      /* of its rows in a part, or more */
     LEAST_PARTS = 4,
     LEAST_LENGTH = NUMC_ROWS_BYTES / 16, /* of data without a matrix */
-    MOST_PARTS = NUMC_ROWS_PARTS
+    MOST_PARTS = NUMC_ROWS_PARTS,
+    MOST_PASSES = 4
 };
 
 typedef enum row_kind {
@@ -274,8 +276,8 @@ static double row_bytes(const rows *r)
     return bytes;
 }
 
-/* The largest matrix that is read twice, or else data that are long; false when there is neither. */
-static bool find_matrix(rows *r, const bool *fixed)
+/* The largest matrix that is read twice, or else, in the first pass, data that are long; false when there is neither. */
+static bool find_matrix(rows *r, const bool *fixed, bool first)
 {
     const numc_graph *graph = r->graph;
     uint64_t largest = 0;
@@ -309,7 +311,7 @@ static bool find_matrix(rows *r, const bool *fixed)
     r->matrix = found;
     if (found >= 0)
         r->count = type_of(r, found)->shape[0];
-    else if (!find_length(r))
+    else if (!first || !find_length(r))
         return false;
     bool reads = find_kinds(r);
     find_needed(r);
@@ -589,9 +591,15 @@ static int64_t choose_block(int64_t count, int64_t parts, int64_t most)
     return best;
 }
 
+/* A matrix turned twice is itself, which the next pass must see. */
 static numc_status apply_outside(rows *r, const numc_node *node)
 {
     const char *site = r->context->site;
+    int32_t once = turned(r, node->first_output), twice = once >= 0 ? turned(r, once) : -1;
+    if (twice >= 0) {
+        r->outer[node->first_output] = r->outer[twice];
+        return NUMC_OK;
+    }
     for (int32_t k = 0; k < node->input_count; k++)
         r->operands[k] = r->outer[node->inputs[k]];
     if (node->site != NULL)
@@ -659,10 +667,8 @@ static bool has_rows_enough(const numc_graph *graph, const bool *fixed)
     return false;
 }
 
-numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const bool *fixed)
+static numc_graph *pass_over(numc_context *context, numc_graph *graph, const bool *fixed, bool first)
 {
-    if (!has_rows_enough(graph, fixed))
-        return numc__graph_keep(graph);
     size_t values = (size_t)graph->value_count + (size_t)graph->output_count + numc__graph_width(graph);
     size_t pointers = 5 * values * sizeof(numc_array *), bytes = pointers + 4 * values;
     char *block = numc__allocate_zero(context, 1, bytes);
@@ -676,7 +682,7 @@ numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const boo
     r.sliced = r.fixed + values;
     r.needed = r.sliced + values;
     numc_graph *made = NULL;
-    if (!find_matrix(&r, fixed)) {
+    if (!find_matrix(&r, fixed, first)) {
         made = numc__graph_keep(graph);
     } else {
         numc_trace *trace = numc__trace_begin(context);
@@ -686,5 +692,18 @@ numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const boo
             numc__trace_abandon(trace);
     }
     numc__free(context, block, bytes);
+    return made;
+}
+
+numc_graph *numc__graph_rows(numc_context *context, numc_graph *graph, const bool *fixed)
+{
+    numc_graph *made = numc__graph_keep(graph);
+    for (int pass = 0; pass < MOST_PASSES && has_rows_enough(graph, fixed); pass++) {
+        numc_graph *before = made;
+        made = pass_over(context, before, fixed, pass == 0);
+        numc__graph_release(before);
+        if (made == NULL || made == before)
+            break;
+    }
     return made;
 }

@@ -103,6 +103,14 @@ static void weighted_gram(numc_context *context, const numc_array *const *in, nu
     out[0] = numc_matmul(numc_matrix_transpose(in[X]), numc_multiply(numc_expand_dims(w, NUMC_AXES(-1)), in[X]));
 }
 
+/* log det X^T diag(w) X: its derivative is by rows too, and waits for all of them. */
+static void determinant(numc_context *context, const numc_array *const *in, numc_array **out)
+{
+    numc_array *gram = NULL;
+    weighted_gram(context, in, &gram);
+    out[0] = numc_subtract(numc_sum(numc_log(numc_linalg_diagonal(numc_linalg_cholesky(gram), 0))), numc_sum(numc_special_softplus(linear(in))));
+}
+
 /* No matrix is multiplied: sums over long data, the same in every run. */
 static void long_data(numc_context *context, const numc_array *const *in, numc_array **out)
 {
@@ -132,7 +140,7 @@ static const form forms[] = {
     {"logistic, rows longer than a block", 70, 20011, NUMC_FLOAT64, logistic, 1, true, 2},
     {"logistic, too small", 800, 100, NUMC_FLOAT64, logistic, 1, true, 0},
     {"several", 1607, 101, NUMC_FLOAT64, several, 1, true, 2},
-    {"two stages", 1607, 101, NUMC_FLOAT64, two_stages, 4, false, 2},
+    {"two stages", 1607, 101, NUMC_FLOAT64, two_stages, 4, false, 4},
     {"softmax", 1607, 101, NUMC_FLOAT64, softmax, 1, false, 0},
     {"square", 400, 400, NUMC_FLOAT64, square, 2, false, 1},
     {"classes", 1607, 101, NUMC_FLOAT64, classes, 1, true, 2},
@@ -149,7 +157,9 @@ static const form forms[] = {
     {"logistic, parts", 10000, 100, NUMC_FLOAT64, logistic, 1, true, 2},
     {"logistic, parts without a rest", 65536, 9, NUMC_FLOAT64, logistic, 1, true, 1},
     {"several, parts, float32", 20011, 61, NUMC_FLOAT32, several, 1, true, 2},
-    {"two stages, parts", 20011, 61, NUMC_FLOAT64, two_stages, 4, false, 2},
+    {"two stages, parts", 20011, 61, NUMC_FLOAT64, two_stages, 4, false, 4},
+    {"determinant", 8200, 20, NUMC_FLOAT64, determinant, 1, true, 4},
+    {"determinant, parts", 20011, 28, NUMC_FLOAT64, determinant, 1, true, 4},
     {"read once", 1607, 101, NUMC_FLOAT64, once, 1, false, 0},
 };
 
