@@ -129,6 +129,8 @@ static inline void numc__operation_end(numc_context *context, const char *before
 void *numc__allocate(numc_context *context, size_t size);
 void *numc__allocate_zero(numc_context *context, size_t count, size_t size); /* overflow checked */
 void *numc__reallocate(numc_context *context, void *pointer, size_t old_size, size_t size);
+/* Room in a list for `more` items after its `count`: `list` is the address of the pointer to the items, which at least double. */
+numc_status numc__grow(numc_context *context, void *list, size_t item, int32_t count, int32_t more, int32_t *capacity);
 void numc__free(numc_context *context, void *pointer, size_t size);
 void *numc__core_allocate(numc_core *core, size_t size);
 void *numc__core_reallocate(numc_core *core, void *pointer, size_t old_size, size_t size);

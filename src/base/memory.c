@@ -37,6 +37,24 @@ void *numc__reallocate(numc_context *context, void *pointer, size_t old_size, si
     return result;
 }
 
+numc_status numc__grow(numc_context *context, void *list, size_t item, int32_t count, int32_t more, int32_t *capacity)
+{
+    NUMC_REQUIRE(context, more <= INT32_MAX / 2 - count, NUMC_MEMORY, "out of memory: a list of more than %d items", INT32_MAX / 2);
+    if (count + more <= *capacity)
+        return NUMC_OK;
+    int32_t target = *capacity < 8 ? 16 : 2 * *capacity;
+    if (target < count + more)
+        target = count + more;
+    void *items;
+    memcpy(&items, list, sizeof items);
+    items = numc__reallocate(context, items, (size_t)*capacity * item, (size_t)target * item);
+    if (items == NULL)
+        return context->status;
+    memcpy(list, &items, sizeof items);
+    *capacity = target;
+    return NUMC_OK;
+}
+
 void *numc__allocate(numc_context *context, size_t size)
 {
     return numc__reallocate(context, NULL, 0, size);

@@ -15,17 +15,7 @@ numc_trace *numc__dynamic_begin(numc_context *context)
 /* A place of the path; its index in *id. */
 static numc_status add_place(numc_trace *trace, numc_array *value, bool active, int32_t *id)
 {
-    numc_context *context = trace->context;
-    if (trace->path_count == trace->path_capacity) {
-        NUMC_REQUIRE(context, trace->path_capacity < INT32_MAX / 4, NUMC_MEMORY, "the path has too many values");
-        int32_t target = trace->path_capacity == 0 ? 128 : 2 * trace->path_capacity;
-        void *grown = numc__reallocate(context, trace->path, (size_t)trace->path_capacity * sizeof *trace->path,
-                                       (size_t)target * sizeof *trace->path);
-        if (grown == NULL)
-            return context->status;
-        trace->path = grown;
-        trace->path_capacity = target;
-    }
+    NUMC_TRY(numc__grow(trace->context, &trace->path, sizeof *trace->path, trace->path_count, 1, &trace->path_capacity));
     *id = trace->path_count;
     trace->path[trace->path_count++] = (numc_dynamic_value){.value = value, .active = active};
     return NUMC_OK;
@@ -71,17 +61,9 @@ numc_array *numc__dynamic_input(numc_trace *trace, const numc_array *value, bool
     }
     numc_array *own = held(trace, value);
     int32_t id = -1;
-    if (own == NULL || add_place(trace, own, active && numc__differentiable(value->dtype), &id) != NUMC_OK)
+    if (own == NULL || add_place(trace, own, active && numc__differentiable(value->dtype), &id) != NUMC_OK ||
+        numc__grow(context, &trace->inputs, sizeof *trace->inputs, trace->input_count, 1, &trace->input_capacity) != NUMC_OK)
         return NULL;
-    if (trace->input_count == trace->input_capacity) {
-        int32_t target = trace->input_capacity == 0 ? 8 : 2 * trace->input_capacity;
-        void *grown = numc__reallocate(context, trace->inputs, (size_t)trace->input_capacity * sizeof *trace->inputs,
-                                       (size_t)target * sizeof *trace->inputs);
-        if (grown == NULL)
-            return NULL;
-        trace->inputs = grown;
-        trace->input_capacity = target;
-    }
     trace->inputs[trace->input_count++] = id;
     return numc__dynamic_header(trace, id);
 }

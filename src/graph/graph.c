@@ -87,34 +87,10 @@ numc_status numc__graph_copy_attributes(numc_context *context, numc_graph *graph
     return NUMC_OK;
 }
 
-static numc_status grow(numc_context *context, void **items, size_t item, int32_t count, int32_t *capacity, int32_t more)
-{
-    if (more > INT32_MAX / 2 - count)
-        return numc__fail(context, NUMC_MEMORY, "the graph has too many values");
-    if (count + more <= *capacity)
-        return NUMC_OK;
-    int32_t target = *capacity < 16 ? 16 : 2 * *capacity;
-    if (target < count + more)
-        target = count + more;
-    void *grown = numc__reallocate(context, *items, (size_t)*capacity * item, (size_t)target * item);
-    if (grown == NULL)
-        return context->status;
-    *items = grown;
-    *capacity = target;
-    return NUMC_OK;
-}
-
 numc_status numc__graph_reserve(numc_context *context, numc_graph *graph, int32_t more_values, int32_t more_nodes)
 {
-    void *items = graph->values;
-    numc_status status =
-        grow(context, &items, sizeof *graph->values, graph->value_count, &graph->value_capacity, more_values);
-    graph->values = items;
-    NUMC_TRY(status);
-    items = graph->nodes;
-    status = grow(context, &items, sizeof *graph->nodes, graph->node_count, &graph->node_capacity, more_nodes);
-    graph->nodes = items;
-    return status;
+    NUMC_TRY(numc__grow(context, &graph->values, sizeof *graph->values, graph->value_count, more_values, &graph->value_capacity));
+    return numc__grow(context, &graph->nodes, sizeof *graph->nodes, graph->node_count, more_nodes, &graph->node_capacity);
 }
 
 numc_graph *numc__graph_keep(numc_graph *graph)

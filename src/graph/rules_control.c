@@ -372,8 +372,8 @@ static numc_status scan_jvp(const numc_application *a, const numc_array *const *
 
 /* ---- scan, reverse ----------------------------------------------------------------------------------------------- */
 
-/* The step, which also gives the carries it began with. */
-static numc_graph *scan_store_step(numc_context *context, const scan_sizes *z)
+/* The step with the first `kept` of its outputs (all, or the carries alone); `starts`: and the carries it began with. */
+static numc_graph *step_of(numc_context *context, const scan_sizes *z, int32_t kept, bool starts)
 {
     scratch s;
     if (scratch_begin(&s, context, (size_t)z->inputs + (size_t)z->outputs + (size_t)z->carries, 0) != NUMC_OK)
@@ -387,9 +387,9 @@ static numc_graph *scan_store_step(numc_context *context, const scan_sizes *z)
         numc_status status = context->status;
         if (status == NUMC_OK)
             status = numc__graph_apply(context, z->graph, CONST(x), z->inputs, y, z->outputs);
-        for (int32_t i = 0; i < z->carries; i++)
-            y[z->outputs + i] = x[i];
-        result = close_body(trace, status, y, z->outputs + z->carries);
+        for (int32_t i = 0; i < z->carries && starts; i++)
+            y[kept + i] = x[i];
+        result = close_body(trace, status, y, starts ? kept + z->carries : kept);
     }
     scratch_end(&s);
     return result;
@@ -523,34 +523,11 @@ static numc_array *join_steps(numc_context *context, const scan_sizes *z, const 
     return numc__apply_numbers(context, NUMC_PRIMITIVE_CONCAT, both, 2, &axis, 1);
 }
 
-/* The step without what it stacks; `starts`: it stacks the carries it begins with. */
-static numc_graph *carries_step(numc_context *context, const scan_sizes *z, bool starts)
-{
-    scratch s;
-    if (scratch_begin(&s, context, (size_t)z->inputs + (size_t)z->outputs + (size_t)z->carries, 0) != NUMC_OK)
-        return NULL;
-    numc_array **x = pointers_of(&s, z->inputs), **y = pointers_of(&s, z->outputs + z->carries);
-    numc_graph *result = NULL;
-    numc_trace *trace = numc__trace_begin(context);
-    if (trace != NULL) {
-        for (int32_t i = 0; i < z->inputs; i++)
-            x[i] = input_like(trace, &z->graph->values[i].type);
-        numc_status status = context->status;
-        if (status == NUMC_OK)
-            status = numc__graph_apply(context, z->graph, CONST(x), z->inputs, y, z->outputs);
-        for (int32_t i = 0; i < z->carries; i++)
-            y[z->carries + i] = x[i];
-        result = close_body(trace, status, y, starts ? 2 * z->carries : z->carries);
-    }
-    scratch_end(&s);
-    return result;
-}
-
 /* All steps of a scan, from carries, sequences and constants in x; with `stack` what it stacks too. */
 static numc_status run_all(numc_context *context, const scan_sizes *z, const numc_attributes *of, numc_array **x, bool stack,
                            numc_array **y)
 {
-    numc_graph *graph = stack ? numc__graph_keep((numc_graph *)(uintptr_t)z->graph) : carries_step(context, z, false);
+    numc_graph *graph = stack ? numc__graph_keep((numc_graph *)(uintptr_t)z->graph) : step_of(context, z, z->carries, false);
     return bind_scan(context, graph, x, z->inputs, z->carries, z->sequences, z->length, z->reverse, of, y);
 }
 
@@ -678,7 +655,7 @@ static numc_status backward_plain(numc_context *context, const backward *b, cons
         in[at++] = WEAKEN(x[first + i]);
     for (int32_t i = 0; i < z->constants; i++)
         in[at++] = WEAKEN(x[constants + i]);
-    numc_status status = bind_scan(context, carries_step(context, z, true), in, at, z->carries, z->sequences, z->length, z->reverse,
+    numc_status status = bind_scan(context, step_of(context, z, z->carries, true), in, at, z->carries, z->sequences, z->length, z->reverse,
                                    b->of, stored);
     for (int32_t i = 0; i < b->operands; i++)
         in[i] = kind_of(b, i) == 1 ? stored[z->carries + i - b->bars] : WEAKEN(x[i]);
@@ -763,7 +740,7 @@ numc_status numc__scan_store(const numc_application *a, numc_array **y, numc_arr
     numc_array **operands = pointers_of(&s, z.inputs), **results = pointers_of(&s, z.outputs + z.carries);
     for (int32_t i = 0; i < z.inputs; i++)
         operands[i] = WEAKEN(a->x[i]);
-    numc_status status = bind_scan(a->context, scan_store_step(a->context, &z), operands, z.inputs, z.carries,
+    numc_status status = bind_scan(a->context, step_of(a->context, &z, z.outputs, true), operands, z.inputs, z.carries,
                                    z.sequences, z.length, z.reverse, a->attributes, results);
     for (int32_t i = 0; i < z.outputs && status == NUMC_OK; i++)
         y[i] = results[i];

@@ -136,20 +136,6 @@ void numc__trace_abandon(numc_trace *trace)
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-static numc_status grow(numc_context *context, void **items, size_t item, int32_t count, int32_t *capacity)
-{
-    if (count < *capacity)
-        return NUMC_OK;
-    NUMC_REQUIRE(context, *capacity < INT32_MAX / 4, NUMC_MEMORY, "the trace has too many values");
-    int32_t target = *capacity == 0 ? 8 : 2 * *capacity;
-    void *grown = numc__reallocate(context, *items, (size_t)*capacity * item, (size_t)target * item);
-    if (grown == NULL)
-        return context->status;
-    *items = grown;
-    *capacity = target;
-    return NUMC_OK;
-}
-
 /* A value without maker; its id in *id. */
 static numc_status add_value(numc_trace *trace, const numc_type *type, int32_t *id)
 {
@@ -236,11 +222,7 @@ static numc_status captured_value(numc_trace *trace, numc_trace *owner, const nu
         *id = place->value;
         return NUMC_OK;
     }
-    void *items = trace->captures;
-    numc_status status =
-        grow(context, &items, sizeof *trace->captures, trace->capture_count, &trace->capture_capacity);
-    trace->captures = items;
-    NUMC_TRY(status);
+    NUMC_TRY(numc__grow(context, &trace->captures, sizeof *trace->captures, trace->capture_count, 1, &trace->capture_capacity));
     numc_type type = numc__type_of(x);
     NUMC_TRY(add_value(trace, &type, id));
     trace->captures[trace->capture_count++] = (numc_capture){owner, x->value, *id};
@@ -282,11 +264,9 @@ numc_array *numc__trace_input(numc_trace *trace, const numc_type *type, const ch
     numc_context *context = trace->context;
     if (context->status != NUMC_OK)
         return NULL;
-    void *items = trace->inputs;
-    numc_status status = grow(context, &items, sizeof *trace->inputs, trace->input_count, &trace->input_capacity);
-    trace->inputs = items;
     int32_t id;
-    if (status != NUMC_OK || add_value(trace, type, &id) != NUMC_OK)
+    if (numc__grow(context, &trace->inputs, sizeof *trace->inputs, trace->input_count, 1, &trace->input_capacity) != NUMC_OK ||
+        add_value(trace, type, &id) != NUMC_OK)
         return NULL;
     trace->inputs[trace->input_count++] = id;
     if (name != NULL) {

@@ -89,15 +89,7 @@ static numc_status check_path(numc_context *context, const numc_tree *tree, cons
 
 static numc_status insert(numc_context *context, numc_tree *tree, int32_t at, const char *path, const numc_array *value)
 {
-    if (tree->count == tree->capacity) {
-        NUMC_REQUIRE(context, tree->capacity < INT32_MAX / 2, NUMC_MEMORY, "numc_tree_set: too many leaves");
-        int32_t capacity = tree->capacity == 0 ? 8 : 2 * tree->capacity;
-        leaf *leaves = numc__reallocate(context, tree->leaves, (size_t)tree->capacity * sizeof *leaves, (size_t)capacity * sizeof *leaves);
-        if (leaves == NULL)
-            return context->status;
-        tree->leaves = leaves;
-        tree->capacity = capacity;
-    }
+    NUMC_TRY(numc__grow(context, &tree->leaves, sizeof *tree->leaves, tree->count, 1, &tree->capacity));
     char *copy = numc__string_copy(context, path);
     if (copy == NULL)
         return context->status;
