@@ -1,5 +1,5 @@
 /* linalg.c - factorisations and solves of many small matrices: one work group for each (of a solve, for 16 of its columns), in device
- * memory. Conditions and outcomes as numc/backend.h has them. */
+ * memory; a large Cholesky is the vendor's, where the runtime has one. Conditions and outcomes as numc/backend.h has them. */
 #include <stdio.h>
 
 #include "gpu/internal.h"
@@ -93,6 +93,39 @@ static const char inverse_text[] = NUMC_GPU_SPLIT_TEXT
     "        else if (j < i)\n"
     "            Y(i, j) = Y(j, i);\n"
     "    }\n"
+    "}\n";
+
+/* Around the vendor's factorisation in place: the lower triangle is copied, and is NaN where that failed or left something else than
+ * positive numbers on the diagonal, a group for each matrix. */
+static const char around_text[] = NUMC_GPU_SPLIT_TEXT
+    "KERNEL lower(GLOBAL const T *a, GLOBAL T *l, WORDS)\n"
+    "{\n"
+    "    const word n = W(1);\n"
+    "    for (word e = FIRST; e < W(0) * n * n; e += STEP) {\n"
+    "        word number = e / (n * n), i = e / n % n, j = e % n;\n"
+    "        SPLIT(number, 16);\n"
+    "        T value = i < j ? ZERO : a[W(3) + PLACE(16, 0) + i * W(7) + j * W(8)];\n"
+    "        l[W(4) + PLACE(16, 1) + i * W(9) + j * W(10)] = i == j ? OF(RE(value)) : value;\n"
+    "    }\n"
+    "}\n"
+    "KERNEL judge(GLOBAL T *l, GLOBAL const numc_e_int32 *info, WORDS)\n"
+    "{\n"
+    "    SHARED int bad[1];\n"
+    "    const int item = ITEM;\n"
+    "    word n = W(1), y = W(4);\n"
+    "    { SPLIT(NUMBER, 16); y += PLACE(16, 1); }\n"
+    "    if (item == 0)\n"
+    "        bad[0] = info[NUMBER] != 0;\n"
+    "    BARRIER();\n"
+    "    for (word i = item; i < n; i += GROUP) {\n"
+    "        R root = RE(l[y + i * (W(9) + W(10))]);\n"
+    "        if (!(root > 0 && root <= LARGEST))\n"
+    "            bad[0] = 1;\n"
+    "    }\n"
+    "    BARRIER();\n"
+    "    for (word e = item; bad[0] != 0 && e < n * n; e += GROUP)\n"
+    "        if (e % n <= e / n)\n"
+    "            l[y + e / n * W(9) + e % n * W(10)] = OF(NOT_A_NUMBER);\n"
     "}\n";
 
 /* 13 upper, 14 transpose, 15 unit; 2 columns of x; 28 blocks of columns. x holds the right side less what is known so far. */
@@ -255,9 +288,41 @@ static int32_t too_many(numc_device *device, const char *slot)
     return numc_gpu_fail(device, NUMC_UNSUPPORTED, message);
 }
 
-/* A square matrix in, one of its shape out. */
+enum { LARGE = 256, FEW = 64 };
+
+/* A few matrices so large that one work group would be long at each, their rows in one piece. UNSUPPORTED: not these, or the vendor's
+ * library is not there; the kernel above does it all. */
+static int32_t large_cholesky(numc_device *device, const numc_view *const *views, const int64_t *words)
+{
+    const numc_view *l = views[1];
+    const int64_t n = words[1], count = words[0];
+    if (device->runtime->potrf == NULL || n < LARGE || count > FEW || words[16] != 1 || words[17] != 1 || words[10] != 1 || words[9] < n)
+        return NUMC_UNSUPPORTED;
+    void *lower, *judge, *memory;
+    int32_t status = factor_kernel(device, around_text, l->dtype, "lower", &lower);
+    if (status == NUMC_OK)
+        status = factor_kernel(device, around_text, l->dtype, "judge", &judge);
+    if (status == NUMC_OK)
+        status = numc_gpu_memory_allocate(device, (uint64_t)count * sizeof(int32_t), &memory);
+    if (status != NUMC_OK)
+        return status;
+    const numc_view info = {.memory = memory, .dtype = NUMC_INT32};
+    status = numc_gpu_fixed_run(device, lower, views, 2, words, FACTOR_WORDS, numc_gpu_groups(device, count * n * n), NUMC_GPU_GROUP);
+    for (int64_t k = 0; k < count && status == NUMC_OK; k++)
+        status = device->runtime->potrf(device->machine, l->dtype, n, numc_gpu_raw(l->memory), l->offset + k * words[24], words[9],
+                                        numc_gpu_raw(memory), (uint64_t)k * sizeof(int32_t));
+    if (status == NUMC_OK)
+        status = numc_gpu_fixed_run(device, judge, (const numc_view *[]){l, &info}, 2, words, FACTOR_WORDS, (uint64_t)count,
+                                    NUMC_GPU_GROUP);
+    numc_gpu_memory_release(device, memory, (uint64_t)count * sizeof(int32_t));
+    return status;
+}
+
+typedef int32_t factorise(numc_device *, const numc_view *const *views, const int64_t *words);
+
+/* A square matrix in, one of its shape out. vendor: tried first, where there is one. */
 static int32_t square_kernel(numc_device *device, const numc_view *a, const numc_view *y, const char *slot, const char *text,
-                             const char *name)
+                             const char *name, factorise *vendor)
 {
     int32_t batch = a->rank - 2;
     if (batch < 0 || a->dtype != y->dtype || y->rank != a->rank || a->shape[batch] != a->shape[batch + 1]) {
@@ -271,8 +336,11 @@ static int32_t square_kernel(numc_device *device, const numc_view *a, const numc
     if (count < 0)
         return too_many(device, slot);
     words[1] = words[2] = a->shape[batch];
+    int32_t status = vendor != NULL ? vendor(device, views, words) : NUMC_UNSUPPORTED;
+    if (status != NUMC_UNSUPPORTED)
+        return status;
     void *kernel;
-    int32_t status = factor_kernel(device, text, a->dtype, name, &kernel);
+    status = factor_kernel(device, text, a->dtype, name, &kernel);
     if (status != NUMC_OK || count == 0 || words[1] == 0)
         return status;
     return numc_gpu_fixed_run(device, kernel, views, 2, words, FACTOR_WORDS, (uint64_t)count, NUMC_GPU_GROUP);
@@ -280,14 +348,14 @@ static int32_t square_kernel(numc_device *device, const numc_view *a, const numc
 
 int32_t numc_gpu_cholesky(numc_device *device, const numc_view *a, const numc_view *l)
 {
-    return square_kernel(device, a, l, "cholesky", cholesky_text, "cholesky");
+    return square_kernel(device, a, l, "cholesky", cholesky_text, "cholesky", large_cholesky);
 }
 
 int32_t numc_gpu_cholesky_inverse(numc_device *device, const numc_view *l, const numc_view *w)
 {
     if (l->dtype != NUMC_FLOAT32 && l->dtype != NUMC_FLOAT64)
         return numc_gpu_fail(device, NUMC_UNSUPPORTED, "cholesky_inverse: needs a float dtype");
-    return square_kernel(device, l, w, "cholesky_inverse", inverse_text, "inverse");
+    return square_kernel(device, l, w, "cholesky_inverse", inverse_text, "inverse", NULL);
 }
 
 int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x, uint32_t upper,
