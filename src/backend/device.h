@@ -47,11 +47,14 @@ typedef struct numc_kernel_groups {
     int32_t local_count;
 } numc_kernel_groups;
 
-/* A kernel as a C function NAME(p0, p1, ...) whose arguments point at the first element (offset included) of each access; extents,
+/* A kernel as a function NAME(p0, p1, ...) whose arguments point at the first element (offset included) of each access; extents,
  * strides and constants of `arguments` are written into it. It needs the scalar kernel, the prologue's two texts, and the
- * macro NUMC_E_KERNEL before it. groups: or NULL; its kernel has an access. False: a node or an operation has no text. */
-bool numc__kernel_text(struct numc_text *text, const numc_kernel_source *source, const char *name,
+ * macro NUMC_E_KERNEL before it. In a device's dialect one work item runs it. groups: or NULL; its kernel has an access. False: a node
+ * or an operation has no text. */
+bool numc__kernel_text(struct numc_text *text, const numc_kernel_source *source, uint32_t dialect, const char *name,
                        const numc_kernel_arguments *arguments, const numc_kernel_groups *groups);
+const char *numc__dialect_prologue(uint32_t dialect); /* as numc__kernel_prologue[0], which is C's */
+const char *numc__dialect_global(uint32_t dialect);   /* before a pointer to device memory */
 extern const char *const numc__kernel_prologue[2];
 
 /* Facts about scalar operations, from NUMC_SCALAR_TABLE. */

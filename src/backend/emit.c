@@ -13,9 +13,9 @@
 #include "backend/emit_text.h"
 
 static const dialect dialects[] = {
-    [NUMC_DIALECT_C] = {prologue_c, "void", "", "restrict ", false},
-    [NUMC_DIALECT_OPENCL] = {prologue_opencl, "__kernel void", "__global ", "restrict ", true},
-    [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true},
+    [NUMC_DIALECT_C] = {prologue_c, "void", "", "restrict ", false, "ll"},
+    [NUMC_DIALECT_OPENCL] = {prologue_opencl, "__kernel void", "__global ", "restrict ", true, "l"},
+    [NUMC_DIALECT_CUDA] = {prologue_cuda, "extern \"C\" __global__ void", "", "__restrict__ ", true, "ll"},
 };
 
 /* One of the numbers a launch brings: extents, offsets, strides, constants, which are one array in the GPU dialects. */
@@ -66,7 +66,7 @@ static void add_stride(emitter *e, int32_t access, int d, char letter, int numbe
     if (stride == 1)
         ADD(e, " + %c%d", letter, number);
     else if (stride != 0)
-        ADD(e, " + %lldll * %c%d", (long long)stride, letter, number);
+        ADD(e, " + %lld%s * %c%d", (long long)stride, e->dialect->literal, letter, number);
 }
 
 /* The access whose pointer serves this one too: the first one of the buffer and dtype, where offsets are known. */
@@ -163,7 +163,7 @@ static void add_group_end(emitter *e)
 static void add_independent(emitter *e, uint32_t loop)
 {
     const numc_kernel_source *s = e->source;
-    if (e->known == NULL || s->nodes[loop].kind == NUMC_NODE_SEQUENTIAL)
+    if (e->known == NULL || e->item || s->nodes[loop].kind == NUMC_NODE_SEQUENTIAL)
         return;
     for (uint32_t i = loop + 1; i < (uint32_t)s->nodes[loop].match; i++) {
         const numc_kernel_node *node = &s->nodes[i];
@@ -193,7 +193,7 @@ static uint32_t loop_for_strips(const emitter *e, uint32_t loop)
     const numc_kernel_source *s = e->source;
     uint32_t found = 0, end = (uint32_t)s->nodes[loop].match;
     int32_t in_order = 0;
-    if (e->known == NULL || e->groups != NULL || s->nodes[loop].operands[0] >= 0 || e->known->extents[s->nodes[loop].extent] < 4)
+    if (e->known == NULL || e->item || e->groups != NULL || s->nodes[loop].operands[0] >= 0 || e->known->extents[s->nodes[loop].extent] < 4)
         return 0;
     for (uint32_t i = loop + 1; i < end; i++) {
         const numc_kernel_node *node = &s->nodes[i];
@@ -386,7 +386,7 @@ static bool add_loop(emitter *e, uint32_t loop)
     if (node->operands[0] >= 0)
         (void)numc__format(extent, sizeof extent, "r%d", (int)node->operands[0]);
     else if (e->known != NULL)
-        (void)numc__format(extent, sizeof extent, "%lldll", (long long)e->known->extents[node->extent]);
+        (void)numc__format(extent, sizeof extent, "%lld%s", (long long)e->known->extents[node->extent], e->dialect->literal);
     else
         format_word(e, extent, sizeof extent, WORD_EXTENT, (uint32_t)node->extent);
     if (e->grouped && (node->kind == NUMC_NODE_PARALLEL || node->kind == NUMC_NODE_REDUCE))
@@ -475,7 +475,7 @@ static bool add_node(emitter *e, uint32_t number)
         uint32_t dtype = s->register_dtypes[r];
         char bits[40];
         if (e->known != NULL)
-            (void)numc__format(bits, sizeof bits, "0x%llxull", (unsigned long long)e->known->constants[node->extent]);
+            (void)numc__format(bits, sizeof bits, "0x%llxu%s", (unsigned long long)e->known->constants[node->extent], e->dialect->literal);
         else
             format_word(e, bits, sizeof bits, WORD_CONSTANT, (uint32_t)node->extent);
         numc__text_declare(e, node->result);
@@ -494,7 +494,7 @@ static bool add_node(emitter *e, uint32_t number)
     case NUMC_NODE_LOAD:
         numc__text_declare(e, node->result);
         add_element(e, number, node->extent, node->operands[0]);
-        ADD(e, e->devices && s->register_dtypes[r] == NUMC_BOOL ? " != 0;\n" : ";\n"); /* a user's masks may hold other bytes */
+        ADD(e, (e->devices || e->item) && s->register_dtypes[r] == NUMC_BOOL ? " != 0;\n" : ";\n"); /* a user's masks may hold other bytes */
         return true;
     case NUMC_NODE_STORE:
         if (e->grouped) {
@@ -538,7 +538,7 @@ static uint32_t add_calls(emitter *e, uint32_t from, uint32_t to, bool *known)
 {
     const numc_kernel_source *s = e->source;
     const numc_kernel_node *first = &s->nodes[from];
-    if (e->known == NULL || e->strip > 0 || !is_call(e, first, from))
+    if (e->known == NULL || e->item || e->strip > 0 || !is_call(e, first, from))
         return 0;
     uint32_t count = 1;
     for (; from + count < to; count++) {
@@ -622,7 +622,7 @@ static void add_known_head(emitter *e, const char *name)
         bool leads = leader(e, a) == a, writes = false;
         for (uint32_t b = a; b < s->access_count; b++)
             writes = writes || (leader(e, b) == a && s->accesses[b].writes != 0);
-        ADD(e, "%s%snumc_e_%s *%sp%u", a > 0 ? ", " : "", writes ? "" : "const ", dtype_name(s->accesses[a].dtype),
+        ADD(e, "%s%s%snumc_e_%s *%sp%u", a > 0 ? ", " : "", e->dialect->global, writes ? "" : "const ", dtype_name(s->accesses[a].dtype),
             leads && alone(e, a) ? e->dialect->restricted : "", a);
     }
     ADD(e, "%s)\n{\n", e->groups != NULL ? e->groups->parameters : s->access_count > 0 ? "" : "void");
@@ -735,15 +735,26 @@ static bool is_identifier(const char *name)
 /* Without the inclusion of the kernel, whose text is already there. */
 const char *const numc__kernel_prologue[2] = {prologue_c + sizeof "#include \"kernel/kernel.h\"\n" - 1, prologue_shared};
 
-bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, const char *name, const numc_kernel_arguments *arguments,
-                       const numc_kernel_groups *groups)
+bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, uint32_t chosen, const char *name,
+                       const numc_kernel_arguments *arguments, const numc_kernel_groups *groups)
 {
-    emitter e = {.text = text, .source = source, .dialect = &dialects[NUMC_DIALECT_C], .known = arguments, .groups = groups};
+    emitter e = {.text = text, .source = source, .dialect = &dialects[chosen], .known = arguments, .groups = groups,
+                 .item = chosen != NUMC_DIALECT_C};
     add_known_head(&e, name);
     add_locals(&e);
     bool complete = add_nodes(&e, 0, source->node_count);
     ADD(&e, "}\n");
     return complete;
+}
+
+const char *numc__dialect_prologue(uint32_t chosen)
+{
+    return dialects[chosen].prologue + sizeof "#include \"kernel/kernel.h\"\n" - 1;
+}
+
+const char *numc__dialect_global(uint32_t chosen)
+{
+    return dialects[chosen].global;
 }
 
 int32_t numc__kernel_emit(void *user, const numc_kernel_source *source, uint32_t chosen, const char *name, char **text,

@@ -12,6 +12,7 @@ typedef struct dialect {
     const char *global;  /* address space of buffers and arguments */
     const char *restricted;
     bool separate_buffers;
+    const char *literal; /* behind a whole number of 64 bits */
 } dialect;
 
 enum { NUMC_EMIT_FLAT = 8 };
@@ -27,7 +28,8 @@ typedef struct emitter {
     bool grouped;     /* the node being written is run by all items of a group alike */
     uint32_t flat[NUMC_EMIT_FLAT]; /* parallel loops shared by items or groups, outermost first */
     uint32_t flat_count;
-    const numc_kernel_arguments *known; /* C only: extents, strides and constants are written into the text; or NULL */
+    const numc_kernel_arguments *known; /* extents, strides and constants are written into the text; or NULL */
+    bool item;        /* known, and for one work item of a device: loops as they stand, nothing side by side */
     const numc_kernel_groups *groups;   /* or NULL */
     int strip;        /* iterations side by side (see add_strips), of which `strip` is written; 0: no such */
 } emitter;

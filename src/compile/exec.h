@@ -87,6 +87,11 @@ int32_t numc__exec_number(numc_exec *exec, struct numc_native *native, int32_t c
 /* The text of an exec numbered from 0, `count` functions. False: something in it has no text, or no memory. */
 bool numc__exec_text(numc_text *text, const numc_exec *exec, int32_t count);
 
+/* ---- text for one work item (item.c) ---------------------------------------------------------------------------------------- */
+/* The exec as functions of a device's dialect, the last of which, numc_item(arena, m0, m1, ...), runs all of it on one work item; m are
+ * the arrays of the binding, then those of the exec. False: it is more than kernels of few iterations, or has no text. */
+bool numc__exec_item(numc_text *text, const numc_exec *exec, numc_array *const *externals, uint32_t dialect);
+
 /* ---- running (workspace.c) ---------------------------------------------------------------------------------------------- */
 typedef struct numc_exec_state numc_exec_state; /* arena, prepared launches and views of one user of an exec */
 numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals);

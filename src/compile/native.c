@@ -104,7 +104,7 @@ static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const 
     char name[40];
     (void)numc__format(name, sizeof name, "k%d_%d", (int)exec->number, (int)s);
     return pass != NULL ? numc__pass_kernel(text, exec, pass, runs, name, &arguments)
-                        : numc__kernel_text(text, &step->source, name, &arguments, NULL);
+                        : numc__kernel_text(text, &step->source, NUMC_DIALECT_C, name, &arguments, NULL);
 }
 
 /* The number of the sequence's element that is the value, where kernels alone read it: they look at it where it lies. -1. */

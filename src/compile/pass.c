@@ -337,7 +337,7 @@ bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *
     }
     const numc_kernel_groups groups = {pass->loop, group, parts[0].data, parts[1].data, parts[2].data, pass->locals, pass->local_count};
     bool good = !parts[0].failed && !parts[1].failed && !parts[2].failed
-                && numc__kernel_text(text, &exec->steps[pass->kernel].source, name, arguments, &groups);
+                && numc__kernel_text(text, &exec->steps[pass->kernel].source, NUMC_DIALECT_C, name, arguments, &groups);
     for (int k = 0; k < 3; k++) {
         text->failed = text->failed || parts[k].failed;
         numc__text_end(&parts[k]);

@@ -388,6 +388,22 @@ void *numc__workspace_memory(const numc_workspace *workspace, bool output, int32
     return place_memory(workspace->state, exec, output ? exec->outputs[k] : exec->inputs[k], offset);
 }
 
+bool numc__workspace_item(const numc_workspace *workspace, uint32_t dialect, numc_text *text, numc_item_text *item)
+{
+    const numc_binding *binding = workspace->binding;
+    const numc_exec *exec = binding->program->body;
+    *item = (numc_item_text){.arena_bytes = (exec->arena_bytes + 63) / 64 * 64,
+                             .memory_count = binding->external_count + exec->constant_count};
+    if (exec->input_count != 1 || exec->output_count != 2 || item->memory_count > NUMC_ITEM_MEMORIES)
+        return false;
+    for (int32_t k = 0; k < item->memory_count; k++)
+        item->memories[k] = (k < binding->external_count ? binding->externals[k] : exec->constants[k - binding->external_count])->buffer->memory;
+    item->input = exec->places[exec->inputs[0]].offset;
+    item->outputs[0] = exec->places[exec->outputs[0]].offset;
+    item->outputs[1] = exec->places[exec->outputs[1]].offset;
+    return numc__exec_item(text, exec, binding->externals, dialect);
+}
+
 numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace)
 {
     return numc__exec_run(context, workspace->state);

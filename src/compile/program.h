@@ -52,6 +52,16 @@ numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace
 /* The device's own memory of input k or output k, and the byte where it begins; for routines that work beside the program. An
  * input's may be used for something else while the program runs. */
 void *numc__workspace_memory(const numc_workspace *workspace, bool output, int32_t k, uint64_t *offset);
+/* The program as text that one work item of a device runs, for routines whose items have a position each: a function numc_item(arena,
+ * m0, ..., m[memory_count - 1]). */
+typedef struct numc_item_text {
+    uint64_t arena_bytes, input, outputs[2]; /* where in an item's arena its (only) input and its (two) outputs lie */
+    int32_t memory_count;                    /* at most NUMC_ITEM_MEMORIES */
+    void *memories[16];
+} numc_item_text;
+enum { NUMC_ITEM_MEMORIES = 16 };
+/* False: it is no work for one item, or has no text; *text may hold rubbish then. */
+bool numc__workspace_item(const numc_workspace *workspace, uint32_t dialect, numc_text *text, numc_item_text *item);
 /* Puts one run into the device's queue, without transfers and without waiting. */
 numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace);
 

@@ -143,6 +143,8 @@ void numc__lockstep_error(numc_chain *chain); /* takes over the message of the s
 
 #define NUMC_LOOK 32 /* leapfrogs between two looks of the host */
 
+/* Density and state machines are one kernel: the way there is worth it for any number of transitions. */
+bool numc__resident_loops(const numc_resident *resident);
 /* NULL without an error: the device or the model does not allow it, and the host moves the chains. */
 numc_resident *numc__resident_new(numc_lockstep *group);
 void numc__resident_free(numc_resident *resident);

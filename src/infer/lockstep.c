@@ -274,7 +274,7 @@ static bool worthwhile(const numc_lockstep *group)
         if (chain->until - chain->transition >= LEAST_RESIDENT)
             return true;
     }
-    return false;
+    return numc__resident_loops(group->resident);
 }
 
 /* Leaves the chains on the device until they are done. Those it gives back are live again. */

@@ -488,6 +488,12 @@ static numc_status evaluate(void *user, void *chain, const double *position, dou
     return NUMC_OK;
 }
 
+static bool chain_item(void *user, void *chain, uint32_t dialect, numc_text *text, numc_item_text *item)
+{
+    const chain_state *s = chain;
+    return ((const potential *)user)->real == NUMC_FLOAT64 && numc__workspace_item(s->density, dialect, text, item);
+}
+
 static numc_status store(void *user, void *chain, numc_context *lane, const double *position, double *values)
 {
     const potential *p = user;
@@ -673,7 +679,7 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
         return NULL;
     }
     numc_target target = {.user = p, .dimension = p->dimension, .stored = p->sites.stored, .site_count = p->sites.stored_count,
-                          .sites = p->sites.stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close,
+                          .sites = p->sites.stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close, .chain_item = chain_item,
                           .evaluate = evaluate, .store = store, .batch_prepare = batch_prepare, .batch_open = batch_open,
                           .batch_close = batch_close, .batch_evaluate = batch_evaluate, .batch_store = batch_store,
                           .batch_device = batch_device, .batch_launch = batch_launch,

@@ -1,6 +1,7 @@
-/* Chains that stay on the device: their state machines, what their warm-up has learnt, positions and draws lie in its memory, and a
- * leapfrog is one launch of the model's program and one of kernel/chains.h, put into the queue without waiting. The host looks every
- * NUMC_LOOK leapfrogs: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the
+/* Chains that stay on the device: their state machines, what their warm-up has learnt, positions and draws lie in its memory. A
+ * leapfrog is one launch of the model's program and one of kernel/chains.h, put into the queue without waiting; where a position's
+ * density is little work both are one kernel, a work item for each chain, that makes NUMC_LOOK leapfrogs. The host looks after so
+ * many: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the
  * states when all is done or the run is halted. The text is the host's own state machine and warm-up, so draws have the bits of chains
  * that it moves. Starting points, of which most are found at the first try, are looked for by the host (lockstep.c); so is a warm-up
  * with a dense metric beyond MOST_DENSE coordinates, whose factorisation is no work for one work item. */
@@ -8,6 +9,7 @@
 
 #include "array/internal.h"
 #include "backend/internal.h"
+#include "compile/program.h"
 #include "infer/driver.h"
 #include "kernel/chains.h"
 
@@ -26,6 +28,9 @@ struct numc_resident {
     numc_backend_device *device;
     numc_routine *step;
     numc_batch_place positions, results;
+    bool loops; /* `step` is the density too, and all leapfrogs of a look */
+    numc_item_text item;
+    block arenas_there; /* of the items */
     block schedule_there, chains_there, progress_there, memory_there, records_there;
     numc_k_chain *chains;            /* (width) */
     numc_k_chain_progress *progress; /* (width) */
@@ -62,6 +67,91 @@ static numc_status download(numc_resident *r, const block *from, uint64_t offset
                               "download");
 }
 
+/* The loop that follows the density's text: results are made where the machines read them. A chain whose position is wanted when a
+ * look ends is evaluated at the beginning of the next. */
+static void add_loop(const numc_resident *r, numc_text *text, uint32_t dialect)
+{
+    const numc_item_text *item = &r->item;
+    const char *global = numc__dialect_global(dialect);
+    numc__text_add(text, "NUMC_K_CHAINS_ENTRY numc_chains_loop(NUMC_K_CHAINS_PARAMETERS, %schar *arenas", global);
+    for (int32_t k = 0; k < item->memory_count; k++)
+        numc__text_add(text, ", %schar *m%d", global, (int)k);
+    numc__text_add(text, ", NUMC_K_CHAINS_NUMBER_PARAMETERS, numc_k_i64 steps)\n{\n"
+                         "    const numc_k_chains all = NUMC_K_CHAINS_GATHERED;\n"
+                         "    const numc_k_i64 chain = NUMC_K_CHAINS_ITEM;\n"
+                         "    if (chain >= items)\n        return;\n"
+                         "    numc_k_chain_progress p = progress[chain];\n"
+                         "    numc_k_chain c = chains[chain];\n");
+    numc__text_add(text, "    %schar *arena = arenas + chain * %llu;\n", global, (unsigned long long)item->arena_bytes);
+    numc__text_add(text, "    %sdouble *q = (%sdouble *)(arena + %llu), *value = (%sdouble *)(arena + %llu), *gradient = (%sdouble *)(arena + %llu);\n",
+                   global, global, (unsigned long long)item->input, global, (unsigned long long)item->outputs[0], global,
+                   (unsigned long long)item->outputs[1]);
+    numc__text_add(text, "    const int d = c.nuts.dimension;\n"
+                         "    %sdouble *result = (%sdouble *)all.results + chain * (1 + d);\n"
+                         "    p.written = 0;\n"
+                         "    for (numc_k_i64 step = 0; step < steps; step++) {\n"
+                         "        if (p.wants == NUMC_K_NUTS_EVALUATE) {\n"
+                         "            for (int i = 0; i < d; i++)\n"
+                         "                q[i] = all.positions[chain * d + i];\n"
+                         "            numc_item(arena", global, global);
+    for (int32_t k = 0; k < item->memory_count; k++)
+        numc__text_add(text, ", m%d", (int)k);
+    numc__text_add(text, ");\n"
+                         "            result[0] = value[0];\n"
+                         "            for (int i = 0; i < d; i++)\n"
+                         "                result[1 + i] = gradient[i];\n"
+                         "        }\n"
+                         "        numc_k_chains_move(&all, chain, &c, &p);\n"
+                         "        if (p.wants != NUMC_K_NUTS_EVALUATE)\n"
+                         "            break;\n"
+                         "    }\n"
+                         "    chains[chain] = c;\n"
+                         "    progress[chain] = p;\n"
+                         "}\n");
+}
+
+/* Both in one kernel, where that can be; NUMC_UNSUPPORTED where not. A device that does not compile it keeps them apart. */
+static numc_status build_loop(numc_resident *r)
+{
+    const numc_target *target = &r->group->mcmc->target;
+    const uint32_t dialect = r->device->info.dialect;
+    numc_text text;
+    numc__text_begin(&text, r->lane->core);
+    numc__text_add(&text, "%s\n", numc__chains_text);
+    numc_status status = NUMC_UNSUPPORTED;
+    if (dialect != NUMC_DIALECT_C && target->chain_item != NULL &&
+        target->chain_item(target->user, r->group->mcmc->chains[r->group->first].state, dialect, &text, &r->item)) {
+        add_loop(r, &text, dialect);
+        const numc_routine_source source = {.size = sizeof source, .text = text.data, .text_size = text.size, .name = "numc_chains_loop",
+                                            .buffer_count = NUMC_K_CHAINS_BUFFERS + 1 + (uint32_t)r->item.memory_count,
+                                            .number_count = NUMC_K_CHAINS_NUMBERS + 1};
+        if (!text.failed)
+            status = (numc_status)r->device->table.routine_build(r->device->device, &source, &r->step);
+    }
+    if (text.failed)
+        status = numc__fail(r->lane, NUMC_MEMORY, "out of memory for the text of chains");
+    else if (status == NUMC_MEMORY)
+        status = numc__device_check(r->lane, (int32_t)status, "chains");
+    else if (status != NUMC_OK)
+        status = NUMC_UNSUPPORTED;
+    numc__text_end(&text);
+    r->loops = status == NUMC_OK;
+    if (!r->loops)
+        r->step = NULL;
+    return status;
+}
+
+static numc_status build_step(numc_resident *r)
+{
+    const numc_routine_source source = {.size = sizeof source, .text = numc__chains_text, .text_size = strlen(numc__chains_text),
+                                        .name = "numc_chains_step", .buffer_count = NUMC_K_CHAINS_BUFFERS,
+                                        .number_count = NUMC_K_CHAINS_NUMBERS};
+    int32_t built = r->device->table.routine_build(r->device->device, &source, &r->step);
+    if (built != NUMC_OK)
+        r->step = NULL;
+    return built == NUMC_UNSUPPORTED ? NUMC_UNSUPPORTED : numc__device_check(r->lane, built, "chains");
+}
+
 static size_t record_doubles(const numc_lockstep *group)
 {
     return (size_t)numc_k_record_doubles(group->mcmc->target.dimension);
@@ -87,15 +177,10 @@ numc_resident *numc__resident_new(numc_lockstep *group)
     r->progress = numc__allocate_zero(context, width, sizeof *r->progress);
     r->records = numc__allocate(context, records * sizeof(double));
     numc_status status = numc_error_status(context);
-    const numc_routine_source source = {.size = sizeof source, .text = numc__chains_text, .text_size = strlen(numc__chains_text),
-                                        .name = "numc_chains_step", .buffer_count = NUMC_K_CHAINS_BUFFERS,
-                                        .number_count = NUMC_K_CHAINS_NUMBERS};
-    if (status == NUMC_OK) {
-        int32_t built = device->table.routine_build(device->device, &source, &r->step);
-        if (built != NUMC_OK)
-            r->step = NULL;
-        status = built == NUMC_UNSUPPORTED ? NUMC_UNSUPPORTED : numc__device_check(r->lane, built, "chains");
-    }
+    if (status == NUMC_OK && (status = build_loop(r)) == NUMC_UNSUPPORTED)
+        status = build_step(r);
+    if (status == NUMC_OK && r->loops)
+        status = allocate_there(r, &r->arenas_there, width, (size_t)r->item.arena_bytes);
     if (status == NUMC_OK)
         status = allocate_there(r, &r->schedule_there, 1, sizeof mcmc->schedule);
     if (status == NUMC_OK)
@@ -124,6 +209,7 @@ void numc__resident_free(numc_resident *r)
     size_t width = (size_t)r->group->width;
     if (r->step != NULL)
         r->device->table.routine_release(r->device->device, r->step);
+    release_there(r, &r->arenas_there);
     release_there(r, &r->schedule_there);
     release_there(r, &r->chains_there);
     release_there(r, &r->progress_there);
@@ -133,6 +219,11 @@ void numc__resident_free(numc_resident *r)
     numc__free(context, r->progress, width * sizeof *r->progress);
     numc__free(context, r->records, NUMC_LOOK * width * record_doubles(r->group) * sizeof(double));
     numc__free(context, r, sizeof *r);
+}
+
+bool numc__resident_loops(const numc_resident *resident)
+{
+    return resident->loops;
 }
 
 bool numc__resident_ready(const numc_lockstep *group)
@@ -171,7 +262,7 @@ static numc_status send(numc_resident *r)
     const block positions = {.memory = r->positions.memory};
     NUMC_TRY(upload(r, &positions, (uint64_t)r->positions.offset * sizeof(double), group->positions,
                     (uint64_t)group->width * dimension * sizeof(double)));
-    return mcmc->target.batch_launch(mcmc->target.user, group->batch);
+    return r->loops ? NUMC_OK : mcmc->target.batch_launch(mcmc->target.user, group->batch);
 }
 
 static numc_status fetch(numc_resident *r)
@@ -192,16 +283,22 @@ static numc_status fetch(numc_resident *r)
     return NUMC_OK;
 }
 
-/* The machines move first, on results that lie there; then the density is evaluated at what they want. */
+/* Apart, the machines move first, on results that lie there; then the density is evaluated at what they want. */
 static numc_status leapfrogs(numc_resident *r, int count)
 {
     const numc_lockstep *group = r->group;
     const numc_mcmc *mcmc = group->mcmc;
-    void *const buffers[NUMC_K_CHAINS_BUFFERS] = {r->schedule_there.memory, r->chains_there.memory, r->progress_there.memory,
+    void *buffers[NUMC_K_CHAINS_BUFFERS + 1 + NUMC_ITEM_MEMORIES] = {r->schedule_there.memory, r->chains_there.memory, r->progress_there.memory,
                                                   r->memory_there.memory, r->positions.memory, r->results.memory,
                                                   r->records_there.memory};
-    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {group->width, (int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
-                                              (int64_t)numc__mcmc_state_doubles(mcmc), 1, r->positions.offset, r->results.offset};
+    int64_t numbers[NUMC_K_CHAINS_NUMBERS + 1] = {group->width, (int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
+                                                  (int64_t)numc__mcmc_state_doubles(mcmc), 1, r->positions.offset, r->results.offset,
+                                                  count};
+    if (r->loops) {
+        buffers[NUMC_K_CHAINS_BUFFERS] = r->arenas_there.memory;
+        memcpy(&buffers[NUMC_K_CHAINS_BUFFERS + 1], r->item.memories, (size_t)r->item.memory_count * sizeof *buffers);
+        return numc__device_check(r->lane, r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width), "chains");
+    }
     for (int i = 0; i < count; i++) {
         numbers[3] = i == 0;
         int32_t status = r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width);

@@ -26,6 +26,8 @@ typedef struct numc_batch_place {
     int64_t offset; /* doubles */
 } numc_batch_place;
 
+struct numc_item_text; /* compile/program.h */
+
 /* Memory that the fields point to belongs to the target and lives until `destroy`. A function given a chain is called by one
  * thread at a time for that chain, for several chains at once unless `serial`. Optional functions may be NULL. */
 typedef struct numc_target {
@@ -56,6 +58,9 @@ typedef struct numc_target {
      * `memory` from a double on; false: not there, or not so. launch evaluates what lies there, without waiting. */
     bool (*batch_device)(void *user, void *batch, numc_batch_place *positions, numc_batch_place *results);
     numc_status (*batch_launch)(void *user, void *batch);
+    /* Optional: the log density and gradient of one position as text that a work item of a device runs (numc_item, compile/program.h);
+     * false: it is no work for one item. What the item's memories hold lives as long as the chain. */
+    bool (*chain_item)(void *user, void *chain, uint32_t dialect, numc_text *text, struct numc_item_text *item);
     int32_t batch_chains; /* positions per call that suit it, at most; 0: any number */
     /* Optional: appends why `position` has no finite density or gradient, naming a site and its value. Called on the thread
      * and with the context of the sampler's caller, no chain being at work. */

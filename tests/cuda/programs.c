@@ -1,5 +1,5 @@
-/* programs.c - builds the program of every reference posterior on the backend that NUMC_BACKEND names and runs it a few times, for
- * check_cuda.py: one draw of one leapfrog, whose numbers nobody looks at. Prints a line for each. */
+/* programs.c - builds the program of every reference posterior, and of chains beside each other, on the backend that NUMC_BACKEND names
+ * and runs them a few times, for check_cuda.py: one draw of one leapfrog, whose numbers nobody looks at. Prints a line for each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ static bool build(const posterior *p)
         p->prepare(context, json, p->data);
     numc_json_free(json);
     numc_model *model = numc_model_new(context, p->model, p->data);
-    numc_mcmc *mcmc = numc_mcmc_new(model, &(numc_mcmc_options){.chains = 1, .warmup = NUMC_COUNT(0), .draws = 1, .max_tree_depth = 1});
+    numc_mcmc *mcmc = numc_mcmc_new(model, &(numc_mcmc_options){.chains = 1, .warmup = NUMC_COUNT(0), .draws = 1, .max_tree_depth = 1,
+                                                                .chain_method = NUMC_CHAINS_VECTORIZED});
     numc_status status = mcmc != NULL ? numc_mcmc_run(mcmc, 1) : numc_error_status(context);
     /* a driver that runs nothing gives no starting point: by then all has been compiled */
     const bool good = status == NUMC_OK || status == NUMC_INITIALIZATION;

@@ -1,6 +1,7 @@
 /* Vectorised chains: the same draws as chains by themselves where arithmetic is the same, going on, stopping, errors, memory. */
 #include <pthread.h>
 
+#include "infer/driver.h"
 #include "kernel/chains.h"
 #include "numc/function.h"
 #include "numc/linalg.h"
@@ -533,6 +534,27 @@ static void transfers_are_few(void **state)
     numc_mcmc_free(mcmc);
 }
 
+/* Where a position is little work, and the device compiles text, density and state machines are one kernel; a product of matrices is a
+ * call of the device's, and keeps them apart. */
+static void small_densities_loop_on_the_device(void **state)
+{
+    (void)state;
+    const char *backend = getenv("NUMC_BACKEND");
+    struct schools d = schools_data(context);
+    struct data e = logistic_data(context);
+    const numc_mcmc_options options = {.chains = 3, .warmup = NUMC_COUNT(0), .draws = 2, .chain_method = NUMC_CHAINS_VECTORIZED};
+    numc_mcmc *small = sampler(eight_schools, &d, &options), *large = sampler(logistic, &e, &options);
+    run_ok(small, 1);
+    run_ok(large, 1);
+    const numc_resident *resident[] = {small->groups[0].resident, large->groups[0].resident};
+    bool compiles = is_apart() && strstr(backend, "numc-") == NULL;
+    assert_int_equal(resident[0] != NULL && numc__resident_loops(resident[0]), compiles);
+    assert_int_equal(resident[1] != NULL, compiles || (is_apart() && strstr(backend, "numc-resident") != NULL));
+    assert_false(resident[1] != NULL && numc__resident_loops(resident[1]));
+    numc_mcmc_free(small);
+    numc_mcmc_free(large);
+}
+
 /* A run cancelled in the midst of it goes on with the bits of one that was not. */
 static numc_status cancels(void *user, const numc_mcmc_progress *progress)
 {
@@ -651,6 +673,7 @@ int main(void)
         cmocka_unit_test(branches_and_loops_are_each_chains_own),
         cmocka_unit_test(bad_starts_are_explained),
         cmocka_unit_test(transfers_are_few),
+        cmocka_unit_test(small_densities_loop_on_the_device),
         cmocka_unit_test(long_runs_resume),
         cmocka_unit_test(samples_eight_schools),
         cmocka_unit_test(steps_do_not_allocate),
