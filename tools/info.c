@@ -9,7 +9,7 @@
 /* What the library and its backends look up; docs/environment.md tells each, in this order, and a test holds the two together. */
 static const char *const variables[] = {
     "NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_CUDA_PATH", "NUMC_JIT", "NUMC_CC",
-    "NUMC_CC_SECONDS", "NUMC_CACHE", "NUMC_DUMP", "NUMC_GPU_SOLO", "NUMC_OPENCL_FLOAT64",
+    "NUMC_CC_SECONDS", "NUMC_CACHE", "NUMC_DUMP", "NUMC_VERIFY", "NUMC_GPU_SOLO", "NUMC_OPENCL_FLOAT64",
 };
 
 static void print_device(const numc_device_info *device, int number)

@@ -134,8 +134,9 @@ NUMC_API numc_function *numc_function_external_(numc_context *context, numc_exte
  *                        (numc_array_type[]){{NUMC_FLOAT64}}, 1, .vjp = solve_vjp) */
 #define numc_function_external(...) NUMC_EXTERNAL_1_(__VA_ARGS__, )
 #endif
-/* Bytes of device memory a call takes beside its inputs and outputs, known before it runs (compiled for that); without those of
- * iterations on other threads, and of bodies of loops on a device with memory of its own. 0 after an error. */
+/* Bytes that a call takes beside its inputs and outputs, known before it runs (compiled for that): intermediate values, those of loops
+ * and branches, and of iterations on the context's other threads. Not counted: some kilobytes of bookkeeping for each of these, what a backend
+ * takes for itself while it sorts, sums up along an axis, multiplies or factorises, and copies of inputs that do not lie in order. 0 after an error. */
 NUMC_API uint64_t numc_function_bytes(numc_context *context, numc_function *function);
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);

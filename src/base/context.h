@@ -94,6 +94,11 @@ struct numc_context {
     bool broken;                   /* numc_open failed: the error stays, whatever is cleared */
     bool (*cancelled)(const void *user); /* or NULL: once true, loops that may never end give up (numc__check_cancelled) */
     const void *cancelled_user;
+    /* src/compile: where the stages of the program that is being made are written, or NULL; and for tests, what is called when a pass
+     * has run and its result has not been looked at. */
+    struct numc_dump *dump;
+    void (*stage_hook)(void *user, const char *stage, void *subject);
+    void *stage_user;
 };
 
 /* For src/array, when it attaches to a lane: `end` is called once for each frame that ends, innermost first, and for the root

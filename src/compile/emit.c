@@ -3,6 +3,7 @@
  * Registers of one-element values stand outside all loops and are seen by every later nest of the kernel; everything else lives
  * in its nest. Loops that all accesses step through evenly are joined. */
 #include "compile/emit.h"
+#include "compile/stage.h"
 
 #include <string.h>
 
@@ -114,15 +115,6 @@ static void to_space(const numc_type *type, const int64_t *strides, int64_t *res
             result[axis++] = strides[d];
 }
 
-static void row_major(const numc_type *type, int64_t *strides)
-{
-    int64_t stride = 1;
-    for (int32_t d = type->rank - 1; d >= 0; d--) {
-        strides[d] = stride;
-        stride *= type->shape[d];
-    }
-}
-
 /* A complex value is no register: its parts are loaded where they are looked at. */
 static bool in_register(const numc_lowering *l, int32_t base)
 {
@@ -227,7 +219,7 @@ static void store_value(numc_emitter *e, int32_t reg, int32_t value)
 {
     const numc_type *type = &e->l->ir->values[value].type;
     int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
-    row_major(type, strides);
+    numc__row_major(type, strides);
     to_space(type, strides, spaced);
     bool scalar = numc__lower_is_scalar(e->l, value);
     numc__emit_store(e, scalar ? &e->top : &e->body, reg, value, 0, spaced, e->l->spaces[value].rank);
@@ -447,7 +439,7 @@ static void emit_statements(numc_emitter *e, const numc_unit *unit, int32_t *red
         case NUMC_STATEMENT_FILL: {
             int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
             int32_t target = node->first_output;
-            row_major(&l->ir->values[target].type, strides);
+            numc__row_major(&l->ir->values[target].type, strides);
             to_space(&l->ir->values[target].type, strides, spaced);
             r = numc__emit_scalar_value(e, v);
             numc__emit_store(e, unit->space.rank == 0 ? &e->top : &e->body, r, target, 0, spaced, unit->space.rank);
@@ -469,7 +461,7 @@ static void emit_result(numc_emitter *e, const numc_unit *unit, int32_t s, int32
     const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
     const numc_type *type = &l->ir->values[v].type, *from = &l->ir->values[node->inputs[0]].type;
     int64_t strides[NUMC_RANK_LIMIT], by_axis[NUMC_RANK_LIMIT] = {0};
-    row_major(type, strides);
+    numc__row_major(type, strides);
     int32_t axis = 0, kept_axis = 0;
     for (int32_t d = 0; d < from->rank; d++) {
         bool vanishes = false;
@@ -662,7 +654,7 @@ static void slot_view(numc_lowering *l, int32_t value, bool writes, numc_slot_vi
     const numc_type *type = &l->ir->values[value].type;
     numc_view_of view = {.base = value};
     if (writes)
-        row_major(type, view.strides);
+        numc__row_major(type, view.strides);
     else
         numc__lower_view(l, value, &view);
     slot->value = view.base;
@@ -712,8 +704,10 @@ static void emit_slot(numc_lowering *l, const numc_unit *unit, numc_step *step)
     }
 }
 
-void numc__emit_kernels(numc_lowering *l)
+bool numc__stage_kernels(numc_context *context, void *subject)
 {
+    numc_lowering *l = subject;
+    (void)context;
     numc_exec *exec = l->exec;
     size_t values = (size_t)l->ir->value_count;
     exec->steps = numc__arena_allocate(l->arena, (size_t)l->unit_count, sizeof *exec->steps);
@@ -721,7 +715,7 @@ void numc__emit_kernels(numc_lowering *l)
     int32_t *nest = numc__arena_allocate(l->arena, values, sizeof *nest);
     if (exec->steps == NULL || top == NULL || nest == NULL) {
         l->failed = true;
-        return;
+        return false;
     }
     for (int32_t k = 0; k < l->unit_count && !l->failed;) {
         const numc_unit *unit = &l->units[l->order[k]];
@@ -744,4 +738,5 @@ void numc__emit_kernels(numc_lowering *l)
         if (!l->failed)
             finish_kernel(&e, step);
     }
+    return !l->failed;
 }

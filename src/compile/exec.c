@@ -1,15 +1,11 @@
-/* exec.c - makes an exec: fuses and emits, plans the arena, builds the kernels; and prints it. */
-#include "compile/lower.h"
+/* exec.c - makes an exec: layout, fusion and kernels, the plan of the arena, and what the device makes of the kernels. */
+#include "compile/stage.h"
 
 #include <string.h>
 
 /* ---- the arena: regions reused once their last reader has run ---------------------------------------------------------------- */
 
 #define NUMC_REGION_ALIGNMENT 64u
-
-typedef struct lifetime {
-    int32_t value, first, last;
-} lifetime;
 
 static void live_at(numc_exec *exec, int32_t *first, int32_t *last, int32_t value, int32_t step)
 {
@@ -63,11 +59,12 @@ static void place_bodies(numc_exec *exec, const int32_t *placed, int32_t count, 
 }
 
 /* First fit in order of first use; regions of values alive at the same step never overlap. */
-static bool plan(numc_exec *exec)
+static bool plan(numc_lowering *l)
 {
+    numc_exec *exec = l->exec;
     int32_t count = exec->ir->value_count;
-    int32_t *first = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *first);
-    int32_t *last = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *last);
+    int32_t *first = l->first = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *first);
+    int32_t *last = l->last = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *last);
     int32_t *placed = numc__arena_allocate(&exec->arena, (size_t)count, sizeof *placed);
     if (first == NULL || last == NULL || placed == NULL)
         return false;
@@ -160,19 +157,28 @@ static bool resolve_buffers(numc_exec *exec, numc_step *step)
     return true;
 }
 
-static bool build_kernels(numc_exec *exec)
+bool numc__stage_plan(numc_context *context, void *subject)
 {
+    numc_lowering *l = subject;
+    numc_exec *exec = l->exec;
+    (void)context;
+    if (!find_place_kinds(exec, l) || !plan(l))
+        return false;
+    for (int32_t s = 0; s < exec->step_count; s++)
+        if (exec->steps[s].kind == NUMC_STEP_KERNEL && !resolve_buffers(exec, &exec->steps[s]))
+            return false;
+    return true;
+}
+
+bool numc__stage_build(numc_context *context, void *subject)
+{
+    numc_exec *exec = ((numc_lowering *)subject)->exec;
     numc_backend_device *device = exec->device;
+    (void)context;
     for (int32_t s = 0; s < exec->step_count; s++) {
         numc_step *step = &exec->steps[s];
         if (step->kind != NUMC_STEP_KERNEL)
             continue;
-        if (!resolve_buffers(exec, step))
-            return false;
-#ifndef NDEBUG
-        if (numc__kernel_verify(exec->context, &step->source) != NUMC_OK)
-            return false;
-#endif
         int32_t status = device->table.kernel_build(device->device, &step->source, &step->kernel);
         if (numc__device_check(exec->context, status, "kernel_build") != NUMC_OK) {
             step->kernel = NULL;
@@ -205,10 +211,14 @@ static bool lower(numc_exec *exec, const int32_t *external)
     if (l.needed == NULL || l.roles == NULL || l.memory == NULL || l.output == NULL || l.loop_class == NULL ||
         l.stage == NULL || l.unit_of == NULL || l.spaces == NULL || l.small == NULL || exec->places == NULL)
         return false;
-    numc__fuse(&l, exec->outputs, exec->output_count);
-    if (!l.failed)
-        numc__emit_kernels(&l);
-    bool good = !l.failed && find_place_kinds(exec, &l) && plan(exec) && build_kernels(exec);
+    numc_dump *dump = exec->context->dump;
+    if (dump != NULL) {
+        l.inside = dump->inside;
+        l.part = dump->inside = ++dump->parts;
+    }
+    bool good = numc__stages_run(exec->context, NUMC_LEVEL_EXEC, &l);
+    if (dump != NULL)
+        dump->inside = l.inside;
     for (int32_t n = 0; n < ir->node_count; n++)
         numc__small_free(l.small[n]);
     return good;
@@ -341,42 +351,4 @@ void numc__exec_free(numc_exec *exec)
     if (exec->owns_ir)
         numc__ir_free(exec->ir);
     numc__core_free(core, exec, sizeof *exec);
-}
-
-/* ---- print -------------------------------------------------------------------------------------------------------------------------- */
-
-static void print_view(numc_text *text, const numc_exec *exec, const numc_slot_view *view)
-{
-    static const char *const kinds[] = {"nowhere", "arena", "external", "constant"};
-    const numc_place *place = &exec->places[view->value];
-    char type[256];
-    numc__type_format(type, sizeof type, view->dtype, view->rank, view->shape);
-    numc__text_add(text, " %%%d %s (%s", view->value, type, kinds[place->kind]);
-    if (place->kind == NUMC_PLACE_REGION)
-        numc__text_add(text, " +%llu)", (unsigned long long)place->offset);
-    else
-        numc__text_add(text, " %d)", place->index);
-}
-
-void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent)
-{
-    numc__text_add(text, "%*sarena %llu bytes, %d steps\n", indent, "", (unsigned long long)exec->arena_bytes, exec->step_count);
-    for (int32_t s = 0; s < exec->step_count; s++) {
-        const numc_step *step = &exec->steps[s];
-        if (step->kind == NUMC_STEP_KERNEL) {
-            numc__text_add(text, "%*sstep %d: kernel\n", indent, "", s);
-            numc__kernel_print(text, &step->source);
-            continue;
-        }
-        numc__text_add(text, "%*sstep %d: %s", indent, "", s, numc__primitive_name(step->primitive));
-        for (int32_t k = 0; k < step->input_count; k++)
-            print_view(text, exec, &step->inputs[k]);
-        numc__text_add(text, " ->");
-        for (int32_t k = 0; k < step->output_count; k++)
-            print_view(text, exec, &step->outputs[k]);
-        numc__text_add(text, "\n");
-        for (int b = 0; b < 2; b++)
-            if (step->bodies[b] != NULL)
-                numc__exec_print(text, step->bodies[b], indent + 4);
-    }
 }

@@ -26,6 +26,14 @@ typedef struct numc_slot_view {
     int64_t *shape, *strides;
 } numc_slot_view;
 
+static inline uint64_t numc__slot_bytes(const numc_slot_view *view)
+{
+    uint64_t bytes = numc_dtype_size(view->dtype);
+    for (int32_t d = 0; d < view->rank; d++)
+        bytes *= (uint64_t)view->shape[d];
+    return bytes;
+}
+
 typedef enum numc_step_kind { NUMC_STEP_KERNEL, NUMC_STEP_SLOT, NUMC_STEP_COND, NUMC_STEP_SCAN, NUMC_STEP_WHILE } numc_step_kind;
 
 typedef struct numc_exec numc_exec;
@@ -116,6 +124,9 @@ bool numc__exec_takes_loans(const numc_step *step, int32_t input);
 /* A scan without carries, large enough for its iterations to be spread over threads. Each has its own results, so the bits do not
  * depend on how many there are. */
 bool numc__exec_spreads(const numc_exec *exec, const numc_step *step);
+/* Memory of one state of it, on so many threads: its arena, those of bodies that do not lie in it (of iterations on other threads, and of
+ * loops on a device with memory of its own), and host copies for external functions there. */
+uint64_t numc__exec_bytes(const numc_exec *exec, int64_t threads);
 void numc__exec_free(numc_exec *exec);
 void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent);
 

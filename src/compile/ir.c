@@ -1,5 +1,6 @@
 /* ir.c - builds the rewritten graph: each application is folded, simplified or shared as it is appended; dead code goes last. */
 #include "compile/ir.h"
+#include "compile/stage.h"
 #include "compile/pairs.h"
 #include "graph/external.h"
 
@@ -226,6 +227,30 @@ fail:
     return -1;
 }
 
+/* ---- what is told of the rewriting -------------------------------------------------------------------------------------------- */
+
+/* "multiply %3 %4 is %7 = add %1 %2" in the text of the stage that found it out. */
+static void tell(const numc_ir *ir, numc_stage stage, int32_t primitive, const int32_t *inputs, int32_t input_count, int32_t result)
+{
+    numc_text *text = numc__dump_text(ir->context, stage);
+    if (text == NULL)
+        return;
+    numc__text_add(text, "%s", numc__primitive_name(primitive));
+    for (int32_t k = 0; k < input_count; k++)
+        numc__text_add(text, " %%%d", inputs[k]);
+    numc__text_add(text, " is %%%d", result);
+    const numc_ir_node *node = ir->values[result].node >= 0 ? &ir->nodes[ir->values[result].node] : NULL;
+    if (ir->values[result].constant != NULL) {
+        numc__constant_print(text, ir->values[result].constant);
+        return;
+    }
+    if (node != NULL)
+        numc__text_add(text, " = %s", numc__primitive_name(node->primitive));
+    for (int32_t k = 0; node != NULL && k < node->input_count; k++)
+        numc__text_add(text, " %%%d", node->inputs[k]);
+    numc__text_add(text, "\n");
+}
+
 /* ---- fold: an application to constants is run once, here, unless its result is bigger than what it came from ------------- */
 
 /* Or may have: eigh, eig and svd say by their attributes. */
@@ -322,25 +347,35 @@ int32_t numc__ir_emit(numc_ir *ir, int32_t primitive, const int32_t *inputs, int
             ir->failed = true;
             return -1;
         }
+        numc_stage stage = NUMC_STAGE_FOLD;
         int32_t id = fold(ir, primitive, inputs, input_count, attributes, &type);
-        if (id < 0 && !ir->failed)
+        if (id < 0 && !ir->failed) {
+            stage = NUMC_STAGE_SIMPLIFY;
             id = numc__simplify(ir, primitive, inputs, input_count, attributes, &type);
-        if (id >= 0 || ir->failed)
-            return ir->failed ? -1 : id;
+        }
+        if (ir->failed)
+            return -1;
+        if (id >= 0) {
+            tell(ir, stage, primitive, inputs, input_count, id);
+            return id;
+        }
     }
     int32_t common = find_common(ir, primitive, inputs, input_count, attributes);
-    return common >= 0 ? common : numc__ir_append(ir, primitive, inputs, input_count, attributes);
+    if (common < 0)
+        return numc__ir_append(ir, primitive, inputs, input_count, attributes);
+    tell(ir, NUMC_STAGE_SHARE, primitive, inputs, input_count, common);
+    return common;
 }
 
 /* ---- dead code: nodes none of whose outputs is reached from the ir's outputs --------------------------------------------- */
 
-static void remove_dead(numc_ir *ir)
+bool numc__stage_dead(numc_context *context, void *subject)
 {
+    numc_ir *ir = subject;
+    (void)context;
     bool *live = numc__arena_allocate(&ir->arena, (size_t)ir->value_count, sizeof *live);
-    if (live == NULL) {
-        ir->failed = true;
-        return;
-    }
+    if (live == NULL)
+        return false;
     for (int32_t k = 0; k < ir->output_count; k++)
         live[ir->outputs[k]] = true;
     for (int32_t n = ir->node_count - 1; n >= 0; n--) {
@@ -366,7 +401,9 @@ static void remove_dead(numc_ir *ir)
             ir->values[ir->nodes[kept].first_output + k].node = kept;
         kept++;
     }
+    ir->removed = ir->node_count - kept;
     ir->node_count = kept;
+    return true;
 }
 
 /* ---- what an ir keeps for its attributes' sake ------------------------------------------------------------------------------ */
@@ -398,8 +435,11 @@ void numc__ir_own_graph(numc_ir *ir, numc_graph *graph)
 
 static bool add_node(numc_ir *ir, const numc_node *node, const int32_t *inputs, int32_t *outputs)
 {
-    if (node->primitive == NUMC_PRIMITIVE_SCAN && numc__scan_split(ir, &node->attributes, inputs, outputs))
+    if (node->primitive == NUMC_PRIMITIVE_SCAN && numc__scan_split(ir, &node->attributes, inputs, outputs)) {
+        for (int32_t k = 0; k < node->output_count; k++)
+            tell(ir, NUMC_STAGE_INLINE, node->primitive, inputs, node->input_count, outputs[k]);
         return true;
+    }
     int32_t first = numc__ir_emit(ir, node->primitive, inputs, node->input_count, &node->attributes);
     for (int32_t k = 0; k < node->output_count; k++)
         outputs[k] = first + k;
@@ -430,15 +470,43 @@ static bool add_graph(numc_ir *ir, const numc_graph *graph, int32_t *map)
         }
         if (!add_graph(ir, inner, inputs))
             return false;
-        for (int32_t k = 0; k < node->output_count; k++)
+        for (int32_t k = 0; k < node->output_count; k++) {
             map[node->first_output + k] = inputs[inner->outputs[k]];
+            tell(ir, NUMC_STAGE_INLINE, node->primitive, inputs, node->input_count, inputs[inner->outputs[k]]);
+        }
     }
     return true;
 }
 
-static bool build(numc_ir *ir, const bool *data)
+/* Heads what is told of this ir. */
+static void tell_graph(numc_context *context)
 {
+    if (context->dump == NULL)
+        return;
+    context->dump->graphs++;
+    for (numc_stage stage = NUMC_STAGE_INLINE; stage <= NUMC_STAGE_DEAD; stage++)
+        numc__text_add(numc__dump_text(context, stage), "graph %d\n", (int)context->dump->graphs);
+}
+
+bool numc__stage_pairs(numc_context *context, void *subject)
+{
+    numc_ir *ir = subject;
+    numc_graph *given = (numc_graph *)(uintptr_t)ir->graph, *pairs = numc__graph_pairs(context, given);
+    if (pairs == NULL)
+        return false;
+    ir->paired = pairs != given;
+    ir->graph = pairs;
+    numc__graph_release(given);
+    return true;
+}
+
+/* Functions with derivatives of their own are written out, and scans taken apart; what is appended is folded, simplified, shared. */
+bool numc__stage_inline(numc_context *context, void *subject)
+{
+    numc_ir *ir = subject;
     const numc_graph *graph = ir->graph;
+    const bool *data = ir->data;
+    tell_graph(context);
     int32_t *map = numc__arena_allocate(&ir->arena, (size_t)graph->value_count, sizeof *map);
     ir->inputs = numc__arena_allocate(&ir->arena, (size_t)graph->input_count, sizeof *ir->inputs);
     ir->outputs = numc__arena_allocate(&ir->arena, (size_t)graph->output_count, sizeof *ir->outputs);
@@ -468,7 +536,6 @@ static bool build(numc_ir *ir, const bool *data)
             return false;
         ir->outputs[k] = v;
     }
-    remove_dead(ir);
     return !ir->failed;
 }
 
@@ -479,11 +546,13 @@ numc_ir *numc__ir_new(numc_context *context, numc_graph *graph, const bool *data
         return NULL;
     ir->context = context;
     numc__arena_begin(&ir->arena, context);
-    ir->graph = numc__graph_pairs(context, graph);
-    if (ir->graph == NULL || !build(ir, data)) {
+    ir->graph = numc__graph_keep(graph);
+    ir->data = data;
+    if (!numc__stages_run(context, NUMC_LEVEL_IR, ir)) {
         numc__ir_free(ir);
         return NULL;
     }
+    ir->data = NULL;
     return ir;
 }
 

@@ -47,9 +47,13 @@ typedef struct numc_ir {
     struct numc_ir *next_owned;
     struct numc_ir_graph *owned_graphs;
     bool failed;
+    /* while it is made */
+    const bool *data; /* flags of the graph's inputs, or NULL */
+    bool paired;      /* the graph is not the one that was given, which has complex numbers */
+    int32_t removed;  /* nodes that nothing read */
 } numc_ir;
 
-/* Rewrites a graph into a new ir: fold, simplify, common subexpressions, dead code. data: flags per input, or NULL. */
+/* Rewrites a graph into a new ir (the passes of NUMC_LEVEL_IR, stage.h). data: flags per input, or NULL. */
 numc_ir *numc__ir_new(numc_context *context, numc_graph *graph, const bool *data);
 void numc__ir_free(numc_ir *ir);
 

@@ -1,4 +1,4 @@
-/* lower.h - internal to src/compile: what fusion decides (fuse.c) and emission writes down (lower.c).
+/* lower.h - internal to src/compile: what layout (layout.c) and fusion (fuse.c) decide and emission (emit.c) writes down.
  *
  * Vocabulary. The space of a value is its shape without the axes of size one. Two values of equal space joined by reshapes and
  * broadcasts that only add or drop such axes are the same registers: `root` follows them. A nest is a set of loops over one
@@ -8,6 +8,8 @@
 #define NUMC_COMPILE_LOWER_H
 
 #include "compile/exec.h"
+
+#include <string.h>
 
 typedef enum numc_role {
     NUMC_ROLE_NONE,    /* not needed */
@@ -86,6 +88,8 @@ typedef struct numc_lowering {
     int32_t unit_count, unit_capacity;
     int32_t *order; /* units as scheduled */
     numc_small **small; /* per node: of role SMALL, or NULL */
+    int32_t *first, *last; /* per value with a region: the steps it is alive at (plan) */
+    int32_t part, inside;  /* for its texts: a number of its own, and of the one whose loop body it is, or 0 */
     bool placing; /* while places are found: looking at a value through strides gives its base a place */
     bool failed;
 } numc_lowering;
@@ -94,8 +98,19 @@ int32_t numc__lower_root(const numc_lowering *l, int32_t value);
 /* How `value` is seen as a strided look at its base; marks what has to be placed while `placing`. */
 void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view);
 bool numc__lower_is_scalar(const numc_lowering *l, int32_t value); /* one element */
-void numc__fuse(numc_lowering *l, const int32_t *outputs, int32_t output_count); /* roles, places, stages, units, order */
-void numc__emit_kernels(numc_lowering *l); /* steps of the exec */
+void *numc__lower_allocate(numc_lowering *l, size_t count, size_t size); /* of the arena; a failure sticks in `failed` */
+static inline bool numc__same_space(const numc_space *a, const numc_space *b)
+{
+    return a->rank == b->rank && (a->rank == 0 || memcmp(a->extents, b->extents, (size_t)a->rank * sizeof *a->extents) == 0);
+}
+static inline void numc__row_major(const numc_type *type, int64_t *strides)
+{
+    int64_t stride = 1;
+    for (int32_t d = type->rank - 1; d >= 0; d--) {
+        strides[d] = stride;
+        stride *= type->shape[d];
+    }
+}
 static inline const numc_ir_node *numc__lower_node(const numc_lowering *l, int32_t value)
 {
     int32_t n = l->ir->values[value].node;

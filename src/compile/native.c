@@ -86,14 +86,6 @@ static bool slot_reads(const numc_exec *exec, int32_t value)
     return false;
 }
 
-static unsigned long long view_bytes(const numc_slot_view *view)
-{
-    unsigned long long bytes = numc_dtype_size(view->dtype);
-    for (int32_t d = 0; d < view->rank; d++)
-        bytes *= (unsigned long long)view->shape[d];
-    return bytes;
-}
-
 /* ---- kernels --------------------------------------------------------------------------------------------------------- */
 
 static bool add_kernel(numc_text *text, const numc_exec *exec, int32_t s, const numc_pass *pass, double runs)
@@ -191,10 +183,10 @@ static void add_cond(numc_text *text, const numc_exec *exec, int32_t s)
         }
         numc__text_add(text, "        const frame *const b = f->bodies[%d];\n", 2 * (int)s + branch);
         for (int32_t k = 1; k < step->input_count; k++)
-            add_copy(text, exec, &step->inputs[k], "", body, body->inputs[k - 1], view_bytes(&step->inputs[k]), true);
+            add_copy(text, exec, &step->inputs[k], "", body, body->inputs[k - 1], numc__slot_bytes(&step->inputs[k]), true);
         add_body_call(text, body);
         for (int32_t k = 0; k < step->output_count; k++)
-            add_copy(text, exec, &step->outputs[k], "", body, body->outputs[k], view_bytes(&step->outputs[k]), false);
+            add_copy(text, exec, &step->outputs[k], "", body, body->outputs[k], numc__slot_bytes(&step->outputs[k]), false);
     }
     numc__text_add(text, "    }\n");
 }
@@ -219,14 +211,14 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
     numc__text_add(text, "    {\n        const frame *const b = f->bodies[%d];\n", 2 * (int)s);
     for (int32_t k = 0; k < step->input_count; k++)
         if (k < carries || k >= carries + sequences)
-            add_copy(text, exec, &step->inputs[k], "", body, body->inputs[k], view_bytes(&step->inputs[k]), true);
+            add_copy(text, exec, &step->inputs[k], "", body, body->inputs[k], numc__slot_bytes(&step->inputs[k]), true);
     numc__text_add(text, "        for (int64_t t = 0; t < %llull; t++) {\n", length);
     if (n[3] != 0)
         numc__text_add(text, "        const int64_t i = %llull - t;\n", length - 1);
     else
         numc__text_add(text, "        const int64_t i = t;\n");
     for (int32_t k = carries; k < carries + sequences && length > 0; k++) {
-        unsigned long long bytes = view_bytes(&step->inputs[k]) / length;
+        unsigned long long bytes = numc__slot_bytes(&step->inputs[k]) / length;
         bool lent = body->lent != NULL && body->lent[k];
         if (lent || looked_at(body, body->inputs[k]) >= 0) {
             numc__text_add(text, "        b->lent[%d] = (char *)", (int)k);
@@ -241,7 +233,7 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
     }
     add_body_call(text, body);
     for (int32_t k = carries; k < step->output_count && length > 0; k++) {
-        unsigned long long bytes = view_bytes(&step->outputs[k]) / length;
+        unsigned long long bytes = numc__slot_bytes(&step->outputs[k]) / length;
         (void)numc__format(skip, sizeof skip, " + i * %llu", bytes);
         add_copy(text, exec, &step->outputs[k], skip, body, body->outputs[k], bytes, false);
     }
@@ -253,7 +245,7 @@ static void add_scan(numc_text *text, const numc_exec *exec, int32_t s)
     }
     numc__text_add(text, "        }\n");
     for (int32_t k = 0; k < carries; k++)
-        add_copy(text, exec, &step->outputs[k], "", body, body->inputs[k], view_bytes(&step->outputs[k]), false);
+        add_copy(text, exec, &step->outputs[k], "", body, body->inputs[k], numc__slot_bytes(&step->outputs[k]), false);
     numc__text_add(text, "    }\n");
 }
 

@@ -3,24 +3,9 @@
 
 #include <string.h>
 
-#include "compile/dump.h"
-#include "compile/exec.h"
+#include "compile/parts.h"
 #include "compile/rows.h"
-
-struct numc_program {
-    numc_core *core;
-    _Atomic int64_t references;
-    numc_ir *ir;
-    bool call; /* made for numc__program_call */
-    int32_t *data_inputs, data_count;       /* positions among the graph's inputs */
-    int32_t *free_inputs, free_count;
-    int32_t *frontier, frontier_count;      /* ir values the prologue hands to the body */
-    numc_exec *prologue, *body;
-    numc_arena arena;
-    numc_native native; /* of the body */
-    int32_t native_count; /* its functions; 0: it never gets native code */
-    _Atomic int64_t calls;
-};
+#include "compile/stage.h"
 
 /* Native code is asked for after so many runs of a workspace, or calls of a function. */
 enum { NATIVE_AFTER = 1024 };
@@ -38,47 +23,40 @@ struct numc_workspace {
     int32_t runs; /* up to NATIVE_AFTER */
 };
 
-/* ---- the split ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- passes ---------------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_cheap(int32_t primitive)
+bool numc__stage_rows(numc_context *context, void *subject)
 {
-    return primitive == NUMC_PRIMITIVE_BROADCAST || primitive == NUMC_PRIMITIVE_RESHAPE || primitive == NUMC_PRIMITIVE_PERMUTE ||
-           primitive == NUMC_PRIMITIVE_SLICE || primitive == NUMC_PRIMITIVE_FLIP || primitive == NUMC_PRIMITIVE_IOTA;
+    numc_program *program = subject;
+    numc_graph *blocked = numc__graph_rows(context, program->graph, program->data);
+    if (blocked == NULL)
+        return false;
+    numc__graph_release(program->graph);
+    program->graph = blocked;
+    return true;
 }
 
-/* Marks what the body needs: values computed from data alone become the frontier, but for looks at other values, which cost
- * nothing to repeat, and the program's outputs. */
-static bool split(numc_program *program)
+bool numc__stage_rewrite(numc_context *context, void *subject)
 {
-    numc_ir *ir = program->ir;
-    bool *needed = numc__arena_allocate(&program->arena, (size_t)ir->value_count, sizeof *needed);
-    program->frontier = numc__arena_allocate(&program->arena, (size_t)ir->value_count, sizeof *program->frontier);
-    if (needed == NULL || program->frontier == NULL)
-        return false;
-    for (int32_t k = 0; k < ir->output_count; k++)
-        needed[ir->outputs[k]] = true;
-    for (int32_t n = ir->node_count - 1; n >= 0; n--) {
-        const numc_ir_node *node = &ir->nodes[n];
-        bool used = false, output = false;
-        for (int32_t k = 0; k < node->output_count; k++) {
-            used = used || needed[node->first_output + k];
-            for (int32_t j = 0; j < ir->output_count; j++)
-                output = output || ir->outputs[j] == node->first_output + k;
-        }
-        if (!used)
-            continue;
-        bool data = ir->values[node->first_output].data;
-        bool written = node->primitive == NUMC_SCALAR_CONVERT && ir->values[node->inputs[0]].constant != NULL;
-        if (data && !output && !is_cheap(node->primitive) && node->input_count > 0 && !written) {
-            for (int32_t k = 0; k < node->output_count; k++)
-                if (needed[node->first_output + k])
-                    program->frontier[program->frontier_count++] = node->first_output + k;
-            continue;
-        }
-        for (int32_t k = 0; k < node->input_count; k++)
-            needed[node->inputs[k]] = true;
+    numc_program *program = subject;
+    program->ir = numc__ir_new(context, program->graph, program->data);
+    return program->ir != NULL;
+}
+
+bool numc__stage_lower(numc_context *context, void *subject)
+{
+    numc_program *program = subject;
+    if (program->frontier_count > 0) {
+        program->prologue = numc__exec_new(context, program->ir, program->external, program->data_count, NULL, 0, program->frontier,
+                                           program->frontier_count);
+        if (program->prologue == NULL)
+            return false;
     }
-    return true;
+    for (int32_t k = 0; k < program->frontier_count; k++)
+        program->external[program->frontier[k]] = program->data_count + k;
+    program->body = numc__exec_new(context, program->ir, program->external, program->data_count + program->frontier_count,
+                                   program->free_values, program->free_count, program->ir->outputs, program->ir->output_count);
+    return program->body != NULL;
 }
 
 static bool write_native(void *user, numc_text *text)
@@ -87,102 +65,23 @@ static bool write_native(void *user, numc_text *text)
     return numc__exec_text(text, program->body, program->native_count);
 }
 
-static bool build(numc_program *program, numc_context *context, const bool *data)
-{
-    numc_ir *ir = program->ir;
-    int32_t *external = numc__arena_allocate(&program->arena, (size_t)ir->value_count, sizeof *external);
-    int32_t *free_values = numc__arena_allocate(&program->arena, (size_t)ir->input_count, sizeof *free_values);
-    program->data_inputs = numc__arena_allocate(&program->arena, (size_t)ir->input_count, sizeof *program->data_inputs);
-    program->free_inputs = numc__arena_allocate(&program->arena, (size_t)ir->input_count, sizeof *program->free_inputs);
-    if (external == NULL || free_values == NULL || program->data_inputs == NULL || program->free_inputs == NULL)
-        return false;
-    memset(external, -1, (size_t)ir->value_count * sizeof *external);
-    for (int32_t k = 0; k < ir->input_count; k++) {
-        if (program->call || (data != NULL && data[k])) {
-            external[ir->inputs[k]] = program->data_count;
-            program->data_inputs[program->data_count++] = k;
-        } else {
-            free_values[program->free_count] = ir->inputs[k];
-            program->free_inputs[program->free_count++] = k;
-        }
-    }
-    if (!program->call) {
-        if (!split(program))
-            return false;
-        if (program->frontier_count > 0) {
-            program->prologue = numc__exec_new(context, ir, external, program->data_count, NULL, 0, program->frontier,
-                                               program->frontier_count);
-            if (program->prologue == NULL)
-                return false;
-        }
-        for (int32_t k = 0; k < program->frontier_count; k++)
-            external[program->frontier[k]] = program->data_count + k;
-    }
-    program->body = numc__exec_new(context, ir, external, program->data_count + program->frontier_count, free_values,
-                                   program->free_count, ir->outputs, ir->output_count);
-    return program->body != NULL;
-}
-
 /* Where arrays are host memory; but ref, which defines what is right, is compiled only when that is asked for. */
-static numc_status prepare_native(numc_context *context, numc_program *program, bool later)
+bool numc__stage_native(numc_context *context, void *subject)
 {
+    numc_program *program = subject;
     numc_jit mode;
     const numc_backend_device *device = program->body->device;
-    NUMC_TRY(numc__native_mode(context, &mode));
+    if (numc__native_mode(context, &mode) != NUMC_OK)
+        return false;
     if (mode == NUMC_JIT_OFF || device->info.unified == 0 || (mode == NUMC_JIT_AUTO && strncmp(device->name, "ref", 3) == 0))
-        return NUMC_OK;
+        return true;
     numc__native_begin(&program->native, program->core, write_native, program);
     program->native_count = numc__exec_number(program->body, &program->native, 0);
-    if (mode == NUMC_JIT_ON && !later)
-        return numc__native_build(context, &program->native);
+    if (mode == NUMC_JIT_ON && !program->later)
+        return numc__native_build(context, &program->native) == NUMC_OK;
     if (mode == NUMC_JIT_ON)
         numc__native_ask(&program->native);
-    return NUMC_OK;
-}
-
-/* From graph to ir; between the passes what they made is looked at, and written down where that is wanted. */
-static numc_ir *rewrite(numc_context *context, numc_graph *graph, const bool *data, numc_dump *dump)
-{
-    numc__dump_graph(dump, 1, "traced", graph);
-    numc_graph *blocked = numc__graph_rows(context, graph, data);
-    if (blocked == NULL)
-        return NULL;
-    numc__dump_graph(dump, 2, "rows", blocked);
-#ifndef NDEBUG
-    if (blocked != graph && numc__graph_verify(context, blocked) != NUMC_OK) {
-        numc__graph_release(blocked);
-        return NULL;
-    }
-#endif
-    numc_ir *ir = numc__ir_new(context, blocked, data);
-    if (ir != NULL) {
-        if (ir->graph != blocked)
-            numc__dump_graph(dump, 3, "pairs", ir->graph);
-        numc__dump_ir(dump, 4, "rewritten", ir);
-    }
-    numc__graph_release(blocked);
-#ifndef NDEBUG
-    if (ir != NULL && numc__ir_verify(context, ir) != NUMC_OK) {
-        numc__ir_free(ir);
-        return NULL;
-    }
-#endif
-    return ir;
-}
-
-/* Kernels and plan; the C text, where the program may be compiled natively. */
-static void dump_program(numc_program *program, numc_dump *dump)
-{
-    numc_text text;
-    numc__text_begin(&text, program->core);
-    numc__text_add(&text, "%llu bytes of memory beside inputs and outputs\n", (unsigned long long)numc__program_bytes(program));
-    numc__program_print(&text, program);
-    numc__dump_text(dump, 5, "program", "txt", &text);
-    numc__text_end(&text);
-    numc__text_begin(&text, program->core);
-    if (program->native_count > 0 && write_native(program, &text))
-        numc__dump_text(dump, 6, "native", "c", &text);
-    numc__text_end(&text);
+    return true;
 }
 
 numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options)
@@ -195,18 +94,21 @@ numc_program *numc__program_new(numc_context *context, numc_graph *graph, const 
     program->core = context->core;
     program->references = 1;
     program->call = options == NULL;
+    program->data = options != NULL ? options->data : NULL;
+    program->later = options != NULL && options->later;
+    program->graph = numc__graph_keep(graph);
     numc__arena_begin(&program->arena, context);
-    const bool *data = options != NULL ? options->data : NULL;
     numc_dump dump;
     numc__dump_begin(&dump, context);
-    program->ir = rewrite(context, graph, data, &dump);
-    if (program->ir == NULL || !build(program, context, data) || prepare_native(context, program, options != NULL && options->later) != NUMC_OK) {
-        numc__program_release(program);
-        return NULL;
-    }
-    if (dump.wanted)
-        dump_program(program, &dump);
-    return program;
+    bool good = numc__stages_run(context, NUMC_LEVEL_PROGRAM, program);
+    numc__dump_end(&dump, context);
+    numc__graph_release(program->graph);
+    program->graph = NULL;
+    program->data = NULL;
+    if (good)
+        return program;
+    numc__program_release(program);
+    return NULL;
 }
 
 numc_program *numc__program_keep(numc_program *program)
@@ -497,6 +399,22 @@ numc_status numc__program_call(numc_context *context, numc_program *program, con
 
 /* ---- facts ------------------------------------------------------------------------------------------------------------------------------ */
 
+void numc__print_program(numc_text *text, const void *subject)
+{
+    numc__text_add(text, "%llu bytes of memory beside inputs and outputs\n", (unsigned long long)numc__program_bytes(subject));
+    numc__program_print(text, subject);
+}
+
+void numc__print_native(numc_text *text, const void *subject)
+{
+    const numc_program *program = subject;
+    numc_text whole; /* or nothing: some programs have no text */
+    numc__text_begin(&whole, program->core);
+    if (program->native_count > 0 && numc__exec_text(&whole, program->body, program->native_count))
+        numc__text_add_bytes(text, whole.data, whole.size);
+    numc__text_end(&whole);
+}
+
 void numc__program_print(numc_text *text, const numc_program *program)
 {
     numc__text_add(text, "program: %d inputs, %d of them data, %d values from the prologue, %d outputs\n",
@@ -524,5 +442,5 @@ const numc_program *numc__binding_program(const numc_binding *binding)
 
 uint64_t numc__program_bytes(const numc_program *program)
 {
-    return program->body->arena_bytes;
+    return numc__exec_bytes(program->body, program->core->threads);
 }

@@ -18,8 +18,7 @@ typedef struct numc_program_options {
 } numc_program_options;
 
 /* options NULL: a program for numc__program_call alone, in which every input is an array read in place. Otherwise bindings and
- * workspaces. Passes: fold, simplify, common subexpressions, dead code, prologue split, fuse into kernels, memory plan. The
- * graph is kept. */
+ * workspaces. The passes are the table of stage.c. The graph is kept. */
 numc_program *numc__program_new(numc_context *context, numc_graph *graph, const numc_program_options *options);
 numc_program *numc__program_keep(numc_program *program);
 void numc__program_release(numc_program *program); /* counted: bindings keep it */
@@ -71,6 +70,6 @@ numc_status numc__program_call(numc_context *context, numc_program *program, con
 
 /* Readable: steps with kernels, buffers and their sizes. */
 void numc__program_print(numc_text *text, const numc_program *program);
-uint64_t numc__program_bytes(const numc_program *program); /* memory of one workspace, its loop bodies included */
+uint64_t numc__program_bytes(const numc_program *program); /* memory of one workspace, with all its loops and threads */
 
 #endif

@@ -7,6 +7,8 @@
 #include "base/threads.h"
 #include "graph/external.h"
 
+enum { LEAST_ARENA = 64 };
+
 /* A slot's look at a lent input. */
 typedef struct loan {
     int32_t input;
@@ -121,6 +123,13 @@ static void *body_memory(const numc_exec_state *state, const numc_step *step, in
     return state->device->info.unified != 0 ? (char *)state->memory + step->body_offsets[b] : NULL;
 }
 
+static int64_t spread_of(const numc_exec *exec, const numc_step *step, int64_t threads)
+{
+    if (threads < 2 || !numc__exec_spreads(exec, step))
+        return 0;
+    return threads < step->attributes->numbers[2] ? threads : step->attributes->numbers[2];
+}
+
 static numc_status prepare_slot(numc_context *context, numc_exec_state *state, const numc_step *step, step_state *s,
                                 numc_array *const *externals)
 {
@@ -152,16 +161,36 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
         if (step->bodies[b] != NULL &&
             (s->bodies[b] = state_new(context, step->bodies[b], NULL, state->root, body_memory(state, step, b))) == NULL)
             return context->status;
-    int64_t threads = context->core->threads;
-    if (threads < 2 || !numc__exec_spreads(state->exec, step))
+    const int64_t threads = spread_of(state->exec, step, context->core->threads);
+    if (threads == 0)
         return NUMC_OK;
-    if (threads > step->attributes->numbers[2])
-        threads = step->attributes->numbers[2];
     s->spread = numc__arena_allocate(&state->arena, (size_t)threads, sizeof(numc_exec_state *));
     for (; s->spread != NULL && s->spread_count < threads; s->spread_count++)
         if ((s->spread[s->spread_count] = state_new(context, step->bodies[0], NULL, NULL, NULL)) == NULL)
             return context->status;
     return context->status;
+}
+
+/* As state_new allocates. */
+static uint64_t bytes_of(const numc_exec *exec, int64_t threads, bool within)
+{
+    uint64_t bytes = within ? 0 : exec->arena_bytes > 0 ? exec->arena_bytes : LEAST_ARENA;
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        const numc_step *step = &exec->steps[s];
+        const bool apart = exec->device->info.unified == 0;
+        for (int b = 0; b < 2; b++)
+            if (step->bodies[b] != NULL)
+                bytes += bytes_of(step->bodies[b], threads, !apart);
+        bytes += (uint64_t)spread_of(exec, step, threads) * (step->bodies[0] == NULL ? 0 : bytes_of(step->bodies[0], threads, false));
+        for (int32_t k = 0; apart && step->primitive == NUMC_PRIMITIVE_EXTERNAL && k < step->input_count + step->output_count; k++)
+            bytes += numc__slot_bytes(k < step->input_count ? &step->inputs[k] : &step->outputs[k - step->input_count]);
+    }
+    return bytes;
+}
+
+uint64_t numc__exec_bytes(const numc_exec *exec, int64_t threads)
+{
+    return bytes_of(exec, threads, false);
 }
 
 static int32_t run_step(void *user, int32_t number);
@@ -255,7 +284,7 @@ static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, 
         goto fail;
     state->memory = memory;
     if (memory == NULL) {
-        uint64_t bytes = exec->arena_bytes > 0 ? exec->arena_bytes : 64;
+        uint64_t bytes = exec->arena_bytes > 0 ? exec->arena_bytes : LEAST_ARENA;
         int32_t status = device->table.memory_allocate(device->device, bytes, &state->memory);
         if (numc__device_check(context, status, "workspace") != NUMC_OK) {
             state->memory = NULL;
