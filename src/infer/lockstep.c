@@ -11,8 +11,9 @@
 numc_status numc__lockstep_new(numc_mcmc *mcmc)
 {
     const numc_target *target = &mcmc->target;
-    int32_t most = mcmc->options.batch > 0 ? mcmc->options.batch : target->batch_chains > 0 ? target->batch_chains : mcmc->chain_count;
-    most = most < mcmc->chain_count ? most : mcmc->chain_count;
+    if (mcmc->options.batch == 0)
+        mcmc->options.batch = target->batch_chains > 0 ? target->batch_chains : mcmc->chain_count;
+    const int32_t most = mcmc->options.batch < mcmc->chain_count ? mcmc->options.batch : mcmc->chain_count;
     int32_t groups = (mcmc->chain_count + most - 1) / most, width = (mcmc->chain_count + groups - 1) / groups;
     groups = (mcmc->chain_count + width - 1) / width;
     mcmc->groups = numc__allocate_zero(mcmc->context, (size_t)groups, sizeof *mcmc->groups);

@@ -250,6 +250,14 @@ static void options_are_checked(void **state)
     numc_mcmc *mcmc = make(&s, &(numc_mcmc_options){.chains = 4, .batch = INT32_MAX, .chain_method = NUMC_CHAINS_VECTORIZED,
                                                     .warmup = 10, .draws = 2});
     assert_int_equal(numc_mcmc_run(mcmc, 1), NUMC_OK);
+    numc_mcmc_options filled;
+    assert_int_equal(numc_mcmc_options_get(mcmc, &filled), NUMC_OK);
+    assert_int_equal(filled.batch, INT32_MAX);
+    numc_mcmc_free(mcmc);
+    mcmc = make(&s, &(numc_mcmc_options){.chains = 7, .chain_method = NUMC_CHAINS_VECTORIZED}); /* of a density of one's own: all */
+    assert_int_equal(numc_mcmc_options_get(mcmc, &filled), NUMC_OK);
+    assert_int_equal(filled.batch, 7);
+    assert_int_equal(filled.thin, 1);
     numc_mcmc_free(mcmc);
     s = (subject){.density = nowhere, .dimension = 2};
     mcmc = make(&s, &(numc_mcmc_options){.init_radius = 0.5, .chains = 3, .chain_method = NUMC_CHAINS_VECTORIZED});
