@@ -25,8 +25,8 @@ NUMC_API numc_function *numc_function_trace(numc_context *context, numc_trace_fn
  * (and once here, on the examples, for the types of its outputs), each array function runs at once, traced arrays have values -
  * numc_item, numc_to_host, masks and numc_nonzero work on them, numc_while and the other loops call their bodies - and
  * derivatives are those of the path that was taken; a loop in C, and numc_while, has a reverse mode so. The types of outputs
- * must be the same each time, else NUMC_TRACE. There are calls, jvp, vjp, value_and_gradient, hvp, and these of one another; the
- * other transforms are NUMC_UNSUPPORTED. A call inside a traced function, whose arrays have no values, is NUMC_TRACE. The
+ * must be the same each time, else NUMC_TRACE. There are calls, jvp, vjp, value_and_gradient, hvp, Jacobians and Hessians (the path
+ * is walked once for each direction), and these of one another; the other transforms are NUMC_UNSUPPORTED. A call inside a traced function, whose arrays have no values, is NUMC_TRACE. The
  * callback runs on the lane of the call and makes arrays with the context it is given. Memory grows with the length of the path. */
 NUMC_API numc_function *numc_function_dynamic(numc_context *context, numc_trace_fn callback, void *user,
                                               const numc_array *const *examples, int32_t input_count, int32_t output_count);

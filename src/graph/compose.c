@@ -15,7 +15,7 @@ static int64_t size_of(const numc_type *type)
 /* ---- directions: all unit vectors of several values, as one batch --------------------------------------------------- */
 
 /* Of value `which` among `count` types (those that are floats): [N, shape], where row r is the unit vector r - first of it. */
-static numc_array *unit_vectors(numc_context *context, const numc_type *type, int64_t first, int64_t total)
+numc_array *numc__unit_vectors(numc_context *context, const numc_type *type, int64_t first, int64_t total)
 {
     int64_t size = size_of(type), shape[NUMC_RANK_LIMIT + 1] = {total};
     for (int32_t d = 0; d < type->rank; d++)
@@ -67,7 +67,7 @@ static numc_status along_all(numc_context *context, const numc_graph *derived, n
         if (!numc__differentiable(type->dtype))
             continue;
         mapped[at] = true;
-        in[at++] = unit_vectors(context, type, first, total);
+        in[at++] = numc__unit_vectors(context, type, first, total);
         first += size_of(type);
     }
     NUMC_TRY(context->status);
@@ -79,7 +79,7 @@ static numc_status along_all(numc_context *context, const numc_graph *derived, n
     return context->status;
 }
 
-static int64_t directions(const numc_graph *graph, bool of_outputs)
+int64_t numc__direction_count(const numc_graph *graph, bool of_outputs)
 {
     int64_t total = 0;
     for (int32_t i = 0; i < (of_outputs ? graph->output_count : graph->input_count); i++) {
@@ -108,8 +108,8 @@ static int32_t floats_out(const numc_graph *graph)
 }
 
 /* The blocks of a Jacobian, output by output, from derivatives along all directions of the inputs (forward) or outputs. */
-static int32_t blocks_of(numc_context *context, const numc_graph *graph, numc_array *const *derivatives, bool reverse,
-                         int32_t skip, numc_array **result)
+int32_t numc__jacobian_blocks(numc_context *context, const numc_graph *graph, numc_array *const *derivatives, bool reverse, int32_t skip,
+                              numc_array **result)
 {
     int32_t count = 0, row = 0;
     int64_t first_row = 0;
@@ -149,12 +149,12 @@ static numc_graph *jacobian_trace(numc_context *context, const numc_graph *graph
         x[i] = numc__trace_input(trace, &graph->values[i].type, graph->values[i].name);
     numc_status status = context->status;
     if (status == NUMC_OK)
-        status = along_all(context, derived, x, ins, graph, reverse, y, outs, scratch, flags, directions(graph, reverse));
+        status = along_all(context, derived, x, ins, graph, reverse, y, outs, scratch, flags, numc__direction_count(graph, reverse));
     int32_t count = outs;
     if (status == NUMC_OK) {
         for (int32_t i = 0; i < outs; i++)
             outputs[i] = y[i];
-        count += blocks_of(context, graph, y + outs, reverse, skip, outputs + outs);
+        count += numc__jacobian_blocks(context, graph, y + outs, reverse, skip, outputs + outs);
         status = context->status;
     }
     if (status != NUMC_OK) {
@@ -182,27 +182,36 @@ static numc_function *jacobian(numc_context *context, const numc_graph *graph, n
     return numc__function_wrap(context, result);
 }
 
-static bool fit_for(numc_context *context, const numc_function *function, const char *name)
+static bool is_ours(numc_context *context, const numc_function *function, const char *name)
 {
     if (context == NULL || context->status != NUMC_OK)
         return false;
     if (function == NULL)
         numc__fail(context, NUMC_INVALID_ARGUMENT, "%s: the function is NULL", name);
-    return function != NULL && !numc__function_is_unfit(context, function, name);
+    return function != NULL && !numc__function_is_foreign(context, function, name);
+}
+
+static bool fit_for(numc_context *context, const numc_function *function, const char *name)
+{
+    return is_ours(context, function, name) && !numc__function_is_unfit(context, function, name);
 }
 
 numc_function *numc_function_jacobian_forward(numc_context *context, const numc_function *function)
 {
-    if (!fit_for(context, function, "numc_function_jacobian_forward"))
+    if (!is_ours(context, function, "numc_function_jacobian_forward"))
         return NULL;
+    if (function->dynamic != NULL)
+        return NUMC_AS_PART_OF(context, "numc_function_jacobian_forward", numc__dynamic_function_derive(context, function, NUMC_TRANSFORM_JACOBIAN_FORWARD));
     return NUMC_AS_PART_OF(context, "numc_function_jacobian_forward",
                            jacobian(context, function->graph, numc__graph_jvp(context, function->graph, NULL), false, 0));
 }
 
 numc_function *numc_function_jacobian_reverse(numc_context *context, const numc_function *function)
 {
-    if (!fit_for(context, function, "numc_function_jacobian_reverse"))
+    if (!is_ours(context, function, "numc_function_jacobian_reverse"))
         return NULL;
+    if (function->dynamic != NULL)
+        return NUMC_AS_PART_OF(context, "numc_function_jacobian_reverse", numc__dynamic_function_derive(context, function, NUMC_TRANSFORM_JACOBIAN_REVERSE));
     return NUMC_AS_PART_OF(context, "numc_function_jacobian_reverse",
                            jacobian(context, function->graph, numc__graph_vjp(context, function->graph, NULL), true, 0));
 }
@@ -210,8 +219,10 @@ numc_function *numc_function_jacobian_reverse(numc_context *context, const numc_
 /* Forward over reverse: the Jacobian of (y, gradient...) without the rows of y, which the gradient is. */
 numc_function *numc_function_hessian(numc_context *context, const numc_function *function)
 {
-    if (!fit_for(context, function, "numc_function_hessian"))
+    if (!is_ours(context, function, "numc_function_hessian"))
         return NULL;
+    if (function->dynamic != NULL)
+        return NUMC_AS_PART_OF(context, "numc_function_hessian", numc__dynamic_function_derive(context, function, NUMC_TRANSFORM_HESSIAN));
     numc_graph *gradient = NUMC_AS_PART_OF(context, "numc_function_hessian", numc__graph_value_and_gradient(context, function->graph, NULL));
     if (gradient == NULL)
         return NULL;

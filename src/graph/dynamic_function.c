@@ -3,7 +3,8 @@
 #include "graph/function.h"
 #include "graph/recorder.h"
 
-typedef enum numc_dynamic_kind { PLAIN, FORWARD, REVERSE, GRADIENT, HESSIAN_VECTOR } dynamic_kind;
+/* COLUMNS and ROWS: Jacobians in forward and reverse mode; HESSIAN: columns of a GRADIENT, but for those of its first output. */
+typedef enum numc_dynamic_kind { PLAIN, FORWARD, REVERSE, GRADIENT, HESSIAN_VECTOR, COLUMNS, ROWS, HESSIAN } dynamic_kind;
 
 /* Immutable, shared by counting: derivatives hold what they are of. */
 struct numc_dynamic_function {
@@ -99,6 +100,75 @@ static numc_status run_plain(numc_context *context, const definition *f, const n
     return check_outputs(context, f, outputs);
 }
 
+static void outer_begin(numc_trace *trace)
+{
+    numc__trace_set_innermost(trace->context, trace->outer);
+}
+
+static void outer_end(numc_trace *trace)
+{
+    numc__trace_set_innermost(trace->context, trace);
+}
+
+/* The path is walked once along each direction: units of the inputs (forward) or outputs, y is what was computed. */
+static numc_status walk_all(numc_context *context, const definition *f, numc_trace *trace, numc_scope_frame *outside, numc_array *const *y,
+                            numc_array **outputs)
+{
+    const numc_graph *signature = f->inner->signature;
+    const bool reverse = f->kind == ROWS;
+    const int32_t along = reverse ? signature->output_count : signature->input_count, across = reverse ? signature->input_count : signature->output_count;
+    const int64_t total = numc__direction_count(signature, reverse);
+    const size_t count = 2 * (size_t)along + (size_t)across * ((size_t)total + 2);
+    const numc_array **block = numc__allocate_zero(context, count, sizeof *block);
+    if (block == NULL)
+        return context->status;
+    const numc_array **units = block, **d = units + along, **e = d + along, **stacks = e + across, **rows = stacks + across;
+    outer_begin(trace);
+    int64_t first = 0;
+    for (int32_t i = 0; i < along; i++) {
+        const numc_type *type = reverse ? numc__graph_output_type(signature, i) : numc__graph_input_type(signature, i);
+        if (!numc__differentiable(type->dtype))
+            continue;
+        units[i] = numc__unit_vectors(context, type, first, total);
+        int64_t size = 1;
+        for (int32_t k = 0; k < type->rank; k++)
+            size *= type->shape[k];
+        first += size;
+    }
+    for (int64_t r = 0; r < total && context->status == NUMC_OK; r++) {
+        for (int32_t i = 0; i < along; i++)
+            d[i] = units[i] == NULL ? NULL : numc_index(units[i], NUMC_AT(r));
+        outer_end(trace);
+        numc_status status = reverse ? numc__dynamic_backward(trace, (const numc_array *const *)y, d, along, (numc_array **)(uintptr_t)e)
+                                     : numc__dynamic_forward(trace, d, (const numc_array *const *)y, across, (numc_array **)(uintptr_t)e);
+        outer_begin(trace);
+        for (int32_t i = 0; i < across && status == NUMC_OK; i++) {
+            const numc_type *type = reverse ? numc__graph_input_type(signature, i) : numc__graph_output_type(signature, i);
+            if (numc__differentiable(type->dtype))
+                rows[i * total + r] = numc__dynamic_value(trace, e[i] != NULL ? e[i] : numc__zeros_of(context, type));
+        }
+    }
+    int32_t floats = 0, given = signature->output_count;
+    for (int32_t i = 0; i < across && context->status == NUMC_OK; i++) {
+        const numc_type *type = reverse ? numc__graph_input_type(signature, i) : numc__graph_output_type(signature, i);
+        int64_t shape[NUMC_RANK_LIMIT + 1] = {0};
+        for (int32_t k = 0; k < type->rank; k++)
+            shape[k + 1] = type->shape[k];
+        if (!numc__differentiable(type->dtype))
+            continue;
+        stacks[floats++] = total > 0 ? numc_stack(&rows[i * total], (int32_t)total, 0)
+                                     : numc_zeros_(context, type->dtype, (numc_shape){shape, type->rank + 1, true});
+    }
+    if (context->status == NUMC_OK) {
+        const int32_t blocks = numc__jacobian_blocks(context, signature, (numc_array *const *)stacks, reverse, f->kind == HESSIAN, &outputs[given]);
+        for (int32_t i = 0; i < blocks && context->status == NUMC_OK; i++)
+            outputs[given + i] = hand_out(trace, outside, outputs[given + i]);
+    }
+    outer_end(trace);
+    numc__free(context, block, count * sizeof *block);
+    return context->status;
+}
+
 /* block: x, xbar or dx (ins each), y, dy or ybar (outs each), of the inner function */
 static numc_status run_derivative(numc_context *context, const definition *f, const numc_array *const *inputs, numc_array **outputs,
                                   numc_trace *trace, numc_scope_frame *outside, numc_array **block)
@@ -117,6 +187,8 @@ static numc_status run_derivative(numc_context *context, const definition *f, co
         outputs[given++] = hand_out(trace, outside, y[i]);
     if (f->kind == PLAIN)
         return context->status;
+    if (f->kind >= COLUMNS)
+        return walk_all(context, f, trace, outside, y, outputs);
     if (f->kind == FORWARD) {
         for (int32_t i = 0; i < ins; i++)
             xbar[i] = numc__differentiable(signature->values[i].type.dtype) ? (numc_array *)(uintptr_t)inputs[at++] : NULL;
@@ -271,6 +343,24 @@ static numc_status sign_all(numc_context *context, definition *f, const numc_gra
     return status;
 }
 
+/* Types of a Jacobian's blocks: of the outputs from `skip` on, by the inputs. */
+static numc_status sign_blocks(numc_context *context, definition *f, const numc_graph *of, int32_t skip)
+{
+    const int32_t most = numc_info_capabilities().max_dimensions;
+    for (int32_t i = skip; i < of->output_count; i++)
+        for (int32_t j = 0; j < of->input_count; j++) {
+            const numc_type *y = numc__graph_output_type(of, i), *x = numc__graph_input_type(of, j);
+            int64_t shape[2 * NUMC_RANK_LIMIT];
+            if (!numc__differentiable(y->dtype) || !numc__differentiable(x->dtype))
+                continue;
+            NUMC_REQUIRE(context, y->rank + x->rank <= most, NUMC_SHAPE, "a derivative of rank %d is beyond %d", y->rank + x->rank, most);
+            for (int32_t k = 0; k < y->rank + x->rank; k++)
+                shape[k] = k < y->rank ? y->shape[k] : x->shape[k - y->rank];
+            NUMC_TRY(sign(context, f->signature, &(numc_type){f->kind == ROWS ? x->dtype : y->dtype, y->rank + x->rank, shape}, true));
+        }
+    return NUMC_OK;
+}
+
 static definition *derivative_of(numc_context *context, definition *inner, dynamic_kind kind)
 {
     atomic_fetch_add(&inner->references, 1);
@@ -285,11 +375,13 @@ static definition *derivative_of(numc_context *context, definition *inner, dynam
             status = numc__fail(context, NUMC_SHAPE, "a gradient is of one 0-d real float output; the function has %d", of->output_count);
     }
     size_t outputs = 2 * ((size_t)of->input_count + (size_t)of->output_count);
+    if (kind >= COLUMNS)
+        outputs += (size_t)of->input_count * (size_t)of->output_count;
     if (status == NUMC_OK) {
         f->signature->outputs = numc__graph_memory(context, f->signature, outputs * sizeof *f->signature->outputs);
         status = f->signature->outputs == NULL ? context->status : sign_all(context, f, of, false, false, false);
     }
-    if (status == NUMC_OK && kind != GRADIENT && kind != HESSIAN_VECTOR)
+    if (status == NUMC_OK && (kind == FORWARD || kind == REVERSE))
         status = sign_all(context, f, of, kind == REVERSE, false, true);
     if (status == NUMC_OK)
         status = sign_all(context, f, of, true, true, false);
@@ -299,7 +391,7 @@ static definition *derivative_of(numc_context *context, definition *inner, dynam
             ids[i] = ids[i + 1];
         f->signature->output_count--;
     } else if (status == NUMC_OK) {
-        status = sign_all(context, f, of, kind == FORWARD, true, true);
+        status = kind >= COLUMNS ? sign_blocks(context, f, of, kind == HESSIAN) : sign_all(context, f, of, kind == FORWARD, true, true);
     }
     if (status != NUMC_OK) {
         numc__dynamic_function_release(f);
@@ -311,13 +403,19 @@ static definition *derivative_of(numc_context *context, definition *inner, dynam
 numc_function *numc__dynamic_function_derive(numc_context *context, const numc_function *function, numc_transform transform)
 {
     static const dynamic_kind kinds[] = {[NUMC_TRANSFORM_JVP] = FORWARD, [NUMC_TRANSFORM_VJP] = REVERSE, [NUMC_TRANSFORM_GRADIENT] = GRADIENT,
-                                         [NUMC_TRANSFORM_HVP] = GRADIENT};
+                                         [NUMC_TRANSFORM_HVP] = GRADIENT, [NUMC_TRANSFORM_HESSIAN] = GRADIENT,
+                                         [NUMC_TRANSFORM_JACOBIAN_FORWARD] = COLUMNS, [NUMC_TRANSFORM_JACOBIAN_REVERSE] = ROWS};
     definition *f = derivative_of(context, function->dynamic, kinds[transform]);
     if (f != NULL && transform == NUMC_TRANSFORM_HVP) {
         definition *both = derivative_of(context, f, FORWARD);
         numc__dynamic_function_release(f);
         f = both == NULL ? NULL : derivative_of(context, both, HESSIAN_VECTOR);
         numc__dynamic_function_release(both);
+    }
+    if (f != NULL && transform == NUMC_TRANSFORM_HESSIAN) {
+        definition *gradient = f;
+        f = derivative_of(context, gradient, HESSIAN);
+        numc__dynamic_function_release(gradient);
     }
     return wrap(context, f, f == NULL ? context->status : NUMC_OK);
 }

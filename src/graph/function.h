@@ -32,11 +32,22 @@ static inline bool numc__function_is_unfit(numc_context *context, const numc_fun
     if (function->dynamic == NULL)
         return false;
     numc__fail(context, NUMC_UNSUPPORTED, "%s: of a dynamic function there are calls, numc_function_jvp, numc_function_vjp, "
-               "numc_function_value_and_gradient, numc_function_hvp, and these of one another", name);
+               "numc_function_value_and_gradient, numc_function_hvp, Jacobians and Hessians, and these of one another", name);
     return true;
 }
 
-typedef enum numc_transform { NUMC_TRANSFORM_JVP, NUMC_TRANSFORM_VJP, NUMC_TRANSFORM_GRADIENT, NUMC_TRANSFORM_HVP } numc_transform;
+/* compose.c: all unit vectors of one of the values of directions that together have `total` elements, as [total, shape]; the blocks of a
+ * Jacobian, output by output from `skip` on, from derivatives along all of them (of inputs, or in reverse mode of outputs) as [total, shape];
+ * how many. */
+numc_array *numc__unit_vectors(numc_context *context, const numc_type *type, int64_t first, int64_t total);
+int32_t numc__jacobian_blocks(numc_context *context, const numc_graph *signature, numc_array *const *derivatives, bool reverse, int32_t skip,
+                              numc_array **result);
+int64_t numc__direction_count(const numc_graph *signature, bool of_outputs);
+
+typedef enum numc_transform {
+    NUMC_TRANSFORM_JVP, NUMC_TRANSFORM_VJP, NUMC_TRANSFORM_GRADIENT, NUMC_TRANSFORM_HVP, NUMC_TRANSFORM_JACOBIAN_FORWARD,
+    NUMC_TRANSFORM_JACOBIAN_REVERSE, NUMC_TRANSFORM_HESSIAN
+} numc_transform;
 numc_function *numc__dynamic_function_new(numc_context *context, numc_trace_fn callback, void *user, const numc_array *const *examples,
                                           int32_t input_count, int32_t output_count);
 numc_function *numc__dynamic_function_derive(numc_context *context, const numc_function *function, numc_transform transform);

@@ -328,6 +328,79 @@ BODY(wrong_context)
         numc_error_clear(context);                                                                 \
     } while (0)
 
+/* Of a path that does not depend on values, as the traced function's. */
+BODY(two_outputs)
+{
+    UNUSED();
+    numc_array *z = numc_multiply(in[0], numc_exp(in[1]));
+    out[0] = numc_stack(((const numc_array *[]){numc_sin(z), numc_multiply(z, numc_cumulative_sum(in[0]))}), 2, 0);
+    out[1] = numc_argmax(in[0]);
+    out[2] = numc_divide(in[1], numc_add(1.0, numc_sum(numc_square(in[0]))));
+}
+BODY(doubled)
+{
+    UNUSED();
+    out[0] = numc_add(in[0], in[0]);
+}
+BODY(one_output)
+{
+    UNUSED();
+    numc_array *y[3];
+    two_outputs(context, in, input_count, y, 3, user);
+    out[0] = numc_add(numc_sum(numc_square(y[0])), numc_multiply(y[2], numc_astype(in[2], NUMC_FLOAT64)));
+}
+
+static void same_results(numc_context *context, numc_function *is, numc_function *wanted, const numc_array *const *x, int32_t count)
+{
+    numc_array *y[32], *z[32];
+    ASSERT_FINE(context);
+    int32_t outputs = numc_function_output_count(is);
+    assert_int_equal(outputs, numc_function_output_count(wanted));
+    assert_true(outputs <= 32);
+    assert_int_equal(numc_function_call(context, is, x, count, y, outputs), NUMC_OK);
+    assert_int_equal(numc_function_call(context, wanted, x, count, z, outputs), NUMC_OK);
+    for (int32_t k = 0; k < outputs; k++) {
+        assert_int_equal(numc_array_rank(y[k]), numc_array_rank(z[k]));
+        for (int32_t d = 0; d < numc_array_rank(y[k]); d++)
+            assert_int_equal(numc_array_shape(y[k])[d], numc_array_shape(z[k])[d]);
+        if (numc_array_dtype(z[k]) == NUMC_FLOAT64) /* sums of a few terms in another order, of numbers below 100 */
+            CLOSE(numc_item(numc_max(numc_abs(numc_subtract(y[k], z[k])))), 0, 1e-12);
+    }
+}
+
+static void test_jacobians(void **state)
+{
+    (void)state;
+    numc_context *context = open_tested();
+    const numc_array *x[3] = {reals(context, NUMC_SHAPE(3), DOUBLES(0.5, -1.25, 0.75)), scalar(context, 0.375),
+                              numc_astype(scalar(context, 2), NUMC_INT64)};
+    typedef numc_function *transform(numc_context *, const numc_function *);
+    transform *const all[3] = {numc_function_jacobian_forward, numc_function_jacobian_reverse, numc_function_hessian};
+    numc_function *f[2] = {numc_function_dynamic(context, two_outputs, NULL, x, 3, 3), numc_function_trace(context, two_outputs, NULL, x, 3, 3)};
+    numc_function *g[2] = {numc_function_dynamic(context, one_output, NULL, x, 3, 1), numc_function_trace(context, one_output, NULL, x, 3, 1)};
+    for (int k = 0; k < 3; k++) {
+        if (k < 2)
+            same_results(context, all[k](context, f[0]), all[k](context, f[1]), x, 3);
+        same_results(context, all[k](context, g[0]), all[k](context, g[1]), x, 3);
+        for (int j = 0; j < 2; j++) /* of one another */
+            same_results(context, all[j](context, all[k](context, g[0])), all[j](context, all[k](context, g[1])), x, 3);
+    }
+    numc_function *bend = numc_function_hessian(context, numc_function_dynamic(context, piecewise, NULL, x + 1, 1, 1));
+    for (int i = 0; i < 2; i++) {
+        const numc_array *at[1] = {scalar(context, i == 0 ? 1.5 : -0.5)};
+        numc_array *y[3];
+        assert_int_equal(numc_function_call(context, bend, at, 1, y, 3), NUMC_OK);
+        CLOSE(numc_item(y[2]), i == 0 ? 2 : exp(-0.5), 1e-15);
+    }
+    const numc_array *deep[1] = {numc_ones(context, NUMC_FLOAT64, ((numc_shape){(const int64_t[40]){1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 20, true}))};
+    numc_function *identity = numc_function_dynamic(context, doubled, NULL, deep, 1, 1);
+    ASSERT_FINE(context);
+    assert_null(numc_function_jacobian_forward(context, identity));
+    ASSERT_FAILS(context, NUMC_SHAPE, "numc_function_jacobian_forward: a derivative of rank 40 is beyond");
+    numc_close(context);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -355,8 +428,8 @@ static void test_errors(void **state)
     ASSERT_FAILS(context, NUMC_TRACE, "dynamic mode needs values");
     assert_null(numc_function_vmap(context, f, (const numc_array *[]){numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2))}, 1));
     ASSERT_FAILS(context, NUMC_UNSUPPORTED, "numc_function_vmap: of a dynamic function there are");
-    assert_null(numc_function_hessian(context, f));
-    ASSERT_FAILS(context, NUMC_UNSUPPORTED, "numc_function_hessian: of a dynamic function there are");
+    assert_null(numc_function_linearize(context, f, x, 1, NULL, 0));
+    ASSERT_FAILS(context, NUMC_UNSUPPORTED, "numc_function_linearize: of a dynamic function there are");
     assert_int_equal(numc_function_bytes(context, f), 0);
     ASSERT_FAILS(context, NUMC_UNSUPPORTED, "numc_function_bytes");
     x[0] = reals(context, NUMC_SHAPE(2), DOUBLES(1, 2));
@@ -442,6 +515,14 @@ static void pass(failing *memory)
     numc_status status = h == NULL ? numc_error_status(context) : numc_function_call(context, h, x, 4, y, 5);
     assert_true(status == NUMC_OK || status == NUMC_MEMORY);
     assert_true((status == NUMC_OK) == (y[4] != NULL));
+    numc_function *all[2] = {status == NUMC_OK ? numc_function_hessian(context, f) : NULL, status == NUMC_OK ? numc_function_jacobian_reverse(context, f) : NULL};
+    for (int k = 0; k < 2 && status == NUMC_OK; k++) {
+        numc_array *z[7] = {NULL};
+        const int count = k == 0 ? 7 : 3; /* y, two of the gradient, four blocks; y, two blocks */
+        status = all[k] == NULL ? numc_error_status(context) : numc_function_call(context, all[k], x, 2, z, count);
+        assert_true(status == NUMC_OK || status == NUMC_MEMORY);
+        assert_true((status == NUMC_OK) == (z[count - 1] != NULL));
+    }
     numc_close(context);
 }
 
@@ -482,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_sizes_from_values),
         cmocka_unit_test(test_recorded_operands_stay),
         cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_jacobians),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_freed_in_its_call),
         cmocka_unit_test(test_text),
