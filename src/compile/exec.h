@@ -92,8 +92,8 @@ struct numc_native_frame {
 };
 /* Numbers an exec and its bodies from `count` on, and gives them the unit; the number after the last. */
 int32_t numc__exec_number(numc_exec *exec, struct numc_native *native, int32_t count);
-/* The text of an exec numbered from 0, `count` functions. False: something in it has no text, or no memory. */
-bool numc__exec_text(numc_text *text, const numc_exec *exec, int32_t count);
+/* The text of execs numbered one after another from 0, `functions` in all. False: something in them has no text, or no memory. */
+bool numc__exec_text(numc_text *text, const numc_exec *const *execs, int32_t count, int32_t functions);
 
 /* ---- text for one work item (item.c) ---------------------------------------------------------------------------------------- */
 /* The exec as functions of a device's dialect, the last of which, numc_item(arena, m0, m1, ...), runs all of it on one work item; m are

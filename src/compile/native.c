@@ -298,16 +298,17 @@ static bool add_exec(numc_text *text, const numc_exec *exec, double runs)
     return true;
 }
 
-bool numc__exec_text(numc_text *text, const numc_exec *exec, int32_t count)
+bool numc__exec_text(numc_text *text, const numc_exec *const *execs, int32_t count, int32_t functions)
 {
     numc__text_add(text, "%s", numc__kernel_prologue[0]);
     numc__text_add(text, "%s%s", numc__kernel_prologue[1], head);
-    numc__pass_prologue(text, exec);
-    if (!add_exec(text, exec, 1.0))
-        return false;
-    numc__text_add(text, "__attribute__((visibility(\"default\"))) int32_t (*const numc_native_functions[%d])(const frame *) = {\n",
-                   (int)count);
+    numc__pass_prologue(text, execs, count);
     for (int32_t k = 0; k < count; k++)
+        if (!add_exec(text, execs[k], 1.0))
+            return false;
+    numc__text_add(text, "__attribute__((visibility(\"default\"))) int32_t (*const numc_native_functions[%d])(const frame *) = {\n",
+                   (int)functions);
+    for (int32_t k = 0; k < functions; k++)
         numc__text_add(text, "    x%d,\n", (int)k);
     numc__text_add(text, "};\n");
     return !text->failed;

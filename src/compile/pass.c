@@ -257,13 +257,17 @@ static uint32_t dtypes_of(const numc_exec *exec)
     return found;
 }
 
-void numc__pass_prologue(numc_text *text, const numc_exec *exec)
+void numc__pass_prologue(numc_text *text, const numc_exec *const *execs, int32_t count)
 {
     static const struct {
         const char *type, *suffix, *root, *absolute;
         int bytes;
     } reals[] = {{"double", "float64", "sqrt", "fabs", 8}, {"float", "float32", "sqrtf", "fabsf", 4}};
-    const uint32_t matrices = numc__matrix_dtypes(exec), dtypes = dtypes_of(exec) | matrices;
+    uint32_t matrices = 0, dtypes = 0;
+    for (int32_t k = 0; k < count; k++) {
+        matrices |= numc__matrix_dtypes(execs[k]);
+        dtypes |= dtypes_of(execs[k]) | matrices;
+    }
     if (dtypes == 0)
         return;
     numc__text_add(text, "%s", tools);

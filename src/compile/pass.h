@@ -17,8 +17,8 @@ typedef struct numc_pass {
 
 /* Whether a pass begins at step s. */
 bool numc__pass_find(const numc_exec *exec, int32_t s, numc_pass *pass);
-/* What the text of an exec's passes and small matrices, and of its bodies', needs in front of it. */
-void numc__pass_prologue(numc_text *text, const numc_exec *exec);
+/* What the text of these execs' passes and small matrices, and of their bodies', needs in front of it. */
+void numc__pass_prologue(numc_text *text, const numc_exec *const *execs, int32_t count);
 /* The kernel's function with the products in it, then its call; add_kernel writes the call of a step's kernel up to its last
  * argument. runs: of the exec in one run of the program. */
 bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, double runs, const char *name,

@@ -62,7 +62,8 @@ bool numc__stage_lower(numc_context *context, void *subject)
 static bool write_native(void *user, numc_text *text)
 {
     const numc_program *program = user;
-    return numc__exec_text(text, program->body, program->native_count);
+    const numc_exec *body = program->body;
+    return numc__exec_text(text, &body, 1, program->native_count);
 }
 
 /* Where arrays are host memory; but ref, which defines what is right, is compiled only when that is asked for. */
@@ -410,7 +411,7 @@ void numc__print_native(numc_text *text, const void *subject)
     const numc_program *program = subject;
     numc_text whole; /* or nothing: some programs have no text */
     numc__text_begin(&whole, program->core);
-    if (program->native_count > 0 && numc__exec_text(&whole, program->body, program->native_count))
+    if (program->native_count > 0 && write_native((void *)(uintptr_t)program, &whole))
         numc__text_add_bytes(text, whole.data, whole.size);
     numc__text_end(&whole);
 }

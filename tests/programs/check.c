@@ -5,6 +5,7 @@
  * every operation moves them (oracle.c): rounding that is met on another way is of the order of one eps an operation, and 8
  * runs of the noise find about its greatest effect. Before that is called a failure 64 more runs are made, so that a result that
  * jumps (a comparison, floor, a sort of equal values) within rounding is not taken for one: it is passed over. */
+#include "compile/parts.h"
 #include "program.h"
 
 #define MOST 48 /* inputs or outputs of a function derived from a program */
@@ -817,55 +818,146 @@ static verdict check_dynamic(const house *h, program *p, char *message, size_t s
 
 /* ---- native code -------------------------------------------------------------------------------------------------------- */
 
-/* The program, its reverse mode, and a batch of that, interpreted and by the machine's compiler: the same bits, NaN being NaN. */
+/* A program as functions: itself, its vjp, vmap of that; `made` of them. */
+typedef struct trial {
+    subject s[NATIVE_PARTS];
+    int made;
+} trial;
+
+static const char *const part_names[NATIVE_PARTS] = {"native", "native vjp", "native vmap of vjp"};
+
+/* Where one cannot be made the others can; what is no lack of a derivative fails. */
+static verdict make_trial(trial *t, const house *h, numc_context *context, program *p, int parts, char *message, size_t size)
+{
+    subject *s = t->s;
+    bool fine = true;
+    for (; t->made < parts && fine; t->made += fine) {
+        if (t->made == 0) {
+            fine = traced(&s[0], h, context, p);
+        } else if (t->made == 1) {
+            fine = derived(&s[1], context, numc_function_vjp(context, s[0].f), s[0].x, s[0].inputs, 60);
+        } else {
+            const numc_array *x[MOST];
+            generator g = {61};
+            for (int32_t i = 0; i < s[1].inputs; i++) {
+                const numc_array *list[BATCH];
+                for (int b = 0; b < batch_of(p); b++)
+                    list[b] = i < s[0].inputs ? program_input(context, p, i, b) : direction(context, numc__graph_input_type(s[1].f->graph, i), &g);
+                x[i] = numc_stack(list, batch_of(p), 0);
+            }
+            fine = derived(&s[2], context, numc_function_vmap(context, s[1].f, x, s[1].inputs), x, s[1].inputs, 0);
+        }
+    }
+    return fine || problem(context, part_names[t->made], message, size) == VERDICT_SKIP ? VERDICT_PASS : VERDICT_FAIL;
+}
+
+static void trial_end(trial *t)
+{
+    for (int k = 0; k < NATIVE_PARTS; k++)
+        let_go(&t->s[k]);
+}
+
+/* Execs numbered through, in one text. */
+typedef struct library {
+    numc_native native;
+    const numc_exec **bodies;
+    int32_t count, functions;
+} library;
+
+static bool write_library(void *user, numc_text *text)
+{
+    const library *l = user;
+    return numc__exec_text(text, l->bodies, l->count, l->functions);
+}
+
+/* The program of a function, compiled by a first look at its size. */
+static numc_program *program_of(const subject *s)
+{
+    (void)numc_function_bytes(s->context, s->f);
+    return numc_error_status(s->context) == NUMC_OK ? atomic_load(&s->f->program) : NULL;
+}
+
+static verdict compare_trials(const trial *native, const trial *plain, char *message, size_t size)
+{
+    verdict v = native->made == plain->made ? VERDICT_PASS : fails(message, size, "native", "other functions are made");
+    for (int part = 0; part < native->made && v == VERDICT_PASS; part++) {
+        number_list a = {0}, b = {0};
+        if (!called(&plain->s[part], &a))
+            v = problem(plain->s[part].context, part_names[part], message, size);
+        if (!called(&native->s[part], &b))
+            v = problem(native->s[part].context, part_names[part], message, size);
+        if (v == VERDICT_PASS && a.count != b.count)
+            v = fails(message, size, part_names[part], "another number of results");
+        for (int64_t i = 0; i < a.count && v == VERDICT_PASS; i++) {
+            bool both = isnan(a.values[i]) && isnan(b.values[i]);
+            if (!both && memcmp(&a.values[i], &b.values[i], sizeof(double)) != 0) {
+                snprintf(message, size, "%s: output %d, number %d of all: native %.17g, interpreted %.17g", part_names[part], a.output[i],
+                         (int)i, b.values[i], a.values[i]);
+                v = VERDICT_FAIL;
+            }
+        }
+        numbers_free(&a);
+        numbers_free(&b);
+    }
+    return v;
+}
+
+static int parts_of(const program *p, int parts)
+{
+    return parts > 0 ? parts : p->seed % 8 == 0 ? 3 : p->seed % 4 == 0 ? 2 : 1;
+}
+
+/* Interpreted, and by the machine's compiler, which sees many at once: the same bits, NaN being NaN. */
+void check_natives(const house *h, program *const *list, int count, int parts, verdict *verdicts, char (*messages)[512])
+{
+    trial *trials = calloc((size_t)count, sizeof *trials);
+    library l = {.bodies = calloc((size_t)(count * NATIVE_PARTS), sizeof *l.bodies)};
+    if (trials == NULL || l.bodies == NULL)
+        abort();
+    numc_scope(h->native) {
+        for (int i = 0; i < count; i++) {
+            int all = parts_of(list[i], parts);
+            verdicts[i] = make_trial(&trials[i], h, h->native, list[i], all, messages[i], sizeof messages[i]);
+            for (int part = 0; part < trials[i].made && verdicts[i] == VERDICT_PASS; part++) {
+                numc_program *made = program_of(&trials[i].s[part]);
+                if (made == NULL) {
+                    verdicts[i] = problem(h->native, part_names[part], messages[i], sizeof messages[i]);
+                    continue;
+                }
+                l.bodies[l.count++] = made->body;
+                l.functions = numc__exec_number(made->body, &l.native, l.functions);
+            }
+        }
+        numc__native_begin(&l.native, h->native->core, write_library, &l);
+        if (l.count > 0 && numc__native_build(h->native, &l.native) != NUMC_OK) {
+            fprintf(stderr, "%s\n", numc_error_message(h->native));
+            for (int i = 0; i < count; i++)
+                verdicts[i] = fails(messages[i], sizeof messages[i], "native", numc_error_message(h->native));
+            numc_error_clear(h->native);
+        }
+        for (int i = 0; i < count; i++) {
+            trial plain = {.made = 0};
+            if (verdicts[i] == VERDICT_PASS)
+                numc_scope(h->compiled) {
+                    verdicts[i] = make_trial(&plain, h, h->compiled, list[i], parts_of(list[i], parts), messages[i], sizeof messages[i]);
+                    if (verdicts[i] == VERDICT_PASS)
+                        verdicts[i] = compare_trials(&trials[i], &plain, messages[i], sizeof messages[i]);
+                    trial_end(&plain);
+                }
+            trial_end(&trials[i]);
+        }
+        numc__native_end(&l.native);
+    }
+    free(trials);
+    free(l.bodies);
+}
+
 static verdict check_native(const house *h, program *p, char *message, size_t size)
 {
-    static const char *const parts[3] = {"native", "native vjp", "native vmap of vjp"};
-    verdict v = VERDICT_PASS;
-    number_list n[2][3] = {{{0}}};
-    for (int native = 0; native < 2 && v == VERDICT_PASS; native++) {
-        numc_context *context = native ? h->native : h->compiled;
-        numc_scope(context) {
-            subject s = {0}, back = {0}, batch = {0};
-            int part = 0;
-            bool fine = traced(&s, h, context, p) && called(&s, &n[native][0]);
-            if (fine) {
-                part = 1;
-                fine = derived(&back, context, numc_function_vjp(context, s.f), s.x, s.inputs, 60) && called(&back, &n[native][1]);
-            }
-            if (fine) {
-                const numc_array *x[MOST];
-                generator g = {61};
-                part = 2;
-                for (int32_t i = 0; i < back.inputs; i++) {
-                    const numc_array *list[BATCH];
-                    for (int b = 0; b < batch_of(p); b++)
-                        list[b] = i < s.inputs ? program_input(context, p, i, b) : direction(context, numc__graph_input_type(back.f->graph, i), &g);
-                    x[i] = numc_stack(list, batch_of(p), 0);
-                }
-                fine = derived(&batch, context, numc_function_vmap(context, back.f, x, back.inputs), x, back.inputs, 0) &&
-                       called(&batch, &n[native][2]);
-            }
-            if (!fine && problem(context, parts[part], message, size) == VERDICT_FAIL)
-                v = VERDICT_FAIL;
-            let_go(&s), let_go(&back), let_go(&batch);
-        }
-    }
-    for (int part = 0; part < 3 && v == VERDICT_PASS; part++) {
-        const number_list *a = &n[0][part], *b = &n[1][part];
-        if (a->count != b->count)
-            v = fails(message, size, parts[part], "another number of results");
-        for (int64_t i = 0; i < a->count && v == VERDICT_PASS; i++) {
-            bool both = isnan(a->values[i]) && isnan(b->values[i]);
-            if (!both && memcmp(&a->values[i], &b->values[i], sizeof(double)) != 0) {
-                snprintf(message, size, "%s: output %d, number %d of all: native %.17g, interpreted %.17g", parts[part], a->output[i],
-                         (int)i, b->values[i], a->values[i]);
-                v = VERDICT_FAIL;
-            }
-        }
-    }
-    for (int i = 0; i < 6; i++)
-        numbers_free(&n[i / 3][i % 3]);
+    verdict v = VERDICT_FAIL;
+    char text[1][512] = {""};
+    check_natives(h, &p, 1, NATIVE_PARTS, &v, text);
+    snprintf(message, size, "%s", text[0]);
     return v;
 }
 

@@ -164,7 +164,7 @@ bool graph_spread(numc_context *context, const numc_graph *graph, const numc_arr
 /* ---- check.c ----------------------------------------------------------------------------------------------------------- */
 typedef struct house {
     numc_context *reference, *compiled; /* compiled: cpu where there is one, interpreted */
-    numc_context *native;               /* NULL: no native code */
+    numc_context *native;               /* of whose programs native code is made, many in one object; NULL: none is */
     int32_t fault;
 } house;
 typedef enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_SKIP } verdict;
@@ -173,6 +173,10 @@ typedef struct check {
     verdict (*run)(const house *h, program *p, char *message, size_t size);
     int every; /* of so many programs one; 0: native only */
 } check;
+/* Programs as native code of one object, `parts` of each: itself, its vjp, vmap of that; 0: of each the first, of each fourth the second,
+ * of each eighth all. */
+enum { NATIVE_PARTS = 3 };
+void check_natives(const house *h, program *const *list, int count, int parts, verdict *verdicts, char (*messages)[512]);
 extern const check checks[];
 extern const int check_count;
 

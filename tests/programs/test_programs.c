@@ -1,7 +1,7 @@
 /* Random programs by the thousand: every way to run one agrees, derivatives agree (check.c says with what tolerance). Seeds are fixed:
  * a failure prints the program made as small as it goes, which `--file FILE` runs again (found.txt: those that once failed).
  *
- *   test_programs [--from SEED] [--count N] [--check NAME] [--native] [--file FILE] [--print SEED] [--all] [--rows] */
+ *   test_programs [--from SEED] [--count N] [--check NAME] [--native] [--parts N] [--file FILE] [--print SEED] [--all] [--rows] */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,7 @@ static uint64_t first_seed = 1;
 static int program_total = 4000;
 static const char *only, *file;
 static bool native_only, every_check, more_only;
+static int native_parts;
 
 static numc_context *opened(const char *backend, numc_jit jit)
 {
@@ -42,9 +43,9 @@ static void open_house(house *h, bool native)
     if (h->compiled == NULL)
         h->compiled = h->reference;
     if (native) {
-        h->native = opened("cpu", NUMC_JIT_ON);
+        h->native = opened("cpu", NUMC_JIT_OFF); /* the test has the code made */
         if (h->native == NULL)
-            h->native = opened("ref", NUMC_JIT_ON);
+            h->native = opened("ref", NUMC_JIT_OFF);
     }
 }
 static void close_house(house *h)
@@ -201,6 +202,39 @@ static void faults_are_found_and_made_small(void **state)
 
 static double tallies[16][4];
 
+static void tell_failure(house *h, const check *c, const program *p, const char *message)
+{
+    fprintf(stderr, "seed %llu fails: %s: %s\n", (unsigned long long)p->seed, c->name, message);
+    program *copy = malloc(sizeof *copy);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, p, sizeof *copy);
+    (void)report(h, c, copy, message, false);
+    free(copy);
+}
+
+/* As native code, so many in one object: a compiler that is started for each takes a second, for 64 not much more. */
+enum { TOGETHER = 64 };
+static int run_together(house *h, program *const *list, int count)
+{
+    const check *c = &checks[check_count - 1];
+    verdict verdicts[TOGETHER];
+    char messages[TOGETHER][512] = {{0}};
+    int failures = 0;
+    clock_t start = clock();
+    if (count == 0)
+        return 0;
+    check_natives(h, list, count, every_check ? NATIVE_PARTS : native_parts, verdicts, messages);
+    tallies[check_count - 1][3] += (double)(clock() - start) / CLOCKS_PER_SEC;
+    for (int i = 0; i < count; i++) {
+        tallies[check_count - 1][verdicts[i]]++;
+        if (verdicts[i] == VERDICT_FAIL)
+            tell_failure(h, c, list[i], messages[i]);
+        failures += verdicts[i] == VERDICT_FAIL;
+    }
+    return failures;
+}
+
 static int run_checks(house *h, program *p)
 {
     int failures = 0;
@@ -208,7 +242,7 @@ static int run_checks(house *h, program *p)
         const check *c = &checks[i];
         char message[512] = "";
         bool all = every_check;
-        if ((only != NULL && strcmp(only, c->name) != 0) || (c->every == 0) != native_only)
+        if ((only != NULL && strcmp(only, c->name) != 0) || c->every == 0)
             continue;
         if (c->every > 0 && p->seed % (uint64_t)c->every != 0 && !all)
             continue;
@@ -217,13 +251,7 @@ static int run_checks(house *h, program *p)
         tallies[i][v]++;
         tallies[i][3] += (double)(clock() - start) / CLOCKS_PER_SEC;
         if (v == VERDICT_FAIL) {
-            fprintf(stderr, "seed %llu fails: %s: %s\n", (unsigned long long)p->seed, c->name, message);
-            program *copy = malloc(sizeof *copy);
-            if (copy == NULL)
-                abort();
-            memcpy(copy, p, sizeof *copy);
-            (void)report(h, c, copy, message, false);
-            free(copy);
+            tell_failure(h, c, p, message);
             failures++;
         }
     }
@@ -233,10 +261,17 @@ static int run_checks(house *h, program *p)
 static void run_programs(const char *path)
 {
     house h;
-    if (native_only)
+    if (native_only) {
         need_compiler();
-    program *p = malloc(sizeof *p);
-    assert_non_null(p);
+        assert_int_equal(setenv("NUMC_CC_SECONDS", "600", 1), 0); /* of 64 programs the text is long */
+    }
+    program *list[TOGETHER] = {NULL};
+    int together = 0;
+    for (int i = 0; i < (native_only ? TOGETHER : 1); i++) {
+        list[i] = malloc(sizeof *list[i]);
+        assert_non_null(list[i]);
+    }
+    program *p = list[0];
     open_house(&h, native_only);
     assert_true(!native_only || h.native != NULL);
     int failures = 0;
@@ -248,25 +283,41 @@ static void run_programs(const char *path)
         assert_non_null(stream);
         while (program_read(stream, p)) {
             applications += program_applications(p);
-            failures += run_checks(&h, p);
+            if (!native_only)
+                failures += run_checks(&h, p);
+            else if (++together == TOGETHER) {
+                failures += run_together(&h, list, together);
+                together = 0;
+            }
+            p = list[together];
         }
+        failures += run_together(&h, list, together);
+        together = 0;
         every_check = false;
         fclose(stream);
         assert_int_equal(p->seed, 0);
     }
     for (int i = 0; i < program_total && path == NULL; i++) {
-        if (i % 100 == 99) {
+        if (native_only ? together == TOGETHER : i % 100 == 99) {
+            failures += run_together(&h, list, together);
+            together = 0;
             close_house(&h);
             open_house(&h, native_only);
         }
+        p = list[together];
         clock_t start = clock();
         program_generate(h.reference, p, first_seed + (uint64_t)i);
         making += (double)(clock() - start) / CLOCKS_PER_SEC;
         applications += program_applications(p);
-        failures += run_checks(&h, p);
+        if (native_only)
+            together++;
+        else
+            failures += run_checks(&h, p);
     }
+    failures += run_together(&h, list, together);
     close_house(&h);
-    free(p);
+    for (int i = 0; i < TOGETHER; i++)
+        free(list[i]);
     printf("%.1f applications a program, %.2f s to make them\n", applications / (program_total > 0 ? program_total : 1), making);
     for (int i = 0; i < check_count; i++)
         printf("%-20s %6.0f passed %6.0f failed %6.0f passed over  %6.2f s\n", checks[i].name, tallies[i][VERDICT_PASS], tallies[i][VERDICT_FAIL],
@@ -305,6 +356,8 @@ int main(int argc, char **argv)
             file = argv[++i];
         else if (strcmp(argv[i], "--native") == 0)
             native_only = true;
+        else if (strcmp(argv[i], "--parts") == 0 && more)
+            native_parts = atoi(argv[++i]);
         else if (strcmp(argv[i], "--rows") == 0)
             program_rows = true;
         else if (strcmp(argv[i], "--all") == 0)
