@@ -1,6 +1,7 @@
 /* test_matrices.c - small matrices: the backend's order of summation is the textbook's (numc_device_info.ordered_products, 2), bit for
  * bit, and native code, which multiplies and factorises them by itself, has the interpreter's bits: all sizes to beyond its limit,
  * views turned over, batches, matrices that are singular or not positive definite, NaN, derivatives, vmap, float32. */
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -289,7 +290,7 @@ static void native_code_has_the_bits(void **unused)
 /* Calls of slots in the text of a program of size n. */
 static int calls_back(int n)
 {
-    char folder[] = "/tmp/numc-matrices-XXXXXX", path[96], text[1 << 18];
+    char folder[] = "/tmp/numc-matrices-XXXXXX", path[400], text[1 << 18];
     assert_non_null(mkdtemp(folder));
     assert_int_equal(setenv("NUMC_DUMP", folder, 1), 0);
     numc_context *context = numc_open(&(numc_options){.jit = NUMC_JIT_ON});
@@ -301,19 +302,23 @@ static int calls_back(int n)
     assert_int_equal(numc_function_call(context, function, (const numc_array *const *)in, INPUTS, result, outputs), NUMC_OK);
     numc_close(context);
     assert_int_equal(unsetenv("NUMC_DUMP"), 0);
-    static const char *const stages[] = {"1-traced.txt", "2-rows.txt", "3-pairs.txt", "4-rewritten.txt", "5-program.txt", "6-native.c"};
-    for (size_t s = 0; s < sizeof stages / sizeof *stages; s++) {
-        (void)snprintf(path, sizeof path, "%s/%ld-0000-%s", folder, (long)getpid(), stages[s]);
-        FILE *file = fopen(path, "r");
+    DIR *stages = opendir(folder);
+    assert_non_null(stages);
+    for (struct dirent *entry = readdir(stages); entry != NULL; entry = readdir(stages)) {
+        const size_t length = strlen(entry->d_name);
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
         if (file == NULL)
             continue;
         size_t size = fread(text, 1, sizeof text - 1, file);
         (void)fclose(file);
         (void)unlink(path);
         text[size] = '\0';
-        for (const char *at = text; s == 5 && (at = strstr(at, "f->step(f->state")) != NULL; at++)
+        bool native = length > 8 && strcmp(entry->d_name + length - 8, "native.c") == 0;
+        for (const char *at = text; native && (at = strstr(at, "f->step(f->state")) != NULL; at++)
             count++;
     }
+    (void)closedir(stages);
     (void)rmdir(folder);
     return count;
 }
