@@ -9,7 +9,7 @@
 
 #include "gpu/gpu.h"
 
-enum { NUMC_GPU_GROUP = 128, NUMC_GPU_CLASSES = 4 * 58 + 1, NUMC_GPU_BUCKETS = 256, NUMC_GPU_NAME = 24 };
+enum { NUMC_GPU_GROUP = 128, NUMC_GPU_CLASSES = 4 * 58 + 1, NUMC_GPU_BUCKETS = 256 };
 
 /* What the host holds as `void *memory`: never an address. */
 typedef struct numc_gpu_block {
@@ -98,7 +98,7 @@ bool numc_gpu_records(numc_device *device);
 numc_gpu_block *numc_gpu_record_take(numc_device *device, uint64_t capacity);
 void numc_gpu_record_keep(numc_device *device, numc_gpu_block *block);
 
-/* ---- text.c: text that grows ---------------------------------------------------------------------------------------------- */
+/* ---- module.c: text that grows -------------------------------------------------------------------------------------------- */
 
 typedef struct numc_gpu_text {
     numc_device *device;

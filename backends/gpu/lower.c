@@ -82,7 +82,7 @@ static bool is_cheap(uint32_t operation)
            || operation == NUMC_SCALAR_FMA;
 }
 
-enum { NOWHERE = -1, AGAIN_LIMIT = 12, NODES_LIMIT = 1 << 24 };
+enum { NOWHERE = -1, AGAIN_LIMIT = 12 };
 
 typedef struct lowering {
     numc_gpu_plan *plan;

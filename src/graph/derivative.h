@@ -31,7 +31,7 @@ typedef struct numc_rule {
     const char *missing; /* why */
 } numc_rule;
 
-/* NULL when the table has no row. COND, SCAN and WHILE have rows whose functions are called through control_rules below. */
+/* NULL when the table has no row. COND, SCAN and WHILE have rows whose functions stand below (control flow). */
 const numc_rule *numc__rule_of(int32_t primitive);
 
 /* The rules of the files beside this one, for the table in derivative.c. */
@@ -94,7 +94,7 @@ numc_status numc__tape_forward(numc_tape *tape, numc_context *context, const num
 numc_status numc__tape_backward(numc_tape *tape, const numc_array *const *ybar, numc_array **xbar);
 void numc__tape_free(numc_tape *tape);
 
-/* ---- control flow (control_rules.c) ------------------------------------------------------------------------------ */
+/* ---- control flow (rules_control.c) ------------------------------------------------------------------------------ */
 /* y and dy together, so that nothing runs twice. */
 numc_status numc__jvp_control(const numc_application *a, const numc_array *const *dx, numc_array **y, numc_array **dy);
 /* Which outputs are active. */

@@ -526,7 +526,7 @@ static void failing_allocations(void **state)
     sweep_passes(pass, 100);
 }
 
-/* What a hundred evaluations need, as many as come need. */
+/* After some hundreds of evaluations thousands more keep nothing. */
 static void memory_is_bounded(void **state)
 {
     (void)state;
