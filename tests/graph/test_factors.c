@@ -411,15 +411,16 @@ static void derive(failing *memory, numc_trace_fn body, numc_shape shape, const 
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    static const numc_trace_fn bodies[] = {pinv, complex_cholesky, complex_qr, complex_eigh, complex_svd, complex_eig, complex_lu};
-    static const int32_t outputs[] = {1, 2, 4, 4, 4, 4, 2};
+    static const numc_trace_fn bodies[] = {pinv, complex_cholesky, complex_qr, complex_eigh, complex_svd, complex_eig, complex_lu,
+                                           cho_inv, cho_solve, deviance};
+    static const int32_t inputs[] = {1, 2, 2, 2, 2, 2, 2, 1, 2, 2}, outputs[] = {1, 2, 4, 4, 4, 4, 2, 1, 2, 1};
     static const double re[9] = {6, 1, 0, -1, 3, 1, 0.5, 0, 1}, im[9] = {0.5, -1, 1, 0.25, -0.5, 0.5, 0, 1, 0.5};
     const double *values[2] = {re, im};
     for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
         long n = 0;
         for (;; n++) {
             failing memory = failing_at(n);
-            derive(&memory, bodies[k], (numc_shape){three, 2, true}, values, k == 0 ? 1 : 2, outputs[k]);
+            derive(&memory, bodies[k], (numc_shape){three, 2, true}, values, inputs[k], outputs[k]);
             if (memory.blocks != 0 || memory.mistakes != 0)
                 fail_msg("body %d, request %ld failing: %ld blocks left, %ld mistakes", (int)k, n, memory.blocks, memory.mistakes);
             if (!memory.failed)
