@@ -322,69 +322,19 @@ static void NAME(cholesky)(int64_t n, const void *pa, int64_t a_row, int64_t a_c
     }
 }
 
-/* What the inverse of l l' begins with, l's lower triangle: x has the reciprocals of its diagonal, -l below, zeros above. False where
- * the diagonal has a zero or NaN. */
-static int NAME(invert_begin)(int64_t n, const void *pl, int64_t l_row, int64_t l_column, void *px, int64_t x_row)
+static int NAME(invert_begin)(int64_t n, const void *l, int64_t l_row, int64_t l_column, void *x, int64_t x_row)
 {
-    const T *l = pl;
-    int good = 1;
-    for (int64_t i = 0; i < n; ++i) {
-        T *const row = (T *)px + i * x_row;
-        const T *const from = l + i * l_row;
-        if (l_column == 1) {
-            NUMC_BLOCK_LOOP
-            for (int64_t j = 0; j < i; ++j)
-                row[j] = -from[j];
-        } else {
-            for (int64_t j = 0; j < i; ++j)
-                row[j] = -from[j * l_column];
-        }
-        const T pivot = from[i * l_column];
-        good = good && (pivot < 0 || pivot > 0);
-        row[i] = 1 / pivot;
-        memset(row + i + 1, 0, (size_t)(n - i - 1) * sizeof *row);
-    }
-    return good;
+    return NAME(begin_inverse)(n, l, l_row, l_column, x, x_row);
 }
 
-/* x = inv(l) of a block begun as above, in place: row i is 1 / l_ii of itself and -l_ik times each row k < i. */
-static void NAME(invert_triangle)(int64_t n, void *px, int64_t x_row)
+static void NAME(invert_triangle)(int64_t n, void *x, int64_t x_row)
 {
-    T *x = px;
-    for (int64_t i = 0; i < n; ++i) {
-        T *const row = x + i * x_row;
-        for (int64_t k = 0; k < i; ++k) {
-            const T factor = row[k];
-            const T *const other = x + k * x_row;
-            row[k] = factor * other[k];
-            NUMC_BLOCK_LOOP
-            for (int64_t j = 0; j < k; ++j)
-                row[j] += factor * other[j];
-        }
-        NUMC_BLOCK_LOOP
-        for (int64_t j = 0; j < i; ++j)
-            row[j] *= row[i];
-    }
+    NAME(inverse_triangle)(n, x, x_row);
 }
 
-/* The lower triangle of x' x, x lower triangular, in place: row i needs the rows from i on, which are still there. */
-static void NAME(gram)(int64_t n, void *px, int64_t x_row)
+static void NAME(gram)(int64_t n, void *x, int64_t x_row)
 {
-    T *x = px;
-    for (int64_t i = 0; i < n; ++i) {
-        T *const row = x + i * x_row;
-        const T pivot = row[i];
-        NUMC_BLOCK_LOOP
-        for (int64_t j = 0; j <= i; ++j)
-            row[j] *= pivot;
-        for (int64_t k = i + 1; k < n; ++k) {
-            const T *const other = x + k * x_row;
-            const T factor = other[i];
-            NUMC_BLOCK_LOOP
-            for (int64_t j = 0; j <= i; ++j)
-                row[j] += factor * other[j];
-        }
-    }
+    NAME(inverse_gram)(n, x, x_row);
 }
 
 /* One triangle is made the other, in tiles. */

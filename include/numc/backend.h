@@ -334,7 +334,8 @@ typedef struct numc_device_info {
      * native code then multiply by themselves.
      * 2: also, of float32 and float64 matrices of at most 32 rows and columns: other products add to 0 in the order of k (a vector times
      * a matrix counts as the transposed matrix times the vector); cholesky, triangular_solve and lu subtract products one by one,
-     * in the order of k or, upwards, in that in which elements become known, and then divide. */
+     * in the order of k or, upwards, in that in which elements become known, and then divide; cholesky_inverse goes by the loops of
+     * src/kernel/matrix.h. */
     uint32_t ordered_products;
     uint32_t dialect; /* numc_dialect of the text that routine_build takes; 0: none */
 } numc_device_info;

@@ -34,7 +34,8 @@ bool numc__matrix_is_text(const numc_exec *exec, int32_t s)
     const numc_step *step = &exec->steps[s];
     if (exec->device->info.ordered_products < ORDERED || step->kind != NUMC_STEP_SLOT ||
         (step->primitive != NUMC_PRIMITIVE_MATMUL && step->primitive != NUMC_PRIMITIVE_CHOLESKY &&
-         step->primitive != NUMC_PRIMITIVE_TRIANGULAR_SOLVE && step->primitive != NUMC_PRIMITIVE_LU))
+         step->primitive != NUMC_PRIMITIVE_CHOLESKY_INVERSE && step->primitive != NUMC_PRIMITIVE_TRIANGULAR_SOLVE &&
+         step->primitive != NUMC_PRIMITIVE_LU))
         return false;
     const numc_dtype dtype = step->inputs[0].dtype;
     bool small = dtype == NUMC_FLOAT64 || dtype == NUMC_FLOAT32;
@@ -152,8 +153,9 @@ void numc__matrix_function(numc_text *text, const numc_exec *exec, int32_t s)
     case NUMC_PRIMITIVE_TRIANGULAR_SOLVE: add_solve(text, step, type); break;
     case NUMC_PRIMITIVE_LU: add_lu(text, step, type); break;
     default:
-        numc__text_add(text, "    numc_e_small_cholesky_%s(%lld, a, %lldll, %lldll, x, %lld);\n", type, (long long)a.rows,
-                       (long long)a.row, (long long)a.column, (long long)x.row);
+        numc__text_add(text, "    numc_e_small_%s_%s(%lld, a, %lldll, %lldll, x, %lld);\n",
+                       step->primitive == NUMC_PRIMITIVE_CHOLESKY ? "cholesky" : "inverse", type, (long long)a.rows, (long long)a.row,
+                       (long long)a.column, (long long)x.row);
         break;
     }
     numc__text_add(text, "}\n");

@@ -324,4 +324,81 @@ INLINE int NAME(factor)(int64_t rows, int64_t columns, T *m, int64_t m_row, int3
     }
     return sign;
 }
+/* What the inverse of l l' begins with, l's lower triangle: x has the reciprocals of its diagonal, -l below, zeros above. False where
+ * the diagonal has a zero or NaN. */
+INLINE int NAME(begin_inverse)(int64_t n, const T *l, int64_t l_row, int64_t l_column, T *x, int64_t x_row)
+{
+    int good = 1;
+    for (int64_t i = 0; i < n; ++i) {
+        T *const row = x + i * x_row;
+        const T *const from = l + i * l_row;
+        if (l_column == 1) {
+            INDEPENDENT
+            for (int64_t j = 0; j < i; ++j)
+                row[j] = -from[j];
+        } else {
+            for (int64_t j = 0; j < i; ++j)
+                row[j] = -from[j * l_column];
+        }
+        const T pivot = from[i * l_column];
+        good = good && (pivot < 0 || pivot > 0);
+        row[i] = 1 / pivot;
+        memset(row + i + 1, 0, (size_t)(n - i - 1) * sizeof *row);
+    }
+    return good;
+}
+
+/* x = inv(l) of a block begun as above, in place: row i is 1 / l_ii of itself and -l_ik times each row k < i. */
+INLINE void NAME(inverse_triangle)(int64_t n, T *x, int64_t x_row)
+{
+    for (int64_t i = 0; i < n; ++i) {
+        T *const row = x + i * x_row;
+        for (int64_t k = 0; k < i; ++k) {
+            const T factor = row[k];
+            const T *const other = x + k * x_row;
+            row[k] = factor * other[k];
+            INDEPENDENT
+            for (int64_t j = 0; j < k; ++j)
+                row[j] += factor * other[j];
+        }
+        INDEPENDENT
+        for (int64_t j = 0; j < i; ++j)
+            row[j] *= row[i];
+    }
+}
+
+/* The lower triangle of x' x, x lower triangular, in place: row i needs the rows from i on, which are still there. */
+INLINE void NAME(inverse_gram)(int64_t n, T *x, int64_t x_row)
+{
+    for (int64_t i = 0; i < n; ++i) {
+        T *const row = x + i * x_row;
+        const T pivot = row[i];
+        INDEPENDENT
+        for (int64_t j = 0; j <= i; ++j)
+            row[j] *= pivot;
+        for (int64_t k = i + 1; k < n; ++k) {
+            const T *const other = x + k * x_row;
+            const T factor = other[i];
+            INDEPENDENT
+            for (int64_t j = 0; j <= i; ++j)
+                row[j] += factor * other[j];
+        }
+    }
+}
+
+/* w = inv(l l') for n <= MOST, both triangles; NaN where the diagonal of l has a zero or NaN. */
+INLINE void NAME(small_inverse)(int64_t n, const T *l, int64_t l_row, int64_t l_column, T *w, int64_t w_row)
+{
+    const int good = NAME(begin_inverse)(n, l, l_row, l_column, w, w_row);
+    if (good) {
+        NAME(inverse_triangle)(n, w, w_row);
+        NAME(inverse_gram)(n, w, w_row);
+    }
+    ROLL
+    for (int64_t i = 0; i < n; ++i) {
+        ROLL
+        for (int64_t j = 0; j <= i; ++j)
+            w[i * w_row + j] = w[j * w_row + i] = good ? w[i * w_row + j] : (T)NAN;
+    }
+}
 #undef EITHER

@@ -15,7 +15,7 @@
 #include "native/native.h"
 #include "numc/numc.h"
 
-enum { MOST = 33, OWN = 32, OUTPUTS = 20, INPUTS = 5, BATCH = 3 };
+enum { MOST = 33, OWN = 32, OUTPUTS = 21, INPUTS = 5, BATCH = 3 };
 
 static double noise(uint64_t *state)
 {
@@ -158,6 +158,7 @@ static void algebra(numc_context *context, const numc_array *const *in, int32_t 
     out[16] = numc_linalg_solve(a, b);
     out[17] = numc_linalg_det(a);
     out[18] = numc_linalg_inv(at);
+    out[20] = numc_linalg_cho_inv(numc_flip(a, NUMC_AXES(-1, -2)));
     out[19] = numc_linalg_cholesky(numc_flip(in[1], NUMC_AXES(-1, -2)), .upper = true);
 }
 
