@@ -621,6 +621,36 @@ static void check_recording(checker *c)
         check_row(c, "recording", "copies kept as a list, run twice", same ? "ok" : "wrong", same ? "" : "bytes differ or a call failed");
 }
 
+/* Two downloads under way at once, and a later upload over what they read. */
+static void check_transfers(checker *c)
+{
+    enum { BYTES = 4096 };
+    const numc_backend *t = &c->tested.device->table;
+    numc_device *d = c->tested.device->device;
+    unsigned char in[BYTES], later[BYTES], out[2][BYTES];
+    void *memory = NULL;
+    numc_transfer *transfers[2] = {NULL, NULL};
+    if (t->download_begin == NULL)
+        return;
+    for (size_t i = 0; i < BYTES; i++)
+        in[i] = (unsigned char)check_next(c);
+    memset(later, 7, sizeof later);
+    int32_t status = t->memory_allocate(d, BYTES, &memory);
+    if (status == NUMC_OK)
+        status = t->memory_upload(d, memory, 0, in, BYTES);
+    for (int k = 0; k < 2 && status == NUMC_OK; k++)
+        status = t->download_begin(d, memory, (uint64_t)k * 24, out[k], BYTES - 24, &transfers[k]);
+    if (status == NUMC_OK)
+        status = t->memory_upload(d, memory, 0, later, BYTES);
+    for (int k = 1; k >= 0; k--)
+        if (transfers[k] != NULL && t->download_end(d, transfers[k]) != NUMC_OK)
+            status = NUMC_BACKEND;
+    const bool same = status == NUMC_OK && memcmp(in, out[0], BYTES - 24) == 0 && memcmp(in + 24, out[1], BYTES - 24) == 0;
+    if (memory != NULL)
+        t->memory_release(d, memory, BYTES);
+    check_row(c, "memory", "downloads not waited for", same ? "ok" : "wrong", same ? "" : "bytes differ or a call failed");
+}
+
 /* `numc check --slots [NAME]`: the contract's slots as rows of Markdown; with a name, whether that backend fills them. */
 static int print_slots(const char *name)
 {
@@ -710,6 +740,7 @@ int tool_check(int count, char **words)
                    c.tested.device->info.driver, c.tested.device->info.kernel_level, c.tested.device->path);
             check_memory(&c);
             check_recording(&c);
+            check_transfers(&c);
             check_operations(&c);
             check_kernels(&c);
             check_routines(&c);

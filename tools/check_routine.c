@@ -82,7 +82,7 @@ static void machines_free(machines *m)
 static void move_here(machines *m, bool fresh)
 {
     const numc_k_chains all = {m->memory[SCHEDULE], m->memory[STATES], m->memory[PROGRESS], m->memory[MEMORY], m->memory[POSITIONS],
-                               m->memory[RESULTS], m->memory[RECORDS], CHAINS, (numc_k_i64)m->doubles, (numc_k_i64)m->state_doubles};
+                               m->memory[RESULTS], m->memory[RECORDS], CHAINS, (numc_k_i64)m->doubles, (numc_k_i64)m->state_doubles, STEPS};
     for (int64_t c = 0; c < CHAINS; c++)
         numc_k_chains_step(&all, c, fresh);
 }
@@ -130,7 +130,7 @@ void check_routines(checker *c)
     machines here, there;
     bool ready = machines_new(&here);
     ready = machines_new(&there) && ready;
-    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {CHAINS, (int64_t)here.doubles, (int64_t)here.state_doubles, 1, 0, 0};
+    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {CHAINS, (int64_t)here.doubles, (int64_t)here.state_doubles, 1, 0, 0, STEPS};
     for (int i = 0; i < STEPS && ready; i++) {
         move_here(&here, i == 0);
         evaluate(&here);

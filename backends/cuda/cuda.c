@@ -235,7 +235,15 @@ static void close_machine(void *opened)
                 if (stages[k][i].memory != NULL)
                     (void)m->cu.cuMemFreeHost(stages[k][i].memory);
             }
+        for (numc_cuda_read *r = m->reads; r != NULL; r = r->next) {
+            (void)m->cu.cuEventDestroy_v2(r->event);
+            (void)m->cu.cuMemFreeHost(r->memory);
+        }
         numc_cuda_leave(m);
+    }
+    for (numc_cuda_read *r = m->reads, *next; r != NULL; r = next) {
+        next = r->next;
+        drop(m->host, r, sizeof *r);
     }
     if (m->context != NULL)
         (void)m->cu.cuDevicePrimaryCtxRelease_v2(m->device);
@@ -445,6 +453,86 @@ static int32_t download(void *opened, const void *raw, uint64_t offset, void *to
     }
     pthread_mutex_unlock(&m->download_lock);
     numc_cuda_leave(m);
+    return status;
+}
+
+static void read_free(numc_cuda_machine *m, numc_cuda_read *r)
+{
+    if (r->event != NULL)
+        (void)m->cu.cuEventDestroy_v2(r->event);
+    if (r->memory != NULL)
+        (void)m->cu.cuMemFreeHost(r->memory);
+    drop(m->host, r, sizeof *r);
+}
+
+/* A free one with room for the bytes, or a new one. */
+static int32_t read_get(numc_cuda_machine *m, uint64_t bytes, numc_cuda_read **read)
+{
+    pthread_mutex_lock(&m->download_lock);
+    numc_cuda_read **at = &m->reads;
+    while (*at != NULL && (*at)->room < bytes)
+        at = &(*at)->next;
+    numc_cuda_read *r = *at;
+    if (r != NULL)
+        *at = r->next;
+    pthread_mutex_unlock(&m->download_lock);
+    if (r == NULL && (r = new_zeroed(m->host, sizeof *r)) == NULL)
+        return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory for a download");
+    int32_t status = NUMC_OK;
+    if (r->memory == NULL) {
+        void *memory = NULL;
+        status = numc_cuda_check(m, m->cu.cuMemHostAlloc(&memory, (size_t)bytes, 0), "allocating pinned memory");
+        r->memory = status == NUMC_OK ? memory : NULL;
+        r->room = bytes;
+    }
+    if (status == NUMC_OK && r->event == NULL)
+        status = numc_cuda_check(m, m->cu.cuEventCreate(&r->event, NUMC_CUDA_EVENT_DISABLE_TIMING), "making an event");
+    if (status != NUMC_OK)
+        read_free(m, r);
+    else
+        *read = r;
+    return status;
+}
+
+static int32_t read_begin(void *opened, const void *raw, uint64_t offset, void *to, uint64_t bytes, void **ticket)
+{
+    numc_cuda_machine *m = opened;
+    numc_cuda_read *r = NULL;
+    if (records(m))
+        return cannot_record(m, "a download");
+    int32_t status = numc_cuda_enter(m);
+    if (status != NUMC_OK)
+        return status;
+    status = read_get(m, bytes, &r);
+    if (status == NUMC_OK) {
+        r->to = to;
+        r->bytes = bytes;
+        status = numc_cuda_check(m, m->cu.cuMemcpyDtoHAsync_v2(r->memory, address_of(raw, offset), (size_t)bytes, m->stream), "downloading");
+        if (status == NUMC_OK)
+            status = numc_cuda_check(m, m->cu.cuEventRecord(r->event, m->stream), "recording an event");
+        if (status != NUMC_OK)
+            read_free(m, r);
+    }
+    numc_cuda_leave(m);
+    *ticket = status == NUMC_OK ? r : NULL;
+    return status;
+}
+
+static int32_t read_end(void *opened, void *ticket)
+{
+    numc_cuda_machine *m = opened;
+    numc_cuda_read *r = ticket;
+    int32_t status = numc_cuda_enter(m);
+    if (status == NUMC_OK) {
+        status = numc_cuda_check(m, m->cu.cuEventSynchronize(r->event), "waiting for a download");
+        if (status == NUMC_OK)
+            memcpy(r->to, r->memory, (size_t)r->bytes);
+        numc_cuda_leave(m);
+    }
+    pthread_mutex_lock(&m->download_lock); /* closing frees it */
+    r->next = m->reads;
+    m->reads = r;
+    pthread_mutex_unlock(&m->download_lock);
     return status;
 }
 
@@ -821,6 +909,8 @@ const numc_gpu_runtime numc_gpu_runtime_here = {
     .free = release,
     .upload = upload,
     .download = download,
+    .read_begin = read_begin,
+    .read_end = read_end,
     .copy = copy,
     .synchronize = synchronize,
     .module_build = module_build,

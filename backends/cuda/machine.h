@@ -18,6 +18,14 @@ typedef struct numc_cuda_stage {
     bool recorded;
 } numc_cuda_stage;
 
+/* A download that nobody waits for yet: pinned memory of its own, kept for the next one. */
+typedef struct numc_cuda_read {
+    unsigned char *memory;
+    uint64_t room, bytes;
+    void *event, *to;
+    struct numc_cuda_read *next; /* of those that are free */
+} numc_cuda_read;
+
 /* cuBLAS and cuSOLVER, opened when the first large product or factorisation comes. */
 typedef struct numc_cuda_vendor {
     pthread_mutex_t lock; /* their handles are one thread's at a time */
@@ -46,6 +54,7 @@ typedef struct numc_cuda_machine {
     atomic_int lost;       /* the error after which the context cannot be used, or 0 */
     pthread_mutex_t upload_lock, download_lock;
     numc_cuda_stage upload[NUMC_CUDA_STAGES], download[2];
+    numc_cuda_read *reads; /* free ones; under download_lock */
     uint32_t stage;        /* of upload: which is being filled */
     numc_cuda_vendor vendor;
 } numc_cuda_machine;

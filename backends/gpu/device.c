@@ -212,6 +212,25 @@ int32_t numc_gpu_memory_download(numc_device *device, const void *memory, uint64
     return device->runtime->download(device->machine, numc_gpu_raw(memory), offset, host, bytes);
 }
 
+/* A transfer is the runtime's ticket. */
+int32_t numc_gpu_download_begin(numc_device *device, const void *memory, uint64_t offset, void *host, uint64_t bytes,
+                                numc_transfer **transfer)
+{
+    void *ticket = NULL;
+    pthread_mutex_lock(&device->lock);
+    device->counts.downloads++;
+    device->counts.downloaded_bytes += bytes;
+    pthread_mutex_unlock(&device->lock);
+    int32_t status = device->runtime->read_begin(device->machine, numc_gpu_raw(memory), offset, host, bytes, &ticket);
+    *transfer = ticket;
+    return status;
+}
+
+int32_t numc_gpu_download_end(numc_device *device, numc_transfer *transfer)
+{
+    return device->runtime->read_end(device->machine, transfer);
+}
+
 /* Within one allocation the ranges may overlap: then by way of another one. */
 int32_t numc_gpu_memory_copy(numc_device *device, void *to, uint64_t to_offset, const void *from, uint64_t from_offset,
                              uint64_t bytes)

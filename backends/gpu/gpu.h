@@ -87,6 +87,9 @@ typedef struct numc_gpu_runtime {
     int32_t (*record_end)(void *machine, void **recording);
     int32_t (*record_run)(void *machine, void *recording);
     void (*record_free)(void *machine, void *recording);
+    /* A download that is not waited for; read_end waits for it alone and ends it whatever it answers. */
+    int32_t (*read_begin)(void *machine, const void *raw, uint64_t offset, void *to, uint64_t bytes, void **ticket);
+    int32_t (*read_end)(void *machine, void *ticket);
 } numc_gpu_runtime;
 
 /* The plugin's own runtime. */
@@ -104,6 +107,9 @@ int32_t numc_gpu_memory_allocate(numc_device *device, uint64_t bytes, void **mem
 void numc_gpu_memory_release(numc_device *device, void *memory, uint64_t bytes);
 int32_t numc_gpu_memory_upload(numc_device *device, void *memory, uint64_t offset, const void *host, uint64_t bytes);
 int32_t numc_gpu_memory_download(numc_device *device, const void *memory, uint64_t offset, void *host, uint64_t bytes);
+int32_t numc_gpu_download_begin(numc_device *device, const void *memory, uint64_t offset, void *host, uint64_t bytes,
+                                numc_transfer **transfer);
+int32_t numc_gpu_download_end(numc_device *device, numc_transfer *transfer);
 int32_t numc_gpu_memory_copy(numc_device *device, void *to, uint64_t to_offset, const void *from, uint64_t from_offset,
                              uint64_t bytes);
 int32_t numc_gpu_synchronize(numc_device *device);
@@ -162,6 +168,7 @@ void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
         .recording_begin = numc_gpu_recording_begin, .recording_end = numc_gpu_recording_end,                                  \
         .recording_run = numc_gpu_recording_run, .recording_release = numc_gpu_recording_release,                              \
         .cholesky_inverse = numc_gpu_cholesky_inverse,                                                                         \
+        .download_begin = numc_gpu_download_begin, .download_end = numc_gpu_download_end,                                      \
     }
 
 #endif

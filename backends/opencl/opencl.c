@@ -17,7 +17,8 @@
     X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject) X(clEnqueueReadBuffer)            \
     X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer) X(clFinish) X(clFlush) X(clCreateProgramWithSource)                         \
     X(clCreateProgramWithBinary) X(clBuildProgram) X(clGetProgramBuildInfo) X(clGetProgramInfo) X(clReleaseProgram)            \
-    X(clCreateKernel) X(clReleaseKernel) X(clSetKernelArg) X(clEnqueueNDRangeKernel)
+    X(clCreateKernel) X(clReleaseKernel) X(clSetKernelArg) X(clEnqueueNDRangeKernel)  \
+    X(clWaitForEvents) X(clReleaseEvent)
 
 typedef struct functions {
 #define X(name) __typeof__(name) *name;
@@ -341,6 +342,30 @@ static int32_t download(void *opened, const void *raw, uint64_t offset, void *to
                  "download");
 }
 
+/* The ticket is the event. */
+static int32_t read_begin(void *opened, const void *raw, uint64_t offset, void *to, uint64_t bytes, void **ticket)
+{
+    machine *m = opened;
+    cl_mem memory;
+    cl_event event = NULL;
+    memcpy(&memory, &raw, sizeof memory);
+    int32_t status = check(m, m->cl.clEnqueueReadBuffer(m->queue, memory, CL_FALSE, (size_t)offset, (size_t)bytes, to, 0, NULL, &event),
+                           "download");
+    if (status == NUMC_OK)
+        status = check(m, m->cl.clFlush(m->queue), "flush");
+    *ticket = event;
+    return status;
+}
+
+static int32_t read_end(void *opened, void *ticket)
+{
+    machine *m = opened;
+    cl_event event = ticket;
+    int32_t status = check(m, m->cl.clWaitForEvents(1, &event), "download");
+    (void)m->cl.clReleaseEvent(event);
+    return status;
+}
+
 static int32_t copy(void *opened, void *to, uint64_t to_offset, const void *from, uint64_t from_offset, uint64_t bytes)
 {
     machine *m = opened;
@@ -534,6 +559,8 @@ const numc_gpu_runtime numc_gpu_runtime_here = {
     .free = release,
     .upload = upload,
     .download = download,
+    .read_begin = read_begin,
+    .read_end = read_end,
     .copy = copy,
     .synchronize = synchronize,
     .module_build = module_build,

@@ -318,6 +318,7 @@ typedef struct numc_kernel numc_kernel;
 typedef struct numc_launch numc_launch;
 typedef struct numc_routine numc_routine;
 typedef struct numc_recording numc_recording;
+typedef struct numc_transfer numc_transfer;
 
 typedef struct numc_device_info {
     uint64_t size;
@@ -477,6 +478,13 @@ typedef struct numc_backend {
     /* Optional, float32 and float64: w = inv(l l'), both its triangles, alike; the lower triangle of l is read. A zero or NaN on the
      * diagonal of l: all of w is NaN. */
     int32_t (*cholesky_inverse)(numc_device *device, const numc_view *l, const numc_view *w);
+
+    /* Optional as a group: a download that is not waited for. begin puts it into the queue; end waits for it alone, and not for what
+     * came behind it. `host` holds the bytes once end answered OK, and is left alone between the two; the transfer is over whatever end
+     * answers. bytes > 0. */
+    int32_t (*download_begin)(numc_device *device, const void *memory, uint64_t offset, void *host, uint64_t bytes,
+                              numc_transfer **transfer);
+    int32_t (*download_end)(numc_device *device, numc_transfer *transfer);
 } numc_backend;
 
 /* The exported symbol. Returns a static table, or NULL when the plugin cannot speak any ABI up to max_abi. */

@@ -55,7 +55,9 @@ typedef enum numc_slot_need {
     X(recording_end, PROGRAMS, NOTHING, 4, "a list of calls to be given to the queue as one")      \
     X(recording_run, PROGRAMS, NOTHING, 4, "run it again")                                         \
     X(recording_release, PROGRAMS, NOTHING, 4, "its end")                                          \
-    X(cholesky_inverse, MATRICES, HOST, 0, "inv(l l')")
+    X(cholesky_inverse, MATRICES, HOST, 0, "inv(l l')")                                             \
+    X(download_begin, MEMORY, NOTHING, 5, "device to host, not waited for")                        \
+    X(download_end, MEMORY, NOTHING, 5, "waits for it")
 
 typedef struct numc_slot_info {
     const char *name, *family, *text;

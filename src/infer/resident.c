@@ -1,7 +1,7 @@
 /* Chains that stay on the device: their state machines, what their warm-up has learnt, positions and draws lie in its memory. A
  * leapfrog is one launch of the model's program and one of kernel/chains.h, put into the queue without waiting; where a position's
  * density is little work both are one kernel, a work item for each chain, that makes NUMC_LOOK leapfrogs. The host looks after so
- * many: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the
+ * many, and where the device can download beside its work, while it makes the next ones: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the
  * states when all is done or the run is halted. The text is the host's own state machine and warm-up, so draws have the bits of chains
  * that it moves. Starting points, of which most are found at the first try, are looked for by the host (lockstep.c); so is a warm-up
  * with a dense metric beyond MOST_DENSE coordinates, whose factorisation is no work for one work item. */
@@ -13,7 +13,8 @@
 #include "infer/driver.h"
 #include "kernel/chains.h"
 
-enum { MOST_DENSE = 64 };
+enum { MOST_DENSE = 64, LEAST_SLOTS = 4 };
+#define RECORD_BYTES ((uint64_t)64 << 20) /* of a look, but for LEAST_SLOTS */
 
 extern const char numc__chains_text[];
 
@@ -21,6 +22,16 @@ typedef struct block {
     void *memory;
     uint64_t bytes;
 } block;
+
+/* What the host looks at: copies of the chains' progress and records after so many leapfrogs. Two, for one is read while the device
+ * works on the other. */
+typedef struct look {
+    numc_k_chain_progress *progress; /* (width) */
+    block records_there;             /* (slots, width, record) */
+    double *records;
+    int fetched;                     /* slots that are downloaded with it */
+    numc_transfer *transfers[2];     /* under way, of progress and records; NULL: none */
+} look;
 
 struct numc_resident {
     numc_lockstep *group;
@@ -31,10 +42,11 @@ struct numc_resident {
     bool loops; /* `step` is the density too, and all leapfrogs of a look */
     numc_item_text item;
     block arenas_there; /* of the items */
-    block schedule_there, chains_there, progress_there, memory_there, records_there;
+    block schedule_there, chains_there, progress_there, memory_there;
     numc_k_chain *chains;            /* (width) */
-    numc_k_chain_progress *progress; /* (width) */
-    double *records;                 /* (NUMC_LOOK, width, record) */
+    look looks[2];
+    int look_count;                  /* 1 where each download is waited for */
+    int slots, guess;                /* of records; how many the next look is expected to have */
 };
 
 static numc_status allocate_there(numc_resident *r, block *b, size_t count, size_t size)
@@ -170,12 +182,16 @@ numc_resident *numc__resident_new(numc_lockstep *group)
     numc_resident *r = numc__allocate_zero(context, 1, sizeof *r);
     if (r == NULL)
         return NULL;
-    size_t width = (size_t)group->width, records = NUMC_LOOK * width * record_doubles(group);
+    size_t width = (size_t)group->width, record = width * record_doubles(group) * sizeof(double);
+    uint64_t fit = RECORD_BYTES / record;
     *r = (numc_resident){.group = group, .lane = mcmc->chains[group->first].lane, .device = device, .positions = positions,
-                         .results = results};
+                         .results = results, .look_count = device->table.download_begin != NULL ? 2 : 1, .guess = 1,
+                         .slots = fit < LEAST_SLOTS ? LEAST_SLOTS : fit > NUMC_LOOK ? NUMC_LOOK : (int)fit};
     r->chains = numc__allocate_zero(context, width, sizeof *r->chains);
-    r->progress = numc__allocate_zero(context, width, sizeof *r->progress);
-    r->records = numc__allocate(context, records * sizeof(double));
+    for (look *l = r->looks; l < r->looks + r->look_count; l++) {
+        l->progress = numc__allocate_zero(context, width, sizeof *l->progress);
+        l->records = numc__allocate(context, (size_t)r->slots * record);
+    }
     numc_status status = numc_error_status(context);
     if (status == NUMC_OK && (status = build_loop(r)) == NUMC_UNSUPPORTED)
         status = build_step(r);
@@ -188,11 +204,11 @@ numc_resident *numc__resident_new(numc_lockstep *group)
     if (status == NUMC_OK)
         status = allocate_there(r, &r->chains_there, width, sizeof *r->chains);
     if (status == NUMC_OK)
-        status = allocate_there(r, &r->progress_there, width, sizeof *r->progress);
+        status = allocate_there(r, &r->progress_there, width, sizeof(numc_k_chain_progress));
     if (status == NUMC_OK)
         status = allocate_there(r, &r->memory_there, width, numc__mcmc_chain_bytes(mcmc));
-    if (status == NUMC_OK)
-        status = allocate_there(r, &r->records_there, records, sizeof(double));
+    for (int k = 0; k < r->look_count && status == NUMC_OK; k++)
+        status = allocate_there(r, &r->looks[k].records_there, (size_t)r->slots, record);
     if (status == NUMC_OK)
         return r;
     numc__error_join(context, r->lane);
@@ -214,10 +230,12 @@ void numc__resident_free(numc_resident *r)
     release_there(r, &r->chains_there);
     release_there(r, &r->progress_there);
     release_there(r, &r->memory_there);
-    release_there(r, &r->records_there);
     numc__free(context, r->chains, width * sizeof *r->chains);
-    numc__free(context, r->progress, width * sizeof *r->progress);
-    numc__free(context, r->records, NUMC_LOOK * width * record_doubles(r->group) * sizeof(double));
+    for (look *l = r->looks; l < r->looks + r->look_count; l++) {
+        release_there(r, &l->records_there);
+        numc__free(context, l->progress, width * sizeof *l->progress);
+        numc__free(context, l->records, (size_t)r->slots * width * record_doubles(r->group) * sizeof(double));
+    }
     numc__free(context, r, sizeof *r);
 }
 
@@ -249,7 +267,7 @@ static numc_status send(numc_resident *r)
         numc_chain *chain = &mcmc->chains[group->first + (k < group->count ? k : 0)];
         bool moves = k < group->count && chain->stage != NUMC_CHAIN_RESTS;
         r->chains[k] = (numc_k_chain){chain->nuts, chain->warmup};
-        r->progress[k] = (numc_k_chain_progress){.transition = chain->transition,
+        r->looks[0].progress[k] = (numc_k_chain_progress){.transition = chain->transition,
                                                  .until = k < group->count ? chain->until : chain->transition,
                                                  .wants = moves ? NUMC_K_NUTS_EVALUATE : NUMC_K_NUTS_DONE};
         memcpy(group->positions + (size_t)k * dimension,
@@ -258,7 +276,7 @@ static numc_status send(numc_resident *r)
     }
     group->positions_filled = true;
     NUMC_TRY(upload(r, &r->chains_there, 0, r->chains, r->chains_there.bytes));
-    NUMC_TRY(upload(r, &r->progress_there, 0, r->progress, r->progress_there.bytes));
+    NUMC_TRY(upload(r, &r->progress_there, 0, r->looks[0].progress, r->progress_there.bytes));
     const block positions = {.memory = r->positions.memory};
     NUMC_TRY(upload(r, &positions, (uint64_t)r->positions.offset * sizeof(double), group->positions,
                     (uint64_t)group->width * dimension * sizeof(double)));
@@ -271,29 +289,30 @@ static numc_status fetch(numc_resident *r)
     numc_mcmc *mcmc = group->mcmc;
     size_t bytes = numc__mcmc_chain_bytes(mcmc);
     NUMC_TRY(download(r, &r->chains_there, 0, r->chains, r->chains_there.bytes));
+    NUMC_TRY(download(r, &r->progress_there, 0, r->looks[0].progress, r->progress_there.bytes));
     for (int32_t k = 0; k < group->count; k++) {
         numc_chain *chain = &mcmc->chains[group->first + k];
         NUMC_TRY(download(r, &r->memory_there, (uint64_t)k * bytes, chain->memory, bytes));
         chain->nuts = r->chains[k].nuts;
         chain->warmup = r->chains[k].warmup;
         chain->warmup.failed = 0; /* look() has said it */
-        chain->stage = r->progress[k].wants != NUMC_K_NUTS_EVALUATE     ? NUMC_CHAIN_RESTS
+        chain->stage = r->looks[0].progress[k].wants != NUMC_K_NUTS_EVALUATE     ? NUMC_CHAIN_RESTS
                        : chain->nuts.kind == NUMC_K_NUTS_PROBE ? NUMC_CHAIN_SEARCHES : NUMC_CHAIN_MOVES;
     }
     return NUMC_OK;
 }
 
 /* Apart, the machines move first, on results that lie there; then the density is evaluated at what they want. */
-static numc_status leapfrogs(numc_resident *r, int count)
+static numc_status leapfrogs(numc_resident *r, const look *l, int count)
 {
     const numc_lockstep *group = r->group;
     const numc_mcmc *mcmc = group->mcmc;
     void *buffers[NUMC_K_CHAINS_BUFFERS + 1 + NUMC_ITEM_MEMORIES] = {r->schedule_there.memory, r->chains_there.memory, r->progress_there.memory,
                                                   r->memory_there.memory, r->positions.memory, r->results.memory,
-                                                  r->records_there.memory};
+                                                  l->records_there.memory};
     int64_t numbers[NUMC_K_CHAINS_NUMBERS + 1] = {group->width, (int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
                                                   (int64_t)numc__mcmc_state_doubles(mcmc), 1, r->positions.offset, r->results.offset,
-                                                  count};
+                                                  r->slots, count};
     if (r->loops) {
         buffers[NUMC_K_CHAINS_BUFFERS] = r->arenas_there.memory;
         memcpy(&buffers[NUMC_K_CHAINS_BUFFERS + 1], r->item.memories, (size_t)r->item.memory_count * sizeof *buffers);
@@ -326,34 +345,71 @@ static numc_status take_record(numc_chain *chain, const double *record)
     return status;
 }
 
-/* What the chains have written down since the last look; *live: how many go on. */
-static numc_status look(numc_resident *r, int32_t *live)
+/* Begins to download what the leapfrogs now in the queue will have written: as many slots as the last look had. */
+static numc_status look_begin(numc_resident *r, look *l)
+{
+    const numc_backend *table = &r->device->table;
+    uint64_t bytes = (uint64_t)r->guess * (uint64_t)r->group->width * record_doubles(r->group) * sizeof(double);
+    l->fetched = 0;
+    if (r->look_count < 2)
+        return NUMC_OK;
+    atomic_fetch_add_explicit(&r->lane->core->bytes_downloaded, r->progress_there.bytes + bytes, memory_order_relaxed);
+    NUMC_TRY(numc__device_check(r->lane, table->download_begin(r->device->device, r->progress_there.memory, 0, l->progress,
+                                                               r->progress_there.bytes, &l->transfers[0]), "download"));
+    NUMC_TRY(numc__device_check(r->lane, table->download_begin(r->device->device, l->records_there.memory, 0, l->records, bytes,
+                                                               &l->transfers[1]), "download"));
+    l->fetched = r->guess;
+    return NUMC_OK;
+}
+
+/* Both copies are here, as far as they are under way. */
+static numc_status look_wait(numc_resident *r, look *l)
+{
+    numc_status status = NUMC_OK;
+    for (int k = 0; k < 2; k++) {
+        if (l->transfers[k] == NULL)
+            continue;
+        numc_status ended = numc__device_check(r->lane, r->device->table.download_end(r->device->device, l->transfers[k]), "download");
+        status = status == NUMC_OK ? ended : status;
+        l->transfers[k] = NULL;
+    }
+    return status;
+}
+
+/* What the chains have written down in a look's leapfrogs; *live: how many go on. */
+static numc_status look_end(numc_resident *r, look *l, int32_t *live)
 {
     numc_lockstep *group = r->group;
     numc_mcmc *mcmc = group->mcmc;
     size_t record = record_doubles(group), width = (size_t)group->width;
     int most = 0;
-    NUMC_TRY(download(r, &r->progress_there, 0, r->progress, r->progress_there.bytes));
+    if (r->look_count < 2)
+        NUMC_TRY(download(r, &r->progress_there, 0, l->progress, r->progress_there.bytes));
+    NUMC_TRY(look_wait(r, l));
     for (int32_t k = 0; k < group->width; k++)
-        most = r->progress[k].written > most ? r->progress[k].written : most;
-    if (most > 0)
-        NUMC_TRY(download(r, &r->records_there, 0, r->records, (uint64_t)most * width * record * sizeof(double)));
+        most = l->progress[k].written > most ? l->progress[k].written : most;
+    if (most > l->fetched) {
+        size_t from = (size_t)l->fetched * width * record;
+        NUMC_TRY(download(r, &l->records_there, from * sizeof(double), l->records + from,
+                          ((uint64_t)most * width * record - from) * sizeof(double)));
+    }
+    r->guess = most < 1 ? 1 : most;
     numc_status status = NUMC_OK;
     for (int slot = 0; slot < most; slot++)
         for (int32_t k = 0; k < group->count; k++) {
             numc_chain *chain = &mcmc->chains[group->first + k];
-            if (r->progress[k].written <= slot || chain->status != NUMC_OK)
+            if (l->progress[k].written <= slot || chain->status != NUMC_OK)
                 continue;
-            numc_status taken = take_record(chain, r->records + ((size_t)slot * width + (size_t)k) * record);
+            numc_status taken = take_record(chain, l->records + ((size_t)slot * width + (size_t)k) * record);
             status = status == NUMC_OK ? taken : status; /* the other chains' draws are kept */
         }
     *live = 0;
     for (int32_t k = 0; k < group->count; k++) {
         numc_chain *chain = &mcmc->chains[group->first + k];
-        *live += r->progress[k].transition < r->progress[k].until && r->progress[k].failed == 0;
-        if (r->progress[k].failed == 0 || chain->status != NUMC_OK)
+        *live += l->progress[k].transition < l->progress[k].until && l->progress[k].failed == 0;
+        if (l->progress[k].failed == 0 || chain->status != NUMC_OK)
             continue;
-        chain->warmup.failed = r->progress[k].failed;
+        chain->warmup.failed = l->progress[k].failed;
         numc_status failed = numc__chain_failed(chain);
         numc__chain_end(chain, failed);
         status = status == NUMC_OK ? failed : status;
@@ -377,15 +433,29 @@ numc_status numc__resident_run(numc_lockstep *group)
     numc_resident *r = group->resident;
     double since = numc__mcmc_seconds_now();
     int32_t live = 1;
+    look *now = &r->looks[0], *before = NULL; /* begun, and not yet taken */
     numc_status status = send(r);
     if (status != NUMC_OK) /* the states here are as they were */
         return status;
-    while (status == NUMC_OK && live > 0) {
-        status = numc__mcmc_halted(mcmc) ? NUMC_CANCELLED : leapfrogs(r, NUMC_LOOK);
-        numc_status looked = status == NUMC_OK || status == NUMC_REJECT ? look(r, &live) : NUMC_OK;
+    while (status == NUMC_OK && live > 0 && !numc__mcmc_halted(mcmc)) {
+        status = leapfrogs(r, now, NUMC_LOOK);
+        numc_status looked = status == NUMC_OK || status == NUMC_REJECT ? look_begin(r, now) : NUMC_OK;
+        look *ready = r->look_count < 2 ? now : before;
+        before = now;
+        if (looked == NUMC_OK && ready != NULL)
+            looked = look_end(r, ready, &live);
+        before = ready == before ? NULL : before;
         status = looked != NUMC_OK ? looked : status;
+        now = &r->looks[(now - r->looks + 1) % r->look_count];
         share_time(group, &since);
     }
+    if (before != NULL) {
+        numc_status looked = status == NUMC_OK || status == NUMC_REJECT ? look_end(r, before, &live) : NUMC_OK;
+        status = looked != NUMC_OK ? looked : status;
+    }
+    for (int k = 0; k < r->look_count; k++)
+        (void)look_wait(r, &r->looks[k]); /* after an error */
     numc_status fetched = fetch(r);
-    return status == NUMC_OK ? fetched : status;
+    status = status == NUMC_OK ? fetched : status;
+    return status == NUMC_OK && live > 0 ? NUMC_CANCELLED : status;
 }

@@ -60,8 +60,8 @@ NUMC_KERNEL_FN void numc_k__record(const numc_k_nuts *s, const NUMC_KERNEL_GLOBA
 }
 
 /* What all chains of a call share. Shapes: chains, progress [chains]; memory [chains][doubles], of a state and then of its estimate;
- * positions [chains][dimension]; results [chains][1 + dimension], log density and gradient; records [slots][chains][record]. There must be
- * a slot for each step between two looks of the host. */
+ * positions [chains][dimension]; results [chains][1 + dimension], log density and gradient; records [slots][chains][record]. A chain whose
+ * slots are full rests until the host has looked. */
 typedef struct numc_k_chains {
     const NUMC_KERNEL_GLOBAL numc_k_schedule *schedule;
     NUMC_KERNEL_GLOBAL numc_k_chain *chains;
@@ -69,7 +69,7 @@ typedef struct numc_k_chains {
     NUMC_KERNEL_GLOBAL double *memory, *positions;
     const NUMC_KERNEL_GLOBAL double *results;
     NUMC_KERNEL_GLOBAL double *records;
-    numc_k_i64 count, doubles, state_doubles;
+    numc_k_i64 count, doubles, state_doubles, slots;
 } numc_k_chains;
 
 /* One leapfrog of a chain whose states are at hand. */
@@ -95,7 +95,7 @@ NUMC_KERNEL_FN void numc_k_chains_move(const numc_k_chains *all, numc_k_i64 chai
         }
         p->failed = c->warmup.failed;
     }
-    if (p->wants == NUMC_K_NUTS_DONE && p->transition < p->until && !p->failed)
+    if (p->wants == NUMC_K_NUTS_DONE && p->transition < p->until && p->written < all->slots && !p->failed)
         p->wants = numc_k_chain_begin(all->schedule, &c->warmup, s, m, p->transition);
     /* A chain that rests writes too: the program may have used this memory for something else. */
     numc_k_i64 at = p->wants == NUMC_K_NUTS_EVALUATE ? s->position_at : numc_k_nuts_current(s);
@@ -116,7 +116,7 @@ NUMC_KERNEL_FN void numc_k_chains_step(const numc_k_chains *all, numc_k_i64 chai
 
 /* Entry points for numc_backend.routine_run: item c is chain c. Offsets count doubles. */
 #define NUMC_K_CHAINS_BUFFERS 7
-#define NUMC_K_CHAINS_NUMBERS 6 /* after the number of items */
+#define NUMC_K_CHAINS_NUMBERS 7 /* after the number of items */
 #if defined(NUMC_KERNEL_OPENCL) || defined(NUMC_KERNEL_CUDA)
 #if defined(NUMC_KERNEL_OPENCL)
 #define NUMC_K_CHAINS_ENTRY __kernel void
@@ -131,9 +131,9 @@ NUMC_KERNEL_FN void numc_k_chains_step(const numc_k_chains *all, numc_k_i64 chai
         NUMC_KERNEL_GLOBAL double *positions, const NUMC_KERNEL_GLOBAL double *results, NUMC_KERNEL_GLOBAL double *records
 #define NUMC_K_CHAINS_NUMBER_PARAMETERS                                                                                     \
     numc_k_i64 items, numc_k_i64 count, numc_k_i64 doubles, numc_k_i64 state_doubles, numc_k_i64 fresh,                     \
-        numc_k_i64 positions_at, numc_k_i64 results_at
+        numc_k_i64 positions_at, numc_k_i64 results_at, numc_k_i64 slots
 #define NUMC_K_CHAINS_GATHERED                                                                                              \
-    {schedule, chains, progress, memory, positions + positions_at, results + results_at, records, count, doubles, state_doubles}
+    {schedule, chains, progress, memory, positions + positions_at, results + results_at, records, count, doubles, state_doubles, slots}
 NUMC_K_CHAINS_ENTRY numc_chains_step(NUMC_K_CHAINS_PARAMETERS, NUMC_K_CHAINS_NUMBER_PARAMETERS)
 {
     const numc_k_chains all = NUMC_K_CHAINS_GATHERED;
@@ -144,7 +144,7 @@ NUMC_K_CHAINS_ENTRY numc_chains_step(NUMC_K_CHAINS_PARAMETERS, NUMC_K_CHAINS_NUM
 void numc_chains_step(void *const *buffers, const int64_t *numbers, int64_t item)
 {
     const numc_k_chains all = {buffers[0], buffers[1], buffers[2], buffers[3], (double *)buffers[4] + numbers[4],
-                               (const double *)buffers[5] + numbers[5], buffers[6], numbers[0], numbers[1], numbers[2]};
+                               (const double *)buffers[5] + numbers[5], buffers[6], numbers[0], numbers[1], numbers[2], numbers[6]};
     numc_k_chains_step(&all, item, (int)numbers[3]);
 }
 #endif

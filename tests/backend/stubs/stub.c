@@ -214,6 +214,32 @@ static int32_t routine_run(numc_device *device, numc_routine *routine, void *con
     return NUMC_OK;
 }
 
+/* The queue has run empty whenever somebody looks, so the bytes are those of the moment it begins. */
+struct numc_transfer {
+    void *host;
+    uint64_t bytes;
+    unsigned char copy[];
+};
+
+static int32_t download_begin(numc_device *device, const void *memory, uint64_t offset, void *host, uint64_t bytes,
+                              numc_transfer **transfer)
+{
+    numc_transfer *t = get(device->host, sizeof *t + bytes);
+    if (t == NULL)
+        return fail(device->host, NUMC_MEMORY, "no memory for a transfer");
+    t->host = host;
+    t->bytes = bytes;
+    *transfer = t;
+    return block_download(device, memory, offset, t->copy, bytes);
+}
+
+static int32_t download_end(numc_device *device, numc_transfer *transfer)
+{
+    memcpy(transfer->host, transfer->copy, transfer->bytes);
+    give(device->host, transfer, sizeof *transfer + transfer->bytes);
+    return NUMC_OK;
+}
+
 static void routine_release(numc_device *device, numc_routine *routine)
 {
     give(device->host, routine, sizeof *routine);
@@ -258,6 +284,8 @@ static const numc_backend stub_table = {
     .routine_build = routine_build,
     .routine_run = routine_run,
     .routine_release = routine_release,
+    .download_begin = download_begin,
+    .download_end = download_end,
 #endif
 };
 
