@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-LIMIT = 1_950_000  # bytes; 1.85 million are used
+LIMIT = 1_950_000  # bytes
 SYSTEM = r"libc|libm|libpthread|libdl|ld-linux[-\w]*"
 number = 0
 
