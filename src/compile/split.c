@@ -4,9 +4,7 @@
  * stays as it is (c' = c) is an operand. The others recur. An application that does not depend on recurring carries goes before
  * the scan, one that depends on them but on which they do not depend goes after it, both batched: with the steps as a first
  * axis. What does not vary stands outside as it is. Left in the scan is the recurrence itself, which stacks what the later part
- * reads. Sums are then taken in the order of reductions, not of steps. Divisors that the recurrence does not wait for enter it as their
- * reciprocals, since a division is what a step waits for longest: a quotient is rounded twice then, and infinite where the divisor is
- * below 2^-1024, which no number of full precision is. */
+ * reads. Sums are then taken in the order of reductions, not of steps. */
 #include <string.h>
 
 #include "compile/lower.h"
@@ -32,7 +30,6 @@ typedef struct split {
     bool *enters;  /* of VARYING: read by the recurrence */
     bool *stacks;  /* of recurring ones: read after the scan */
     bool *used;    /* of UNIFORM: read by the recurrence */
-    bool *divides; /* of both: the recurrence divides by it, and does nothing else with it */
     int32_t *uses;
     int32_t *outer;   /* UNIFORM: the outer value, of the body value's type; -1: not made yet */
     int32_t *batches; /* the outer value with a first axis of steps; -1: not made yet */
@@ -206,22 +203,6 @@ static bool can_batch(const split *s, const numc_ir_node *node)
     }
 }
 
-/* Whether a value is a divisor: from what reads it back to it, through looks. */
-static void find_divisors(split *s)
-{
-    const numc_ir *body = s->body;
-    for (int32_t n = body->node_count - 1; n >= 0; n--) {
-        const numc_ir_node *node = &body->nodes[n];
-        if (is_alias(body, node) || !(stays_inside(s, node) || looks_inside(s, node)))
-            continue;
-        for (int32_t k = 0; k < node->input_count; k++)
-            if (!(node->primitive == NUMC_SCALAR_DIVIDE && k == 1) && !(looks_inside(s, node) && s->divides[node->first_output]))
-                s->divides[s->same[node->inputs[k]]] = false;
-    }
-    for (int32_t k = 0; k < s->carries; k++)
-        s->divides[s->same[body->outputs[k]]] = false;
-}
-
 /* What crosses between the parts; true when the scan can be taken apart and becomes shorter by it. Looks cost nothing. */
 static bool find_crossings(split *s)
 {
@@ -251,11 +232,7 @@ static bool find_crossings(split *s)
         s->enters[v] = s->recurs[v] && s->kinds[v] == KIND_VARYING && (n < 0 || !looks_inside(s, &body->nodes[n]));
         s->used[v] = s->recurs[v] && s->kinds[v] == KIND_UNIFORM;
         after += s->enters[v] + s->stacks[v];
-        s->divides[v] = s->kinds[v] <= KIND_VARYING && numc__ir_immediate(body, v) == NULL;
     }
-    find_divisors(s);
-    for (int32_t v = 0; v < body->value_count; v++)
-        after -= s->divides[v] && (s->enters[v] || s->used[v]);
     return recurrences == 0 || after < before;
 }
 
@@ -435,14 +412,6 @@ static numc_array *operand_of(split *s, int32_t v)
     return numc__type_same_shape(type, &s->body->values[same].type) ? x : numc_reshape(x, (numc_shape){type->shape, type->rank, true});
 }
 
-/* What enters for a value. */
-static int32_t entered(split *s, int32_t v, int32_t outer)
-{
-    if (!s->divides[v] || s->ir->failed)
-        return outer;
-    return numc__ir_emit(s->ir, NUMC_SCALAR_RECIPROCAL, &outer, 1, NULL);
-}
-
 /* The operands of the new scan, in the order of the graph's inputs; returns their number. */
 static int32_t trace_inputs(split *s, numc_trace *trace, int32_t *operands, int32_t *carries, int32_t *sequences)
 {
@@ -460,14 +429,14 @@ static int32_t trace_inputs(split *s, numc_trace *trace, int32_t *operands, int3
         if (!s->enters[v])
             continue;
         s->traced[v] = numc__trace_input(trace, &body->values[v].type, NULL);
-        operands[count++] = entered(s, v, batched(s, v));
+        operands[count++] = batched(s, v);
     }
     *sequences = count - *carries;
     for (int32_t v = 0; v < body->value_count; v++) {
         if (!s->used[v] || numc__ir_immediate(body, v) != NULL)
             continue;
         s->traced[v] = numc__trace_input(trace, &body->values[v].type, NULL);
-        operands[count++] = entered(s, v, outside(s, v));
+        operands[count++] = outside(s, v);
     }
     return count;
 }
@@ -475,12 +444,11 @@ static int32_t trace_inputs(split *s, numc_trace *trace, int32_t *operands, int3
 static void trace_node(split *s, const numc_ir_node *node)
 {
     const numc_array **operands = allocate(s, (size_t)node->input_count, sizeof *operands);
-    const bool divides = node->primitive == NUMC_SCALAR_DIVIDE && s->divides[s->same[node->inputs[1]]];
     for (int32_t k = 0; operands != NULL && k < node->input_count; k++)
         operands[k] = operand_of(s, node->inputs[k]);
     if (operands != NULL)
-        numc__bind(s->ir->context, divides ? NUMC_SCALAR_MULTIPLY : node->primitive, operands, node->input_count, node->attributes,
-                   &s->traced[node->first_output], node->output_count);
+        numc__bind(s->ir->context, node->primitive, operands, node->input_count, node->attributes, &s->traced[node->first_output],
+                   node->output_count);
 }
 
 static numc_graph *trace_recurrence(split *s, int32_t *operands, int32_t *operand_count, int32_t *carries, int32_t *sequences)
@@ -594,7 +562,6 @@ bool numc__scan_split(numc_ir *ir, const numc_attributes *attributes, const int3
     s.enters = allocate(&s, values, sizeof *s.enters);
     s.stacks = allocate(&s, values, sizeof *s.stacks);
     s.used = allocate(&s, values, sizeof *s.used);
-    s.divides = allocate(&s, values, sizeof *s.divides);
     s.uses = allocate(&s, values, sizeof *s.uses);
     s.outer = allocate(&s, values, sizeof *s.outer);
     s.batches = allocate(&s, values, sizeof *s.batches);

@@ -259,20 +259,7 @@ static void large(numc_context *context, const numc_array *const *in, numc_array
     out[1] = numc_sum(numc_matmul(column, row), NUMC_AXES(0));
 }
 
-/* Divided by what is known before. */
-STEP(divided_step)
-{
-    UNUSED;
-    numc_array *next = numc_tanh(numc_add(numc_multiply(numc_flip(in[0], NUMC_AXES(0)), OUTER[V]), OUTER[S]));
-    out[0] = numc_divide(numc_divide(next, in[1]), numc_sum(in[1]));
-}
-static void divided(numc_context *context, const numc_array *const *in, numc_array **out)
-{
-    out[0] = numc_sum(scanned(context, divided_step, in, in[V], numc_add(numc_square(in[Y]), 0.5), NULL, true));
-}
-
 static const form forms[] = {
-    {"divided", divided, 1, true, false, 1},
     {"logarithms", logarithms, 1, true, false, 1},
     {"scaled", scaled, 2, true, false, 1},
     {"scaled backwards", scaled_backwards, 3, true, false, 1},
@@ -440,21 +427,6 @@ static int steps_of(const numc_context *context, const numc_program *program)
     return count;
 }
 
-/* Of the first sequential loop of a program that has one. */
-static bool divides_inside(const numc_context *context, const numc_program *program)
-{
-    numc_text text;
-    numc__text_begin(&text, context->core);
-    numc__program_print(&text, program);
-    assert_false(text.failed);
-    const char *loop = strstr(text.data, "sequential"), *end = loop == NULL ? NULL : strstr(loop, "}");
-    assert_non_null(end);
-    const char *divide = strstr(loop, "= divide");
-    bool inside = divide != NULL && divide < end;
-    numc__text_end(&text);
-    return inside;
-}
-
 static void small_values_give_what_the_graph_gives(void **unused)
 {
     (void)unused;
@@ -475,8 +447,6 @@ static void small_values_give_what_the_graph_gives(void **unused)
                 fail_msg("%s, %s: %s", f->name, variant_names[variant], numc_error_message(context));
             if (variant <= GRADIENT && (steps_of(context, program) > 0) != f->steps)
                 fail_msg("%s, %s: %d steps are no kernels", f->name, variant_names[variant], steps_of(context, program));
-            if (f->body == divided && variant == VALUE && divides_inside(context, program))
-                fail_msg("a step divides by what does not wait for it");
             for (int32_t i = 0; i < outputs; i++)
                 compare(context, f, variant, i, compiled[i], right[i]);
             numc__program_release(program);
