@@ -345,6 +345,14 @@ static numc_status check_step(numc_context *context, memory *m, int32_t s)
         NUMC_TRY(check_whole(context, m, step->inputs[k].value, s));
     for (int32_t k = 0; k < step->output_count; k++)
         NUMC_TRY(check_written(context, m, step->outputs[k].value, s));
+    for (int b = 0; b < 2 && exec->device->info.unified == 0; b++) {
+        const numc_exec *body = step->bodies[b];
+        for (int32_t k = -1; body != NULL && k < body->block_count; k++) {
+            int32_t block = k < 0 ? numc__body_block(step, b) : k;
+            NUMC_REQUIRE(context, block < exec->block_count && exec->blocks[block] >= (k < 0 ? body->arena_bytes : body->blocks[k]), NUMC_INTERNAL,
+                         "broken plan: body %d of step %d is larger than its block", b, s);
+        }
+    }
     uint64_t ends[2] = {0, 0};
     for (int b = 0; b < 2 && exec->device->info.unified != 0; b++) {
         if (step->bodies[b] == NULL)

@@ -58,6 +58,25 @@ static void place_bodies(numc_exec *exec, const int32_t *placed, int32_t count, 
     step->body_offsets[1] = step->body_offsets[0] + (both ? sizes[0] : 0);
 }
 
+/* On a device with memory apart: how many blocks the bodies take, and how large these are, where there are any yet. */
+static void place_blocks(numc_exec *exec)
+{
+    for (int32_t s = 0; s < exec->step_count; s++) {
+        const numc_step *step = &exec->steps[s];
+        for (int b = 0; b < 2; b++) {
+            const numc_exec *body = step->bodies[b];
+            for (int32_t k = -1; body != NULL && k < body->block_count; k++) {
+                int32_t block = k < 0 ? numc__body_block(step, b) : k;
+                uint64_t bytes = aligned(k < 0 ? body->arena_bytes : body->blocks[k]);
+                if (exec->blocks == NULL)
+                    exec->block_count = block >= exec->block_count ? block + 1 : exec->block_count;
+                else if (bytes > exec->blocks[block])
+                    exec->blocks[block] = bytes;
+            }
+        }
+    }
+}
+
 /* First fit in order of first use; regions of values alive at the same step never overlap. */
 static bool plan(numc_lowering *l)
 {
@@ -101,7 +120,13 @@ static bool plan(numc_lowering *l)
         if (s < exec->step_count && exec->device->info.unified != 0)
             place_bodies(exec, placed, placed_count, last, s);
     }
-    return true;
+    if (exec->device->info.unified != 0)
+        return true;
+    place_blocks(exec);
+    exec->blocks = numc__arena_allocate(&exec->arena, (size_t)exec->block_count, sizeof *exec->blocks);
+    if (exec->blocks != NULL)
+        place_blocks(exec);
+    return exec->blocks != NULL;
 }
 
 static bool find_place_kinds(numc_exec *exec, const numc_lowering *l)

@@ -53,8 +53,9 @@ typedef struct numc_step {
     numc_slot_view *inputs, *outputs;
     int32_t input_count, output_count;
     numc_exec *bodies[2]; /* COND: true, false; SCAN: body; WHILE: condition, step */
-    uint64_t body_offsets[2]; /* where their arenas lie in this one's, while the step runs */
+    uint64_t body_offsets[2]; /* where their arenas lie in this one's, while the step runs; on a device with memory apart they lie in blocks */
 } numc_step;
+
 
 struct numc_exec {
     numc_context *context; /* the lane it is built on; not used afterwards */
@@ -66,6 +67,10 @@ struct numc_exec {
     numc_step *steps;
     int32_t step_count;
     uint64_t arena_bytes;
+    /* On a device with memory apart, which has no addresses: the bytes of allocations for the arenas of bodies. Steps run one after another,
+     * so all share them: a body takes the block after those of the bodies in it, and a block is as large as the largest that takes it. */
+    uint64_t *blocks;
+    int32_t block_count;
     int32_t *inputs; /* values written by the caller before each run; all have regions */
     int32_t input_count;
     bool *lent;       /* per input, or NULL: read by slots alone, which look at the caller's memory instead of a region */
@@ -78,6 +83,16 @@ struct numc_exec {
     struct numc_native *native; /* the program's unit of native code, or NULL; */
     int32_t number;             /* this exec's function in it */
 };
+
+/* Which of the program's blocks is the arena of body b. A condition and its loop are there at once. */
+static inline int32_t numc__body_block(const numc_step *step, int b)
+{
+    int32_t own = step->bodies[b]->block_count;
+    if (step->kind != NUMC_STEP_WHILE)
+        return own;
+    int32_t other = step->bodies[1 - b]->block_count;
+    return (own > other ? own : other) + b;
+}
 
 /* ---- native code (native.c) ---------------------------------------------------------------------------------------------- */
 /* What a native function of an exec works on. */
@@ -124,8 +139,8 @@ bool numc__exec_takes_loans(const numc_step *step, int32_t input);
 /* A scan without carries, large enough for its iterations to be spread over threads. Each has its own results, so the bits do not
  * depend on how many there are. */
 bool numc__exec_spreads(const numc_exec *exec, const numc_step *step);
-/* Memory of one state of it, on so many threads: its arena, those of bodies that do not lie in it (of iterations on other threads, and of
- * loops on a device with memory of its own), and host copies for external functions there. */
+/* Memory of one state of it, on so many threads: its arena, those of iterations on other threads, its blocks, and host copies for external
+ * functions on a device with memory of its own. */
 uint64_t numc__exec_bytes(const numc_exec *exec, int64_t threads);
 void numc__exec_free(numc_exec *exec);
 void numc__exec_print(numc_text *text, const numc_exec *exec, int32_t indent);

@@ -185,9 +185,14 @@ void numc__print_plan(numc_text *text, const void *subject)
     }
     for (int32_t s = 0; s < exec->step_count; s++)
         for (int b = 0; b < 2; b++)
-            if (exec->steps[s].bodies[b] != NULL)
+            if (exec->steps[s].bodies[b] != NULL && exec->device->info.unified != 0)
                 numc__text_add(text, "body %d of step %d: %llu bytes at %llu\n", b, (int)s, (unsigned long long)exec->steps[s].bodies[b]->arena_bytes,
                                (unsigned long long)exec->steps[s].body_offsets[b]);
+            else if (exec->steps[s].bodies[b] != NULL)
+                numc__text_add(text, "body %d of step %d: %llu bytes in block %d\n", b, (int)s, (unsigned long long)exec->steps[s].bodies[b]->arena_bytes,
+                               (int)numc__body_block(&exec->steps[s], b));
+    for (int32_t k = 0; k < exec->block_count; k++)
+        numc__text_add(text, "block %d of %llu bytes\n", (int)k, (unsigned long long)exec->blocks[k]);
     numc__text_add(text, "arena of %llu bytes, for values of %llu\n", (unsigned long long)exec->arena_bytes, (unsigned long long)sum);
 }
 

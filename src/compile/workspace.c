@@ -30,7 +30,9 @@ struct numc_exec_state {
     const numc_exec *exec;
     numc_backend_device *device;
     void *memory;
-    uint64_t bytes; /* of memory; 0: it is part of the parent's */
+    uint64_t bytes; /* of memory; 0: it is part of the parent's, or one of its blocks */
+    void **blocks;  /* root: the exec's */
+    int32_t blocks_made;
     step_state *steps;
     numc_arena arena;
     loan *loans;
@@ -117,10 +119,9 @@ static numc_status prepare_external(numc_context *context, numc_exec_state *stat
     return NUMC_OK;
 }
 
-/* NULL: the device's memory has no addresses here, and the body gets its own. */
 static void *body_memory(const numc_exec_state *state, const numc_step *step, int b)
 {
-    return state->device->info.unified != 0 ? (char *)state->memory + step->body_offsets[b] : NULL;
+    return state->device->info.unified != 0 ? (char *)state->memory + step->body_offsets[b] : state->root->blocks[numc__body_block(step, b)];
 }
 
 static int64_t spread_of(const numc_exec *exec, const numc_step *step, int64_t threads)
@@ -175,14 +176,16 @@ static numc_status prepare_slot(numc_context *context, numc_exec_state *state, c
 static uint64_t bytes_of(const numc_exec *exec, int64_t threads, bool within)
 {
     uint64_t bytes = within ? 0 : exec->arena_bytes > 0 ? exec->arena_bytes : LEAST_ARENA;
+    for (int32_t k = 0; k < exec->block_count && !within; k++)
+        bytes += exec->blocks[k];
     for (int32_t s = 0; s < exec->step_count; s++) {
         const numc_step *step = &exec->steps[s];
-        const bool apart = exec->device->info.unified == 0;
         for (int b = 0; b < 2; b++)
             if (step->bodies[b] != NULL)
-                bytes += bytes_of(step->bodies[b], threads, !apart);
+                bytes += bytes_of(step->bodies[b], threads, true);
         bytes += (uint64_t)spread_of(exec, step, threads) * (step->bodies[0] == NULL ? 0 : bytes_of(step->bodies[0], threads, false));
-        for (int32_t k = 0; apart && step->primitive == NUMC_PRIMITIVE_EXTERNAL && k < step->input_count + step->output_count; k++)
+        const bool copies = exec->device->info.unified == 0 && step->primitive == NUMC_PRIMITIVE_EXTERNAL;
+        for (int32_t k = 0; copies && k < step->input_count + step->output_count; k++)
             bytes += numc__slot_bytes(k < step->input_count ? &step->inputs[k] : &step->outputs[k - step->input_count]);
     }
     return bytes;
@@ -266,6 +269,28 @@ numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *ex
     return state_new(context, exec, externals, NULL, NULL);
 }
 
+static numc_status allocate_counted(numc_context *context, const numc_backend_device *device, uint64_t bytes, void **memory)
+{
+    *memory = NULL;
+    NUMC_TRY(numc__device_check(context, device->table.memory_allocate(device->device, bytes, memory), "workspace"));
+    numc__count_live(context->core, bytes);
+    return NUMC_OK;
+}
+
+/* The arena, and the blocks. */
+static numc_status allocate_memory(numc_context *context, numc_exec_state *state)
+{
+    const numc_exec *exec = state->exec;
+    uint64_t bytes = exec->arena_bytes > 0 ? exec->arena_bytes : LEAST_ARENA;
+    NUMC_TRY(allocate_counted(context, state->device, bytes, &state->memory));
+    state->bytes = bytes;
+    state->blocks = numc__arena_allocate(&state->arena, (size_t)exec->block_count, sizeof *state->blocks);
+    for (; state->blocks != NULL && state->blocks_made < exec->block_count; state->blocks_made++)
+        NUMC_TRY(allocate_counted(context, state->device, exec->blocks[state->blocks_made], &state->blocks[state->blocks_made]));
+    return context->status;
+}
+
+/* memory: the arena; NULL: the state takes its own. */
 static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals,
                                   numc_exec_state *root, void *memory)
 {
@@ -283,16 +308,8 @@ static numc_exec_state *state_new(numc_context *context, const numc_exec *exec, 
     if (state->steps == NULL)
         goto fail;
     state->memory = memory;
-    if (memory == NULL) {
-        uint64_t bytes = exec->arena_bytes > 0 ? exec->arena_bytes : LEAST_ARENA;
-        int32_t status = device->table.memory_allocate(device->device, bytes, &state->memory);
-        if (numc__device_check(context, status, "workspace") != NUMC_OK) {
-            state->memory = NULL;
-            goto fail;
-        }
-        state->bytes = bytes;
-        numc__count_live(context->core, bytes);
-    }
+    if (memory == NULL && allocate_memory(context, state) != NUMC_OK)
+        goto fail;
     for (int32_t k = 0; k < exec->step_count; k++) {
         const numc_step *step = &exec->steps[k];
         numc_status prepared = step->kind == NUMC_STEP_KERNEL
@@ -325,9 +342,10 @@ void numc__exec_state_free(numc_exec_state *state)
         numc__exec_state_free(state->steps[k].bodies[1]);
     }
     numc_core *core = state->arena.core;
-    if (state->bytes > 0) {
-        state->device->table.memory_release(device, state->memory, state->bytes);
-        atomic_fetch_sub_explicit(&core->bytes_live, state->bytes, memory_order_relaxed);
+    for (int32_t k = -1; state->bytes > 0 && k < state->blocks_made; k++) {
+        uint64_t bytes = k < 0 ? state->bytes : state->exec->blocks[k];
+        state->device->table.memory_release(device, k < 0 ? state->memory : state->blocks[k], bytes);
+        atomic_fetch_sub_explicit(&core->bytes_live, bytes, memory_order_relaxed);
     }
     numc__arena_free(&state->arena);
     numc__core_free(core, state, sizeof *state);

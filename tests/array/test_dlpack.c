@@ -5,7 +5,9 @@
 
 #include "fixture.h"
 
+#include "../base/device.h"
 #include "../base/failing.h"
+#include "../base/need.h"
 #include "numc/dlpack.h"
 #include "numc/function.h"
 
@@ -55,6 +57,18 @@ static DLManagedTensor *as_legacy(producer *p)
     return &p->legacy;
 }
 
+/* The ways to copy, but NEVER where memory cannot be shared (memory_of_a_device_is_copied). */
+static int last_copy(numc_context *context)
+{
+    return is_apart(context) ? NUMC_DLPACK_COPY_ALWAYS : NUMC_DLPACK_COPY_NEVER;
+}
+
+static void need_shared(numc_context *context)
+{
+    if (is_apart(context))
+        SKIP("the device's memory is not the host's: nothing is shared");
+}
+
 /* ---- export ------------------------------------------------------------------------------------------------------ */
 
 static void every_dtype_goes_out_and_back(void **state)
@@ -71,11 +85,11 @@ static void every_dtype_goes_out_and_back(void **state)
             expected[i] = d == NUMC_BOOL ? i % 2 : i;
         numc_array *numbers = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3), expected);
         numc_array *x = numc_astype(numbers, (numc_dtype)d);
-        for (int copy = NUMC_DLPACK_COPY_AUTOMATIC; copy <= NUMC_DLPACK_COPY_NEVER; copy++) {
+        for (int copy = NUMC_DLPACK_COPY_AUTOMATIC; copy <= last_copy(context); copy++) {
             numc_dlpack_options options = {.size = sizeof options, .copy = (numc_dlpack_copy)copy};
             DLManagedTensorVersioned *tensor;
             assert_int_equal(numc_to_dlpack(x, &options, &tensor), NUMC_OK);
-            bool copied = copy == NUMC_DLPACK_COPY_ALWAYS;
+            bool copied = copy == NUMC_DLPACK_COPY_ALWAYS || is_apart(context);
             assert_int_equal(tensor->version.major, 1);
             assert_int_equal(tensor->flags, copied ? DLPACK_FLAG_BITMASK_IS_COPIED : DLPACK_FLAG_BITMASK_READ_ONLY);
             assert_memory_equal(&tensor->dl_tensor.dtype, &types[d], sizeof types[d]);
@@ -103,6 +117,7 @@ static void every_dtype_goes_out_and_back(void **state)
 static void views_keep_their_strides(void **state)
 {
     numc_context *context = *state;
+    need_shared(context);
     numc_array *x = counting(context, NUMC_FLOAT64, NUMC_SHAPE(3, 4));
     DLManagedTensorVersioned *whole, *part;
     assert_int_equal(numc_to_dlpack(x, NULL, &whole), NUMC_OK);
@@ -297,6 +312,7 @@ static void deleters_run_beside_the_lane(void **state)
 static void imports_share_memory_until_the_last_reference(void **state)
 {
     numc_context *context = *state;
+    need_shared(context);
     double data[6] = {0, 1, 2, 3, 4, 5};
     producer p;
     numc_array *kept = NULL;
@@ -361,7 +377,7 @@ static void imports_of_any_layout(void **state)
     double data[12], expected[6] = {11, 9, 7, 5, 3, 1};
     for (int i = 0; i < 12; i++)
         data[i] = i;
-    for (int copy = NUMC_DLPACK_COPY_AUTOMATIC; copy <= NUMC_DLPACK_COPY_NEVER; copy++) {
+    for (int copy = NUMC_DLPACK_COPY_AUTOMATIC; copy <= last_copy(context); copy++) {
         producer p;
         produce(&p, data);
         p.tensor.dl_tensor.byte_offset = 11 * sizeof(double);
@@ -426,7 +442,7 @@ static void foreign_memory_is_written_only_when_given(void **state)
             numc_array *x = numc_from_dlpack(context, &p.tensor);
             assert_int_equal(numc_index_assign(&x, 9, NUMC_AT(0), NUMC_AT(1)), NUMC_OK);
             assert_values(x, 0, 9, 2, 3, 4, 5);
-            assert_true(data[1] == (cases[i].written ? 9 : 1));
+            assert_true(data[1] == (cases[i].written && !is_apart(context) ? 9 : 1));
         }
         assert_int_equal(p.deleted, 1);
     }
@@ -503,7 +519,10 @@ static void refusals_delete_once(void **state)
                 refusals[i].spoil(&p);
                 numc_array *x = legacy ? numc_from_dlpack_legacy(context, as_legacy(&p), .copy = (numc_dlpack_copy)copy)
                                        : numc_from_dlpack(context, &p.tensor, .copy = (numc_dlpack_copy)copy);
-                if (x != NULL || numc_error_status(context) != refusals[i].status || p.deleted != 1)
+                /* that it is not to be copied is told before what a copy would take */
+                bool apart = refusals[i].spoil == too_large && copy == NUMC_DLPACK_COPY_NEVER && is_apart(context);
+                numc_status expected = apart ? NUMC_UNSUPPORTED : refusals[i].status;
+                if (x != NULL || numc_error_status(context) != expected || p.deleted != 1)
                     fail_msg("%s: %s, \"%s\", deleted %d times", refusals[i].name,
                              numc_status_name(numc_error_status(context)), numc_error_message(context), (int)p.deleted);
                 numc_error_clear(context);
@@ -534,6 +553,59 @@ static void refusals_delete_once(void **state)
     p.shape[0] = 0;
     assert_shape(numc_from_dlpack(context, &p.tensor), 2, (const int64_t[]){0, 3});
     assert_int_equal(p.deleted, 1);
+    assert_ok(context);
+}
+
+/* ---- devices with memory of their own --------------------------------------------------------------------------------- */
+
+static void memory_of_a_device_is_copied(void **state)
+{
+    numc_context *context = *state;
+    if (!is_apart(context))
+        SKIP("the device computes in host memory");
+    numc_dlpack_options never = {.size = sizeof never, .copy = NUMC_DLPACK_COPY_NEVER};
+    numc_array *x = counting(context, NUMC_FLOAT64, NUMC_SHAPE(3, 4));
+    DLManagedTensorVersioned *tensor = (void *)1;
+    DLManagedTensor *legacy = (void *)1;
+    assert_int_equal(numc_to_dlpack(x, &never, &tensor), NUMC_UNSUPPORTED);
+    assert_null(tensor);
+    assert_error(context, NUMC_UNSUPPORTED, "has no host memory to share, and copy is NEVER");
+    assert_int_equal(numc_to_dlpack_legacy(x, &never, &legacy), NUMC_UNSUPPORTED);
+    assert_null(legacy);
+    assert_error(context, NUMC_UNSUPPORTED, "has no host memory to share, and copy is NEVER");
+
+    /* a view comes out in order: x[::-1, 1::2]^T */
+    numc_array *view = numc_matrix_transpose(numc_flip(numc_index(x, NUMC_ALL, NUMC_SLICE_STEP(1, NUMC_END, 2)), NUMC_AXES(0)));
+    static const double expected[6] = {9, 5, 1, 11, 7, 3};
+    assert_int_equal(numc_to_dlpack(view, NULL, &tensor), NUMC_OK);
+    assert_int_equal(tensor->flags, DLPACK_FLAG_BITMASK_IS_COPIED);
+    assert_int_equal(tensor->dl_tensor.device.device_type, kDLCPU);
+    assert_int_equal(tensor->dl_tensor.shape[0], 2);
+    assert_int_equal(tensor->dl_tensor.strides[0], 3);
+    assert_int_equal(tensor->dl_tensor.strides[1], 1);
+    assert_memory_equal(tensor->dl_tensor.data, expected, sizeof expected);
+    ((double *)tensor->dl_tensor.data)[0] = -1; /* the consumer's own */
+    assert_values_within(view, expected, 6, 0, "the array of a copy that was written");
+    tensor->deleter(tensor);
+
+    /* and a tensor is done with at once, whoever else had it */
+    double data[6] = {0, 1, 2, 3, 4, 5};
+    producer p;
+    for (int form = 0; form < 2; form++) {
+        produce(&p, data);
+        p.tensor.flags = DLPACK_FLAG_BITMASK_IS_COPIED;
+        numc_array *y = form == 0 ? numc_from_dlpack(context, &p.tensor) : numc_from_dlpack_legacy(context, as_legacy(&p));
+        assert_int_equal(p.deleted, 1);
+        data[1] = 7;
+        assert_values(y, 0, 1, 2, 3, 4, 5);
+        data[1] = 1;
+        produce(&p, data);
+        y = form == 0 ? numc_from_dlpack(context, &p.tensor, .copy = NUMC_DLPACK_COPY_NEVER)
+                      : numc_from_dlpack_legacy(context, as_legacy(&p), .copy = NUMC_DLPACK_COPY_NEVER);
+        assert_null(y);
+        assert_error(context, NUMC_UNSUPPORTED, "the device cannot compute in this memory, and copy is NEVER");
+        assert_int_equal(p.deleted, 1);
+    }
     assert_ok(context);
 }
 
@@ -605,6 +677,7 @@ int main(void)
         TEST(imports_of_any_layout),
         TEST(foreign_memory_is_written_only_when_given),
         TEST(refusals_delete_once),
+        TEST(memory_of_a_device_is_copied),
         cmocka_unit_test(allocations_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
