@@ -56,7 +56,6 @@ typedef struct numc_step {
     uint64_t body_offsets[2]; /* where their arenas lie in this one's, while the step runs; on a device with memory apart they lie in blocks */
 } numc_step;
 
-
 struct numc_exec {
     numc_context *context; /* the lane it is built on; not used afterwards */
     numc_backend_device *device;

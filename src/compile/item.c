@@ -1,4 +1,4 @@
-/* item.c - an exec as text for one work item of a device: where a position's whole log density is a few hundred operations, a chain
+/* item.c - an exec as text for one work item of a device: where a position's whole log density is a few thousand operations, a chain
  * computes it by itself, between the steps of its state machine. Kernels alone, of known extents. */
 #include <string.h>
 

@@ -78,7 +78,8 @@ static bool is_power_of_two(double c)
     return fabs(frexp(c, &exponent)) == 0.5 && exponent > -100 && exponent < 100;
 }
 
-/* (x c) d = x (c d) when one of the numbers is a power of two, and c d far from overflow and 0: 0 times an infinite c d would be NaN. */
+/* (x c) d = x (c d) when one of the numbers is a power of two, and c d far from overflow and 0: 0 times an infinite c d would be NaN.
+ * Not where x c may be infinite and x (c d) finite. */
 static int32_t simplify_product(numc_ir *ir, int32_t product, int32_t number, const numc_type *type)
 {
     const numc_ir_node *inner = made_by(ir, product, NUMC_SCALAR_MULTIPLY);
@@ -86,7 +87,8 @@ static int32_t simplify_product(numc_ir *ir, int32_t product, int32_t number, co
     if (inner == NULL || !is_float(type) || !immediate_number(ir, number, &d))
         return -1;
     for (int k = 0; k < 2; k++)
-        if (immediate_number(ir, inner->inputs[k], &c) && (is_power_of_two(c) || is_power_of_two(d)) && fabs(c * d) > 0x1p-100 && fabs(c * d) < 0x1p100)
+        if (immediate_number(ir, inner->inputs[k], &c) && (is_power_of_two(c) || is_power_of_two(d)) &&
+            fabs(c * d) > 0x1p-100 && fabs(c * d) < 0x1p100 && (fabs(c) <= 1 || fabs(d) >= 1))
             return emit2(ir, NUMC_SCALAR_MULTIPLY, inner->inputs[1 - k], splat(ir, &ir->values[number].type, c * d));
     return -1;
 }

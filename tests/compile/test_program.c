@@ -61,7 +61,7 @@ static void assert_close(numc_context *context, const numc_array *a, const numc_
         numc_to_host(b, NUMC_FLOAT64, y, (size_t)n * sizeof *y) != NUMC_OK)
         fail_msg("%s: %s", what, numc_error_message(context));
     for (int64_t i = 0; i < n; i++)
-        if (!(fabs(x[i] - y[i]) <= tolerance * (1.0 + fabs(x[i])) || (isnan(x[i]) && isnan(y[i])) || x[i] == y[i]))
+        if (!((isfinite(x[i]) && fabs(x[i] - y[i]) <= tolerance * (1.0 + fabs(x[i]))) || (isnan(x[i]) && isnan(y[i])) || x[i] == y[i]))
             fail_msg("%s: element %lld is %.17g compiled, %.17g applied", what, (long long)i, x[i], y[i]);
     free(x);
     free(y);
@@ -600,12 +600,38 @@ static void test_random(void **unused)
     numc_close(context);
 }
 
+/* What becomes infinite on the way stays so, though the two numbers that follow each other are one in the end. */
+static numc_array *up_and_down(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    numc_array *up = numc_multiply(x[0], 0x1p60);
+    return numc_add(numc_multiply(up, 0x1p-60), numc_divide(numc_multiply(x[0], -0x1p60), 0x1p60));
+}
+
+static numc_array *down_and_up(numc_context *context, numc_array *const *x)
+{
+    (void)context;
+    return numc_multiply(numc_multiply(-0.5, x[0]), 2.0);
+}
+
+static void test_edges(void **unused)
+{
+    (void)unused;
+    static const double edges[] = {0.0, -0.0, 1.0, 1e300, -1e300, 1e-300, INFINITY, -INFINITY, NAN};
+    numc_context *context = numc_open(NULL);
+    numc_array *x = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(9), edges);
+    check(context, up_and_down, &x, 1, "up and down");
+    check(context, down_and_up, &x, 1, "down and up");
+    numc_close(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_workspace),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
