@@ -106,10 +106,23 @@ static bool broadcast_pair(numc_array **matrix, numc_array **x)
     return *x != NULL && *matrix != NULL;
 }
 
+/* A matrix and vectors in the dtype that both promote to: a solve takes one. */
+static bool promote_pair(numc_array **matrix, numc_array **x)
+{
+    if (*matrix == NULL || *x == NULL)
+        return false;
+    numc_dtype dtype = numc_result_dtype((*matrix)->dtype, (*x)->dtype);
+    if ((*matrix)->dtype != dtype)
+        *matrix = numc_astype(*matrix, dtype);
+    if ((*x)->dtype != dtype)
+        *x = numc_astype(*x, dtype);
+    return *matrix != NULL && *x != NULL;
+}
+
 /* inv(L) x for each vector x (..., D); `transpose`: inv(L') x. One matrix: one solve with all vectors as columns. */
 static numc_array *solve_vectors(numc_array *matrix, numc_array *x, bool transpose)
 {
-    if (matrix == NULL || x == NULL)
+    if (!promote_pair(&matrix, &x))
         return NULL;
     if (matrix->rank == 2) {
         numc_array *columns = numc_matrix_transpose(as_rows(x));
@@ -141,9 +154,11 @@ static numc_array *deviance(const numc_distribution *d, numc_array *x)
 {
     numc_context *context = d->object.context;
     numc_array *matrix = d->parameters[1];
-    if (x != NULL && matrix->rank == 2)
+    if (!promote_pair(&matrix, &x))
+        return NULL;
+    if (matrix->rank == 2)
         return numc_reshape(numc__positive_deviance(context, matrix, numc_matrix_transpose(as_rows(x))), numc__batch_of(x, 1));
-    if (x == NULL || !broadcast_pair(&matrix, &x))
+    if (!broadcast_pair(&matrix, &x))
         return NULL;
     return numc_squeeze(numc__positive_deviance(context, matrix, numc__expand_last(x, 1)), NUMC_AXES(-1));
 }

@@ -276,17 +276,18 @@ static bool check_support(numc_run *run, const numc_distribution *distribution, 
         if (all != NULL && !numc_item_bool(all) && context->status == NUMC_OK) {
             numc_array *first = numc_argmin(numc_astype(inside, NUMC_INT32));
             int64_t at = first != NULL ? numc_item_integer(first) : 0;
-            char element[32] = "a value";
+            char place[48];
+            numc__format(place, sizeof place, "'s event %lld", (long long)at);
             if (numc_constraint_event_rank(support) == 0) {
                 numc_array *flat = numc_reshape(numc_broadcast_to(value, (numc_shape){inside->shape, inside->rank, true}),
                                                 (numc_shape){(const int64_t[]){-1}, 1, true});
                 const numc_index_term term = {.kind = NUMC_INDEX_AT, .start = at};
                 numc_array *bad = numc_index_(flat, &term, 1);
                 if (bad != NULL)
-                    numc__format(element, sizeof element, "%g", numc_item(bad));
+                    numc__format(place, sizeof place, " %g (element %lld)", numc_item(bad), (long long)at);
             }
-            numc__fail(context, NUMC_SUPPORT, "the observation %s (element %lld) is outside the support (%s) of %s", element,
-                       (long long)at, numc_constraint_name(support), numc_distribution_name(distribution));
+            numc__fail(context, NUMC_SUPPORT, "the observation%s is outside the support (%s) of %s", place,
+                       numc_constraint_name(support), numc_distribution_name(distribution));
         }
     }
     numc_scope_end(context);

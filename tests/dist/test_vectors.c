@@ -256,6 +256,28 @@ static void test_normal_of_a_covariance(void **state)
 
 /* ---- wrappers ---------------------------------------------------------------------------------------------------------------------- */
 
+/* Of a float32 matrix and float64 vectors: what the promoted matrix gives, to the last bit, for one matrix and for a batch. */
+static void test_normal_of_two_dtypes(void **state)
+{
+    numc_context *context = *state;
+    const double values[] = {2, 0.5, 0.5, 1, 3, -1, -1, 1.5}, locs[] = {1, 2};
+    numc_array *x = vector(context, 2, (double[]){0.3, -0.7}), *loc = vector(context, 2, locs), *key = numc_random_key(context, 4);
+    for (int64_t batch = 1; batch <= 2; batch++) {
+        numc_shape shape = {(int64_t[]){batch, 2, 2}, 3, true};
+        numc_array *matrix = numc_from_host_(context, NUMC_FLOAT64, shape, values);
+        if (batch == 1)
+            matrix = numc_squeeze(matrix, NUMC_AXES(0));
+        numc_array *narrow = numc_astype(matrix, NUMC_FLOAT32), *widened = numc_astype(numc_linalg_cholesky(narrow), NUMC_FLOAT64);
+        numc_distribution *of_two = numc_multivariate_normal_covariance(loc, narrow), *of_one = numc_multivariate_normal_cholesky(loc, widened);
+        numc_array *a = numc_distribution_log_prob(of_two, x), *b = numc_distribution_log_prob(of_one, x);
+        assert_non_null(a);
+        assert_int_equal(numc_array_dtype(a), NUMC_FLOAT64);
+        assert_true(numc_item_bool(numc_all(numc_equal(a, b))));
+        assert_non_null(numc_distribution_sample(numc_multivariate_normal_precision(loc, narrow), key, NUMC_SHAPE(3)));
+    }
+    assert_int_equal(numc_error_status(context), NUMC_OK);
+}
+
 static void test_independent_and_expanded(void **state)
 {
     numc_context *context = *state;
@@ -482,6 +504,7 @@ int main(void)
         TEST(test_multivariate_normal),
         TEST(test_multivariate_normal_gradient),
         TEST(test_normal_of_a_covariance),
+        TEST(test_normal_of_two_dtypes),
         TEST(test_independent_and_expanded),
         TEST(test_missing_shapes),
         TEST(test_masked),
