@@ -47,7 +47,7 @@ int32_t numc_gpu_recording_begin(numc_device *device)
 {
     const numc_gpu_runtime *runtime = device->runtime;
     if (runtime->record_begin == NULL)
-        return numc_gpu_fail(device, NUMC_UNSUPPORTED, "this runtime keeps no calls");
+        return NUMC_UNSUPPORTED;
     numc_recording *made = numc_gpu_new(device, sizeof *made);
     if (made == NULL)
         return numc_gpu_fail(device, NUMC_MEMORY, "out of memory on the host for a recording");

@@ -143,7 +143,10 @@ numc_context *numc_lane(numc_context *context)
     lane_begin(lane, core, context);
     pthread_mutex_lock(&core->base_lock);
     lane->next_lane = core->lanes;
+    if (core->lanes != NULL)
+        core->lanes->previous_lane = lane;
     core->lanes = lane;
+    context->children++;
     pthread_mutex_unlock(&core->base_lock);
     return lane;
 }
@@ -153,15 +156,18 @@ static void lane_close(numc_context *lane)
     numc_core *core = lane->core;
     lane_end(lane);
     pthread_mutex_lock(&core->base_lock);
-    for (numc_context **link = &core->lanes; *link != NULL; link = &(*link)->next_lane) {
-        if (*link == lane) {
-            *link = lane->next_lane;
-            break;
-        }
-    }
-    for (numc_context *other = core->lanes; other != NULL; other = other->next_lane) {
-        if (other->parent == lane)
+    if (lane->next_lane != NULL)
+        lane->next_lane->previous_lane = lane->previous_lane;
+    if (lane->previous_lane != NULL)
+        lane->previous_lane->next_lane = lane->next_lane;
+    else
+        core->lanes = lane->next_lane;
+    lane->parent->children += lane->children - 1;
+    for (numc_context *other = core->lanes; other != NULL && lane->children > 0; other = other->next_lane) {
+        if (other->parent == lane) {
             other->parent = lane->parent;
+            lane->children--;
+        }
     }
     pthread_mutex_unlock(&core->base_lock);
     numc__core_free(core, lane, sizeof *lane);

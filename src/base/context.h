@@ -75,7 +75,8 @@ struct numc_core {
 
 struct numc_context {
     numc_core *core;
-    numc_context *parent, *next_lane;
+    numc_context *parent, *next_lane, *previous_lane;
+    int64_t children; /* lanes whose parent this is */
     int32_t depth; /* 0 for the first lane */
     int32_t running; /* callbacks at work on it: it cannot be closed */
     numc_status status;

@@ -681,6 +681,8 @@ static void record(numc_context *context, numc_exec_state *state)
     if (calls < 2 || calls > MOST_CALLS)
         return;
     int32_t status = table->recording_begin(device);
+    if (status == NUMC_UNSUPPORTED) /* a device that keeps no calls */
+        return;
     if (status == NUMC_OK) {
         const numc_status walked = numc__exec_run(context, state);
         status = table->recording_end(device, &state->recording);
