@@ -130,6 +130,43 @@ static bool holds_loop(const numc_kernel_source *s, uint32_t loop)
     return false;
 }
 
+/* A load of bytes that lie in a row: where eight iterations stand side by side, of one word. Compilers that choose their vectors by
+ * the narrowest type find none of eight iterations for a byte beside a double. */
+static bool is_byte(const emitter *e, const numc_kernel_node *node)
+{
+    if (node->kind != NUMC_NODE_LOAD || e->source->register_dtypes[node->result] != NUMC_BOOL || node->operands[0] >= 0 || e->known == NULL ||
+        e->devices || e->item || e->strip > 0)
+        return false;
+    for (int32_t k = 0; e->groups != NULL && k < e->groups->local_count; k++)
+        if (e->groups->locals[k] == node->extent)
+            return false;
+    return e->known->strides[node->extent * ((int32_t)e->source->depth + 1) + e->depth - 1] == 1;
+}
+
+/* The bytes of eight iterations, from i = block on. */
+static void add_words(emitter *e, uint32_t loop)
+{
+    const numc_kernel_source *s = e->source;
+    e->depth++;
+    for (uint32_t i = loop + 1, first = 1; i < (uint32_t)s->nodes[loop].match; i++) {
+        const numc_kernel_node *node = &s->nodes[i];
+        if (!is_byte(e, node))
+            continue;
+        indent(e, -1);
+        if (first == 1) {
+            ADD(e, "const numc_k_i64 i%d = block;\n", e->depth - 1);
+            indent(e, -1);
+        }
+        first = 0;
+        ADD(e, "numc_k_u64 w%d;\n", (int)node->result);
+        indent(e, -1);
+        ADD(e, "memcpy(&w%d, &", (int)node->result);
+        add_element(e, i, node->extent, -1);
+        ADD(e, ", 8);\n");
+    }
+    e->depth--;
+}
+
 static bool add_body(emitter *e, uint32_t loop)
 {
     e->depth++;
@@ -422,13 +459,18 @@ static bool add_loop(emitter *e, uint32_t loop)
         if (grouped)
             add_group_begin(e, extent);
         indent(e, 0);
-        ADD(e, "for (numc_k_i64 block = %s; block < %s; block += 8)\n", grouped ? "first" : "0", grouped ? "(last & ~(numc_k_i64)7)" : whole);
+        ADD(e, "for (numc_k_i64 block = %s; block < %s; block += 8) {\n", grouped ? "first" : "0", grouped ? "(last & ~(numc_k_i64)7)" : whole);
+        add_words(e, loop);
         add_independent(e, loop);
         indent(e, 0);
         ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
         indent(e, 1);
         ADD(e, "const numc_k_i64 i%d = block + lane%d;\n", d, d);
+        e->lanes = true;
         known = add_body(e, loop) && known;
+        e->lanes = false;
+        indent(e, 0);
+        ADD(e, "}\n");
         indent(e, 0);
         ADD(e, "for (numc_k_i64 i%d = %s; i%d < %s; i%d++) {\n", d, grouped ? "(last & ~(numc_k_i64)7)" : whole, d,
             grouped ? "last" : extent, d);
@@ -493,6 +535,10 @@ static bool add_node(emitter *e, uint32_t number)
         return true;
     case NUMC_NODE_LOAD:
         numc__text_declare(e, node->result);
+        if (e->lanes && is_byte(e, node)) {
+            ADD(e, "(numc_e_bool)NUMC_E_BYTE(w%d, (numc_k_u64)(i%d - block));\n", r, e->depth - 1);
+            return true;
+        }
         add_element(e, number, node->extent, node->operands[0]);
         ADD(e, (e->devices || e->item) && s->register_dtypes[r] == NUMC_BOOL ? " != 0;\n" : ";\n"); /* a user's masks may hold other bytes */
         return true;

@@ -13,7 +13,10 @@ static const char prologue_c[] =
     "typedef uint8_t numc_e_bool;\ntypedef int8_t numc_e_int8;\ntypedef int16_t numc_e_int16;\n"
     "typedef int32_t numc_e_int32;\ntypedef int64_t numc_e_int64;\ntypedef uint8_t numc_e_uint8;\n"
     "typedef uint16_t numc_e_uint16;\ntypedef uint32_t numc_e_uint32;\ntypedef uint64_t numc_e_uint64;\n"
-    "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n";
+    "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n"
+    "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__\n"
+    "#define NUMC_E_BYTE(word, k) (((word) >> (56 - 8 * (k)) & 255) != 0)\n#else\n"
+    "#define NUMC_E_BYTE(word, k) (((word) >> 8 * (k) & 255) != 0)\n#endif\n";
 
 static const char prologue_opencl[] =
     "#include \"kernel/kernel.h\"\n"

@@ -141,8 +141,16 @@ numc_status numc__check_layout(numc_context *context, const void *subject)
         const char *name = numc__primitive_name(node->primitive);
         NUMC_REQUIRE(context, l->roles[v] != NUMC_ROLE_NONE && l->roles[v] != NUMC_ROLE_GIVEN, NUMC_INTERNAL,
                      "broken layout: %%%d, made by %s, has no role", v, name);
-        for (int32_t k = 0; k < node->input_count; k++)
+        for (int32_t k = 0; k < node->input_count; k++) {
+            numc_view_of view;
             NUMC_TRY(check_look(context, l, node->inputs[k], name));
+            numc__lower_view(l, node->inputs[k], &view);
+            NUMC_REQUIRE(context, l->roles[v] != NUMC_ROLE_SLOT || !l->turned[view.base], NUMC_INTERNAL,
+                         "broken layout: %%%d, which %s takes, does not lie in order", view.base, name);
+        }
+        for (int32_t k = 0; k < node->output_count; k++)
+            NUMC_REQUIRE(context, !l->turned[v + k] || !(l->output[v + k] || l->roles[v] == NUMC_ROLE_SLOT || l->roles[v] == NUMC_ROLE_SMALL),
+                         NUMC_INTERNAL, "broken layout: %%%d, made by %s, does not lie in order", v + k, name);
         for (int32_t k = 0; k < node->output_count; k++)
             NUMC_REQUIRE(context, l->memory[v + k] || (l->roles[v] != NUMC_ROLE_SLOT && l->roles[v] != NUMC_ROLE_ASSEMBLE && !l->output[v + k]),
                          NUMC_INTERNAL, "broken layout: %%%d, made by %s, has no place", v + k, name);

@@ -217,10 +217,9 @@ void numc__emit_store(numc_emitter *e, numc_node_list *list, int32_t reg, int32_
 
 static void store_value(numc_emitter *e, int32_t reg, int32_t value)
 {
-    const numc_type *type = &e->l->ir->values[value].type;
     int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
-    numc__row_major(type, strides);
-    to_space(type, strides, spaced);
+    numc__lower_strides(e->l, value, strides);
+    to_space(&e->l->ir->values[value].type, strides, spaced);
     bool scalar = numc__lower_is_scalar(e->l, value);
     numc__emit_store(e, scalar ? &e->top : &e->body, reg, value, 0, spaced, e->l->spaces[value].rank);
 }
@@ -333,18 +332,9 @@ typedef struct loop {
     bool reduces;
 } loop;
 
-/* Kept axes outside, reduced ones inside; neighbours of one kind join when every access steps through them evenly. Loops too short
- * for vectors do not stand innermost where a long one could. */
-static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool reduces, int32_t first_access, loop *loops)
+/* Neighbours of one kind join when every access steps through them evenly; returns how many are left. */
+static int32_t join(const numc_emitter *e, int32_t first_access, loop *loops, int32_t count)
 {
-    const bool full = reduces && unit->loop_class == NUMC_FLAT;
-    const bool *reduced = !reduces || unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
-    enum { SHORT = 7, LONG = 16 };
-    int32_t count = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (int32_t axis = 0; axis < unit->space.rank; axis++)
-            if ((reduced != NULL && reduced[axis]) == (pass == 1) && (e->fixed == NULL || e->fixed[axis] < 0))
-                loops[count++] = (loop){unit->space.extents[axis], axis, full || pass == 1};
     for (int32_t k = count - 2; k >= 0 && !e->indexed; k--) {
         loop *outer = &loops[k], *inner = &loops[k + 1];
         bool even = outer->reduces == inner->reduces;
@@ -357,6 +347,21 @@ static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool red
             loops[j] = loops[j + 1];
         count--;
     }
+    return count;
+}
+
+/* Kept axes outside, reduced ones inside, joined where they can be. Loops too short for vectors do not stand innermost where a long
+ * one could; so turned values lie, and then more of them may join. */
+static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool reduces, int32_t first_access, loop *loops)
+{
+    const bool full = reduces && unit->loop_class == NUMC_FLAT;
+    const bool *reduced = !reduces || unit->loop_class == NUMC_FLAT ? NULL : e->l->classes[unit->loop_class - 1].reduced;
+    int32_t count = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int32_t axis = 0; axis < unit->space.rank; axis++)
+            if ((reduced != NULL && reduced[axis]) == (pass == 1) && (e->fixed == NULL || e->fixed[axis] < 0))
+                loops[count++] = (loop){unit->space.extents[axis], axis, full || pass == 1};
+    count = join(e, first_access, loops, count);
     int32_t first = count; /* of the loops of the innermost's kind */
     while (first > 0 && loops[first - 1].reduces == loops[count - 1].reduces)
         first--;
@@ -364,13 +369,13 @@ static int32_t find_loops(const numc_emitter *e, const numc_unit *unit, bool red
     for (int32_t k = first + 1; k < count; k++)
         if (loops[k].extent >= loops[longest].extent)
             longest = k;
-    if (count - first > 1 && loops[count - 1].extent <= SHORT && loops[longest].extent >= LONG) {
-        loop moved = loops[longest];
-        for (int32_t k = longest; k + 1 < count; k++)
-            loops[k] = loops[k + 1];
-        loops[count - 1] = moved;
-    }
-    return count;
+    if (count - first <= 1 || loops[count - 1].extent > NUMC_SHORT || loops[longest].extent < NUMC_LONG)
+        return count;
+    loop moved = loops[longest];
+    for (int32_t k = longest; k + 1 < count; k++)
+        loops[k] = loops[k + 1];
+    loops[count - 1] = moved;
+    return join(e, first_access, loops, count);
 }
 
 /* Reduced axes of few elements together are written out: loops of two or three iterations cost more than what they hold. */
@@ -439,7 +444,7 @@ static void emit_statements(numc_emitter *e, const numc_unit *unit, int32_t *red
         case NUMC_STATEMENT_FILL: {
             int64_t strides[NUMC_RANK_LIMIT], spaced[NUMC_RANK_LIMIT];
             int32_t target = node->first_output;
-            numc__row_major(&l->ir->values[target].type, strides);
+            numc__lower_strides(l, target, strides);
             to_space(&l->ir->values[target].type, strides, spaced);
             r = numc__emit_scalar_value(e, v);
             numc__emit_store(e, unit->space.rank == 0 ? &e->top : &e->body, r, target, 0, spaced, unit->space.rank);
@@ -459,9 +464,9 @@ static void emit_result(numc_emitter *e, const numc_unit *unit, int32_t s, int32
     if (!l->memory[v])
         return;
     const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
-    const numc_type *type = &l->ir->values[v].type, *from = &l->ir->values[node->inputs[0]].type;
+    const numc_type *from = &l->ir->values[node->inputs[0]].type;
     int64_t strides[NUMC_RANK_LIMIT], by_axis[NUMC_RANK_LIMIT] = {0};
-    numc__row_major(type, strides);
+    numc__lower_strides(l, v, strides);
     int32_t axis = 0, kept_axis = 0;
     for (int32_t d = 0; d < from->rank; d++) {
         bool vanishes = false;

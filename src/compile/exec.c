@@ -227,13 +227,14 @@ static bool lower(numc_exec *exec, const int32_t *external)
     l.roles = numc__arena_allocate(l.arena, values, sizeof *l.roles);
     l.memory = numc__arena_allocate(l.arena, values, sizeof *l.memory);
     l.output = numc__arena_allocate(l.arena, values, sizeof *l.output);
+    l.turned = numc__arena_allocate(l.arena, values, sizeof *l.turned);
     l.loop_class = numc__arena_allocate(l.arena, values, sizeof *l.loop_class);
     l.stage = numc__arena_allocate(l.arena, values, sizeof *l.stage);
     l.unit_of = numc__arena_allocate(l.arena, values, sizeof *l.unit_of);
     l.spaces = numc__arena_allocate(l.arena, values, sizeof *l.spaces);
     l.small = numc__arena_allocate(l.arena, nodes, sizeof(numc_small *));
     exec->places = numc__arena_allocate(l.arena, values, sizeof *exec->places);
-    if (l.needed == NULL || l.roles == NULL || l.memory == NULL || l.output == NULL || l.loop_class == NULL ||
+    if (l.needed == NULL || l.roles == NULL || l.memory == NULL || l.output == NULL || l.turned == NULL || l.loop_class == NULL ||
         l.stage == NULL || l.unit_of == NULL || l.spaces == NULL || l.small == NULL || exec->places == NULL)
         return false;
     numc_dump *dump = exec->context->dump;

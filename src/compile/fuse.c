@@ -83,7 +83,7 @@ static void assemble(numc_lowering *l, int32_t n)
     int32_t v = node->first_output;
     const numc_type *type = &l->ir->values[v].type;
     int64_t strides[NUMC_RANK_LIMIT];
-    numc__row_major(type, strides);
+    numc__lower_strides(l, v, strides);
     int32_t floor_stage = 0, stage = 0, pieces = node->input_count;
     const int64_t *numbers = node->attributes->numbers;
     if (node->primitive == NUMC_PRIMITIVE_PAD) {

@@ -1,6 +1,7 @@
 /* layout.c - decides how each value is had: elements in memory in their own order, numbers in registers, or looks at another value
  * through strides, which cost nothing. A transposed factor is a look too: slots take strides, and only what they copy whole has
- * to lie in order. Loop classes come with it, since a value that is partly reduced by one reader and not by another needs a place.
+ * to lie in order. What only loops write and read, and has a last axis too short for vectors beside a long one, is turned: it lies
+ * with the longest axis innermost, as the loops over it stand. Loop classes come with it, since a value that is partly reduced by one reader and not by another needs a place.
  *
  * It stands before fusion, which asks whether an operand can be a register; fusion adds places for what crosses from nest to nest. */
 #include "compile/lower.h"
@@ -109,7 +110,7 @@ void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view)
     if (node == NULL) {
         view->base = value;
         view->offset = 0;
-        numc__row_major(type, view->strides);
+        numc__lower_strides(l, value, view->strides);
         if (numc__ir_immediate(l->ir, value) != NULL)
             memset(view->strides, 0, sizeof view->strides);
         else if (l->placing && l->roles[value] != NUMC_ROLE_GIVEN && !(numc__lower_is_scalar(l, value) && l->roles[value] != NUMC_ROLE_SLOT &&
@@ -449,6 +450,65 @@ static void find_places(numc_lowering *l)
     l->placing = false;
 }
 
+/* ---- turned values --------------------------------------------------------------------------------------------------------------- */
+
+/* Loops over it would stand with the longest axis innermost, were their accesses not even. */
+static bool turns(const numc_space *space)
+{
+    bool longer = false;
+    for (int32_t d = 0; d + 1 < space->rank; d++)
+        longer = longer || space->extents[d] >= NUMC_LONG;
+    return longer && space->extents[space->rank - 1] > 1 && space->extents[space->rank - 1] <= NUMC_SHORT;
+}
+
+/* Marks what has to lie in its own order: outputs, what slots take, constants of small scans, and what is reshaped to another space. */
+static void find_ordered(numc_lowering *l, bool *ordered)
+{
+    for (int32_t n = l->ir->node_count - 1; n >= 0; n--) {
+        const numc_ir_node *node = &l->ir->nodes[n];
+        int32_t v = node->first_output;
+        if (!l->needed[n])
+            continue;
+        bool made = l->roles[v] == NUMC_ROLE_SLOT || l->roles[v] == NUMC_ROLE_SMALL, scan = node->primitive == NUMC_PRIMITIVE_SCAN;
+        for (int32_t k = 0; k < node->output_count; k++)
+            ordered[v + k] = ordered[v + k] || l->output[v + k] || made;
+        for (int32_t k = 0; k < node->input_count; k++) {
+            int32_t input = node->inputs[k];
+            bool own = l->roles[v] == NUMC_ROLE_SLOT ||
+                       (l->roles[v] == NUMC_ROLE_SMALL && scan && k >= node->attributes->numbers[0] + node->attributes->numbers[1]) ||
+                       (l->roles[v] == NUMC_ROLE_VIEW && ordered[v]) ||
+                       (node->primitive == NUMC_PRIMITIVE_RESHAPE && !numc__same_space(&l->spaces[input], &l->spaces[v]));
+            ordered[input] = ordered[input] || own || l->roles[input] == NUMC_ROLE_GIVEN;
+        }
+    }
+}
+
+/* Values of one space turn together or not at all: one that has to lie in order, or is given, keeps the others in order, so that the
+ * loops over them join. */
+static void find_turned(numc_lowering *l)
+{
+    const size_t count = (size_t)l->ir->value_count;
+    bool *ordered = numc__lower_allocate(l, count, sizeof *ordered);
+    const numc_space **kept = numc__lower_allocate(l, count, sizeof *kept);
+    int32_t kept_count = 0;
+    if (ordered == NULL || kept == NULL)
+        return;
+    find_ordered(l, ordered);
+    for (int pass = 0; pass < 2; pass++) /* what keeps others in order; then the others */
+        for (int32_t v = 0; v < l->ir->value_count; v++) {
+            const numc_space *space = &l->spaces[v];
+            if (!turns(space) || l->roles[v] == NUMC_ROLE_NONE || l->roles[v] == NUMC_ROLE_VIEW || numc__ir_immediate(l->ir, v) != NULL)
+                continue;
+            bool own = ordered[v] || numc__is_complex(l->ir->values[v].type.dtype);
+            for (int32_t k = 0; k < kept_count && !own; k++)
+                own = numc__same_space(kept[k], space);
+            if (pass == 0 && own)
+                kept[kept_count++] = space;
+            else if (pass == 1)
+                l->turned[v] = !own && l->roles[v] != NUMC_ROLE_GIVEN;
+        }
+}
+
 bool numc__stage_layout(numc_context *context, void *subject)
 {
     numc_lowering *l = subject;
@@ -456,6 +516,8 @@ bool numc__stage_layout(numc_context *context, void *subject)
     find_spaces(l);
     if (!l->failed)
         find_roles(l, l->exec->outputs, l->exec->output_count);
+    if (!l->failed)
+        find_turned(l);
     if (!l->failed)
         find_places(l);
     return !l->failed;

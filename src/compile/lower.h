@@ -23,6 +23,9 @@ typedef enum numc_role {
     NUMC_ROLE_SLOT     /* everything else */
 } numc_role;
 
+/* Loops of at most NUMC_SHORT iterations are too short for vectors: they do not stand innermost where one of NUMC_LONG could. */
+enum { NUMC_SHORT = 7, NUMC_LONG = 16 };
+
 #define NUMC_FLAT 0 /* loop class without partial reduction; others are 1 + index into `classes` */
 
 typedef struct numc_space {
@@ -78,6 +81,7 @@ typedef struct numc_lowering {
     numc_role *roles;  /* per value */
     bool *memory;      /* per value: has a place */
     bool *output;      /* per value */
+    bool *turned;      /* per value: where it has a place, it lies with its longest axis innermost */
     int32_t *loop_class; /* per value; -1 unset */
     int32_t *stage;    /* per value: where it is ready */
     int32_t *unit_of;  /* per value: the unit that makes it ready last, or -1 */
@@ -110,6 +114,25 @@ static inline void numc__row_major(const numc_type *type, int64_t *strides)
         strides[d] = stride;
         stride *= type->shape[d];
     }
+}
+/* How a value lies in its place. */
+static inline void numc__lower_strides(const numc_lowering *l, int32_t value, int64_t *strides)
+{
+    const numc_type *type = &l->ir->values[value].type;
+    numc__row_major(type, strides);
+    if (l->turned == NULL || !l->turned[value])
+        return;
+    int32_t longest = 0;
+    for (int32_t d = 1; d < type->rank; d++)
+        if (type->shape[d] >= type->shape[longest])
+            longest = d;
+    int64_t stride = type->shape[longest];
+    strides[longest] = 1;
+    for (int32_t d = type->rank - 1; d >= 0; d--)
+        if (d != longest) {
+            strides[d] = stride;
+            stride *= type->shape[d];
+        }
 }
 static inline const numc_ir_node *numc__lower_node(const numc_lowering *l, int32_t value)
 {

@@ -105,7 +105,7 @@ void numc__print_layout(numc_text *text, const void *subject)
             numc__text_add(text, " ");
             print_numbers(text, view.strides, l->ir->values[v].type.rank);
         } else if (l->memory[v]) {
-            numc__text_add(text, ", has a place");
+            numc__text_add(text, l->turned[v] ? ", has a place, its longest axis innermost" : ", has a place");
         }
         if (l->loop_class[v] > NUMC_FLAT)
             numc__text_add(text, ", loops of class %d", (int)l->loop_class[v]);

@@ -143,6 +143,25 @@ static numc_array *views(numc_context *context, numc_array *const *x)
     return numc_sum(numc_multiply(flat, numc_arange(context, NUMC_FLOAT64, 0.0, (double)numc_array_size(flat), 1.0)));
 }
 
+/* Three numbers beside each of a long vector: they lie with the long axis innermost, but for what is reshaped or multiplied. */
+static numc_array *few_columns(numc_context *context, numc_array *const *x)
+{
+    static const double slopes[3] = {-0.5, 0.25, 1.5};
+    numc_array *slope = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), slopes);
+    numc_array *t = numc_multiply(numc_index(x[0], NUMC_ALL, NUMC_NEW), slope), *most = numc_max(t, NUMC_AXES(1), .keepdims = true);
+    numc_array *e = numc_exp(numc_subtract(t, most)), *part = numc_divide(e, numc_sum(e, NUMC_AXES(1), .keepdims = true));
+    numc_array *later = numc_index(part, NUMC_SLICE(1, NUMC_END), NUMC_SLICE_STEP(NUMC_END, NUMC_END, -1));
+    numc_array *both = numc_multiply(later, numc_index(part, NUMC_SLICE(0, -1), NUMC_ALL));
+    return numc_add(numc_sum(numc_multiply(numc_sum(both, NUMC_AXES(0)), slope)), numc_sum(numc_multiply(numc_sum(most), numc_square(part))));
+}
+
+static numc_array *few_columns_reshaped(numc_context *context, numc_array *const *x)
+{
+    numc_array *t = numc_exp(numc_multiply(numc_index(x[0], NUMC_ALL, NUMC_NEW), numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(3))));
+    numc_array *flat = numc_reshape(numc_square(t), NUMC_SHAPE(-1));
+    return numc_add(numc_sum(numc_multiply(flat, numc_flip(flat, NUMC_AXES(0)))), numc_sum(numc_sum(t, NUMC_AXES(0))));
+}
+
 static numc_array *regression(numc_context *context, numc_array *const *x)
 {
     (void)context;
@@ -448,6 +467,8 @@ static void test_forms(void **unused)
     check(context, normalised, (numc_array *[]){m}, 1, "normalised");
     check(context, both_axes, (numc_array *[]){m}, 1, "both axes");
     check(context, views, (numc_array *[]){m}, 1, "views");
+    check(context, few_columns, (numc_array *[]){long_vector}, 1, "few columns");
+    check(context, few_columns_reshaped, (numc_array *[]){long_vector}, 1, "few columns, reshaped");
     check(context, regression, (numc_array *[]){m, v4, v5}, 3, "regression");
     check(context, pieces, (numc_array *[]){v7, w7}, 2, "pieces");
     check(context, indexed, (numc_array *[]){v4}, 1, "indexed");

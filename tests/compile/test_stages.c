@@ -361,6 +361,18 @@ static bool slot_without_place(void *subject)
     return false;
 }
 
+static bool slot_turned(void *subject)
+{
+    numc_lowering *l = subject;
+    for (int32_t v = 0; v < l->ir->value_count; v++) {
+        if (l->roles[v] != NUMC_ROLE_SLOT)
+            continue;
+        l->turned[v] = true;
+        return true;
+    }
+    return false;
+}
+
 static numc_unit *nest_of(numc_lowering *l, int32_t least, numc_statement_kind kind)
 {
     for (int32_t u = 0; u < l->unit_count; u++)
@@ -594,6 +606,7 @@ static void damage_is_found(void **state)
         {"prologue", value_handed_for_nothing, "nothing reads it", 0},
         {"layout", look_beyond, "broken layout", 0},
         {"layout", slot_without_place, "has no place", 0},
+        {"layout", slot_turned, "does not lie in order", 0},
         {"fusion", lost_statement, "is done 0 times, not 1", 0},
         {"fusion", lost_piece, "times, not 3", 0},
         {"fusion", statement_twice, "is done", 0},

@@ -23,7 +23,7 @@
 #include "native/native.h"
 #include "numc/numc.h"
 
-enum { N = 37, OUTPUTS = 6 };
+enum { N = 37, OUTPUTS = 7 };
 
 static char folder[4096]; /* of this test, with a cache in it */
 static numc_compiler compiler;
@@ -91,6 +91,11 @@ static void everything(numc_context *context, const numc_array *const *in, int32
     out[4] = branch[0];
     out[5] = numc_max(numc_matmul(numc_reshape(numc_take(x, numc_arange(context, NUMC_INT64, 0, 36, 1), NUMC_AXIS(0)), NUMC_SHAPE(12, 3)), m),
                       NUMC_AXES(0));
+    numc_array *columns = numc_multiply(numc_index(x, NUMC_ALL, NUMC_NEW), numc_index(m, NUMC_AT(0))); /* and bytes beside doubles in sums */
+    numc_array *most = numc_equal(columns, numc_max(columns, NUMC_AXES(1), .keepdims = true));
+    numc_array *share = numc_divide(numc_index(x, NUMC_ALL, NUMC_NEW), numc_sum(numc_astype(most, NUMC_FLOAT64), NUMC_AXES(1), .keepdims = true));
+    numc_array *positive = numc_index(numc_greater(x, 0.0), NUMC_ALL, NUMC_NEW);
+    out[6] = numc_sum(numc_where(numc_logical_and(most, positive), share, columns), NUMC_AXES(0));
 }
 
 typedef struct answer {
