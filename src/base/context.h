@@ -68,8 +68,8 @@ struct numc_core {
     _Atomic int64_t holds;   /* 1 while open, and 1 for each export (array/dlpack.c): device memory lives until it is 0 */
     _Atomic int64_t acting;  /* threads between numc__acting_begin and _end */
     _Atomic int64_t running; /* callbacks (of models, of traces) and samplers at work: the first lane cannot be closed */
-    _Atomic uint64_t programs_dumped; /* NUMC_DUMP (compile/dump.c) */
-    _Atomic bool dump_failed;
+    _Atomic uint64_t programs_dumped; /* NUMC_DUMP (compile/stage.c) */
+    _Atomic bool dump_failed, cache_failed; /* told once */
     _Atomic uint64_t kernels_built, kernels_run, fallbacks, programs_native, bytes_downloaded, bytes_uploaded;
 };
 
@@ -85,6 +85,7 @@ struct numc_context {
     /* The public function at work where it is made of others: messages begin with its name, not with theirs. NULL outside, and in
      * callbacks, which are the user's own text. Static. */
     const char *operation;
+    const char *note; /* what stands behind a message about a shape, a dtype or an index; NULL: nothing */
     numc_scope_frame *scope; /* innermost; never NULL: at the bottom it is &root */
     numc_scope_end_fn scope_end; /* NULL until src/array registers it */
     void *slots[NUMC_SLOT_COUNT];

@@ -55,6 +55,9 @@ numc_status numc__fail_list(numc_context *context, numc_status status, const cha
     size_t length = numc__format_list(context->message + used, sizeof context->message - used, format, list);
     if (!numc__status_known((int32_t)status) && length < sizeof context->message - used) /* a callback's own number */
         length += numc__format(context->message + used + length, sizeof context->message - used - length, " (status %d)", (int)status);
+    const bool noted = context->note != NULL && (status == NUMC_SHAPE || status == NUMC_DTYPE || status == NUMC_INDEX);
+    if (noted && length < sizeof context->message - used)
+        length += numc__format(context->message + used + length, sizeof context->message - used - length, "%s", context->note);
     if (context->operation != NULL)
         length = name_operation(context->message + used, sizeof context->message - used, length, context->operation);
     tidy(context->message, start + length);

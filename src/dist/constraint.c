@@ -55,9 +55,10 @@ static numc_array *positions(const numc_array *x, double start)
     return numc_arange(x->context, x->dtype, start, start + (double)x->shape[x->rank - 1], 1);
 }
 
+/* Neither infinity nor NaN is a whole number. */
 static numc_array *fractional(const numc_array *x)
 {
-    return numc_dtype_kind(x->dtype) == NUMC_KIND_REAL ? numc_not_equal(numc_floor(x), x) : NULL;
+    return numc_dtype_kind(x->dtype) == NUMC_KIND_REAL ? numc_not_equal(numc_subtract(x, numc_floor(x)), 0) : NULL;
 }
 
 static numc_array *either(numc_array *a, numc_array *b)
@@ -75,7 +76,7 @@ static numc_array *either(numc_array *a, numc_array *b)
     X(boolean, numc_logical_or(numc_equal(x, 0), numc_equal(x, 1)),                                                        \
       numc_logical_and(numc_not_equal(x, 0), numc_not_equal(x, 1)), v == 0 || v == 1, numc_operand_integer(0))             \
     X(nonnegative_integer, numc_logical_not(nonnegative_integer_outside(c, x)),                                            \
-      either(numc_less(x, 0), fractional(x)), v >= 0 && v == floor(v), numc_operand_integer(0))
+      either(numc_less(x, 0), fractional(x)), v >= 0 && v - floor(v) == 0, numc_operand_integer(0))
 /* X(name, inside, outside, feasible): bounds are arrays. NaN is outside an interval, where a density may not look at x. */
 #define BOUNDED_REGIONS(X)                                                                                                 \
     X(greater_than, numc_greater(x, c->lower), numc_less_equal(x, c->lower), numc_add(c->lower, 1))                        \
@@ -632,6 +633,13 @@ bool numc_constraint_is_discrete(const numc_constraint *constraint)
 const char *numc_constraint_name(const numc_constraint *constraint)
 {
     return constraint == NULL ? "none" : constraint->kind->name;
+}
+
+const char *numc__constraint_inner_name(const numc_constraint *constraint)
+{
+    while (constraint != NULL && (constraint->kind == &class_independent || constraint->kind == &class_masked))
+        constraint = constraint->base;
+    return numc_constraint_name(constraint);
 }
 
 /* Whether x has the axes an event needs. */

@@ -54,6 +54,8 @@ numc_constraint *numc__constraint_between(numc_context *context, numc_array *low
 numc_constraint *numc__constraint_image(const numc_constraint *region, const numc_bijector *bijector);
 /* `region`, and anything where `hidden` (bool, broadcasting to the batch) is true. */
 numc_constraint *numc__constraint_masked(const numc_constraint *region, const numc_array *hidden);
+/* The name of the region that each entry, or what is not masked, lies in: for messages. */
+const char *numc__constraint_inner_name(const numc_constraint *constraint);
 /* NULL when nothing can be outside; else bool, event axes reduced. */
 numc_array *numc__constraint_outside(const numc_constraint *constraint, const numc_array *x);
 /* x with the points where `outside` holds replaced by one that is inside. */
@@ -133,6 +135,8 @@ struct numc_distribution {
     numc_dtype dtype;
 };
 
+/* The name of the distribution that is copied, masked, or has axes joined, for messages: a plate copies what the model says. */
+const char *numc__distribution_inner_name(const numc_distribution *d);
 /* log_prob of a value known to lie inside the support (a bijector's result, a checked constant): no selection is recorded. */
 numc_array *numc__distribution_log_prob_inside(const numc_distribution *d, const numc_array *value);
 /* The same without the checks of the value's shape; `inside` false: with the support. */

@@ -378,7 +378,8 @@ static bool value_fits(const numc_distribution *d, const numc_array *value)
     numc__type_format(got, sizeof got, value->dtype, value->rank, value->shape);
     numc__type_format(batch, sizeof batch, d->dtype, d->batch_rank, d->shape);
     numc__type_format(events, sizeof events, d->dtype, d->event_rank, event);
-    numc__fail(d->object.context, NUMC_SHAPE, "%s: the value %s does not fit batch %s, event %s", d->kind->name, got, batch, events);
+    numc__fail(d->object.context, NUMC_SHAPE, "%s: the value %s does not fit batch %s, event %s",
+               numc__distribution_inner_name(d), got, batch, events);
     return false;
 }
 

@@ -186,6 +186,13 @@ numc_distribution *numc_masked(const numc_distribution *base, const numc_array *
     return d;
 }
 
+const char *numc__distribution_inner_name(const numc_distribution *d)
+{
+    while (d != NULL && (d->kind == &class_independent || d->kind == &class_expanded || d->kind == &class_masked))
+        d = d->base;
+    return numc_distribution_name(d);
+}
+
 /* ---- transformed: y = f(x), log p(y) = log p(x) - log |det df/dx| -------------------------------------------------------------- */
 
 static numc_array *transformed_evaluate(const numc_distribution *d, const numc_array *value, bool inside)

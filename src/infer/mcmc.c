@@ -24,20 +24,32 @@ static double number_or(double value, double otherwise)
 static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
 {
     numc_mcmc_options *o = &mcmc->options;
-    REFUSE_UNLESS(o->chains >= 0 && o->chains <= 1 << 20, "chains is %d", (int)o->chains);
-    REFUSE_UNLESS(o->thin >= 0, "thin is %d", (int)o->thin);
-    REFUSE_UNLESS(o->threads >= 0, "threads is %d", (int)o->threads);
-    REFUSE_UNLESS(o->interval >= 0, "interval is %d", (int)o->interval);
+    const int64_t warmup = count_or(o->warmup, 1000), draws = count_or(o->draws, 1000), init = count_or(o->adapt_init, 75);
+    const int64_t term = count_or(o->adapt_term, 50), window = count_or(o->adapt_window, 25);
+    const struct {
+        const char *name;
+        int64_t value, least, most;
+    } counts[] = {{"chains", o->chains, 0, 1 << 20},
+                  {"warmup", warmup, 0, 1 << 30},
+                  {"draws", draws, 0, 1 << 30},
+                  {"adapt_init", init, 0, 1 << 30},
+                  {"adapt_term", term, 0, 1 << 30},
+                  {"adapt_window", window, 1, 1 << 30},
+                  {"thin", o->thin, 0, INT32_MAX},
+                  {"threads", o->threads, 0, INT32_MAX},
+                  {"interval", o->interval, 0, INT32_MAX},
+                  {"batch", o->batch, 0, INT32_MAX},
+                  {"trajectory_steps", o->trajectory_steps, 0, INT32_MAX},
+                  {"max_tree_depth", o->max_tree_depth, 0, NUMC_K_NUTS_MAX_DEPTH}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        REFUSE_UNLESS(counts[i].value >= counts[i].least && counts[i].value <= counts[i].most, "%s is %lld, not in %lld..%lld",
+                      counts[i].name, (long long)counts[i].value, (long long)counts[i].least, (long long)counts[i].most);
     REFUSE_UNLESS(o->algorithm == NUMC_ALGORITHM_NUTS || o->algorithm == NUMC_ALGORITHM_HMC,
                   "algorithm %d is not one", (int)o->algorithm);
     REFUSE_UNLESS(o->metric >= NUMC_METRIC_DIAGONAL && o->metric <= NUMC_METRIC_UNIT, "metric %d is not one",
                   (int)o->metric);
-    REFUSE_UNLESS(o->max_tree_depth >= 0 && o->max_tree_depth <= NUMC_K_NUTS_MAX_DEPTH,
-                  "max_tree_depth is %d, not in 1..%d", (int)o->max_tree_depth, NUMC_K_NUTS_MAX_DEPTH);
     REFUSE_UNLESS(o->chain_method >= NUMC_CHAINS_PARALLEL && o->chain_method <= NUMC_CHAINS_VECTORIZED,
                   "chain_method %d is not one", (int)o->chain_method);
-    REFUSE_UNLESS(o->batch >= 0, "batch is %d", (int)o->batch);
-    REFUSE_UNLESS(o->trajectory_steps >= 0, "trajectory_steps is %d", (int)o->trajectory_steps);
     const struct {
         const char *name;
         double value;
@@ -60,19 +72,11 @@ static numc_status fill_options(numc_mcmc *mcmc, numc_context *context)
     o->adapt_gamma = number_or(o->adapt_gamma, 0.05);
     o->adapt_t0 = number_or(o->adapt_t0, 10);
     o->adapt_kappa = number_or(o->adapt_kappa, 0.75);
-    mcmc->warmup = count_or(o->warmup, 1000);
-    mcmc->draws = count_or(o->draws, 1000);
-    int64_t init = count_or(o->adapt_init, 75), term = count_or(o->adapt_term, 50), window = count_or(o->adapt_window, 25);
-    o->warmup = mcmc->warmup;
-    o->draws = mcmc->draws;
+    o->warmup = mcmc->warmup = warmup;
+    o->draws = mcmc->draws = draws;
     o->adapt_init = init;
     o->adapt_term = term;
     o->adapt_window = window;
-    REFUSE_UNLESS(mcmc->warmup >= 0 && mcmc->warmup <= 1 << 30, "warmup is %lld", (long long)mcmc->warmup);
-    REFUSE_UNLESS(mcmc->draws >= 0 && mcmc->draws <= 1 << 30, "draws is %lld", (long long)mcmc->draws);
-    REFUSE_UNLESS(init >= 0 && init <= 1 << 30, "adapt_init is %lld", (long long)init);
-    REFUSE_UNLESS(term >= 0 && term <= 1 << 30, "adapt_term is %lld", (long long)term);
-    REFUSE_UNLESS(window >= 1 && window <= 1 << 30, "adapt_window is %lld", (long long)window);
     numc__schedule_make(&mcmc->schedule, o->no_adaptation ? 0 : mcmc->warmup, init, term, window);
     mcmc->schedule.kind = o->algorithm == NUMC_ALGORITHM_NUTS ? NUMC_K_NUTS_TREE : NUMC_K_NUTS_STATIC;
     mcmc->schedule.trajectory_steps = o->trajectory_steps;

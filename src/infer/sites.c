@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "dist/internal.h"
+
 /* ---- statements ---- */
 
 void numc__statements_forget(numc_context *context, numc_sites *sites)
@@ -97,13 +99,13 @@ numc_status numc__latent_shape(numc_context *context, const numc_message *m, int
     if (numc_constraint_is_discrete(support))
         return numc__fail(context, NUMC_SITE,
                           "%s is discrete: HMC and NUTS move real numbers; observe it or sum it out",
-                          numc_distribution_name(d));
-    NUMC_REQUIRE(context, strcmp(numc_distribution_name(d), "delta") != 0, NUMC_SITE,
+                          numc__distribution_inner_name(d));
+    NUMC_REQUIRE(context, strcmp(numc__distribution_inner_name(d), "delta") != 0, NUMC_SITE,
                  "a delta has nothing to sample: use numc_deterministic for its value");
     *bijector = numc_bijector_to(support);
     NUMC_TRY(numc_error_status(context));
     NUMC_REQUIRE(context, *bijector != NULL, NUMC_UNSUPPORTED, "no map from the real line to the support (%s) of %s",
-                 numc_constraint_name(support), numc_distribution_name(d));
+                 numc__constraint_inner_name(support), numc__distribution_inner_name(d));
     numc_shape batch = numc_distribution_batch_shape(d), event = numc_distribution_event_shape(d);
     int64_t bound[32];
     NUMC_REQUIRE(context, batch.count + event.count <= 32, NUMC_SHAPE, "its rank is %d",

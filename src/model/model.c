@@ -136,7 +136,7 @@ numc_model *numc__model_copy(const numc_model *model)
     return copy(model, NULL);
 }
 
-/* ", \"x\" is bound to float64[5] in place of float64[8]" */
+/* "; \"x\" is bound to float64[5] in place of float64[8]" */
 static void note_rebound(numc_run *run, const char *name, const numc_array *array, const numc_array *given)
 {
     if (given == NULL || given->live != NUMC_ARRAY_LIVE ||
@@ -162,22 +162,16 @@ numc_array *numc__run_binding(numc_run *run, const char *name, const numc_array 
     return NULL;
 }
 
-/* After the callback: every binding has a place, and an error that may come from one says so. */
+/* After the callback: every binding has a place. */
 static void check_bindings(numc_run *run)
 {
     numc_context *context = run->context;
     const numc_model *model = run->model;
-    numc_status status = context->status;
-    if (status == NUMC_OK && run->bindings_met < model->binding_count) {
+    if (context->status == NUMC_OK && run->bindings_met < model->binding_count) {
         for (int32_t k = 0; k < model->binding_count; k++)
             if (numc__map_find(&run->names, model->bindings[k].name) == NULL)
                 numc__fail(context, NUMC_SITE, "numc_model_bind: the model has no data and no observation \"%s\"", model->bindings[k].name);
         numc__fail(context, NUMC_SITE, "numc_model_bind: a name that is bound is neither data nor an observation");
-    } else if (run->rebound[0] != '\0' && (status == NUMC_SHAPE || status == NUMC_DTYPE || status == NUMC_INDEX)) {
-        char message[NUMC_ERROR_MESSAGE_SIZE];
-        memcpy(message, context->message, sizeof message);
-        numc_error_clear(context);
-        numc__fail(context, status, "%s%s", message, run->rebound);
     }
 }
 
@@ -212,10 +206,12 @@ numc_status numc__run_execute(numc_context *context, const numc_model *model, co
         _Atomic int64_t *running = &((numc_model *)(uintptr_t)model)->running;
         atomic_fetch_add(running, 1);
         context->running++;
-        const char *operation = context->operation;
+        const char *operation = context->operation, *note = context->note;
         context->operation = NULL;
+        context->note = run.rebound; /* an error that may come from a binding says so */
         model->callback(&run, model->user);
         context->operation = operation;
+        context->note = note;
         context->running--;
         atomic_fetch_sub(running, 1);
         atomic_fetch_sub(&context->core->running, 1);

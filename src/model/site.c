@@ -287,7 +287,7 @@ static bool check_support(numc_run *run, const numc_distribution *distribution, 
                     numc__format(place, sizeof place, " %g (element %lld)", numc_item(bad), (long long)at);
             }
             numc__fail(context, NUMC_SUPPORT, "the observation%s is outside the support (%s) of %s", place,
-                       numc_constraint_name(support), numc_distribution_name(distribution));
+                       numc__constraint_inner_name(support), numc__distribution_inner_name(distribution));
         }
     }
     numc_scope_end(context);

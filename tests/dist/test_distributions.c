@@ -278,7 +278,10 @@ static void test_outside_and_nan(void **state)
     static const struct { size_t index; double p[3]; double x; } rows[] = {
         {1, {2}, -1}, {2, {0, 1}, 0}, {2, {0, 1}, -3}, {4, {2}, -1e-300}, {8, {2}, -1}, {9, {2, 1}, 0}, {10, {2, 1}, -1},
         {11, {2, 3}, -0.1}, {11, {2, 3}, 1.5}, {12, {0, 1}, 1.01}, {12, {0, 1}, -INFINITY}, {13, {0.5}, 2}, {13, {0.5}, 0.5},
-        {14, {0.5}, -1}, {15, {5, 0.5}, 6}, {15, {5, 0.5}, 2.5}, {16, {5, 0.5}, -1}, {17, {2}, -1}, {17, {2}, 0.5}, {18, {2}, -2}};
+        {14, {0.5}, -1}, {15, {5, 0.5}, 6}, {15, {5, 0.5}, 2.5}, {16, {5, 0.5}, -1}, {17, {2}, -1}, {17, {2}, 0.5}, {18, {2}, -2},
+        /* no infinity is a count */
+        {13, {0.5}, INFINITY}, {14, {0.5}, -INFINITY}, {14, {0.5}, INFINITY}, {15, {5, 0.5}, INFINITY}, {15, {5, 0.5}, -INFINITY},
+        {16, {5, 0.5}, INFINITY}, {17, {2}, INFINITY}, {17, {2}, -INFINITY}, {18, {2}, INFINITY}, {18, {2}, 1.5}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         const dist_case *c = &cases[rows[i].index];
         for (int variant = 0; variant <= 1 + c->parameters; variant++) { /* 0: outside; 1: NaN value; k+2: NaN parameter k */

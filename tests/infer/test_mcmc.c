@@ -315,8 +315,9 @@ static void options_are_checked(void **state)
     } bad[] = {
         {{.chains = -1}, "chains"},
         {{.thin = -2}, "thin"},
-        {{.warmup = -1}, "warmup"},
-        {{.draws = -1}, "draws"},
+        {{.warmup = -1}, "warmup is -1, not in 0..1073741824"},
+        {{.draws = -1}, "draws is -1, not in 0..1073741824"},
+        {{.chains = 1 << 21}, "chains is 2097152, not in 0..1048576"},
         {{.target_accept = 1}, "target_accept"},
         {{.max_tree_depth = 21}, "max_tree_depth"},
         {{.step_size = -0.1}, "step_size"},

@@ -416,7 +416,13 @@ static void models_that_drift_are_refused(void **state)
     numc_mcmc_free(sampler(drifts, &f, NULL));
 }
 
-/* What is bound to another shape is said by name, with both shapes; a name that nothing has is an error. */
+static void count_lines(void *user, numc_log_level level, const char *line)
+{
+    (void)line;
+    *(int *)user += level == NUMC_LOG_ERROR;
+}
+
+/* What is bound to another shape is said by name, with both shapes, and once; a name that nothing has is an error. */
 static void bindings_of_another_shape(void **state)
 {
     (void)state;
@@ -434,6 +440,14 @@ static void bindings_of_another_shape(void **state)
     expect_error(NUMC_SITE, "numc_model_bind: the model has no data and no observation \"sigmas\"");
     assert_null(numc_mcmc_new(numc_model_bind(model, "mu", one), NULL));
     expect_error(NUMC_SITE, "neither data nor an observation");
+    int lines = 0;
+    numc_context *logged = numc_open(&(numc_options){.log = count_lines, .log_user = &lines, .log_level = NUMC_LOG_ERROR});
+    data = schools_data(logged);
+    five = numc_ones(logged, NUMC_FLOAT64, NUMC_SHAPE(5));
+    assert_null(numc_mcmc_new(numc_model_bind(numc_model_new(logged, eight_schools, &data), "y", five), NULL));
+    assert_non_null(strstr(numc_error_message(logged), "is bound to float64[5]"));
+    assert_int_equal(lines, 1);
+    numc_close(logged);
 }
 
 static void still_on(numc_context *where, const numc_array *const *in, int32_t input_count, numc_array **out, int32_t output_count, void *user)

@@ -430,6 +430,42 @@ static void test_supplied_values(void **unused)
     numc_close(context);
 }
 
+/* What is no count is refused as data, under a plate by the name that the model wrote. */
+static void counted(numc_run *r, void *user)
+{
+    numc_plate(r, "p", 3) {
+        numc_observe(r, "y", numc_poisson(r, 2), (const numc_array *)user);
+    }
+}
+static void masked_vector(numc_run *r, void *user)
+{
+    const numc_distribution *three = numc_expanded(numc_gamma(r, 2, 1), NUMC_SHAPE(3));
+    numc_observe(r, "y", numc_masked(numc_independent(three, 1), numc_number(r, NUMC_BOOL, 1)), (const numc_array *)user);
+}
+
+static void test_observed_counts(void **unused)
+{
+    (void)unused;
+    static const struct {
+        numc_model_fn model;
+        double values[3];
+        const char *message;
+    } rows[] = {
+        {counted, {1, INFINITY, 2}, "site y: the observation inf (element 1) is outside the support (nonnegative_integer) of poisson"},
+        {counted, {1, 2, NAN}, "site y: the observation nan (element 2) is outside the support (nonnegative_integer) of poisson"},
+        {counted, {0.5, 2, 3}, "site y: the observation 0.5 (element 0) is outside the support (nonnegative_integer) of poisson"},
+        {masked_vector, {1, -2, 3}, "site y: the observation's event 0 is outside the support (positive) of gamma"},
+    };
+    numc_context *context = open_context();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        numc_array *y = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(3), rows[i].values);
+        assert_int_equal(run(context, rows[i].model, y, NULL, 0), NUMC_SUPPORT);
+        assert_string_equal(numc_error_message(context), rows[i].message);
+        numc_error_clear(context);
+    }
+    numc_close(context);
+}
+
 /* A NaN behind the mask reaches neither density nor gradient. */
 struct hidden {
     numc_array *mask, *y;
@@ -584,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_seed_and_record), cmocka_unit_test(test_sites_do_not_disturb_each_other),
         cmocka_unit_test(test_condition_substitute_replay_block), cmocka_unit_test(test_mask_and_scale),
         cmocka_unit_test(test_own_handler), cmocka_unit_test(test_bind), cmocka_unit_test(test_supplied_values),
+        cmocka_unit_test(test_observed_counts),
         cmocka_unit_test(test_masked_nan), cmocka_unit_test(test_data_are_checked), cmocka_unit_test(test_contexts), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
