@@ -436,6 +436,7 @@ static const char declarations[] =
     ONE(sqrt) ONE(fabs) ONE(floor) ONE(ceil) ONE(trunc) ONE(rint)
 #define TWO(name) "float NUMC_DECLARED " #name "(float, float);\ndouble NUMC_DECLARED " #name "(double, double);\n"
     TWO(fmod) TWO(copysign) TWO(nextafter)
+    "int NUMC_DECLARED signbit(float);\nint NUMC_DECLARED signbit(double);\n"
     "float NUMC_DECLARED fma(float, float, float);\ndouble NUMC_DECLARED fma(double, double, double);\n"
     "void __attribute__((overloadable, convergent)) barrier(uint);\n";
 
