@@ -274,7 +274,8 @@ static void check_reduction(checker *c, uint32_t reduction, uint32_t dtype, int6
     operand operands[2];
     bool argument = reduction == NUMC_REDUCTION_ARGMAX || reduction == NUMC_REDUCTION_ARGMIN;
     uint32_t result = argument ? (uint32_t)NUMC_INT64 : dtype;
-    /* a backend may add in an order of its own */
+    /* a backend may add in an order of its own; and where there is no float64, which float32 sums are taken in elsewhere, each addition
+     * rounds */
     bool additive = dtype >= NUMC_FLOAT32 && (reduction == NUMC_REDUCTION_SUM || reduction == NUMC_REDUCTION_PROD);
     numc_build b;
     numc_build_begin(&b, 1);
@@ -297,7 +298,7 @@ static void check_reduction(checker *c, uint32_t reduction, uint32_t dtype, int6
                  &(numc_kernel_arguments){.extents = (int64_t[]){ROWS, n},
                                           .offsets = (int64_t[]){0, 0},
                                           .strides = (int64_t[]){n * step, step, 0, 1, 0, 0}},
-                 operands, 2, !c->bits && additive ? 64.0 : 0.0);
+                 operands, 2, c->bits || !additive ? 0.0 : c->tested.device->info.float64 || n < 64 ? 64.0 : (double)n);
 }
 
 static void check_reductions(checker *c)

@@ -6,12 +6,6 @@
 #include "numc_build.h"
 #include "tool.h"
 
-/* What the library and its backends look up; docs/environment.md tells each, in this order, and a test holds the two together. */
-static const char *const variables[] = {
-    "NUMC_BACKEND", "NUMC_BACKEND_PATH", "NUMC_FALLBACK", "NUMC_BLAS", "NUMC_CUDA_PATH", "NUMC_JIT", "NUMC_CC",
-    "NUMC_CC_SECONDS", "NUMC_CACHE", "NUMC_DUMP", "NUMC_VERIFY", "NUMC_GPU_SOLO", "NUMC_OPENCL_FLOAT64",
-};
-
 static void print_device(const numc_device_info *device, int number)
 {
     printf("    device %d: %s (%s)", number, device->name, device->driver);
@@ -33,9 +27,11 @@ int tool_info(int count, char **words)
         return EXIT_FAILURE;
     printf("libnumc %s (%s)\n", numc_version(), NUMC_BUILD_ID);
     printf("default backend: %s\nplugin directory: %s\n\nenvironment:\n", NUMC_DEFAULT_BACKEND, NUMC_PLUGIN_DIRECTORY);
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *value = numc__environment(variables[i]);
-        printf("  %-20s %s\n", variables[i], value != NULL ? value : "(unset)");
+    for (const numc_variable *variable = numc__variables; variable->name != NULL; variable++) {
+        const char *value = numc__environment(variable->name);
+        bool good = numc__variable_good(variable, value);
+        printf("  %-20s %s%s%s\n", variable->name, value != NULL ? value : "(unset)", good ? "" : "; it can be ",
+               good ? "" : variable->values);
     }
     numc_backend_report *reports;
     size_t found;

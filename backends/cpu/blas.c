@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,7 @@ static bool find_complex(void *library, numc_cpu_complex_blas *f, char precision
            find_lapack(library, precision, "potrf", &f->potrf) && find_lapack(library, precision, "getrf", &f->getrf);
 }
 
-static void *open_library(void)
+static void *open_library(const char *named)
 {
 #if defined(__x86_64__)
 #define TRIPLET "x86_64-linux-gnu"
@@ -106,9 +107,8 @@ static void *open_library(void)
         "libopenblas.so.0",
         "libopenblas.so",
     };
-    const char *named = secure_getenv("NUMC_BLAS");
-    if (named != NULL && *named != '\0')
-        return strcmp(named, "off") == 0 || *named != '/' ? NULL : dlopen(named, RTLD_NOW | RTLD_LOCAL);
+    if (named != NULL)
+        return strcmp(named, "off") == 0 ? NULL : dlopen(named, RTLD_NOW | RTLD_LOCAL);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
         void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
         if (library != NULL)
@@ -120,10 +120,18 @@ static void *open_library(void)
 static int look(numc_device *device, numc_cpu_blas *blas)
 {
     const numc_host *host = device->host;
-    void *library = open_library();
+    const char *named = secure_getenv("NUMC_BLAS");
+    if (named != NULL && *named == '\0')
+        named = NULL;
+    void *library = open_library(named);
     numc_cpu_blas_functions functions;
     if (library == NULL || !find_all(library, &functions)) {
-        host->log(host->user, NUMC_LOG_INFO, "cpu: no OpenBLAS; own loops do large products and factorisations");
+        const char *why = library == NULL ? dlerror() : "it lacks functions of OpenBLAS";
+        const bool wrong = named != NULL && strcmp(named, "off") != 0;
+        char line[512];
+        (void)snprintf(line, sizeof line, "cpu: %s%.300s%sown loops do large products and factorisations",
+                       wrong ? "NUMC_BLAS cannot be used: " : "no OpenBLAS; ", wrong && why != NULL ? why : "", wrong ? "; " : "");
+        host->log(host->user, wrong ? NUMC_LOG_WARNING : NUMC_LOG_INFO, line);
         return ABSENT;
     }
     blas->functions = functions;

@@ -342,18 +342,23 @@ static void unmake(numc_context *context, numc_array *x)
     queue_add(&lane->dead, x);
 }
 
+/* The device, or NULL with the error set where it does not compute in this dtype. */
+static const numc_backend_device *device_for(numc_context *context, numc_dtype dtype)
+{
+    const numc_backend_device *device = numc__array_device(context);
+    if (device == NULL || numc__part_dtype(dtype) != NUMC_FLOAT64 || device->info.float64)
+        return device;
+    numc__fail(context, NUMC_UNSUPPORTED, "device %s has no float64; use float32 or complex64", device->name);
+    return NULL;
+}
+
 numc_array *numc__array_new_buffer(numc_context *context, numc_dtype dtype, int32_t rank, const int64_t *shape)
 {
     numc_array *x = numc__array_new(context, dtype, rank, shape);
     if (x == NULL)
         return NULL;
-    numc_backend_device *device = numc__array_device(context);
-    if (device != NULL && numc__part_dtype(dtype) == NUMC_FLOAT64 && !device->info.float64) {
-        numc__fail(context, NUMC_UNSUPPORTED, "device %s has no float64; use float32 or complex64", device->name);
-        device = NULL;
-    }
     numc_buffer *buffer =
-        device == NULL ? NULL : numc__buffer_new(context, (uint64_t)x->size * numc_dtype_size(dtype));
+        device_for(context, dtype) == NULL ? NULL : numc__buffer_new(context, (uint64_t)x->size * numc_dtype_size(dtype));
     if (buffer == NULL) {
         unmake(context, x);
         return NULL;
@@ -454,8 +459,13 @@ numc_array *numc__array_new_immediate(numc_context *context, numc_dtype dtype, i
                                       const void *value)
 {
     numc_array *x = numc__array_new(context, dtype, rank, shape);
-    if (x != NULL)
-        memcpy(x->immediate, value, numc_dtype_size(dtype));
+    if (x == NULL)
+        return NULL;
+    if (numc__part_dtype(dtype) == NUMC_FLOAT64 && device_for(context, dtype) == NULL) {
+        unmake(context, x);
+        return NULL;
+    }
+    memcpy(x->immediate, value, numc_dtype_size(dtype));
     return x;
 }
 

@@ -89,10 +89,12 @@ static void *host_cache_find(void *user, const char *key, uint64_t key_size, uin
 {
     numc_store store;
     char reason[NUMC_NATIVE_REASON];
+    numc_core *core = ((numc_backend_state *)user)->open.core;
     *size = 0;
-    if (!numc__store_open(&store, reason))
-        return NULL;
-    return numc__store_read(((numc_backend_state *)user)->open.core, &store, key, (size_t)key_size, size);
+    if (numc__store_open(&store, reason))
+        return numc__store_read(core, &store, key, (size_t)key_size, size);
+    numc__store_complain(core, &store, reason);
+    return NULL;
 }
 
 static void host_cache_put(void *user, const char *key, uint64_t key_size, const void *bytes, uint64_t size)

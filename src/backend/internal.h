@@ -56,4 +56,15 @@ void numc__fallback_end(numc_backend_state *state);
 const char *numc__environment(const char *name);
 const char *numc__environment_if(bool trusted, const char *name);
 
+/* environment.c: the variables that the library and its backends look up. A value that is neither a word in quotes of `values` nor of
+ * `form` is refused when a device is opened; of a list of folders what is none is ignored, and that is logged. Empty is unset. */
+typedef struct numc_variable {
+    const char *name;
+    bool (*form)(const char *value); /* NULL: only the words */
+    const char *values;              /* "it can be ..." */
+} numc_variable;
+extern const numc_variable numc__variables[]; /* NULL at the end */
+bool numc__variable_good(const numc_variable *variable, const char *value);
+numc_status numc__environment_check(numc_context *context);
+
 #endif

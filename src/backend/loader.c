@@ -197,23 +197,13 @@ static numc_status device_number(numc_context *context, numc_backend_state *stat
     return NUMC_OK;
 }
 
-static numc_status read_fallback_rule(numc_context *context, numc_backend_state *state)
-{
-    const char *rule = numc__environment("NUMC_FALLBACK");
-    state->forbid_fallback = context->core->forbid_fallback;
-    if (rule == NULL || rule[0] == '\0' || strcmp(rule, "allow") == 0)
-        return NUMC_OK;
-    NUMC_REQUIRE(context, strcmp(rule, "error") == 0, NUMC_INVALID_ARGUMENT,
-                 "NUMC_FALLBACK is '%s'; it can be 'error' or 'allow'", rule);
-    state->forbid_fallback = true;
-    return NUMC_OK;
-}
-
 numc_status numc__backend_open(numc_context *context, numc_backend_state *state)
 {
     choice c;
     int32_t number;
-    NUMC_TRY(read_fallback_rule(context, state));
+    const char *rule = numc__environment("NUMC_FALLBACK");
+    NUMC_TRY(numc__environment_check(context));
+    state->forbid_fallback = context->core->forbid_fallback || (rule != NULL && strcmp(rule, "error") == 0);
     NUMC_TRY(choose(context, &c));
     if (c.path[0] != '\0')
         NUMC_TRY(find_by_path(context, state, &c));

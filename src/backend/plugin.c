@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,16 +15,6 @@
 
 #define FILE_PREFIX "numc-"
 #define FILE_SUFFIX ".so"
-
-const char *numc__environment_if(bool trusted, const char *name)
-{
-    return trusted ? getenv(name) : NULL;
-}
-
-const char *numc__environment(const char *name)
-{
-    return numc__environment_if(getauxval(AT_SECURE) == 0, name);
-}
 
 /* ---- directories --------------------------------------------------------------------------------------------------------- */
 

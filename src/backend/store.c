@@ -44,16 +44,18 @@ bool numc__store_open(numc_store *store, char *reason)
     const char *home = numc__environment("HOME");
     char parent[NUMC_NATIVE_PATH] = "";
     store->folder[0] = '\0';
-    if (chosen != NULL && chosen[0] == '/' && strlen(chosen) + 80 < sizeof store->folder) {
+    store->chosen = chosen != NULL && chosen[0] != '\0';
+    if (store->chosen && chosen[0] == '/' && strlen(chosen) + 80 < sizeof store->folder) {
         (void)numc__format(store->folder, sizeof store->folder, "%s", chosen);
-    } else if (chosen == NULL && base != NULL && base[0] == '/' && strlen(base) + 80 < sizeof store->folder) {
+    } else if (!store->chosen && base != NULL && base[0] == '/' && strlen(base) + 80 < sizeof store->folder) {
         (void)numc__format(parent, sizeof parent, "%s", base);
         (void)numc__format(store->folder, sizeof store->folder, "%s/numc", base);
-    } else if (chosen == NULL && home != NULL && home[0] == '/' && strlen(home) + 80 < sizeof store->folder) {
+    } else if (!store->chosen && home != NULL && home[0] == '/' && strlen(home) + 80 < sizeof store->folder) {
         (void)numc__format(parent, sizeof parent, "%s/.cache", home);
         (void)numc__format(store->folder, sizeof store->folder, "%s/.cache/numc", home);
     } else {
-        (void)numc__format(reason, NUMC_NATIVE_REASON, "neither NUMC_CACHE, XDG_CACHE_HOME nor HOME names an absolute folder");
+        (void)numc__format(reason, NUMC_NATIVE_REASON, store->chosen ? "its path is too long"
+                                                                  : "neither XDG_CACHE_HOME nor HOME names an absolute folder");
         return false;
     }
     if (parent[0] != '\0')
@@ -68,6 +70,13 @@ bool numc__store_open(numc_store *store, char *reason)
         return false;
     }
     return true;
+}
+
+void numc__store_complain(numc_core *core, const numc_store *store, const char *reason)
+{
+    if (!atomic_exchange_explicit(&core->cache_failed, true, memory_order_relaxed))
+        numc__log(core, store->chosen ? NUMC_LOG_WARNING : NUMC_LOG_INFO, "compiled code is not cached: %s%s",
+                  store->chosen ? "NUMC_CACHE: " : "", reason);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------- */

@@ -13,10 +13,13 @@ enum {
 
 typedef struct numc_store {
     char folder[NUMC_NATIVE_PATH]; /* "" when there is none that can be trusted */
+    bool chosen;                   /* by NUMC_CACHE */
 } numc_store;
 /* NUMC_CACHE (an absolute folder), else numc in XDG_CACHE_HOME or in ~/.cache: made with mode 0700; one of another owner, or that
  * others may write or read, is not used. False with the reason. */
 bool numc__store_open(numc_store *store, char *reason);
+/* Logs the reason, the first of a core: a folder that was asked for is a warning. */
+void numc__store_complain(numc_core *core, const numc_store *store, const char *reason);
 /* The path of the object made of exactly this text, checked to be whole. */
 bool numc__store_find(numc_core *core, const numc_store *store, const char *text, size_t size, char *path);
 /* A new file name in the store (or in a new private folder of TMPDIR) to write an object to; then the object with its text put in its

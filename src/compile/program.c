@@ -70,14 +70,13 @@ static bool write_native(void *user, numc_text *text)
 bool numc__stage_native(numc_context *context, void *subject)
 {
     numc_program *program = subject;
-    numc_jit mode;
+    const numc_jit mode = numc__native_mode(context);
     const numc_backend_device *device = program->body->device;
-    if (numc__native_mode(context, &mode) != NUMC_OK)
-        return false;
     if (mode == NUMC_JIT_OFF || device->info.unified == 0 || (mode == NUMC_JIT_AUTO && strncmp(device->name, "ref", 3) == 0))
         return true;
     numc__native_begin(&program->native, program->core, write_native, program);
     program->native_count = numc__exec_number(program->body, &program->native, 0);
+    program->native.required = mode == NUMC_JIT_ON;
     if (mode == NUMC_JIT_ON && !program->later)
         return numc__native_build(context, &program->native) == NUMC_OK;
     if (mode == NUMC_JIT_ON)

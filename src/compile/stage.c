@@ -64,7 +64,7 @@ void numc__dump_begin(numc_dump *dump, numc_context *context)
     if (!dump->wanted)
         return;
     if (folder[0] != '/' || strlen(folder) + 80 > sizeof dump->folder)
-        complain(dump, folder, "not the whole path of a folder");
+        complain(dump, folder, "its path is too long");
     else if (stat(folder, &facts) != 0)
         complain(dump, folder, strerror(errno));
     else if (!S_ISDIR(facts.st_mode))

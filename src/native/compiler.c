@@ -78,31 +78,22 @@ static void describe_machine(char *text)
     (void)numc__format(text, NUMC_NATIVE_REASON, "%s %llx", uname(&name) == 0 ? name.machine : "unknown", (unsigned long long)hash);
 }
 
-/* A minute, unless NUMC_CC_SECONDS says otherwise. */
-static bool find_deadline(double *seconds, char *reason)
-{
-    const char *text = numc__environment("NUMC_CC_SECONDS");
-    *seconds = 60;
-    if (text == NULL || text[0] == '\0' || (numc__read_double(text, strlen(text), seconds) == strlen(text) && *seconds > 0))
-        return true;
-    (void)numc__format(reason, NUMC_NATIVE_REASON, "NUMC_CC_SECONDS is '%s', not a number of seconds", text);
-    return false;
-}
-
 bool numc__compiler_find(numc_compiler *compiler, char *reason)
 {
     static const char *const names[] = {"cc", "gcc", "clang"};
-    const char *wanted = numc__environment("NUMC_CC");
+    const char *wanted = numc__environment("NUMC_CC"), *seconds = numc__environment("NUMC_CC_SECONDS");
     struct stat facts;
     bool found = false;
     compiler->path[0] = '\0';
-    if (!find_deadline(&compiler->deadline, reason))
-        return false;
+    compiler->named = wanted != NULL && wanted[0] != '\0';
+    compiler->deadline = 60;
+    if (seconds != NULL)
+        (void)numc__read_double(seconds, strlen(seconds), &compiler->deadline);
     if (wanted != NULL && wanted[0] == '/') {
         found = strlen(wanted) < sizeof compiler->path && is_program(wanted, &facts);
         if (found)
             (void)numc__format(compiler->path, sizeof compiler->path, "%s", wanted);
-    } else if (wanted != NULL && wanted[0] != '\0') {
+    } else if (compiler->named) {
         found = strchr(wanted, '/') == NULL && find_in_path(wanted, compiler->path, &facts);
     } else {
         for (size_t k = 0; k < sizeof names / sizeof *names && !found; k++)
@@ -110,8 +101,8 @@ bool numc__compiler_find(numc_compiler *compiler, char *reason)
     }
     if (!found) {
         compiler->path[0] = '\0';
-        if (wanted != NULL && wanted[0] != '\0')
-            (void)numc__format(reason, NUMC_NATIVE_REASON, "there is no program %s (NUMC_CC)", wanted);
+        if (compiler->named)
+            (void)numc__format(reason, NUMC_NATIVE_REASON, "NUMC_CC is '%s'; there is no such program", wanted);
         else
             (void)numc__format(reason, NUMC_NATIVE_REASON, "there is no C compiler (cc, gcc, clang) in PATH");
         return false;
@@ -126,6 +117,8 @@ bool numc__compiler_find(numc_compiler *compiler, char *reason)
     describe_machine(compiler->machine);
     return true;
 }
+
+enum { SAID = 128 }; /* bytes of a sentence about how it went */
 
 /* ---- running it ------------------------------------------------------------------------------------------------------ */
 
@@ -201,27 +194,37 @@ static int start(const numc_compiler *compiler, bool large, const char *output, 
     return status;
 }
 
-/* NULL, or what is to be said. A compiler that is stopped may first remove its temporary files. The program may have told the system
+/* How a process ended, as waitpid tells it. */
+static bool ended_well(int status, char *said)
+{
+    if (WIFSIGNALED(status))
+        (void)numc__format(said, SAID, "it was ended by signal %d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        (void)numc__format(said, SAID, "it failed with status %d", WEXITSTATUS(status));
+    return !WIFSIGNALED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* False with what is to be said. A compiler that is stopped may first remove its temporary files. The program may have told the system
  * to reap children by itself: then how it ended is not known, and the object that it left is looked at all the same. */
-static const char *await(pid_t process, double seconds, const _Atomic bool *stop)
+static bool await(pid_t process, double seconds, const _Atomic bool *stop, char *said)
 {
     double end = numc__native_now() + seconds;
-    const char *said = NULL;
-    bool killed = false;
+    bool late = false, killed = false;
     long pause = 500000;
     for (;;) {
         int status = 0;
         pid_t ended = waitpid(process, &status, WNOHANG);
         if (ended == process || (ended < 0 && errno != EINTR && (errno != ECHILD || kill(-process, 0) != 0))) {
-            if (said != NULL)
+            if (late)
                 (void)kill(-process, SIGKILL); /* what it has started */
-            return said != NULL || ended != process ? said : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "it failed";
+            return !late && (ended != process || ended_well(status, said));
         }
-        if (said == NULL && (atomic_load_explicit(stop, memory_order_relaxed) || numc__native_now() > end)) {
-            said = atomic_load_explicit(stop, memory_order_relaxed) ? "it was stopped" : "it took too long";
+        if (!late && (atomic_load_explicit(stop, memory_order_relaxed) || numc__native_now() > end)) {
+            late = true;
+            (void)numc__format(said, SAID, "%s", atomic_load_explicit(stop, memory_order_relaxed) ? "it was stopped" : "it took too long");
             (void)kill(-process, SIGTERM);
             end = numc__native_now() + 0.5;
-        } else if (said != NULL && !killed && numc__native_now() > end) {
+        } else if (late && !killed && numc__native_now() > end) {
             killed = true;
             (void)kill(-process, SIGKILL);
         }
@@ -236,18 +239,20 @@ bool numc__compiler_run(const numc_compiler *compiler, const char *library, cons
     const char *const texts[] = {library, program, NULL};
     int in = file_of(texts, output), errors = file_of(NULL, output);
     pid_t process = 0;
-    const char *said = NULL;
-    char first[200] = "";
+    bool good = false;
+    char said[SAID] = "", first[200] = "";
     if (in < 0 || errors < 0) {
-        said = strerror(errno);
+        (void)numc__format(said, SAID, "%s", strerror(errno));
     } else {
         int status = start(compiler, strlen(program) > LARGE_TEXT, output, in, errors, &process);
 #if defined(__linux__)
         if (status == 0) /* no object is used beyond this; one that writes on and on is ended by a signal */
             (void)prlimit(process, RLIMIT_FSIZE, &(struct rlimit){NUMC_STORE_BYTES, NUMC_STORE_BYTES}, NULL);
 #endif
-        said = status != 0 ? strerror(status) : await(process, compiler->deadline, stop);
-        ssize_t size = said == NULL ? 0 : pread(errors, first, sizeof first - 1, 0);
+        good = status == 0 && await(process, compiler->deadline, stop, said);
+        if (status != 0)
+            (void)numc__format(said, SAID, "%s", strerror(status));
+        ssize_t size = good ? 0 : pread(errors, first, sizeof first - 1, 0);
         first[size > 0 ? size : 0] = '\0';
         first[strcspn(first, "\n")] = '\0';
     }
@@ -255,7 +260,7 @@ bool numc__compiler_run(const numc_compiler *compiler, const char *library, cons
         (void)close(in);
     if (errors >= 0)
         (void)close(errors);
-    if (said != NULL)
+    if (!good)
         (void)numc__format(reason, NUMC_NATIVE_REASON, "%s: %s%s%s", compiler->path, said, first[0] != '\0' ? ": " : "", first);
-    return said == NULL;
+    return good;
 }

@@ -35,33 +35,22 @@ typedef struct workshop {
     numc_store store;
     char reason[NUMC_NATIVE_REASON]; /* why not usable */
     _Atomic int failures;            /* of the compiler, one after another */
-    _Atomic bool uncached;           /* that objects are not kept was logged */
     _Atomic bool reported;           /* a failure was logged: one line is enough */
 } workshop;
 
-numc_status numc__native_mode(numc_context *context, numc_jit *mode)
+numc_jit numc__native_mode(const numc_context *context)
 {
-    static const char *const names[] = {[NUMC_JIT_AUTO] = "auto", [NUMC_JIT_ON] = "on", [NUMC_JIT_OFF] = "off"};
+    static const char *const names[] = {[NUMC_JIT_ON] = "on", [NUMC_JIT_OFF] = "off"};
     const char *text = numc__environment("NUMC_JIT");
-    *mode = context->core->jit != NUMC_JIT_DEFAULT ? context->core->jit : NUMC_JIT_AUTO;
-    if (context->core->jit != NUMC_JIT_DEFAULT || text == NULL || text[0] == '\0')
-        return NUMC_OK;
-    for (int k = NUMC_JIT_AUTO; k <= NUMC_JIT_OFF; k++) {
-        if (strcmp(text, names[k]) == 0) {
-            *mode = (numc_jit)k;
-            return NUMC_OK;
-        }
-    }
-    return numc__fail(context, NUMC_VALUE, "NUMC_JIT is '%s', not auto, on or off", text);
+    if (context->core->jit != NUMC_JIT_DEFAULT)
+        return context->core->jit;
+    for (int k = NUMC_JIT_ON; text != NULL && k <= NUMC_JIT_OFF; k++)
+        if (strcmp(text, names[k]) == 0)
+            return (numc_jit)k;
+    return NUMC_JIT_AUTO;
 }
 
 /* ---- building ------------------------------------------------------------------------------------------------------------ */
-
-static void say_uncached(workshop *shop, const char *reason)
-{
-    if (!atomic_exchange(&shop->uncached, true))
-        numc__log(shop->core, NUMC_LOG_INFO, "native code is not cached: %s", reason);
-}
 
 /* Compiler and store; once, and only by who holds `build`. */
 static bool look(workshop *shop)
@@ -72,7 +61,7 @@ static bool look(workshop *shop)
     shop->looked = true;
     shop->usable = numc__compiler_find(&shop->compiler, shop->reason);
     if (shop->usable && !numc__store_open(&shop->store, reason))
-        say_uncached(shop, reason);
+        numc__store_complain(shop->core, &shop->store, reason);
     return shop->usable;
 }
 
@@ -141,7 +130,7 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
         return false;
     }
     if (!numc__store_temporary(store, temporary, reason)) {
-        say_uncached(shop, reason);
+        numc__store_complain(shop->core, &shop->store, reason);
         store = &nowhere;
         if (shop->store.folder[0] == '\0' || !numc__store_temporary(store, temporary, reason))
             return false;
@@ -150,7 +139,7 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
     bool good = numc__compiler_run(&shop->compiler, numc__kernel_library, text->data, temporary, &native->cancelled, reason);
     good = good && load(native, temporary, reason);
     if (good && !numc__store_put(shop->core, store, text->data, text->size, temporary, path, reason))
-        say_uncached(shop, reason);
+        numc__store_complain(shop->core, &shop->store, reason);
     if (good)
         atomic_store(&shop->failures, 0);
     else if (!atomic_load(&native->cancelled))
@@ -202,8 +191,9 @@ static void *serve(void *user)
         pthread_mutex_unlock(&shop->mutex);
         char reason[NUMC_NATIVE_REASON] = "";
         if (build(shop, native, reason) != NUMC_OK && !atomic_load(&native->cancelled) && !atomic_exchange(&shop->reported, true))
-            numc__log(shop->core, shop->usable ? NUMC_LOG_WARNING : NUMC_LOG_INFO,
-                      "no native code, programs are interpreted: %s", reason);
+            numc__log(shop->core, shop->usable || shop->compiler.named || native->required ? NUMC_LOG_WARNING : NUMC_LOG_INFO,
+                      native->required ? "no native code of a program (NUMC_JIT=on): %s"
+                                       : "no native code, programs are interpreted: %s", reason);
         pthread_mutex_lock(&shop->mutex);
         shop->current = NULL;
         pthread_cond_broadcast(&shop->done);

@@ -23,11 +23,12 @@ typedef struct numc_native {
     _Atomic(const numc_native_function *) functions;
     void *object; /* dlopen's */
     _Atomic bool asked, cancelled;
+    bool required; /* the mode is on: nobody says that it will be interpreted */
     struct numc_native *next; /* in the queue */
 } numc_native;
 
-/* The mode for programs of this context: the option, else NUMC_JIT, else auto. VALUE for another text. */
-numc_status numc__native_mode(numc_context *context, numc_jit *mode);
+/* The mode for programs of this context: the option, else NUMC_JIT, else auto. */
+numc_jit numc__native_mode(const numc_context *context);
 
 void numc__native_begin(numc_native *native, numc_core *core, bool (*write)(void *user, numc_text *text), void *user);
 /* Asks the worker; no allocation but for the first call of a core. Nothing happens when it was asked before. */
@@ -47,6 +48,7 @@ typedef struct numc_compiler {
     uint64_t flags; /* hashed */
     char machine[NUMC_NATIVE_REASON]; /* what -march=native depends on, hashed */
     double deadline;                  /* seconds it may take */
+    bool named;                       /* by NUMC_CC */
 } numc_compiler;
 /* NUMC_CC (a path or a name), else cc, gcc, clang in PATH; NUMC_CC_SECONDS, else 60. False with the reason. */
 bool numc__compiler_find(numc_compiler *compiler, char *reason);

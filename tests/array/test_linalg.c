@@ -177,8 +177,38 @@ static void singular_and_indefinite(void **state)
     assert_error(context, NUMC_SHAPE, "numc_linalg_inv: shape [3]");
 }
 
+static void note_blas(void *user, numc_log_level level, const char *line)
+{
+    *(int *)user += level == NUMC_LOG_WARNING && strstr(line, "NUMC_BLAS cannot be used: /no/such/blas.so") != NULL;
+}
+
+/* A library of NUMC_BLAS that is not there is a warning, once, and the cpu backend's own loops do the work. */
+static void a_blas_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    int told = 0;
+    const char *backend = getenv("NUMC_BACKEND"), *was = getenv("NUMC_BLAS");
+    if (backend == NULL || strcmp(backend, "cpu") != 0)
+        skip();
+    char *before = was != NULL ? strdup(was) : NULL;
+    setenv("NUMC_BLAS", "/no/such/blas.so", 1);
+    numc_context *context = numc_open(&(numc_options){.log = note_blas, .log_user = &told});
+    for (int round = 0; round < 2; round++) {
+        numc_array *one = numc_eye(context, NUMC_FLOAT64, 200, 200, 0);
+        assert_true(numc_item(numc_sum(numc_matmul(one, one))) == 200);
+    }
+    numc_close(context);
+    assert_int_equal(told, 1);
+    if (before != NULL)
+        setenv("NUMC_BLAS", before, 1);
+    else
+        unsetenv("NUMC_BLAS");
+    free(before);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(products_equal_loops), TEST(solves_leave_small_residuals), TEST(singular_and_indefinite)};
+    const struct CMUnitTest tests[] = {TEST(products_equal_loops), TEST(solves_leave_small_residuals), TEST(singular_and_indefinite),
+                                       cmocka_unit_test(a_blas_that_is_not_there_is_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,78 @@ static void ref_is_built_in(void **state)
     opens("ref:0", "ref:0");
 }
 
+/* Each variable of the table: what it cannot say, and what it can. No value that tests set by themselves is among those. */
+static const struct {
+    const char *name, *bad[4], *good[4];
+} values[] = {
+    {"NUMC_FALLBACK", {"never", "Error"}, {"allow", "error"}},
+    {"NUMC_BLAS", {"none", "libopenblas.so.0", "off'"}, {"off", "/no/such.so"}},
+    {"NUMC_JIT", {"yes", "aut", "o"}, {"auto", "on", "off"}},
+    {"NUMC_CC", {"bin/cc", "./cc"}, {"no-such-compiler", "/no/such/compiler"}},
+    {"NUMC_CC_SECONDS", {"soon", "0", "-1", "1s"}, {"0.5", "1e2"}},
+    {"NUMC_CACHE", {"cache", "~/cache"}, {"/no/such/folder"}},
+    {"NUMC_DUMP", {"dump"}, {"/no/such/folder"}},
+    {"NUMC_VERIFY", {"yes", "2", "01"}, {"0", "1"}},
+    {"NUMC_GPU_SOLO", {"many", "-1", "1.5", "12x"}, {"0", "4096"}},
+    {"NUMC_OPENCL_FLOAT64", {"off", "00"}, {"0", "1"}},
+};
+
+static void each_variable_is_held_to_what_it_can_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const char *was = getenv(values[i].name);
+        char *before = was != NULL ? strdup(was) : NULL, said[128];
+        for (int k = 0; k < 4 && values[i].bad[k] != NULL; k++) {
+            setenv(values[i].name, values[i].bad[k], 1);
+            (void)snprintf(said, sizeof said, "%s is '%s'; it can be ", values[i].name, values[i].bad[k]);
+            refuses("ref", said, NULL);
+        }
+        for (int k = 0; k < 4 && values[i].good[k] != NULL; k++) {
+            setenv(values[i].name, values[i].good[k], 1);
+            opens("ref", "ref:0");
+        }
+        setenv(values[i].name, "", 1); /* empty is unset */
+        opens("ref", "ref:0");
+        if (before != NULL)
+            setenv(values[i].name, before, 1);
+        else
+            unsetenv(values[i].name);
+        free(before);
+    }
+    setenv("NUMC_FALLBACK", "never", 1); /* what an option says anyway is not asked */
+    numc_context *context = numc_open(&(numc_options){.backend = "ref", .forbid_fallback = true});
+    assert_non_null(numc__device(context));
+    numc_close(context);
+    unsetenv("NUMC_FALLBACK");
+}
+
+static void note_ignored(void *user, numc_log_level level, const char *line)
+{
+    *(int *)user += level == NUMC_LOG_WARNING && strstr(line, "absolute folders, separated by colons") != NULL
+                    && strstr(line, " is '/tmp:stubs'") != NULL;
+}
+
+/* What is no folder in a list of folders is ignored, in a setuid program's interest; once a context it is told. */
+static void a_relative_folder_in_a_list_is_told(void **state)
+{
+    (void)state;
+    int told = 0;
+    setenv("NUMC_BACKEND_PATH", "/tmp:stubs", 1);
+    setenv("NUMC_CUDA_PATH", "/tmp:stubs", 1);
+    numc_context *context = numc_open(&(numc_options){.backend = "ref", .log = note_ignored, .log_user = &told});
+    assert_non_null(numc__device(context));
+    numc_close(context);
+    assert_int_equal(told, 2);
+    setenv("NUMC_CUDA_PATH", "/tmp::/usr:", 1);
+    setenv("NUMC_BACKEND_PATH", "/tmp", 1);
+    context = numc_open(&(numc_options){.backend = "ref", .log = note_ignored, .log_user = &told});
+    assert_non_null(numc__device(context));
+    numc_close(context);
+    assert_int_equal(told, 2);
+    unsetenv("NUMC_CUDA_PATH");
+}
+
 static void option_comes_before_environment(void **state)
 {
     (void)state;
@@ -292,6 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(ref_is_built_in, clean),
+        cmocka_unit_test_setup(each_variable_is_held_to_what_it_can_say, clean),
+        cmocka_unit_test_setup(a_relative_folder_in_a_list_is_told, clean),
         cmocka_unit_test_setup(option_comes_before_environment, clean),
         cmocka_unit_test_setup(an_absolute_path_names_a_file, clean),
         cmocka_unit_test_setup(the_current_directory_is_never_searched, clean),

@@ -63,6 +63,11 @@ static void info_fails_when_the_environment_asks_for_nothing_usable(void **state
     assert_int_equal(run("info"), 1);
     expect("a context opened here fails: backend 'wrongabi' (NUMC_BACKEND)");
     setenv("NUMC_BACKEND", "ref", 1);
+    setenv("NUMC_GPU_SOLO", "many", 1);
+    assert_int_equal(run("info"), 1);
+    expect("NUMC_GPU_SOLO        many; it can be a whole number, 0 or more");
+    expect("a context opened here fails: NUMC_GPU_SOLO is 'many'");
+    unsetenv("NUMC_GPU_SOLO");
 }
 
 static void check_passes_the_reference_itself(void **state)

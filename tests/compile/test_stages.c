@@ -112,8 +112,8 @@ static void a_bad_folder_is_logged_once(void **state)
     FILE *made = fopen(file, "w");
     assert_non_null(made);
     (void)fclose(made);
-    const char *bad[3] = {"relative", missing, file};
-    for (int i = 0; i < 3; i++) {
+    const char *bad[2] = {missing, file};
+    for (int i = 0; i < 2; i++) {
         assert_int_equal(setenv("NUMC_DUMP", bad[i], 1), 0);
         warnings = 0;
         numc_context *context = open_logged();

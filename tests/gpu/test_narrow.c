@@ -187,6 +187,9 @@ static void refusals(void **state)
         assert_non_null(strstr(numc_error_message(c), "has no float64; use float32"));
         assert_non_null(strstr(numc_error_message(c), "device opencl:0"));
         numc_error_clear(c);
+        assert_null(numc_full(c, NUMC_FLOAT64, NUMC_SHAPE(3), 0.5)); /* a constant too, which needs no memory there */
+        assert_int_equal(numc_error_status(c), NUMC_UNSUPPORTED);
+        numc_error_clear(c);
         assert_null(numc_astype(X(3), NUMC_COMPLEX128));
         assert_int_equal(numc_error_status(c), NUMC_UNSUPPORTED);
         numc_error_clear(c);

@@ -1,8 +1,8 @@
 """Check that docs/environment.md names exactly the NUMC_ variables that the programs look up, each once.
 
 Writes TAP. A variable is looked up where a program passes its name to getenv, os.environ.get or one of our own forms, documented where it
-begins a table row. The first table is the library's and its backends': the list that `numc info` prints (tools/info.c), in its order. The
-second is that of benchmarks, scripts and tests; what the build passes to a single test is that test's affair.
+begins a table row. The first table is the library's and its backends': those of src/backend/environment.c, with the values it takes, in
+its order. The second is that of benchmarks, scripts and tests; what the build passes to a single test is that test's affair.
 """
 import os
 import re
@@ -34,12 +34,14 @@ def main():
     root = sys.argv[1]
     library = looked_up(root, LIBRARY)
     programs = {name: where for name, where in looked_up(root, PROGRAMS).items() if name not in library}
-    shown = re.findall(f'"({NAME})"', re.search(r"variables\[\] = \{(.*?)\};", read(root, "tools", "info.c"), re.DOTALL).group(1))
-    tables = [re.findall(rf"^\| `({NAME})", table, re.MULTILINE)
-              for table in read(root, "docs", "environment.md").split("|---|---|---|")[1:]]
+    known = re.findall(rf'\{{"({NAME})", \w+, "([^"]*)"\}}', read(root, "src", "backend", "environment.c"))
+    rows = [re.findall(rf"^\| `({NAME})` \| ([^|]*) \|", table, re.MULTILINE)
+            for table in read(root, "docs", "environment.md").split("|---|---|---|")[1:]]
+    tables = [[name for name, _ in table] for table in rows]
     checks = [("environment.md has two tables", len(tables) == 2, f"it has {len(tables)}"),
               ("the sources look up variables", library and programs, "none was found"),
-              ("numc info prints the first table, in its order", tables and shown == tables[0], f"it prints {shown}")]
+              ("the first table says what the library takes, in its order",
+               rows and known == [(name, values.replace("`", "'")) for name, values in rows[0]], f"it takes {known}")]
     for used, table, what in zip((library, programs), tables, ("library's", "programs'")):
         for name in sorted(set(table) | set(used)):
             checks.append((f"{name} is looked up and has one row, in the {what} table", name in used and table.count(name) == 1,
