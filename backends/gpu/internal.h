@@ -144,4 +144,18 @@ int64_t numc_gpu_join(const numc_view *const *views, const int32_t *first, uint3
  * here. */
 bool numc_gpu_arithmetic(numc_gpu_text *text, uint32_t dtype);
 
+/* ---- linalg.c and blocks.c ------------------------------------------------------------------------------------------------ */
+
+/* A fixed kernel with the arithmetic of a float or complex dtype, and its LARGEST, NOT_A_NUMBER, INFINITE. */
+int32_t numc_gpu_factor_kernel(numc_device *device, const char *text, uint32_t dtype, const char *name, void **kernel);
+/* The slot's work in place on views of three axes, a group for each matrix; pivots (number, 1, column) count from row -top. */
+int32_t numc_gpu_lu_panel(numc_device *device, const numc_view *a, const numc_view *pivots, int64_t top);
+
+/* Whether these matrices, at least so long, are few and large: then they go by blocks. Views and words as linalg.c's kernels take them. */
+bool numc_gpu_large(const int64_t *words, int64_t least);
+int32_t numc_gpu_large_triangular(numc_device *device, const numc_view *const *views, const int64_t *words);
+int32_t numc_gpu_large_cholesky(numc_device *device, const numc_view *const *views, const int64_t *words); /* in place, in view 1 */
+int32_t numc_gpu_large_inverse(numc_device *device, const numc_view *const *views, const int64_t *words);
+int32_t numc_gpu_large_lu(numc_device *device, const numc_view *const *views, const int64_t *words);
+
 #endif

@@ -1,5 +1,6 @@
-/* linalg.c - factorisations and solves of many small matrices: one work group for each (of a solve, for 16 of its columns), in device
- * memory; a large Cholesky is the vendor's, where the runtime has one. Conditions and outcomes as numc/backend.h has them. */
+/* linalg.c - factorisations and solves: of small matrices a work group for each (of a solve, for 16 of its columns), in device memory; a
+ * few large ones by blocks (blocks.c), or by the vendor's Cholesky where the runtime has one. Conditions and outcomes as numc/backend.h
+ * has them. */
 #include <stdio.h>
 
 #include "gpu/internal.h"
@@ -95,12 +96,14 @@ static const char inverse_text[] = NUMC_GPU_SPLIT_TEXT
     "    }\n"
     "}\n";
 
-/* Around the vendor's factorisation in place: the lower triangle is copied, and is NaN where that failed or left something else than
+/* Around a large factorisation in place: the lower triangle is copied, and is NaN where that failed or left something else than
  * positive numbers on the diagonal, a group for each matrix. */
 static const char around_text[] = NUMC_GPU_SPLIT_TEXT
-    "KERNEL lower(GLOBAL const T *a, GLOBAL T *l, WORDS)\n"
+    "KERNEL lower(GLOBAL const T *a, GLOBAL T *l, GLOBAL numc_e_int32 *info, WORDS)\n"
     "{\n"
     "    const word n = W(1);\n"
+    "    for (word e = FIRST; e < W(0); e += STEP)\n"
+    "        info[e] = 0;\n"
     "    for (word e = FIRST; e < W(0) * n * n; e += STEP) {\n"
     "        word number = e / (n * n), i = e / n % n, j = e % n;\n"
     "        SPLIT(number, 16);\n"
@@ -172,7 +175,8 @@ static const char triangular_text[] = NUMC_GPU_SPLIT_TEXT
     "    }\n"
     "}\n";
 
-/* 11 stride of the permutation. The pivot is the first of the largest; a NaN on the diagonal stays. */
+/* 11 stride of the permutation; 12 1: of the order there are only the pivots, counted from row -W(13). The pivot is the first of the
+ * largest; a NaN on the diagonal stays. */
 static const char lu_text[] = NUMC_GPU_SPLIT_TEXT
     "KERNEL lu(GLOBAL const T *a, GLOBAL T *packed, GLOBAL numc_e_int32 *order, GLOBAL T *sign, WORDS)\n"
     "{\n"
@@ -186,7 +190,7 @@ static const char lu_text[] = NUMC_GPU_SPLIT_TEXT
     "        word i = e / columns, j = e - i * columns;\n"
     "        P(i, j) = a[x + i * W(7) + j * W(8)];\n"
     "    }\n"
-    "    for (word i = item; i < n; i += GROUP)\n"
+    "    for (word i = item; W(12) == 0 && i < n; i += GROUP)\n"
     "        order[o + i * W(11)] = (numc_e_int32)i;\n"
     "    BARRIER();\n"
     "    for (word k = 0; k < n && k < columns; k++) {\n"
@@ -212,6 +216,8 @@ static const char lu_text[] = NUMC_GPU_SPLIT_TEXT
     "            BARRIER();\n"
     "        }\n"
     "        word pivot = where[0] < n ? where[0] : k;\n"
+    "        if (W(12) != 0 && item == 0)\n"
+    "            order[o + k * W(11)] = (numc_e_int32)(pivot + W(13));\n"
     "        if (pivot != k) {\n"
     "            swaps++;\n"
     "            for (word j = item; j < columns; j += GROUP) {\n"
@@ -219,7 +225,7 @@ static const char lu_text[] = NUMC_GPU_SPLIT_TEXT
     "                P(k, j) = P(pivot, j);\n"
     "                P(pivot, j) = swap;\n"
     "            }\n"
-    "            if (item == 0) {\n"
+    "            if (W(12) == 0 && item == 0) {\n"
     "                numc_e_int32 row = order[o + k * W(11)];\n"
     "                order[o + k * W(11)] = order[o + pivot * W(11)];\n"
     "                order[o + pivot * W(11)] = row;\n"
@@ -237,13 +243,13 @@ static const char lu_text[] = NUMC_GPU_SPLIT_TEXT
     "        }\n"
     "        BARRIER();\n"
     "    }\n"
-    "    if (item == 0)\n"
+    "    if (W(12) == 0 && item == 0)\n"
     "        sign[s] = OF(swaps % 2 != 0 ? -1 : 1);\n"
     "}\n";
 
 enum { FACTOR_WORDS = 31 };
 
-static int32_t factor_kernel(numc_device *device, const char *text, uint32_t dtype, const char *name, void **kernel)
+int32_t numc_gpu_factor_kernel(numc_device *device, const char *text, uint32_t dtype, const char *name, void **kernel)
 {
     if (dtype < NUMC_FLOAT32)
         return numc_gpu_fail(device, NUMC_UNSUPPORTED, "factorisations need a float or complex dtype");
@@ -288,29 +294,29 @@ static int32_t too_many(numc_device *device, const char *slot)
     return numc_gpu_fail(device, NUMC_UNSUPPORTED, message);
 }
 
-enum { LARGE = 256, FEW = 64 };
-
-/* A few matrices so large that one work group would be long at each, their rows in one piece. UNSUPPORTED: not these, or the vendor's
- * library is not there; the kernel above does it all. */
+/* Each by the vendor where its rows are in one piece, all by blocks where there is none. */
 static int32_t large_cholesky(numc_device *device, const numc_view *const *views, const int64_t *words)
 {
     const numc_view *l = views[1];
     const int64_t n = words[1], count = words[0];
-    if (device->runtime->potrf == NULL || n < LARGE || count > FEW || words[16] != 1 || words[17] != 1 || words[10] != 1 || words[9] < n)
-        return NUMC_UNSUPPORTED;
+    const bool vendor = device->runtime->potrf != NULL && words[10] == 1 && words[9] >= n;
     void *lower, *judge, *memory;
-    int32_t status = factor_kernel(device, around_text, l->dtype, "lower", &lower);
+    int32_t status = numc_gpu_factor_kernel(device, around_text, l->dtype, "lower", &lower);
     if (status == NUMC_OK)
-        status = factor_kernel(device, around_text, l->dtype, "judge", &judge);
+        status = numc_gpu_factor_kernel(device, around_text, l->dtype, "judge", &judge);
     if (status == NUMC_OK)
         status = numc_gpu_memory_allocate(device, (uint64_t)count * sizeof(int32_t), &memory);
     if (status != NUMC_OK)
         return status;
     const numc_view info = {.memory = memory, .dtype = NUMC_INT32};
-    status = numc_gpu_fixed_run(device, lower, views, 2, words, FACTOR_WORDS, numc_gpu_groups(device, count * n * n), NUMC_GPU_GROUP);
-    for (int64_t k = 0; k < count && status == NUMC_OK; k++)
-        status = device->runtime->potrf(device->machine, l->dtype, n, numc_gpu_raw(l->memory), l->offset + k * words[24], words[9],
+    int32_t answer = vendor ? NUMC_OK : NUMC_UNSUPPORTED;
+    status = numc_gpu_fixed_run(device, lower, (const numc_view *[]){views[0], l, &info}, 3, words, FACTOR_WORDS,
+                                numc_gpu_groups(device, count * n * n), NUMC_GPU_GROUP);
+    for (int64_t k = 0; k < count && status == NUMC_OK && answer == NUMC_OK; k++)
+        answer = device->runtime->potrf(device->machine, l->dtype, n, numc_gpu_raw(l->memory), l->offset + k * words[24], words[9],
                                         numc_gpu_raw(memory), (uint64_t)k * sizeof(int32_t));
+    if (status == NUMC_OK) /* a library that is not there says so of the first matrix */
+        status = answer == NUMC_UNSUPPORTED ? numc_gpu_large_cholesky(device, views, words) : answer;
     if (status == NUMC_OK)
         status = numc_gpu_fixed_run(device, judge, (const numc_view *[]){l, &info}, 2, words, FACTOR_WORDS, (uint64_t)count,
                                     NUMC_GPU_GROUP);
@@ -320,9 +326,9 @@ static int32_t large_cholesky(numc_device *device, const numc_view *const *views
 
 typedef int32_t factorise(numc_device *, const numc_view *const *views, const int64_t *words);
 
-/* A square matrix in, one of its shape out. vendor: tried first, where there is one. */
+/* A square matrix in, one of its shape out. */
 static int32_t square_kernel(numc_device *device, const numc_view *a, const numc_view *y, const char *slot, const char *text,
-                             const char *name, factorise *vendor)
+                             const char *name, factorise *large)
 {
     int32_t batch = a->rank - 2;
     if (batch < 0 || a->dtype != y->dtype || y->rank != a->rank || a->shape[batch] != a->shape[batch + 1]) {
@@ -336,11 +342,10 @@ static int32_t square_kernel(numc_device *device, const numc_view *a, const numc
     if (count < 0)
         return too_many(device, slot);
     words[1] = words[2] = a->shape[batch];
-    int32_t status = vendor != NULL ? vendor(device, views, words) : NUMC_UNSUPPORTED;
-    if (status != NUMC_UNSUPPORTED)
-        return status;
+    if (numc_gpu_large(words, words[1]))
+        return large(device, views, words);
     void *kernel;
-    status = factor_kernel(device, text, a->dtype, name, &kernel);
+    int32_t status = numc_gpu_factor_kernel(device, text, a->dtype, name, &kernel);
     if (status != NUMC_OK || count == 0 || words[1] == 0)
         return status;
     return numc_gpu_fixed_run(device, kernel, views, 2, words, FACTOR_WORDS, (uint64_t)count, NUMC_GPU_GROUP);
@@ -355,7 +360,7 @@ int32_t numc_gpu_cholesky_inverse(numc_device *device, const numc_view *l, const
 {
     if (l->dtype != NUMC_FLOAT32 && l->dtype != NUMC_FLOAT64)
         return numc_gpu_fail(device, NUMC_UNSUPPORTED, "cholesky_inverse: needs a float dtype");
-    return square_kernel(device, l, w, "cholesky_inverse", inverse_text, "inverse", NULL);
+    return square_kernel(device, l, w, "cholesky_inverse", inverse_text, "inverse", numc_gpu_large_inverse);
 }
 
 int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const numc_view *b, const numc_view *x, uint32_t upper,
@@ -376,8 +381,10 @@ int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const
     words[14] = transpose;
     words[15] = unit;
     words[28] = (words[2] + 15) / 16;
+    if (numc_gpu_large(words, words[1]))
+        return numc_gpu_large_triangular(device, views, words);
     void *kernel;
-    int32_t status = factor_kernel(device, triangular_text, x->dtype, "triangular", &kernel);
+    int32_t status = numc_gpu_factor_kernel(device, triangular_text, x->dtype, "triangular", &kernel);
     if (status != NUMC_OK || count == 0 || words[1] == 0 || words[2] == 0)
         return status;
     return numc_gpu_fixed_run(device, kernel, views, 3, words, FACTOR_WORDS, (uint64_t)(count * words[28]), NUMC_GPU_GROUP);
@@ -397,9 +404,24 @@ int32_t numc_gpu_lu(numc_device *device, const numc_view *a, const numc_view *lu
         return too_many(device, "lu");
     words[1] = a->shape[batch];
     words[2] = a->shape[batch + 1];
+    if (numc_gpu_large(words, words[1] < words[2] ? words[1] : words[2]))
+        return numc_gpu_large_lu(device, views, words);
     void *kernel;
-    int32_t status = factor_kernel(device, lu_text, a->dtype, "lu", &kernel);
+    int32_t status = numc_gpu_factor_kernel(device, lu_text, a->dtype, "lu", &kernel);
     if (status != NUMC_OK || count == 0)
         return status;
     return numc_gpu_fixed_run(device, kernel, views, 4, words, FACTOR_WORDS, (uint64_t)count, NUMC_GPU_GROUP);
+}
+
+int32_t numc_gpu_lu_panel(numc_device *device, const numc_view *a, const numc_view *pivots, int64_t top)
+{
+    const int64_t words[FACTOR_WORDS] = {
+        a->shape[0], a->shape[1], a->shape[2], a->offset, a->offset, pivots->offset, 0, a->strides[1], a->strides[2], a->strides[1],
+        a->strides[2], pivots->strides[2], 1, top, [16] = 1, 1, a->shape[0], [21] = a->strides[0], [24] = a->strides[0],
+        [27] = pivots->strides[0]};
+    void *kernel;
+    int32_t status = numc_gpu_factor_kernel(device, lu_text, a->dtype, "lu", &kernel);
+    return status != NUMC_OK ? status
+                             : numc_gpu_fixed_run(device, kernel, (const numc_view *[]){a, a, pivots, pivots}, 4, words, FACTOR_WORDS,
+                                                  (uint64_t)a->shape[0], NUMC_GPU_GROUP);
 }

@@ -130,6 +130,43 @@ static void factorisations(void **state)
     agree(solution, 1e-13);
 }
 
+/* Of more than 256, by blocks: rows and columns in no multiple of them. The same conditions, 260 x 2.2e-16. One whose last leaf is not
+ * positive definite is NaN in its lower triangle; a solve with a zero on the diagonal is NaN, as on ref. */
+static numc_array *large(numc_context *c)
+{
+    numc_array *m = numc_divide(VALUES(1, 260, 260), 262144.0);
+    return numc_add(numc_add(m, numc_matrix_transpose(m)), numc_eye(c, NUMC_FLOAT64, 260, 260, 0));
+}
+static numc_array *large_factor(numc_context *c) { return numc_linalg_cholesky(large(c)); }
+static numc_array *large_inverse(numc_context *c) { return numc_linalg_cho_inv(large_factor(c)); }
+static numc_array *large_solution(numc_context *c) { return numc_linalg_solve(large(c), VALUES(2, 260, 20)); }
+static numc_array *large_general(numc_context *c) /* with pivots: rows in another order */
+{
+    return numc_linalg_solve(numc_flip(large(c), NUMC_AXES(0)), VALUES(3, 260));
+}
+static numc_array *last(numc_context *c) { return numc_where(numc_less(numc_arange(c, NUMC_FLOAT64, 0, 260, 1), 255.0), 0.0, 1.0); }
+static numc_array *large_indefinite(numc_context *c)
+{
+    numc_array *m = numc_subtract(large(c), numc_multiply(numc_eye(c, NUMC_FLOAT64, 260, 260, 0), numc_multiply(last(c), 9.0)));
+    return numc_isnan(numc_linalg_cholesky(m));
+}
+static numc_array *large_singular(numc_context *c)
+{
+    numc_array *t = numc_multiply(numc_tril(large(c), 0), numc_subtract(1.0, last(c)));
+    return numc_isnan(numc_linalg_triangular_solve(t, VALUES(4, 260, 3)));
+}
+
+static void large_matrices(void **state)
+{
+    (void)state;
+    agree(large_factor, 1e-12);
+    agree(large_inverse, 1e-12);
+    agree(large_solution, 1e-12);
+    agree(large_general, 1e-12);
+    agree(large_indefinite, 0.0);
+    agree(large_singular, 0.0);
+}
+
 static void too_much_memory_is_an_error_that_leaves_the_context(void **state)
 {
     (void)state;
@@ -165,6 +202,7 @@ int main(int count, char **words)
             cmocka_unit_test(products),
             cmocka_unit_test(order),
             cmocka_unit_test(factorisations),
+            cmocka_unit_test(large_matrices),
             cmocka_unit_test(too_much_memory_is_an_error_that_leaves_the_context),
         };
         status = cmocka_run_group_tests(tests, NULL, NULL);
