@@ -31,6 +31,7 @@ typedef struct numc_chain {
     void *state; /* the target's; of a group of vectorised chains one, the first one's */
     bool state_open;
     numc_lockstep *group; /* vectorised: the chains it is evaluated with, or NULL */
+    double accounted;     /* the group's clock when its time was last added up */
     numc_chain_stage stage;
     numc_k_u32 attempt; /* of the start in progress */
     numc_k_nuts nuts;

@@ -160,25 +160,37 @@ numc_status numc__lockstep_store(numc_chain *chain, const double *position, bool
 
 /* ---- rounds ---- */
 
-/* The chains that go on: live[0 .. kept) have had their turn of the round, live[next .. count) have not. */
+/* The chains that go on: live[0 .. kept) have had their turn of the round, live[next .. count) have not. Time is shared equally by the
+ * chains at work: `clock` is the integral of 1 / (their number), so that what a chain has spent is a difference of two readings. */
 typedef struct crew {
     int32_t kept, next, count;
-    double since;
+    double since, clock; /* the time at which the clock was last read, and what it read */
 } crew;
 
-/* Time is shared equally by the chains at work. Settled when one of them, `moved`, is done or through its warm-up. */
-static void settle(numc_lockstep *group, crew *c, const numc_chain *moved)
+/* To be called before the number of chains at work changes. */
+static void read_clock(crew *c)
 {
-    numc_mcmc *mcmc = group->mcmc;
     int32_t live = c->kept + c->count - c->next;
-    double now = numc__mcmc_seconds_now(), share = (now - c->since) / (live > 0 ? live : 1);
+    double now = numc__mcmc_seconds_now();
+    c->clock += (now - c->since) / (live > 0 ? live : 1);
+    c->since = now;
+}
+
+static void spend(numc_chain *chain, const crew *c, int64_t transition)
+{
+    numc__chain_spend(chain, transition < chain->mcmc->warmup, c->clock - chain->accounted);
+    chain->accounted = c->clock;
+}
+
+static void settle_all(numc_lockstep *group, crew *c)
+{
+    read_clock(c);
     for (int32_t i = 0; i < c->count; i++) {
         if (i >= c->kept && i < c->next)
             continue;
-        numc_chain *chain = &mcmc->chains[group->first + group->live[i]];
-        numc__chain_spend(chain, chain->transition - (chain == moved) < mcmc->warmup, share);
+        numc_chain *chain = &group->mcmc->chains[group->first + group->live[i]];
+        spend(chain, c, chain->transition);
     }
-    c->since = now;
 }
 
 /* What the live chains want, in one call. */
@@ -210,8 +222,10 @@ static numc_status feed(numc_lockstep *group, crew *c, numc_chain *chain, double
     numc_status status = numc__chain_feed(chain, log_density, &moved);
     if (status == NUMC_OK && moved) {
         goes_on = chain->transition < chain->until;
-        if (!goes_on || chain->transition == chain->mcmc->warmup)
-            settle(group, c, chain);
+        if (!goes_on || chain->transition == chain->mcmc->warmup) {
+            read_clock(c);
+            spend(chain, c, chain->transition - 1);
+        }
         if (goes_on)
             status = numc__chain_begin(chain);
     }
@@ -282,7 +296,7 @@ static bool worthwhile(const numc_lockstep *group)
 static numc_status leave(numc_lockstep *group, crew *c)
 {
     numc_mcmc *mcmc = group->mcmc;
-    settle(group, c, NULL);
+    settle_all(group, c);
     numc_status status = numc__resident_run(group);
     c->count = c->kept = c->next = 0;
     c->since = numc__mcmc_seconds_now();
@@ -315,6 +329,7 @@ void numc__lockstep_run(numc_lockstep *group)
         if (chain->transition >= chain->until)
             continue;
         status = numc__chain_begin(chain);
+        chain->accounted = 0;
         group->live[c.count++] = k;
         if (status != NUMC_OK)
             numc__chain_end(chain, status);
@@ -323,7 +338,7 @@ void numc__lockstep_run(numc_lockstep *group)
     while (c.count > 0 && status == NUMC_OK)
         status = stays && !group->returned && numc__resident_ready(group) ? leave(group, &c) : one_round(group, &c);
     if (status != NUMC_OK)
-        settle(group, &c, NULL);
+        settle_all(group, &c);
     for (int32_t k = 0; k < group->count; k++) {
         numc_chain *chain = &mcmc->chains[group->first + k];
         if (chain->stage == NUMC_CHAIN_RESTS)
