@@ -7,60 +7,36 @@
 
 #include <string.h>
 
-static void *grow(numc_emitter *e, void *array, int32_t count, int32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return array;
-    int32_t larger = *capacity == 0 ? 32 : 2 * *capacity;
-    void *copy = e->l->failed ? NULL : numc__arena_allocate(e->l->arena, (size_t)larger, size);
-    if (copy == NULL) {
-        e->l->failed = true;
-        return NULL;
-    }
-    if (count > 0)
-        memcpy(copy, array, (size_t)count * size);
-    *capacity = larger;
-    return copy;
-}
-
 numc_kernel_node *numc__emit_node(numc_emitter *e, numc_node_list *list, numc_node_kind kind)
 {
-    numc_kernel_node *items = grow(e, list->items, list->count, &list->capacity, sizeof *items);
-    if (items == NULL)
+    if (!numc__lower_grow(e->l, &list->items, sizeof *list->items, list->count, &list->capacity))
         return &e->unused_node;
-    list->items = items;
-    items[list->count] = (numc_kernel_node){.kind = kind, .result = -1, .operands = {-1, -1, -1, -1}, .match = -1};
-    return &items[list->count++];
+    list->items[list->count] = (numc_kernel_node){.kind = kind, .result = -1, .operands = {-1, -1, -1, -1}, .match = -1};
+    return &list->items[list->count++];
 }
 
 int32_t numc__emit_register(numc_emitter *e, numc_dtype dtype)
 {
-    uint32_t *registers = grow(e, e->registers, e->register_count, &e->register_capacity, sizeof *registers);
-    if (registers == NULL)
+    if (!numc__lower_grow(e->l, &e->registers, sizeof *e->registers, e->register_count, &e->register_capacity))
         return 0;
-    e->registers = registers;
-    registers[e->register_count] = (uint32_t)dtype;
+    e->registers[e->register_count] = (uint32_t)dtype;
     return e->register_count++;
 }
 
 int32_t numc__emit_extent(numc_emitter *e, int64_t extent)
 {
-    int64_t *extents = grow(e, e->extents, e->extent_count, &e->extent_capacity, sizeof *extents);
-    if (extents == NULL)
+    if (!numc__lower_grow(e->l, &e->extents, sizeof *e->extents, e->extent_count, &e->extent_capacity))
         return 0;
-    e->extents = extents;
-    extents[e->extent_count] = extent;
+    e->extents[e->extent_count] = extent;
     return e->extent_count++;
 }
 
 int32_t numc__emit_constant(numc_emitter *e, numc_dtype dtype, const void *bytes)
 {
-    uint64_t *constants = grow(e, e->constants, e->constant_count, &e->constant_capacity, sizeof *constants);
-    if (constants == NULL)
+    if (!numc__lower_grow(e->l, &e->constants, sizeof *e->constants, e->constant_count, &e->constant_capacity))
         return 0;
-    e->constants = constants;
-    constants[e->constant_count] = 0;
-    memcpy(&constants[e->constant_count], bytes, numc_dtype_size(dtype));
+    e->constants[e->constant_count] = 0;
+    memcpy(&e->constants[e->constant_count], bytes, numc_dtype_size(dtype));
     numc_kernel_node *node = numc__emit_node(e, &e->top, NUMC_NODE_CONSTANT);
     node->dtype = (uint32_t)dtype;
     node->extent = e->constant_count++;
@@ -74,11 +50,9 @@ int32_t numc__emit_integer(numc_emitter *e, int64_t value)
 
 numc_emit_access *numc__emit_access(numc_emitter *e, int32_t value, bool writes, int64_t offset)
 {
-    numc_emit_access *accesses = grow(e, e->accesses, e->access_count, &e->access_capacity, sizeof *accesses);
-    if (accesses == NULL)
+    if (!numc__lower_grow(e->l, &e->accesses, sizeof *e->accesses, e->access_count, &e->access_capacity))
         return &e->unused_access;
-    e->accesses = accesses;
-    numc_emit_access *a = &accesses[e->access_count++];
+    numc_emit_access *a = &e->accesses[e->access_count++];
     memset(a, 0, sizeof *a);
     a->access.dtype = (uint32_t)numc__part_dtype(e->l->ir->values[value].type.dtype);
     a->access.writes = writes;

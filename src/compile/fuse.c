@@ -10,16 +10,8 @@
 
 static int32_t unit_new(numc_lowering *l, numc_unit_kind kind, const numc_space *space, int32_t loop_class, int32_t stage)
 {
-    if (l->unit_count == l->unit_capacity) {
-        int32_t capacity = l->unit_capacity == 0 ? 32 : 2 * l->unit_capacity;
-        numc_unit *units = numc__lower_allocate(l, (size_t)capacity, sizeof *units);
-        if (units == NULL)
-            return -1;
-        if (l->unit_count > 0)
-            memcpy(units, l->units, (size_t)l->unit_count * sizeof *units);
-        l->units = units;
-        l->unit_capacity = capacity;
-    }
+    if (!numc__lower_grow(l, &l->units, sizeof *l->units, l->unit_count, &l->unit_capacity))
+        return -1;
     l->units[l->unit_count] = (numc_unit){.kind = kind, .space = space == NULL ? (numc_space){0, NULL} : *space,
                                           .loop_class = loop_class, .stage = stage, .node = -1, .kernel = -1};
     return l->unit_count++;
@@ -36,19 +28,11 @@ static int32_t nest_for(numc_lowering *l, const numc_space *space, int32_t loop_
 
 static numc_statement *statement_new(numc_lowering *l, int32_t unit, numc_statement_kind kind, int32_t node, int32_t value)
 {
-    if (unit < 0 || l->failed)
+    if (unit < 0)
         return NULL;
     numc_unit *u = &l->units[unit];
-    if (u->statement_count == u->statement_capacity) {
-        int32_t capacity = u->statement_capacity == 0 ? 8 : 2 * u->statement_capacity;
-        numc_statement *statements = numc__lower_allocate(l, (size_t)capacity, sizeof *statements);
-        if (statements == NULL)
-            return NULL;
-        if (u->statement_count > 0)
-            memcpy(statements, u->statements, (size_t)u->statement_count * sizeof *statements);
-        u->statements = statements;
-        u->statement_capacity = capacity;
-    }
+    if (!numc__lower_grow(l, &u->statements, sizeof *u->statements, u->statement_count, &u->statement_capacity))
+        return NULL;
     u->statements[u->statement_count] = (numc_statement){.kind = kind, .node = node, .value = value};
     return &u->statements[u->statement_count++];
 }

@@ -53,30 +53,28 @@ void numc__arena_free(numc_arena *arena)
     }
 }
 
-/* Grows an arena array by doubling; the old one stays in the arena. */
-static bool grow(numc_ir *ir, void **array, int32_t *capacity, int32_t count, size_t size)
+bool numc__arena_grow(numc_arena *arena, void *list, size_t item, int32_t count, int32_t *capacity)
 {
     if (count < *capacity)
         return true;
-    int32_t larger = *capacity < 32 ? 64 : 2 * *capacity;
-    void *copy = numc__arena_allocate(&ir->arena, (size_t)larger, size);
-    if (copy == NULL) {
-        ir->failed = true;
+    const int32_t target = *capacity == 0 ? 16 : 2 * *capacity;
+    void *items, *copy = numc__arena_allocate(arena, (size_t)target, item);
+    if (copy == NULL)
         return false;
-    }
+    memcpy(&items, list, sizeof items);
     if (count > 0)
-        memcpy(copy, *array, (size_t)count * size);
-    *array = copy;
-    *capacity = larger;
+        memcpy(copy, items, (size_t)count * item);
+    memcpy(list, &copy, sizeof copy);
+    *capacity = target;
     return true;
 }
 
 static int32_t value_append(numc_ir *ir, const numc_type *type)
 {
-    void *values = ir->values;
-    if (!grow(ir, &values, &ir->value_capacity, ir->value_count, sizeof *ir->values))
+    if (!numc__arena_grow(&ir->arena, &ir->values, sizeof *ir->values, ir->value_count, &ir->value_capacity)) {
+        ir->failed = true;
         return -1;
-    ir->values = values;
+    }
     ir->values[ir->value_count] = (numc_ir_value){.type = *type, .node = -1, .input = -1};
     return ir->value_count++;
 }
@@ -181,10 +179,10 @@ int32_t numc__ir_append(numc_ir *ir, int32_t primitive, const int32_t *inputs, i
                                                                                                : inputs[j];
         return ir->failed ? -1 : numc__ir_append(ir, primitive, copies, input_count, attributes);
     }
-    void *nodes = ir->nodes;
-    if (!grow(ir, &nodes, &ir->node_capacity, ir->node_count, sizeof *ir->nodes))
+    if (!numc__arena_grow(&ir->arena, &ir->nodes, sizeof *ir->nodes, ir->node_count, &ir->node_capacity)) {
+        ir->failed = true;
         return -1;
-    ir->nodes = nodes;
+    }
     numc_ir_node node = {.primitive = primitive, .input_count = input_count, .attributes = attributes,
                          .first_output = ir->value_count};
     node.inputs = numc__arena_allocate(&ir->arena, (size_t)input_count, sizeof *node.inputs);

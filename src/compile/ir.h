@@ -14,6 +14,9 @@ typedef struct numc_arena {
 void numc__arena_begin(numc_arena *arena, numc_context *context);
 void *numc__arena_allocate(numc_arena *arena, size_t count, size_t size); /* zeroed; NULL with the lane's error */
 void numc__arena_free(numc_arena *arena);
+/* Room for one more item behind `count`, as numc__grow: `list` is the address of the pointer to the items; what it pointed to before stays in
+ * the arena. */
+bool numc__arena_grow(numc_arena *arena, void *list, size_t item, int32_t count, int32_t *capacity);
 
 typedef struct numc_ir_value {
     numc_type type;

@@ -17,6 +17,12 @@ void *numc__lower_allocate(numc_lowering *l, size_t count, size_t size)
     return memory;
 }
 
+bool numc__lower_grow(numc_lowering *l, void *list, size_t item, int32_t count, int32_t *capacity)
+{
+    l->failed = l->failed || !numc__arena_grow(l->arena, list, item, count, capacity);
+    return !l->failed;
+}
+
 bool numc__lower_is_scalar(const numc_lowering *l, int32_t value)
 {
     return l->spaces[value].rank == 0;
@@ -269,16 +275,8 @@ static int32_t reduce_class(numc_lowering *l, const numc_ir_node *node)
         if (numc__same_space(&l->classes[k].space, &wanted.space) &&
             memcmp(l->classes[k].reduced, wanted.reduced, sizeof wanted.reduced) == 0)
             return k + 1;
-    if (l->class_count == l->class_capacity) {
-        int32_t capacity = l->class_capacity == 0 ? 16 : 2 * l->class_capacity;
-        numc_reduce_class *classes = numc__lower_allocate(l, (size_t)capacity, sizeof *classes);
-        if (classes == NULL)
-            return NUMC_FLAT;
-        if (l->class_count > 0)
-            memcpy(classes, l->classes, (size_t)l->class_count * sizeof *classes);
-        l->classes = classes;
-        l->class_capacity = capacity;
-    }
+    if (!numc__lower_grow(l, &l->classes, sizeof *l->classes, l->class_count, &l->class_capacity))
+        return NUMC_FLAT;
     l->classes[l->class_count] = wanted;
     return ++l->class_count;
 }

@@ -103,6 +103,7 @@ int32_t numc__lower_root(const numc_lowering *l, int32_t value);
 void numc__lower_view(numc_lowering *l, int32_t value, numc_view_of *view);
 bool numc__lower_is_scalar(const numc_lowering *l, int32_t value); /* one element */
 void *numc__lower_allocate(numc_lowering *l, size_t count, size_t size); /* of the arena; a failure sticks in `failed` */
+bool numc__lower_grow(numc_lowering *l, void *list, size_t item, int32_t count, int32_t *capacity); /* numc__arena_grow, likewise */
 static inline bool numc__same_space(const numc_space *a, const numc_space *b)
 {
     return a->rank == b->rank && (a->rank == 0 || memcmp(a->extents, b->extents, (size_t)a->rank * sizeof *a->extents) == 0);

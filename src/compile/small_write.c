@@ -46,18 +46,8 @@ static int32_t number_bytes(writer *w, numc_dtype dtype, const void *bytes)
         if (w->numbers[k].dtype == dtype && w->numbers[k].bits == bits)
             return w->numbers[k].reg;
     int32_t reg = numc__emit_constant(w->e, dtype, bytes);
-    if (w->number_count == w->number_capacity) {
-        int32_t capacity = w->number_capacity == 0 ? 16 : 2 * w->number_capacity;
-        small_number *numbers = w->l->failed ? NULL : numc__arena_allocate(w->l->arena, (size_t)capacity, sizeof *numbers);
-        if (numbers == NULL) {
-            w->l->failed = true;
-            return reg;
-        }
-        if (w->number_count > 0)
-            memcpy(numbers, w->numbers, (size_t)w->number_count * sizeof *numbers);
-        w->numbers = numbers;
-        w->number_capacity = capacity;
-    }
+    if (!numc__lower_grow(w->l, &w->numbers, sizeof *w->numbers, w->number_count, &w->number_capacity))
+        return reg;
     w->numbers[w->number_count++] = (small_number){dtype, bits, reg};
     return reg;
 }

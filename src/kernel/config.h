@@ -121,7 +121,6 @@ NUMC_KERNEL_FN float numc_k_from_bits32(numc_k_u32 bits)
 #define NUMC_KERNEL_SQRT2 0x1.6a09e667f3bcdp+0
 #define NUMC_KERNEL_INV_SQRT2 0x1.6a09e667f3bcdp-1
 #define NUMC_KERNEL_INV_SQRT_PI 0x1.20dd750429b6dp-1
-#define NUMC_KERNEL_EPSILON 0x1p-52
 
 /* Adding this to |x| < 2^51 leaves the nearest integer (ties to even) in the low bits of the sum. */
 #define NUMC_KERNEL_ROUNDER 0x1.8p52
