@@ -91,7 +91,8 @@ void numc__print_layout(numc_text *text, const void *subject)
     numc_lowering *l = (numc_lowering *)(uintptr_t)subject;
     print_part(text, l);
     for (int32_t v = 0; v < l->ir->value_count; v++) {
-        if (l->roles[v] == NUMC_ROLE_NONE || (l->roles[v] == NUMC_ROLE_GIVEN && l->ir->values[v].constant != NULL))
+        const numc_ir_value *value = &l->ir->values[v]; /* what is neither made nor an input was removed, or is a constant */
+        if (l->roles[v] == NUMC_ROLE_NONE || (value->node < 0 && value->input < 0))
             continue;
         print_typed(text, l->ir, v);
         numc__text_add(text, ": %s", roles[l->roles[v]]);

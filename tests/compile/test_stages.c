@@ -471,6 +471,56 @@ static bool other_loops(void *subject)
     return false;
 }
 
+static numc_step *step_of(numc_lowering *l, numc_step_kind kind)
+{
+    for (int32_t s = 0; s < l->exec->step_count; s++)
+        if (l->exec->steps[s].kind == kind)
+            return &l->exec->steps[s];
+    return NULL;
+}
+
+static bool operand_of_none(void *subject)
+{
+    numc_step *step = step_of(subject, NUMC_STEP_KERNEL);
+    for (uint32_t k = 0; step != NULL && k < step->source.node_count; k++) {
+        numc_kernel_node *node = (numc_kernel_node *)(uintptr_t)&step->source.nodes[k];
+        if (node->kind != NUMC_NODE_SCALAR)
+            continue;
+        node->operands[0] = (int32_t)step->source.register_count;
+        return true;
+    }
+    return false;
+}
+
+static bool loop_left_open(void *subject)
+{
+    numc_step *step = step_of(subject, NUMC_STEP_KERNEL);
+    if (step == NULL || step->source.nodes[step->source.node_count - 1].kind != NUMC_NODE_END)
+        return false;
+    step->source.node_count--;
+    return true;
+}
+
+/* On a device with memory apart. */
+static bool block_too_small(void *subject)
+{
+    numc_lowering *l = subject;
+    numc_step *step = step_of(l, NUMC_STEP_SCAN);
+    if (step == NULL || step->bodies[0]->arena_bytes == 0)
+        return false;
+    l->exec->blocks[numc__body_block(step, 0)] = step->bodies[0]->arena_bytes - 1;
+    return true;
+}
+
+static bool block_that_is_not(void *subject)
+{
+    numc_lowering *l = subject;
+    if (step_of(l, NUMC_STEP_WHILE) == NULL)
+        return false;
+    l->exec->block_count--;
+    return true;
+}
+
 /* A value of the arena that a later step reads goes where another is. */
 static bool regions_together(void *subject)
 {
@@ -588,11 +638,28 @@ static numc_status make_rich(numc_context *context)
     return status;
 }
 
+static void find_all(numc_context *context, damage *all, size_t count)
+{
+    assert_int_equal(unsetenv("NUMC_DUMP"), 0);
+    assert_int_equal(setenv("NUMC_VERIFY", "1", 1), 0); /* for builds without assertions */
+    assert_int_equal(make_rich(context), NUMC_OK);
+    for (size_t k = 0; k < count; k++) {
+        context->stage_hook = break_once;
+        context->stage_user = &all[k];
+        numc_status status = make_rich(context);
+        context->stage_hook = NULL;
+        if (all[k].count != 1 || status != NUMC_INTERNAL || strstr(numc_error_message(context), all[k].told) == NULL)
+            fail_msg("damage %zu after %s (%d): %s", k, all[k].stage, all[k].count, numc_error_message(context));
+        numc_error_clear(context);
+        assert_int_equal(make_rich(context), NUMC_OK);
+    }
+    numc_close(context);
+    assert_int_equal(unsetenv("NUMC_VERIFY"), 0);
+}
+
 static void damage_is_found(void **state)
 {
     (void)state;
-    assert_int_equal(unsetenv("NUMC_DUMP"), 0);
-    assert_int_equal(setenv("NUMC_VERIFY", "1", 1), 0); /* for builds without assertions */
     damage all[] = {
         {"inline", wrong_type, "broken ir", 0},
         {"inline", wrong_order, "not made before", 0},
@@ -615,6 +682,8 @@ static void damage_is_found(void **state)
         {"fusion", unit_twice, "has not one place", 0},
         {"fusion", place_lost, "has no place", 0},
         {"fusion", other_loops, "other loops", 0},
+        {"plan", operand_of_none, "kernel node", 0},
+        {"plan", loop_left_open, "the loop and its end do not match", 0},
         {"plan", regions_together, "written over", 0},
         {"plan", region_askew, "is not aligned", 0},
         {"plan", region_beyond, "beyond the arena", 0},
@@ -624,20 +693,17 @@ static void damage_is_found(void **state)
         {"plan", kernel_reads_elsewhere, "where it is not", 0},
         {"plan", steps_turned, "not written yet", 0},
     };
-    numc_context *context = open_logged();
-    assert_int_equal(make_rich(context), NUMC_OK);
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-        context->stage_hook = break_once;
-        context->stage_user = &all[k];
-        numc_status status = make_rich(context);
-        context->stage_hook = NULL;
-        if (all[k].count != 1 || status != NUMC_INTERNAL || strstr(numc_error_message(context), all[k].told) == NULL)
-            fail_msg("damage %zu after %s (%d): %s", k, all[k].stage, all[k].count, numc_error_message(context));
-        numc_error_clear(context);
-        assert_int_equal(make_rich(context), NUMC_OK);
-    }
-    numc_close(context);
-    assert_int_equal(unsetenv("NUMC_VERIFY"), 0);
+    find_all(open_logged(), all, sizeof all / sizeof *all);
+}
+
+/* There bodies have blocks of their own: one that is too small for a body, or for what a body in it takes, is found. */
+static void damage_is_found_where_memory_is_apart(void **state)
+{
+    (void)state;
+    damage all[] = {{"plan", block_too_small, "is larger than its block", 0}, {"plan", block_that_is_not, "is larger than its block", 0}};
+    const numc_options options = {.backend = "good", .backend_path = getenv("NUMC_STUBS"), .log = count_warnings,
+                                  .log_level = NUMC_LOG_WARNING};
+    find_all(numc_open(&options), all, sizeof all / sizeof *all);
 }
 
 static int make_folder(void **state)
@@ -647,9 +713,8 @@ static int make_folder(void **state)
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
-static int remove_folder(void **state)
+static void clear_folder(void)
 {
-    (void)state;
     DIR *directory = opendir(folder);
     for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
         char path[512];
@@ -659,7 +724,107 @@ static int remove_folder(void **state)
     }
     if (directory != NULL)
         (void)closedir(directory);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    clear_folder();
     return rmdir(folder);
+}
+
+/* ---- what each stage writes of programs made for it ------------------------------------------------------------------------------ */
+
+static void shifted_rule(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs, (void)user;
+    out[0] = numc_add(in[3], in[4]);
+}
+
+static void shifted(numc_context *context, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)context, (void)count, (void)outputs, (void)user;
+    out[0] = numc_add(in[0], numc_exp(in[1]));
+}
+
+/* A function with a derivative of its own at a number; an exponential of data; the same sine twice; a factor of one; a cosine that is
+ * selected by nobody; a column of sums. */
+static numc_array *of_all_passes(numc_context *context, numc_array *const *in)
+{
+    const numc_array *arguments[2] = {in[0], numc_full(context, NUMC_FLOAT64, NUMC_SHAPE(4, 3), 2.0)};
+    numc_function *own = numc_function_custom_jvp(context, numc_function_trace(context, shifted, NULL, arguments, 2, 1), shifted_rule, NULL);
+    numc_array *y = NULL;
+    if (numc_function_call(context, own, arguments, 2, &y, 1) != NUMC_OK)
+        return NULL;
+    numc_array *twice = numc_multiply(numc_add(numc_sin(y), numc_sin(y)), 1.0);
+    numc_array *chosen = numc_where(numc_full(context, NUMC_BOOL, NUMC_SHAPE(4, 3), 1), twice, numc_cos(y));
+    numc_array *rows = numc_sum(numc_multiply(chosen, numc_exp(in[1])), NUMC_AXES(1), .keepdims = true);
+    return numc_sum(numc_multiply(numc_matrix_transpose(chosen), numc_matrix_transpose(rows)));
+}
+
+static numc_array *of_pairs(numc_context *context, numc_array *const *in)
+{
+    (void)context;
+    return numc_real(numc_sum(numc_square(numc_complex(in[0], in[1]))));
+}
+
+/* X^T f(X b) of a matrix beyond the cache. */
+static numc_array *of_rows(numc_context *context, numc_array *const *in)
+{
+    (void)context;
+    numc_array *r = numc_exp(numc_negative(numc_matmul(in[0], in[1])));
+    return numc_sum(numc_matmul(numc_matrix_transpose(in[0]), r));
+}
+
+static const struct {
+    numc_array *(*program)(numc_context *context, numc_array *const *in);
+    numc_type types[2];
+    bool data[2];
+    const char *rows[14][2]; /* a file, and what it says */
+} told[] = {
+    {of_all_passes, {{NUMC_FLOAT64, 2, (const int64_t[]){4, 3}}, {NUMC_FLOAT64, 2, (const int64_t[]){4, 3}}}, {false, true},
+     {{"-01-traced.txt", "= custom %0 %2"},
+      {"-04-inline.txt", "custom %0 %2 is %6 = add %0 %5\n"},
+      {"-05-fold.txt", "exp %2 is %5 = constant 7.389"},
+      {"-06-simplify.txt", "where %4 %8 %9 is %8 = add %7 %7\n"},
+      {"-07-share.txt", "sin %6 is %7 = sin %6\n"},
+      {"-08-dead-code.txt", "12 applications, 3 more were read by nothing\n"},
+      {"-09-prologue.txt", "1 values are computed once\n%10 float64[4, 3] = exp %1, 96 bytes\n"},
+      {"-10-layout.txt", "%8 float64[4, 3]: elementwise, has a place\n%10 float64[4, 3]: given\n"}, /* %9 was removed */
+      {"-10-layout.txt", "%17 float64[4, 3]: look at %12, element 0, strides (1, 0)\n"},
+      {"-11-fusion.txt", "nest over (4, 3) of class 1, stage 1\n    %11 = multiply %8 %10\n    %12 = reduce_sum %11, has a place\n"},
+      {"-12-plan.txt", "%8 float64[4, 3]: 96 bytes at 128, steps 0 to 0\n%12 float64[4]: 32 bytes at 256, steps 0 to 0\n"},
+      {"-13-program.txt", "prologue\n"}}},
+    {of_pairs, {{NUMC_FLOAT64, 1, (const int64_t[]){3}}, {NUMC_FLOAT64, 1, (const int64_t[]){3}}}, {false, false},
+     {{"-01-traced.txt", "complex128[3] = square"}, {"-03-pairs.txt", "%3 float64[3] = subtract %0 %1\n    %4 float64[3] = multiply %3 %2\n"}}},
+    {of_rows, {{NUMC_FLOAT64, 2, (const int64_t[]){60000, 50}}, {NUMC_FLOAT64, 1, (const int64_t[]){50}}}, {true, false},
+     {{"-01-traced.txt", "matmul %7 %8"}, {"-02-rows.txt", "= scan %2 %0 %1 carries=1"}, {"-02-rows.txt", "= permute %1 axes=[1, 0]"}}},
+};
+
+static void each_stage_tells_what_it_did(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof told / sizeof *told; k++) {
+        assert_int_equal(unsetenv("NUMC_DUMP"), 0);
+        clear_folder();
+        numc_context *context = open_logged();
+        numc_trace *trace = numc__trace_begin(context);
+        numc_array *in[2];
+        for (int i = 0; i < 2; i++)
+            in[i] = numc__trace_input(trace, &told[k].types[i], NULL);
+        numc_array *y = told[k].program(context, in);
+        numc_graph *graph = numc__trace_finish(trace, &y, 1, NULL, NULL);
+        assert_non_null(graph);
+        assert_int_equal(setenv("NUMC_DUMP", folder, 1), 0);
+        numc_program *program = numc__program_new(context, graph, &(numc_program_options){.data = told[k].data});
+        assert_non_null(program);
+        for (int r = 0; r < 14 && told[k].rows[r][0] != NULL; r++)
+            assert_int_equal(files_ending(told[k].rows[r][0], told[k].rows[r][1]), 1);
+        numc__program_release(program);
+        numc__graph_release(graph);
+        numc_close(context);
+    }
+    assert_int_equal(unsetenv("NUMC_DUMP"), 0);
 }
 
 int main(void)
@@ -669,6 +834,8 @@ int main(void)
         cmocka_unit_test(a_bad_folder_is_logged_once),
         cmocka_unit_test(a_broken_ir_is_found),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(damage_is_found_where_memory_is_apart),
+        cmocka_unit_test(each_stage_tells_what_it_did),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
