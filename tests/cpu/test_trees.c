@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../base/effort.h"
 #include "backend/build.h"
 #include "plugin.h"
 
@@ -599,7 +600,7 @@ static void random_trees_agree_with_the_reference(void **state)
     if (only != NULL) {
         check_tree(strtoull(only, NULL, 10), t);
     } else {
-        for (uint64_t seed = 1; seed <= 2500; seed++)
+        for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(2500); seed++)
             check_tree(seed, t);
     }
     free(t);
@@ -610,7 +611,7 @@ static void random_trees_agree_when_split_over_threads(void **state)
     (void)state;
     tree *t = malloc(sizeof *t);
     cpu.threads = 3;
-    for (uint64_t seed = 10001; seed <= 10300; seed++)
+    for (uint64_t seed = 10001; seed <= 10000 + (uint64_t)PART_OF(300); seed++)
         check_tree(seed, t);
     cpu.threads = 1;
     free(t);

@@ -1,6 +1,7 @@
 /* Random programs, seeds fixed: run at once and through a graph they give the same bits; their graphs verify; forward and
  * reverse mode agree; vmapped programs give what a loop of calls gives; native code gives the interpreter's bits. */
 #include "support.h"
+#include "../base/effort.h"
 #include "../base/need.h"
 
 #include "graph/function.h"
@@ -226,7 +227,7 @@ static void compiled_programs_agree(void **state)
 {
     (void)state;
     numc_context *context = open_tested();
-    for (uint64_t seed = 1; seed <= 250; seed++) {
+    for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(250); seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
             const numc_array *x[5];
@@ -257,7 +258,7 @@ static void programs_agree(void **state)
 {
     (void)state;
     numc_context *context = open_tested();
-    for (uint64_t seed = 1; seed <= 500; seed++) {
+    for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(500); seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
             const numc_array *x[3];
@@ -294,7 +295,7 @@ static void vmapped_programs_agree(void **state)
 {
     (void)state;
     numc_context *context = open_tested();
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(300); seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
             const numc_array *each[BATCH][3], *x[3];

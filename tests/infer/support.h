@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../base/effort.h"
 #include "../base/need.h"
 #include "../base/sweep.h"
 #include "densities.h"

@@ -78,6 +78,7 @@ static void eight_schools_both_ways(void **state)
 static void eight_schools_posterior(void **state)
 {
     (void)state;
+    STATISTICS();
     struct schools data = schools_data(context);
     numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, eight_schools, &data), &(numc_mcmc_options){.chains = 2, .warmup = 300, .draws = 400});
     run_ok(mcmc, 3);
@@ -109,6 +110,7 @@ static void split_normal(numc_run *run, void *user)
 static void branch_with_known_answer(void **state)
 {
     (void)state;
+    STATISTICS();
     assert_null(numc_mcmc_new(numc_model_new(context, split_normal, NULL), NULL));
     expect_error(NUMC_TRACE, "numc_model_new_dynamic");
     numc_mcmc *mcmc = sampler_of(numc_model_new_dynamic(context, split_normal, NULL), &(numc_mcmc_options){.chains = 4, .warmup = 300, .draws = 3000});

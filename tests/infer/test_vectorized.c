@@ -563,11 +563,13 @@ static void small_densities_loop_on_the_device(void **state)
     numc_mcmc_free(large);
 }
 
+enum { LONG = PART_OF(1500) };
+
 /* A run cancelled in the midst of it goes on with the bits of one that was not. */
 static numc_status cancels(void *user, const numc_mcmc_progress *progress)
 {
     numc_mcmc **mcmc = user;
-    if (!progress->finished && progress->done[0] >= 500)
+    if (!progress->finished && progress->done[0] >= LONG / 3)
         numc_mcmc_cancel(*mcmc);
     return NUMC_OK;
 }
@@ -577,7 +579,7 @@ static void long_runs_resume(void **state)
     (void)state;
     struct schools d = schools_data(context);
     numc_mcmc *mcmc = NULL;
-    numc_mcmc_options options = {.chains = 5, .warmup = 40, .draws = 1500, .interval = 1, .chain_method = NUMC_CHAINS_VECTORIZED};
+    numc_mcmc_options options = {.chains = 5, .warmup = 40, .draws = LONG, .interval = 1, .chain_method = NUMC_CHAINS_VECTORIZED};
     numc_mcmc *whole = sampler(eight_schools, &d, &options);
     run_ok(whole, 2);
     options.progress = cancels;
@@ -598,6 +600,7 @@ static void long_runs_resume(void **state)
 static void samples_eight_schools(void **state)
 {
     (void)state;
+    STATISTICS();
     struct schools d = schools_data(context);
     numc_mcmc *mcmc = sampler(eight_schools, &d, &(numc_mcmc_options){.chains = 64, .warmup = 300, .draws = 200,
                                                                 .chain_method = NUMC_CHAINS_VECTORIZED});

@@ -20,6 +20,8 @@
 
 #include <cmocka.h>
 
+#include "../base/effort.h"
+
 static const posterior *tested;
 static int64_t factor = 1; /* of the draws */
 static bool vectorized;
@@ -81,6 +83,7 @@ static void compare(const char *name, const char *what, double mine, double erro
 static void test_moments(void **unused)
 {
     (void)unused;
+    STATISTICS();
     char path[4096];
     json_error_t json_error;
     numc_context *context = numc_open(NULL);

@@ -1,6 +1,8 @@
 /* Random programs by the thousand: every way to run one agrees, derivatives agree (check.c says with what tolerance). Seeds are fixed:
  * a failure prints the program made as small as it goes, which `--file FILE` runs again (found.txt: those that once failed).
  *
+ * Instrumented builds run a part of N.
+ *
  *   test_programs [--from SEED] [--count N] [--check NAME] [--native] [--parts N] [--file FILE] [--print SEED] [--all] [--rows] */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../base/effort.h"
 #include "../base/need.h"
 #include "program.h"
 
@@ -372,6 +375,7 @@ int main(int argc, char **argv)
             return 0;
         }
     }
+    program_total = PART_OF(program_total);
     const struct CMUnitTest tests[] = {cmocka_unit_test(texts_are_read_back), cmocka_unit_test(faults_are_found_and_made_small),
                                        cmocka_unit_test(programs_that_failed_once), cmocka_unit_test(programs_agree)};
     if (program_total == 0 || native_only || more_only || program_rows) {
