@@ -56,6 +56,10 @@ int32_t numc_gpu_device_open(const numc_host *host, int32_t index, numc_device *
     int32_t status = runtime->device_facts(host, index, &made->facts);
     if (status == NUMC_OK && pthread_mutex_init(&made->lock, NULL) != 0)
         status = host->error(host->user, NUMC_MEMORY, "a lock could not be made");
+    if (status == NUMC_OK && pthread_mutex_init(&made->building, NULL) != 0) {
+        (void)pthread_mutex_destroy(&made->lock);
+        status = host->error(host->user, NUMC_MEMORY, "a lock could not be made");
+    }
     if (status != NUMC_OK) {
         (void)host->allocate(host->user, made, sizeof *made, 0);
         return status;
@@ -66,8 +70,12 @@ int32_t numc_gpu_device_open(const numc_host *host, int32_t index, numc_device *
     if (made->facts.group_limit < NUMC_GPU_GROUP)
         status = numc_gpu_fail(made, NUMC_BACKEND, "the device takes fewer than 128 work items in a group");
     if (status == NUMC_OK)
+        status = numc_gpu_modules_begin(made);
+    if (status == NUMC_OK)
         status = runtime->open(host, index, &made->machine);
     if (status != NUMC_OK) {
+        numc_gpu_modules_end(made);
+        (void)pthread_mutex_destroy(&made->building);
         (void)pthread_mutex_destroy(&made->lock);
         (void)host->allocate(host->user, made, sizeof *made, 0);
         return status;
@@ -291,6 +299,8 @@ void numc_gpu_device_close(numc_device *device)
         }
     (void)pool_empty(device);
     device->runtime->close(device->machine);
+    numc_gpu_modules_end(device);
+    (void)pthread_mutex_destroy(&device->building);
     (void)pthread_mutex_destroy(&device->lock);
     (void)device->host->allocate(device->host->user, device, sizeof *device, 0);
 }

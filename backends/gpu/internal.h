@@ -18,14 +18,24 @@ typedef struct numc_gpu_block {
     struct numc_gpu_block *next;
 } numc_gpu_block;
 
-/* A compiled program, shared by all who have the same text. */
-typedef struct numc_gpu_module {
+/* A compiled program, shared by the modules in it. */
+typedef struct numc_gpu_program {
     void *own; /* the runtime's */
+    int32_t references;
+} numc_gpu_program;
+
+/* A text, shared by all who have the same. */
+typedef struct numc_gpu_module {
+    numc_gpu_program *program; /* NULL: it waits */
+    char entry[32];            /* what became of NUMC_GPU_ENTRY there */
     char *text;
     uint64_t text_size, hash;
     int32_t references;
-    struct numc_gpu_module *next;
+    bool alone; /* not to be compiled with others */
+    struct numc_gpu_module *next, *next_waiting;
 } numc_gpu_module;
+
+typedef struct numc_gpu_pieces numc_gpu_pieces; /* pieces.c */
 
 /* A kernel of the texts in this folder (products, order, factorisations), found by its name. */
 typedef struct numc_gpu_fixed {
@@ -50,8 +60,12 @@ struct numc_device {
     pthread_mutex_t lock; /* pool, modules, fixed kernels, counts, and kernel objects that are not a launch's own */
     numc_gpu_block *pool[NUMC_GPU_CLASSES];
     uint64_t pool_bytes, pool_limit;
-    numc_gpu_module *modules[NUMC_GPU_BUCKETS];
+    numc_gpu_module *modules[NUMC_GPU_BUCKETS], *waiting; /* latest first */
     numc_gpu_fixed *fixed[NUMC_GPU_BUCKETS];
+    pthread_mutex_t building; /* taken before `lock`: one program at a time */
+    numc_gpu_pieces *pieces;
+    char *prologue;           /* of an emitted kernel; prologue_size + 1 bytes */
+    size_t prologue_size;
     numc_gpu_counts counts;
     atomic_uintptr_t recorder;  /* the thread that records, or 0 */
     numc_recording *recording;  /* its list */
@@ -113,11 +127,27 @@ void numc_gpu_text_end(numc_gpu_text *text);
 
 /* ---- module.c ------------------------------------------------------------------------------------------------------------- */
 
-/* The module of a text, which follows the scalar kernel and the names of numc/backend.h's GPU dialects: from memory, from disk, or
- * compiled. Its own kernel objects come from numc_gpu_kernel. */
+/* The name of the one kernel in a text that may be compiled with others; emitted kernels have it. */
+#define NUMC_GPU_ENTRY "numc_kernel_main"
+
+/* The module of a text, which follows what it needs of the scalar kernel and the names of numc/backend.h's GPU dialects: from memory, from
+ * disk, or compiled. note: a text of NUMC_GPU_ENTRY, compiled when its kernel is first asked for, together with what waits then. Its own
+ * kernel objects come from numc_gpu_kernel; name NULL: that of a noted text. */
 int32_t numc_gpu_module_get(numc_device *device, const char *text, size_t size, numc_gpu_module **module);
+int32_t numc_gpu_module_note(numc_device *device, const char *text, size_t size, numc_gpu_module **module);
 void numc_gpu_module_drop(numc_device *device, numc_gpu_module *module);
 int32_t numc_gpu_kernel(numc_device *device, numc_gpu_module *module, const char *name, void **kernel);
+/* What stands in front of every program. */
+int32_t numc_gpu_modules_begin(numc_device *device);
+void numc_gpu_modules_end(numc_device *device);
+
+/* ---- pieces.c ------------------------------------------------------------------------------------------------------------- */
+
+/* Both texts stay where they are. NULL: out of memory. */
+numc_gpu_pieces *numc_gpu_pieces_new(numc_device *device, const char *library, const char *prologue);
+void numc_gpu_pieces_end(numc_gpu_pieces *pieces);
+/* Adds the pieces that a program needs, in their order. */
+void numc_gpu_pieces_add(const numc_gpu_pieces *pieces, const char *program, size_t size, numc_gpu_text *text);
 
 /* A kernel of a fixed text with macros defined before it ("#define T double\n"); it lives as long as the device. */
 int32_t numc_gpu_fixed_kernel(numc_device *device, const char *text, const char *defines, const char *name, void **kernel);

@@ -128,32 +128,26 @@ void numc_gpu_kernel_release(numc_device *device, numc_kernel *kernel)
     numc_gpu_delete(device, kernel, sizeof *kernel);
 }
 
-/* The text of one form is a module of its own: PoCL and drivers compile what is run, and eager kernels are one form each. */
+/* The text of a form, noted: it is compiled when it is first run. */
 static int32_t form_make(numc_device *device, form *f, const numc_kernel_source *source, bool groups)
 {
     const numc_host *host = device->host;
     char *text;
     uint64_t size;
     uint32_t dialect = device->runtime->dialect | (groups ? (uint32_t)NUMC_DIALECT_GROUPS : 0u);
-    int32_t status = host->kernel_emit(host->user, source, dialect, "numc_kernel_main", &text, &size);
+    int32_t status = host->kernel_emit(host->user, source, dialect, NUMC_GPU_ENTRY, &text, &size);
     if (status != NUMC_OK)
         return status;
     const char *from = strchr(text, '\n') + 1; /* the scalar kernel comes with every module */
-    status = numc_gpu_module_get(device, from, strlen(from), &f->module);
+    status = numc_gpu_module_note(device, from, strlen(from), &f->module);
     (void)host->allocate(host->user, text, size, 0);
-    if (status == NUMC_OK)
-        status = numc_gpu_kernel(device, f->module, "numc_kernel_main", &f->kernel);
-    if (status != NUMC_OK) {
-        numc_gpu_module_drop(device, f->module);
-        *f = (form){NULL, NULL};
-    }
     return status;
 }
 
 static int32_t form_get(numc_device *device, numc_kernel *kernel, form *f, const numc_kernel_source *source, bool groups)
 {
     pthread_mutex_lock(&kernel->lock);
-    int32_t status = f->kernel != NULL ? NUMC_OK : form_make(device, f, source, groups);
+    int32_t status = f->module != NULL ? NUMC_OK : form_make(device, f, source, groups);
     pthread_mutex_unlock(&kernel->lock);
     return status;
 }
@@ -232,9 +226,12 @@ static uint32_t most_words(const numc_kernel *kernel)
     return most;
 }
 
-/* One stage now (launch NULL), or as a part of a launch. */
+/* Prepared when first run, so that what a gradient launches is known before any of it is compiled (module.c). */
 struct numc_launch {
     size_t size;
+    numc_kernel *kernel;
+    numc_kernel_arguments arguments; /* copies, behind the stages */
+    bool ready;
     uint32_t count;
     void *scratch;
     uint64_t scratch_bytes;
@@ -261,12 +258,22 @@ static int32_t words_to_device(numc_device *device, const int64_t *words, uint32
     return status;
 }
 
-static int32_t run_now(numc_device *device, const stage *s, const numc_kernel_source *source, const numc_kernel_arguments *arguments,
+static int32_t form_kernel(numc_device *device, numc_kernel *kernel, form *f)
+{
+    pthread_mutex_lock(&kernel->lock);
+    int32_t status = f->kernel != NULL ? NUMC_OK : numc_gpu_kernel(device, f->module, NULL, &f->kernel);
+    pthread_mutex_unlock(&kernel->lock);
+    return status;
+}
+
+static int32_t run_now(numc_device *device, numc_kernel *kernel, const stage *s, const numc_kernel_source *source, const numc_kernel_arguments *arguments,
                        void *scratch, const int64_t *words)
 {
     void *memory;
     uint32_t count = numc_gpu_word_count(source);
-    int32_t status = words_to_device(device, words, count, &memory);
+    int32_t status = form_kernel(device, kernel, s->form);
+    if (status == NUMC_OK)
+        status = words_to_device(device, words, count, &memory);
     if (status != NUMC_OK)
         return status;
     pthread_mutex_lock(&device->lock);
@@ -284,7 +291,7 @@ static int32_t keep(numc_device *device, numc_launch *launch, const stage *s, co
                     const numc_kernel_arguments *arguments, const int64_t *words)
 {
     uint32_t count = numc_gpu_word_count(source), at = launch->count;
-    int32_t status = numc_gpu_kernel(device, s->form->module, "numc_kernel_main", &launch->stages[at].kernel);
+    int32_t status = numc_gpu_kernel(device, s->form->module, NULL, &launch->stages[at].kernel);
     if (status != NUMC_OK)
         return status;
     launch->count++;
@@ -300,9 +307,20 @@ static int32_t keep(numc_device *device, numc_launch *launch, const stage *s, co
                    words, launch->stages[at].words);
 }
 
-/* Runs (launch NULL) or keeps every stage. */
+typedef enum purpose { NOTE, KEEP, RUN } purpose;
+
+static int32_t do_stage(numc_device *device, numc_kernel *kernel, const stage *s, const numc_kernel_source *source,
+                        const numc_kernel_arguments *arguments, void *scratch, const int64_t *words, purpose what, numc_launch *launch)
+{
+    if (what == NOTE)
+        return NUMC_OK;
+    return what == KEEP ? keep(device, launch, s, source, arguments, words)
+                        : run_now(device, kernel, s, source, arguments, scratch, words);
+}
+
+/* Every stage: its text is noted, it becomes a part of `launch`, or it runs. */
 static int32_t each_stage(numc_device *device, numc_kernel *kernel, const numc_kernel_arguments *arguments, void *scratch,
-                          numc_launch *launch)
+                          purpose what, numc_launch *launch)
 {
     int64_t few[192], *words = few;
     uint32_t room = most_words(kernel);
@@ -314,16 +332,14 @@ static int32_t each_stage(numc_device *device, numc_kernel *kernel, const numc_k
         solo_words(&kernel->source, arguments, words);
         status = form_get(device, kernel, &kernel->solo, &kernel->source, false);
         if (status == NUMC_OK)
-            status = launch == NULL ? run_now(device, &s, &kernel->source, arguments, scratch, words)
-                                    : keep(device, launch, &s, &kernel->source, arguments, words);
+            status = do_stage(device, kernel, &s, &kernel->source, arguments, scratch, words, what, launch);
     } else {
         for (uint32_t k = 0; k < kernel->plan.part_count && status == NUMC_OK; k++) {
             const numc_gpu_part *part = &kernel->plan.parts[k];
             numc_gpu_words(&kernel->plan, part, arguments, words);
             status = stage_of(device, kernel, k, words, &s);
             if (status == NUMC_OK && s.groups > 0)
-                status = launch == NULL ? run_now(device, &s, &part->source, arguments, scratch, words)
-                                        : keep(device, launch, &s, &part->source, arguments, words);
+                status = do_stage(device, kernel, &s, &part->source, arguments, scratch, words, what, launch);
         }
     }
     if (words != few)
@@ -338,7 +354,10 @@ int32_t numc_gpu_kernel_run(numc_device *device, numc_kernel *kernel, const numc
     int32_t status = bytes > 0 ? numc_gpu_memory_allocate(device, bytes, &scratch) : NUMC_OK;
     if (status != NUMC_OK)
         return status;
-    status = each_stage(device, kernel, arguments, scratch, NULL);
+    if (kernel->plan.part_count > 1) /* compiled together */
+        status = each_stage(device, kernel, arguments, scratch, NOTE, NULL);
+    if (status == NUMC_OK)
+        status = each_stage(device, kernel, arguments, scratch, RUN, NULL);
     if (scratch != NULL)
         numc_gpu_memory_release(device, scratch, bytes);
     return status;
@@ -346,36 +365,61 @@ int32_t numc_gpu_kernel_run(numc_device *device, numc_kernel *kernel, const numc
 
 /* ---- launches -------------------------------------------------------------------------------------------------------------- */
 
-void numc_gpu_launch_release(numc_device *device, numc_launch *launch)
+static void forget(numc_device *device, numc_launch *launch)
 {
-    if (launch == NULL)
-        return;
     for (uint32_t k = 0; k < launch->count; k++) {
         device->runtime->kernel_free(device->machine, launch->stages[k].kernel);
         if (launch->stages[k].words != NULL)
             numc_gpu_memory_release(device, launch->stages[k].words, launch->stages[k].words_bytes);
     }
+    launch->count = 0;
+}
+
+void numc_gpu_launch_release(numc_device *device, numc_launch *launch)
+{
+    if (launch == NULL)
+        return;
+    forget(device, launch);
     if (launch->scratch != NULL)
         numc_gpu_memory_release(device, launch->scratch, launch->scratch_bytes);
     numc_gpu_delete(device, launch, launch->size);
 }
 
+static void *copied(char **next, const void *from, size_t bytes)
+{
+    void *to = *next;
+    if (bytes > 0)
+        memcpy(to, from, bytes);
+    *next += bytes;
+    return to;
+}
+
 int32_t numc_gpu_launch_prepare(numc_device *device, numc_kernel *kernel, const numc_kernel_arguments *arguments,
                                 numc_launch **launch)
 {
+    const numc_kernel_source *s = &kernel->source;
     uint32_t stages = kernel->plan.part_count > 0 ? kernel->plan.part_count : 1;
-    size_t size = sizeof(numc_launch) + stages * sizeof ((numc_launch *)0)->stages[0];
+    size_t front = sizeof(numc_launch) + stages * sizeof ((numc_launch *)0)->stages[0];
+    size_t words = s->extent_count + (size_t)s->access_count * (s->depth + (size_t)2) + s->constant_count;
+    size_t size = front + s->buffer_count * sizeof(void *) + words * sizeof(int64_t);
     *launch = NULL;
     numc_launch *made = numc_gpu_new(device, size);
     if (made == NULL)
         return numc_gpu_fail(device, NUMC_MEMORY, "out of memory for a launch");
     made->size = size;
+    made->kernel = kernel;
+    char *next = (char *)made + front;
+    made->arguments.extents = copied(&next, arguments->extents, s->extent_count * sizeof(int64_t));
+    made->arguments.offsets = copied(&next, arguments->offsets, s->access_count * sizeof(int64_t));
+    made->arguments.strides = copied(&next, arguments->strides, (size_t)s->access_count * (s->depth + (size_t)1) * sizeof(int64_t));
+    made->arguments.constants = copied(&next, arguments->constants, s->constant_count * sizeof(int64_t));
+    made->arguments.buffers = copied(&next, arguments->buffers, s->buffer_count * sizeof(void *));
     made->scratch_bytes = numc_gpu_scratch_bytes(&kernel->plan);
     int32_t status = NUMC_OK;
     if (made->scratch_bytes > 0)
         status = numc_gpu_memory_allocate(device, made->scratch_bytes, &made->scratch);
     if (status == NUMC_OK)
-        status = each_stage(device, kernel, arguments, made->scratch, made);
+        status = each_stage(device, kernel, &made->arguments, made->scratch, NOTE, NULL);
     if (status == NUMC_OK)
         *launch = made;
     else
@@ -386,6 +430,12 @@ int32_t numc_gpu_launch_prepare(numc_device *device, numc_kernel *kernel, const 
 int32_t numc_gpu_launch_run(numc_device *device, numc_launch *launch)
 {
     int32_t status = NUMC_OK;
+    if (!launch->ready) {
+        status = each_stage(device, launch->kernel, &launch->arguments, launch->scratch, KEEP, launch);
+        launch->ready = status == NUMC_OK;
+        if (!launch->ready)
+            forget(device, launch);
+    }
     for (uint32_t k = 0; k < launch->count && status == NUMC_OK; k++)
         status = device->runtime->kernel_enqueue(device->machine, launch->stages[k].kernel, launch->stages[k].groups,
                                                  launch->stages[k].group);

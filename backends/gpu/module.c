@@ -1,5 +1,7 @@
-/* module.c - program text made into modules: the scalar kernel and the dialect's names in front, found again in memory by the text, on
- * disk by all that decides what comes out, and otherwise compiled. Also the kernels of the fixed texts of this folder. */
+/* module.c - program text made into modules: what it needs of the scalar kernel and of the dialect's names in front, found again in
+ * memory by the text, on disk by all that decides what comes out, and otherwise compiled. A module that is only noted is compiled when
+ * its kernel is first asked for, in one program with all that wait then: the launches of a gradient cost one compilation. Also the
+ * kernels of the fixed texts of this folder. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -66,7 +68,7 @@ const char *numc_gpu_type(uint32_t dtype)
     return dtype < NUMC_DTYPE_COUNT && names[dtype] != NULL ? names[dtype] : "";
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------ */
+/* ---- programs ----------------------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const char *bytes, size_t size, uint64_t hash)
 {
@@ -77,15 +79,50 @@ static uint64_t hash_of(const char *bytes, size_t size, uint64_t hash)
 
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
+int32_t numc_gpu_modules_begin(numc_device *device)
+{
+    const numc_host *host = device->host;
+    const numc_kernel_source nothing = {.size = sizeof nothing, .level = 1};
+    char *emitted;
+    uint64_t size;
+    int32_t status = host->kernel_emit(host->user, &nothing, device->runtime->dialect, "numc_g_none", &emitted, &size);
+    if (status != NUMC_OK)
+        return status;
+    const char *from = strchr(emitted, '\n') + 1, *end = from; /* behind the inclusion of the library, to the last #endif */
+    for (const char *at = from; (at = strstr(at, "#endif\n")) != NULL;)
+        end = at += strlen("#endif\n");
+    size_t length = (size_t)(end - from);
+    char *prologue = numc_gpu_new(device, length + 1);
+    if (prologue != NULL) {
+        memcpy(prologue, from, length);
+        device->pieces = numc_gpu_pieces_new(device, library_of(device), prologue);
+    }
+    (void)host->allocate(host->user, emitted, size, 0);
+    if (device->pieces == NULL) {
+        numc_gpu_delete(device, prologue, length + 1);
+        return numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of programs");
+    }
+    device->prologue = prologue;
+    device->prologue_size = length;
+    return NUMC_OK;
+}
+
+void numc_gpu_modules_end(numc_device *device)
+{
+    numc_gpu_pieces_end(device->pieces);
+    if (device->prologue != NULL)
+        numc_gpu_delete(device, device->prologue, device->prologue_size + 1);
+}
+
 /* All that decides what a compiler makes of the text. */
 static void add_key(numc_gpu_text *key, const numc_device *device, const char *text, size_t size)
 {
     const numc_gpu_runtime *runtime = device->runtime;
     const char *library = library_of(device);
     size_t length = strlen(library);
+    uint64_t hash = hash_of(device->prologue, device->prologue_size, hash_of(library, length, HASH_START));
     numc_gpu_text_format(key, "%s | %s | %s | %s | %s | %llx %zu\n", runtime->name, runtime->options, device->facts.name,
-                         device->facts.driver, NUMC_BUILD_ID,
-                         (unsigned long long)hash_of(library, length, HASH_START), length);
+                         device->facts.driver, NUMC_BUILD_ID, (unsigned long long)hash, length + device->prologue_size);
     numc_gpu_text_add(key, text, size);
 }
 
@@ -109,37 +146,119 @@ static void write_to_disk(numc_device *device, void *own, const numc_gpu_text *k
     (void)host->allocate(host->user, bytes, size, 0);
 }
 
-static int32_t make(numc_device *device, const char *text, size_t size, void **own)
+/* A program of its own from text; `building` is held. */
+static int32_t make(numc_device *device, const char *text, size_t size, numc_gpu_program **program)
 {
     numc_gpu_text key = {.device = device}, whole = {.device = device};
     uint64_t bytes = 0;
+    *program = NULL;
+    numc_gpu_program *made = numc_gpu_new(device, sizeof *made);
+    if (made == NULL)
+        return numc_gpu_fail(device, NUMC_MEMORY, "out of memory for a program");
     add_key(&key, device, text, size);
     void *binary = read_from_disk(device, &key, &bytes);
     int32_t status = NUMC_UNSUPPORTED;
     if (binary != NULL) {
-        status = device->runtime->module_load(device->machine, binary, bytes, own);
+        status = device->runtime->module_load(device->machine, binary, bytes, &made->own);
         (void)device->host->allocate(device->host->user, binary, bytes, 0);
     }
     bool loaded = status == NUMC_OK;
     if (!loaded) {
         numc_gpu_text_format(&whole, "#define NUMC_E_GROUP %d\n", NUMC_GPU_GROUP);
-        numc_gpu_text_add(&whole, library_of(device), strlen(library_of(device)));
+        numc_gpu_pieces_add(device->pieces, text, size, &whole);
         numc_gpu_text_add(&whole, text, size);
         status = whole.failed ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of a program")
-                              : device->runtime->module_build(device->machine, whole.data, own);
+                              : device->runtime->module_build(device->machine, whole.data, &made->own);
         if (status == NUMC_OK)
-            write_to_disk(device, *own, &key);
+            write_to_disk(device, made->own, &key);
     }
     if (status == NUMC_OK) {
         pthread_mutex_lock(&device->lock);
         device->counts.modules_built += !loaded;
         device->counts.modules_loaded += loaded;
         pthread_mutex_unlock(&device->lock);
-    }
+        *program = made;
+    } else
+        numc_gpu_delete(device, made, sizeof *made);
     numc_gpu_text_end(&key);
     numc_gpu_text_end(&whole);
     return status;
 }
+
+/* ---- several kernels in one program ------------------------------------------------------------------------------------------ */
+
+enum { TOGETHER = 64 }; /* kernels of one program at most */
+
+/* A kernel's text under another name than NUMC_GPU_ENTRY. */
+static void add_renamed(numc_gpu_text *text, const numc_gpu_module *module, const char *name)
+{
+    const char *at = module->text, *end = module->text + module->text_size;
+    for (const char *found; (found = strstr(at, NUMC_GPU_ENTRY)) != NULL; at = found + strlen(NUMC_GPU_ENTRY)) {
+        numc_gpu_text_add(text, at, (size_t)(found - at));
+        numc_gpu_text_add(text, name, strlen(name));
+    }
+    numc_gpu_text_add(text, at, (size_t)(end - at));
+}
+
+/* Takes `module` and others that wait into `taken`, a reference each. */
+static uint32_t take_waiting(numc_device *device, numc_gpu_module *module, numc_gpu_module **taken)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&device->lock);
+    taken[count++] = module;
+    module->references++;
+    for (numc_gpu_module *m = device->waiting; m != NULL && !module->alone && count < TOGETHER; m = m->next_waiting)
+        if (m != module && !m->alone) {
+            taken[count++] = m;
+            m->references++;
+        }
+    pthread_mutex_unlock(&device->lock);
+    return count;
+}
+
+static void stop_waiting(numc_device *device, numc_gpu_module *module)
+{
+    for (numc_gpu_module **m = &device->waiting; *m != NULL; m = &(*m)->next_waiting)
+        if (*m == module) {
+            *m = module->next_waiting;
+            return;
+        }
+}
+
+/* What waits is compiled with `module`, oldest first, so that the same program asks for the same text again. Where that fails each goes
+ * alone, so that an error is that of the kernel which has it. `building` is held. */
+static int32_t build(numc_device *device, numc_gpu_module *module)
+{
+    numc_gpu_module *taken[TOGETHER];
+    char names[TOGETHER][32];
+    uint32_t count = take_waiting(device, module, taken);
+    numc_gpu_program *program = NULL;
+    numc_gpu_text text = {.device = device};
+    for (uint32_t k = 0; k < count; k++) {
+        (void)snprintf(names[k], sizeof names[k], count > 1 ? NUMC_GPU_ENTRY "_%u" : NUMC_GPU_ENTRY, (unsigned)k);
+        add_renamed(&text, taken[count - 1 - k], names[k]);
+    }
+    int32_t status = text.failed ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of a program")
+                                 : make(device, text.data, text.size, &program);
+    numc_gpu_text_end(&text);
+    pthread_mutex_lock(&device->lock);
+    for (uint32_t k = 0; k < count; k++) {
+        numc_gpu_module *m = taken[count - 1 - k];
+        if (status == NUMC_OK) {
+            m->program = program;
+            memcpy(m->entry, names[k], sizeof m->entry);
+            program->references++;
+            stop_waiting(device, m);
+        } else
+            m->alone = true;
+    }
+    pthread_mutex_unlock(&device->lock);
+    for (uint32_t k = 0; k < count; k++)
+        numc_gpu_module_drop(device, taken[k]);
+    return status != NUMC_OK && count > 1 ? build(device, module) : status;
+}
+
+/* ---- modules ------------------------------------------------------------------------------------------------------------ */
 
 /* The lock is held. */
 static numc_gpu_module *find(numc_device *device, const char *text, size_t size, uint64_t hash)
@@ -152,46 +271,61 @@ static numc_gpu_module *find(numc_device *device, const char *text, size_t size,
     return NULL;
 }
 
-static void discard(numc_device *device, numc_gpu_module *module)
-{
-    device->runtime->module_free(device->machine, module->own);
-    numc_gpu_delete(device, module->text, module->text_size);
-    numc_gpu_delete(device, module, sizeof *module);
-}
-
-int32_t numc_gpu_module_get(numc_device *device, const char *text, size_t size, numc_gpu_module **module)
+static int32_t enter(numc_device *device, const char *text, size_t size, bool alone, numc_gpu_module **module)
 {
     uint64_t hash = hash_of(text, size, HASH_START);
-    pthread_mutex_lock(&device->lock);
-    *module = find(device, text, size, hash);
-    pthread_mutex_unlock(&device->lock);
-    if (*module != NULL)
-        return NUMC_OK;
     numc_gpu_module *made = numc_gpu_new(device, sizeof *made);
-    char *copy = made != NULL ? numc_gpu_new(device, size) : NULL;
+    char *copy = made != NULL ? numc_gpu_new(device, size + 1) : NULL;
     if (copy == NULL) {
         numc_gpu_delete(device, made, sizeof *made);
         return numc_gpu_fail(device, NUMC_MEMORY, "out of memory for a program");
     }
     memcpy(copy, text, size);
-    *made = (numc_gpu_module){.text = copy, .text_size = size, .hash = hash, .references = 1};
-    int32_t status = make(device, text, size, &made->own);
-    if (status != NUMC_OK) {
-        numc_gpu_delete(device, copy, size);
-        numc_gpu_delete(device, made, sizeof *made);
-        return status;
-    }
+    *made = (numc_gpu_module){.text = copy, .text_size = size, .hash = hash, .references = 1, .alone = alone};
     pthread_mutex_lock(&device->lock);
-    *module = find(device, text, size, hash); /* another thread may have been first */
+    *module = find(device, text, size, hash);
     bool first = *module == NULL;
     if (first) {
         made->next = device->modules[hash % NUMC_GPU_BUCKETS];
         device->modules[hash % NUMC_GPU_BUCKETS] = *module = made;
+        made->next_waiting = device->waiting;
+        device->waiting = made;
     }
     pthread_mutex_unlock(&device->lock);
-    if (!first)
-        discard(device, made);
+    if (!first) {
+        numc_gpu_delete(device, copy, size + 1);
+        numc_gpu_delete(device, made, sizeof *made);
+    }
     return NUMC_OK;
+}
+
+/* What stands in front of emitted kernels comes with every program. */
+int32_t numc_gpu_module_note(numc_device *device, const char *text, size_t size, numc_gpu_module **module)
+{
+    size_t prologue = device->prologue_size;
+    bool has = size > prologue && memcmp(text, device->prologue, prologue) == 0;
+    return enter(device, has ? text + prologue : text, has ? size - prologue : size, false, module);
+}
+
+static int32_t ensure_built(numc_device *device, numc_gpu_module *module)
+{
+    pthread_mutex_lock(&device->building);
+    int32_t status = module->program != NULL ? NUMC_OK : build(device, module);
+    pthread_mutex_unlock(&device->building);
+    return status;
+}
+
+int32_t numc_gpu_module_get(numc_device *device, const char *text, size_t size, numc_gpu_module **module)
+{
+    int32_t status = enter(device, text, size, true, module);
+    if (status == NUMC_OK) {
+        status = ensure_built(device, *module);
+        if (status != NUMC_OK)
+            numc_gpu_module_drop(device, *module);
+    }
+    if (status != NUMC_OK)
+        *module = NULL;
+    return status;
 }
 
 void numc_gpu_module_drop(numc_device *device, numc_gpu_module *module)
@@ -205,19 +339,32 @@ void numc_gpu_module_drop(numc_device *device, numc_gpu_module *module)
             *m = module->next;
             break;
         }
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_program *program = last ? module->program : NULL;
     if (last)
-        discard(device, module);
+        stop_waiting(device, module);
+    bool end = program != NULL && --program->references == 0;
+    pthread_mutex_unlock(&device->lock);
+    if (end) {
+        device->runtime->module_free(device->machine, program->own);
+        numc_gpu_delete(device, program, sizeof *program);
+    }
+    if (last) {
+        numc_gpu_delete(device, module->text, module->text_size + 1);
+        numc_gpu_delete(device, module, sizeof *module);
+    }
 }
 
 int32_t numc_gpu_kernel(numc_device *device, numc_gpu_module *module, const char *name, void **kernel)
 {
-    return device->runtime->kernel_get(device->machine, module->own, name, kernel);
+    int32_t status = ensure_built(device, module);
+    if (status != NUMC_OK)
+        return status;
+    return device->runtime->kernel_get(device->machine, module->program->own, name != NULL ? name : module->entry, kernel);
 }
 
 /* ---- fixed texts --------------------------------------------------------------------------------------------------------- */
 
-/* What fixed texts are written in; NUMC_E_* come with the prologue of an emitted kernel. */
+/* What fixed texts are written in; NUMC_E_* are the prologue of an emitted kernel. */
 static const char names_opencl[] =
     "#define KERNEL __kernel void\n#define GLOBAL __global\n#define LOCAL __local\n#define SHARED __local\n";
 static const char names_cuda[] =
@@ -228,25 +375,6 @@ static const char names_shared[] =
     "#define WORDS const struct numc_g_words words\n#define W(k) words.w[k]\n"
     "#define ITEM NUMC_E_ITEM\n#define NUMBER NUMC_E_NUMBER\n#define FIRST NUMC_E_FIRST\n#define STEP NUMC_E_STEP\n"
     "#define BARRIER NUMC_E_BARRIER\n#define GROUP NUMC_E_GROUP\n#define FN NUMC_KERNEL_FN\n";
-
-/* The prologue is that of an emitted kernel of nothing. */
-static int32_t add_prologue(numc_device *device, numc_gpu_text *text)
-{
-    const numc_host *host = device->host;
-    const numc_kernel_source nothing = {.size = sizeof nothing, .level = 1};
-    char *emitted;
-    uint64_t size;
-    int32_t status = host->kernel_emit(host->user, &nothing, device->runtime->dialect, "numc_g_none", &emitted, &size);
-    if (status != NUMC_OK)
-        return status;
-    const char *from = strchr(emitted, '\n') + 1; /* behind the inclusion of the library */
-    numc_gpu_text_add(text, from, strlen(from));
-    (void)host->allocate(host->user, emitted, size, 0);
-    const char *names = device->runtime->dialect == NUMC_DIALECT_CUDA ? names_cuda : names_opencl;
-    numc_gpu_text_add(text, names, strlen(names));
-    numc_gpu_text_add(text, names_shared, sizeof names_shared - 1);
-    return NUMC_OK;
-}
 
 int32_t numc_gpu_fixed_kernel(numc_device *device, const char *text, const char *defines, const char *name, void **kernel)
 {
@@ -267,8 +395,11 @@ int32_t numc_gpu_fixed_kernel(numc_device *device, const char *text, const char 
     }
     numc_gpu_text whole = {.device = device};
     fixed = numc_gpu_new(device, sizeof *fixed);
-    int32_t status = fixed == NULL ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for a kernel") : add_prologue(device, &whole);
+    int32_t status = fixed == NULL ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for a kernel") : NUMC_OK;
     if (status == NUMC_OK) {
+        const char *names = device->runtime->dialect == NUMC_DIALECT_CUDA ? names_cuda : names_opencl;
+        numc_gpu_text_add(&whole, names, strlen(names));
+        numc_gpu_text_add(&whole, names_shared, sizeof names_shared - 1);
         numc_gpu_text_add(&whole, defines, strlen(defines));
         numc_gpu_text_add(&whole, text, strlen(text));
         status = whole.failed ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of a program")

@@ -454,6 +454,7 @@ static cl_program build_declared(machine *m, const char *text)
         return program;
     (void)m->cl.clReleaseProgram(program);
     __atomic_store_n(&m->declares, false, __ATOMIC_RELAXED);
+    m->host->log(m->host->user, NUMC_LOG_DEBUG, "a program needs more of OpenCL's functions than are declared here: PoCL's header is read from now on");
     return NULL;
 }
 

@@ -114,12 +114,12 @@ NUMC_KERNEL_FN_LARGE double numc_k_log_ndtr(double x)
 }
 
 #define NUMC_KERNEL_RATIONAL_7(name, t) \
-    ((NUMC_KERNEL_##name##_P_0 + (t) * (NUMC_KERNEL_##name##_P_1 + (t) * (NUMC_KERNEL_##name##_P_2 + (t) * \
-      (NUMC_KERNEL_##name##_P_3 + (t) * (NUMC_KERNEL_##name##_P_4 + (t) * (NUMC_KERNEL_##name##_P_5 + (t) * \
-      (NUMC_KERNEL_##name##_P_6 + (t) * NUMC_KERNEL_##name##_P_7))))))) / \
-     (1.0 + (t) * (NUMC_KERNEL_##name##_Q_1 + (t) * (NUMC_KERNEL_##name##_Q_2 + (t) * \
-      (NUMC_KERNEL_##name##_Q_3 + (t) * (NUMC_KERNEL_##name##_Q_4 + (t) * (NUMC_KERNEL_##name##_Q_5 + (t) * \
-      (NUMC_KERNEL_##name##_Q_6 + (t) * NUMC_KERNEL_##name##_Q_7))))))))
+    ((NUMC_KERNEL_ERFINV_##name##_P_0 + (t) * (NUMC_KERNEL_ERFINV_##name##_P_1 + (t) * (NUMC_KERNEL_ERFINV_##name##_P_2 + (t) * \
+      (NUMC_KERNEL_ERFINV_##name##_P_3 + (t) * (NUMC_KERNEL_ERFINV_##name##_P_4 + (t) * (NUMC_KERNEL_ERFINV_##name##_P_5 + (t) * \
+      (NUMC_KERNEL_ERFINV_##name##_P_6 + (t) * NUMC_KERNEL_ERFINV_##name##_P_7))))))) / \
+     (1.0 + (t) * (NUMC_KERNEL_ERFINV_##name##_Q_1 + (t) * (NUMC_KERNEL_ERFINV_##name##_Q_2 + (t) * \
+      (NUMC_KERNEL_ERFINV_##name##_Q_3 + (t) * (NUMC_KERNEL_ERFINV_##name##_Q_4 + (t) * (NUMC_KERNEL_ERFINV_##name##_Q_5 + (t) * \
+      (NUMC_KERNEL_ERFINV_##name##_Q_6 + (t) * NUMC_KERNEL_ERFINV_##name##_Q_7))))))))
 
 /* r - erfcinv(exp(-r^2)) for r >= 1.375: less than a third of r, so its errors count for little. */
 NUMC_KERNEL_FN double numc_k_erfcinv_gap(double r)
@@ -127,18 +127,18 @@ NUMC_KERNEL_FN double numc_k_erfcinv_gap(double r)
     double t;
     if (r < 3.0) {
         t = r - 1.375;
-        return NUMC_KERNEL_RATIONAL_7(ERFINV_TAIL, t);
+        return NUMC_KERNEL_RATIONAL_7(TAIL, t);
     }
     if (r < 6.25) {
         t = r - 3.0;
-        return NUMC_KERNEL_RATIONAL_7(ERFINV_FAR, t);
+        return NUMC_KERNEL_RATIONAL_7(FAR, t);
     }
     if (r < 13.0) {
         t = r - 6.25;
-        return NUMC_KERNEL_RATIONAL_7(ERFINV_DEEP, t);
+        return NUMC_KERNEL_RATIONAL_7(DEEP, t);
     }
     t = r - 13.0;
-    return NUMC_KERNEL_RATIONAL_7(ERFINV_EDGE, t);
+    return NUMC_KERNEL_RATIONAL_7(EDGE, t);
 }
 
 /* erfcinv(q) for 0 < q <= 0.151, from r = sqrt(-ln q). */
@@ -154,9 +154,9 @@ NUMC_KERNEL_FN double numc_k_erfinv_excess(double p)
     double z = p * p;
     double t = z - 0.5;
     if (t < 0.0)
-        return z * NUMC_KERNEL_RATIONAL_7(ERFINV_BODY, t);
+        return z * NUMC_KERNEL_RATIONAL_7(BODY, t);
     t = (NUMC_KERNEL_ABS(p) - 0.85) * (NUMC_KERNEL_ABS(p) + 0.85);
-    return z * NUMC_KERNEL_RATIONAL_7(ERFINV_MIDDLE, t);
+    return z * NUMC_KERNEL_RATIONAL_7(MIDDLE, t);
 }
 
 NUMC_KERNEL_FN double numc_k_erfinv_body(double p)
