@@ -550,15 +550,22 @@ static numc_status run_reduce(call *c)
     return numc__kernel_reduce(c->context, reduction, type->rank, type->shape, &from, n, stride, &to);
 }
 
+/* The device, the operand and the result of a slot that takes one of each. */
+static numc_status one_to_one(call *c, numc_backend_device **device, numc_view *from, numc_view *to)
+{
+    *device = numc__array_device(c->context);
+    NUMC_TRY(*device == NULL ? c->context->status : NUMC_OK);
+    NUMC_TRY(view_of(c->context, c->inputs[0], from));
+    return output_view(c, 0, to);
+}
+
 static numc_status run_cumulative(call *c)
 {
+    numc_backend_device *device;
+    numc_view from, to;
     if (is_empty(c->types))
         return done(c, zeros(c->context, c->types));
-    numc_backend_device *device = numc__array_device(c->context);
-    numc_view from, to;
-    NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
-    NUMC_TRY(view_of(c->context, c->inputs[0], &from));
-    NUMC_TRY(output_view(c, 0, &to));
+    NUMC_TRY(one_to_one(c, &device, &from, &to));
     return finish(c, device->table.cumulative(device->device, &from, (int32_t)c->attributes->numbers[0],
                                               reduction_of(c->primitive), (uint32_t)c->attributes->numbers[1], &to));
 }
@@ -708,13 +715,11 @@ static numc_status run_factor(call *c)
 
 static numc_status run_fft(call *c)
 {
+    numc_backend_device *device;
+    numc_view from, to;
     if (is_empty(c->types))
         return done(c, zeros(c->context, c->types));
-    numc_backend_device *device = numc__array_device(c->context);
-    numc_view from, to;
-    NUMC_TRY(device == NULL ? c->context->status : NUMC_OK);
-    NUMC_TRY(view_of(c->context, c->inputs[0], &from));
-    NUMC_TRY(output_view(c, 0, &to));
+    NUMC_TRY(one_to_one(c, &device, &from, &to));
     return finish(c, device->table.fft(device->device, &from, (int32_t)c->attributes->numbers[0],
                                        numc__fft_direction(c->primitive, c->attributes->numbers), &to));
 }

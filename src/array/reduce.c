@@ -332,34 +332,24 @@ numc_array *(numc_logsumexp)(const numc_array *x, const numc_reduce_options *opt
     if (!reduce_begin(&r, "numc_logsumexp", x, options, 0) || !has_spread(&r))
         return NULL;
     const numc_array *v = as_float(&r);
-    if (v == NULL || r.count == 0) {
-        int64_t shape[NUMC_RANK_LIMIT];
-        int32_t rank = 0;
-        for (int32_t d = 0, i = 0; d < x->rank; d++) {
-            if (i < r.axis_count && r.axes[i] == d)
-                i++;
-            else
-                shape[rank++] = x->shape[d];
-        }
-        return reduce_end(&r, v == NULL ? NULL : shaped(&r, numc__full(r.context, v->dtype, rank, shape, -INFINITY)));
+    int64_t shape[NUMC_RANK_LIMIT]; /* without the axes */
+    int32_t rank = 0;
+    for (int32_t d = 0, i = 0; d < x->rank; d++) {
+        if (i < r.axis_count && r.axes[i] == d)
+            i++;
+        else
+            shape[rank++] = x->shape[d];
     }
+    if (v == NULL || r.count == 0)
+        return reduce_end(&r, v == NULL ? NULL : shaped(&r, numc__full(r.context, v->dtype, rank, shape, -INFINITY)));
     numc_array *top = keep_axes(&r, apply(&r, NUMC_PRIMITIVE_REDUCE_MAX, numc__stop(r.context, v)));
     numc_array *finite = numc_isfinite(top);
     numc_array *shift = numc_where(finite, top, 0.0);
     numc_array *moved = numc_where(finite, numc_subtract(v, shift), 0.0);
     numc_array *sum = keep_axes(&r, apply(&r, NUMC_PRIMITIVE_REDUCE_SUM, numc_exp(moved)));
     numc_array *y = numc_where(finite, numc_add(numc_log(sum), shift), top);
-    if (y != NULL && !r.options.keepdims) {
-        int64_t shape[NUMC_RANK_LIMIT];
-        int32_t rank = 0;
-        for (int32_t d = 0, i = 0; d < x->rank; d++) {
-            if (i < r.axis_count && r.axes[i] == d)
-                i++;
-            else
-                shape[rank++] = x->shape[d];
-        }
+    if (y != NULL && !r.options.keepdims)
         y = numc__reshape(r.context, y, rank, shape);
-    }
     return reduce_end(&r, y);
 }
 

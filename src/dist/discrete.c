@@ -3,13 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "dist/internal.h"
+#include "dist/formulas.h"
 #include "numc/function.h"
 #include "numc/special.h"
 #include "random/internal.h"
-
-#define FIRST numc__parameter(d, 0)
-#define SECOND numc__parameter(d, 1)
 
 static const numc_parameter_rule bernoulli_rules[] = {{"probability", numc_constraint_unit_interval_, 0}};
 static const numc_parameter_rule bernoulli_logits_rules[] = {{"logits", NULL, 0}};
@@ -26,22 +23,6 @@ static numc_array *number(const numc_distribution *d, double value)
 {
     return numc__operand_array(d->object.context, numc_operand_real(value), NULL);
 }
-
-#define SUPPORT(name, region)                                                                      \
-    static numc_constraint *name(const numc_distribution *d)                                       \
-    {                                                                                              \
-        return region;                                                                             \
-    }
-#define MOMENT(name, formula)                                                                      \
-    static numc_array *name(const numc_distribution *d)                                            \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
-#define SAMPLER(name, formula)                                                                     \
-    static numc_array *name(const numc_distribution *d, const numc_array *key, numc_shape shape)   \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
 
 SUPPORT(boolean, numc_constraint_boolean(d->object.context))
 SUPPORT(counts, numc_constraint_nonnegative_integer(d->object.context))
@@ -389,16 +370,6 @@ CLASS(poisson_log, counts, poisson_log_mean, poisson_log_mean, poisson_log_icdf)
 CLASS(categorical, classes, categorical_mean, categorical_variance, categorical_icdf)
 CLASS(categorical_logits, classes, categorical_logits_mean, categorical_logits_variance, categorical_logits_icdf)
 
-#define MAKE_1(name)                                                                               \
-    numc_distribution *numc_##name##_(numc_context *context, numc_operand parameter)               \
-    {                                                                                              \
-        return numc_distribution_new_(context, &class_##name, &parameter, 1, NULL);                \
-    }
-#define MAKE_2(name)                                                                               \
-    numc_distribution *numc_##name##_(numc_context *context, numc_operand first, numc_operand second) \
-    {                                                                                              \
-        return numc_distribution_new_(context, &class_##name, (const numc_operand[]){first, second}, 2, NULL); \
-    }
 #define MAKE_VECTOR(name)                                                                          \
     numc_distribution *numc_##name(const numc_array *vector)                                       \
     {                                                                                              \

@@ -4,7 +4,7 @@
  * Distributions, 2nd ed. (normal ch. 13, log-normal 14, Cauchy 16, logistic 23, Laplace 24, Student 28). */
 #include <math.h>
 
-#include "dist/internal.h"
+#include "dist/formulas.h"
 #include "numc/random.h"
 #include "numc/special.h"
 
@@ -284,22 +284,6 @@ static numc_array *logistic_log_prob(const numc_distribution *d, const numc_arra
 
 /* ---- the short formulas ------------------------------------------------------------------------------------------------------------- */
 
-#define MOMENT(name, formula)                                                                      \
-    static numc_array *name(const numc_distribution *d)                                            \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
-#define ELEMENTWISE(name, argument, formula)                                                       \
-    static numc_array *name(const numc_distribution *d, const numc_array *argument)                \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
-#define SAMPLER(name, formula)                                                                     \
-    static numc_array *name(const numc_distribution *d, const numc_array *key, numc_shape shape)   \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
-
 MOMENT(loc_mean, LOC)
 MOMENT(normal_variance, numc_square(SCALE))
 MOMENT(laplace_variance, numc_multiply(numc_square(SCALE), 2))
@@ -338,23 +322,13 @@ CLASS(student_t, student, NULL, student_t_mean, student_t_variance)
 CLASS(laplace, location_scale, NULL, loc_mean, laplace_variance)
 CLASS(logistic, location_scale, NULL, loc_mean, logistic_variance)
 
-#define MAKE_LOCATION_SCALE(name)                                                                  \
-    numc_distribution *numc_##name##_(numc_context *context, numc_operand loc, numc_operand scale) \
-    {                                                                                              \
-        return numc_distribution_new_(context, &class_##name, (const numc_operand[]){loc, scale}, 2, NULL); \
-    }
-#define MAKE_HALF(name)                                                                            \
-    numc_distribution *numc_##name##_(numc_context *context, numc_operand scale)                   \
-    {                                                                                              \
-        return numc_distribution_new_(context, &class_##name, &scale, 1, NULL);                    \
-    }
-MAKE_LOCATION_SCALE(normal)
-MAKE_LOCATION_SCALE(log_normal)
-MAKE_LOCATION_SCALE(cauchy)
-MAKE_LOCATION_SCALE(laplace)
-MAKE_LOCATION_SCALE(logistic)
-MAKE_HALF(half_normal)
-MAKE_HALF(half_cauchy)
+MAKE_2(normal)
+MAKE_2(log_normal)
+MAKE_2(cauchy)
+MAKE_2(laplace)
+MAKE_2(logistic)
+MAKE_1(half_normal)
+MAKE_1(half_cauchy)
 
 numc_distribution *numc_student_t_(numc_context *context, numc_operand degrees, numc_operand loc, numc_operand scale)
 {

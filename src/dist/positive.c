@@ -3,12 +3,9 @@
  * uniform 26); incomplete gamma and beta functions as NIST DLMF 8.2.4 and 8.17.2. */
 #include <math.h>
 
-#include "dist/internal.h"
+#include "dist/formulas.h"
 #include "numc/special.h"
 #include "random/internal.h"
-
-#define FIRST numc__parameter(d, 0)
-#define SECOND numc__parameter(d, 1)
 
 static const numc_parameter_rule exponential_rules[] = {{"rate", numc_constraint_positive_, 0}};
 static const numc_parameter_rule gamma_rules[] = {{"concentration", numc_constraint_positive_, 0},
@@ -17,27 +14,6 @@ static const numc_parameter_rule inverse_gamma_rules[] = {{"concentration", numc
                                                           {"scale", numc_constraint_positive_, 0}};
 static const numc_parameter_rule beta_rules[] = {{"a", numc_constraint_positive_, 0}, {"b", numc_constraint_positive_, 0}};
 static const numc_parameter_rule uniform_rules[] = {{"low", NULL, 0}, {"high", NULL, 0}};
-
-#define SUPPORT(name, region)                                                                      \
-    static numc_constraint *name(const numc_distribution *d)                                       \
-    {                                                                                              \
-        return region;                                                                             \
-    }
-#define MOMENT(name, formula)                                                                      \
-    static numc_array *name(const numc_distribution *d)                                            \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
-#define ELEMENTWISE(name, argument, formula)                                                       \
-    static numc_array *name(const numc_distribution *d, const numc_array *argument)                \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
-#define SAMPLER(name, formula)                                                                     \
-    static numc_array *name(const numc_distribution *d, const numc_array *key, numc_shape shape)   \
-    {                                                                                              \
-        return formula;                                                                            \
-    }
 
 SUPPORT(positive, numc_constraint_positive(d->object.context))
 SUPPORT(nonnegative, numc_constraint_nonnegative(d->object.context))
@@ -154,25 +130,10 @@ CLASS(inverse_gamma, positive)
 CLASS(beta, unit_interval)
 CLASS(uniform, between)
 
-numc_distribution *numc_exponential_(numc_context *context, numc_operand rate)
-{
-    return numc_distribution_new_(context, &class_exponential, &rate, 1, NULL);
-}
-
-numc_distribution *numc_gamma_(numc_context *context, numc_operand concentration, numc_operand rate)
-{
-    return numc_distribution_new_(context, &class_gamma, (const numc_operand[]){concentration, rate}, 2, NULL);
-}
-
-numc_distribution *numc_inverse_gamma_(numc_context *context, numc_operand concentration, numc_operand scale)
-{
-    return numc_distribution_new_(context, &class_inverse_gamma, (const numc_operand[]){concentration, scale}, 2, NULL);
-}
-
-numc_distribution *numc_beta_(numc_context *context, numc_operand a, numc_operand b)
-{
-    return numc_distribution_new_(context, &class_beta, (const numc_operand[]){a, b}, 2, NULL);
-}
+MAKE_1(exponential)
+MAKE_2(gamma)
+MAKE_2(inverse_gamma)
+MAKE_2(beta)
 
 /* Constant bounds must be in order. */
 numc_distribution *numc_uniform_(numc_context *context, numc_operand low, numc_operand high)
