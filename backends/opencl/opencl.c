@@ -293,7 +293,7 @@ static int32_t open_machine(const numc_host *host, int32_t index, void **opened)
     facts_of(&cl, m->device, l.platforms[index], &facts);
     m->keeps_programs = is_pocl(&cl, l.platforms[index]);
     m->float64 = facts.float64 != 0;
-    m->declares = m->keeps_programs && m->float64;
+    m->declares = m->keeps_programs;
     (void)cl.clGetDeviceInfo(m->device, CL_DEVICE_NAME, sizeof m->name - 1, m->name, NULL);
     cl_int error;
     m->context = cl.clCreateContext(NULL, 1, &m->device, NULL, NULL, &error);
@@ -426,24 +426,34 @@ static int32_t build(machine *m, cl_program program, void **module)
     return status;
 }
 
-/* The functions of OpenCL C that our text calls. Reading the declarations of all of them, which PoCL puts before every program, takes
- * six times as long as the program; the macro of that header's guard leaves them out. */
-static const char declarations[] =
-    "#define NUMC_DECLARED __attribute__((overloadable, const))\n"
+/* The functions of OpenCL C that our text calls: of every dialect, and of a device without double, where float32 functions stand for
+ * the scalar kernel's. Reading the declarations of all of them, which PoCL puts before every program, takes six times as long as the
+ * program; the macro of that header's guard leaves them out. */
+#define ONES(X) X(sqrt) X(fabs) X(floor) X(ceil) X(trunc) X(rint)
+#define TWOS(X) X(fmod) X(copysign) X(nextafter)
+#define NARROW_ONES(X) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) \
+    X(tanh) X(asinh) X(acosh) X(atanh) X(lgamma) X(erf) X(erfc)
+#define NARROW_TWOS(X) X(pow) X(atan2) X(hypot)
 #define INDEX(name) "size_t NUMC_DECLARED " #name "(uint);\n"
-    INDEX(get_global_id) INDEX(get_global_size) INDEX(get_local_id) INDEX(get_group_id)
-#define ONE(name) "float NUMC_DECLARED " #name "(float);\ndouble NUMC_DECLARED " #name "(double);\n"
-    ONE(sqrt) ONE(fabs) ONE(floor) ONE(ceil) ONE(trunc) ONE(rint)
-#define TWO(name) "float NUMC_DECLARED " #name "(float, float);\ndouble NUMC_DECLARED " #name "(double, double);\n"
-    TWO(fmod) TWO(copysign) TWO(nextafter)
-    "int NUMC_DECLARED signbit(float);\nint NUMC_DECLARED signbit(double);\n"
-    "float NUMC_DECLARED fma(float, float, float);\ndouble NUMC_DECLARED fma(double, double, double);\n"
-    "void __attribute__((overloadable, convergent)) barrier(uint);\n";
+#define FLOAT_ONE(name) "float NUMC_DECLARED " #name "(float);\n"
+#define FLOAT_TWO(name) "float NUMC_DECLARED " #name "(float, float);\n"
+#define DOUBLE_ONE(name) "double NUMC_DECLARED " #name "(double);\n"
+#define DOUBLE_TWO(name) "double NUMC_DECLARED " #name "(double, double);\n"
+#define DECLARED                                                                                                       \
+    "#define NUMC_DECLARED __attribute__((overloadable, const))\n"                                                     \
+    INDEX(get_global_id) INDEX(get_global_size) INDEX(get_local_id) INDEX(get_group_id) ONES(FLOAT_ONE) TWOS(FLOAT_TWO) \
+    "int NUMC_DECLARED signbit(float);\n"                                                                              \
+    "float NUMC_DECLARED fma(float, float, float);\n"                                                                  \
+    "void __attribute__((overloadable, convergent)) barrier(uint);\n"
+static const char declarations[] = DECLARED ONES(DOUBLE_ONE) TWOS(DOUBLE_TWO) "int NUMC_DECLARED signbit(double);\n"
+    "double NUMC_DECLARED fma(double, double, double);\n";
+static const char narrow_declarations[] = DECLARED NARROW_ONES(FLOAT_ONE) NARROW_TWOS(FLOAT_TWO)
+    "float NUMC_DECLARED ldexp(float, int);\n";
 
 /* NULL where PoCL is not as it was: then its own header is read, by this machine from now on. */
 static cl_program build_declared(machine *m, const char *text)
 {
-    const char *texts[] = {declarations, text};
+    const char *texts[] = {m->float64 ? declarations : narrow_declarations, text};
     char with_guard[OPTIONS];
     cl_int error;
     cl_program program = m->cl.clCreateProgramWithSource(m->context, 2, texts, NULL, &error);
