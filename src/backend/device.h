@@ -38,11 +38,11 @@ struct numc_text;
 void numc__kernel_print(struct numc_text *text, const numc_kernel_source *source);
 /* Text around groups of `size` (a multiple of 8) iterations of one loop, outside all others and without loops inside: before each
  * group and after it, with the iterations' numbers in `first` and `last` (one past). parameters: ", type name, ..." The accesses
- * `locals` touch arrays g0, g1, .. of one group, which `before` declares, in place of p0, p1, .. */
+ * `locals` touch arrays g0, g1, .. of one group, which `declarations` declare, in place of p0, p1, .. */
 typedef struct numc_kernel_groups {
     uint32_t loop;
     int64_t size;
-    const char *parameters, *before, *after;
+    const char *parameters, *declarations, *before, *after;
     const int32_t *locals;
     int32_t local_count;
 } numc_kernel_groups;

@@ -143,7 +143,13 @@ static bool is_byte(const emitter *e, const numc_kernel_node *node)
     return e->known->strides[node->extent * ((int32_t)e->source->depth + 1) + e->depth - 1] == 1;
 }
 
-/* The bytes of eight iterations, from i = block on. */
+/* The first of eight iterations side by side. */
+static const char *eight(const emitter *e, uint32_t loop)
+{
+    return e->groups != NULL && e->groups->loop == loop ? "first + block" : "block";
+}
+
+/* The bytes of eight iterations. */
 static void add_words(emitter *e, uint32_t loop)
 {
     const numc_kernel_source *s = e->source;
@@ -154,7 +160,7 @@ static void add_words(emitter *e, uint32_t loop)
             continue;
         indent(e, -1);
         if (first == 1) {
-            ADD(e, "const numc_k_i64 i%d = block;\n", e->depth - 1);
+            ADD(e, "const numc_k_i64 i%d = %s;\n", e->depth - 1, eight(e, loop));
             indent(e, -1);
         }
         first = 0;
@@ -181,6 +187,7 @@ static bool add_body(emitter *e, uint32_t loop)
 /* `for` over groups of iterations [first, last) with the caller's text before and after each; add_group_end closes it. */
 static void add_group_begin(emitter *e, const char *extent)
 {
+    ADD(e, "%s", e->groups->declarations);
     indent(e, 0);
     ADD(e, "for (numc_k_i64 first = 0, last; first < %s; first = last) {\n", extent);
     indent(e, 0);
@@ -456,27 +463,29 @@ static bool add_loop(emitter *e, uint32_t loop)
         indent(e, 0);
         ADD(e, "const numc_k_i64 n%d_%u = %s, %s = n%d_%u < 8 ? 0 : n%d_%u & ~(numc_k_i64)7;\n", d, loop, extent, whole, d, loop, d,
             loop);
-        if (grouped)
+        if (grouped) /* blocks are counted from the group's first: then a compiler sees that its arrays are not the lanes */
             add_group_begin(e, extent);
         indent(e, 0);
-        ADD(e, "for (numc_k_i64 block = %s; block < %s; block += 8) {\n", grouped ? "first" : "0", grouped ? "(last & ~(numc_k_i64)7)" : whole);
+        ADD(e, "for (numc_k_i64 block = 0; block < %s; block += 8) {\n", grouped ? "(last & ~(numc_k_i64)7) - first" : whole);
         add_words(e, loop);
         add_independent(e, loop);
         indent(e, 0);
         ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
         indent(e, 1);
-        ADD(e, "const numc_k_i64 i%d = block + lane%d;\n", d, d);
-        e->lanes = true;
+        ADD(e, "const numc_k_i64 i%d = %s + lane%d;\n", d, eight(e, loop), d);
+        e->lanes = eight(e, loop);
         known = add_body(e, loop) && known;
-        e->lanes = false;
+        e->lanes = NULL;
         indent(e, 0);
         ADD(e, "}\n");
-        indent(e, 0);
-        ADD(e, "for (numc_k_i64 i%d = %s; i%d < %s; i%d++) {\n", d, grouped ? "(last & ~(numc_k_i64)7)" : whole, d,
-            grouped ? "last" : extent, d);
-        indent(e, 1);
-        ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
-        known = add_body(e, loop) && known;
+        if (node->operands[0] >= 0 || e->known == NULL || e->known->extents[node->extent] % 8 != 0) {
+            indent(e, 0);
+            ADD(e, "for (numc_k_i64 i%d = %s; i%d < %s; i%d++) {\n", d, grouped ? "(last & ~(numc_k_i64)7)" : whole, d,
+                grouped ? "last" : extent, d);
+            indent(e, 1);
+            ADD(e, "const int lane%d = (int)(i%d & 7);\n", d, d);
+            known = add_body(e, loop) && known;
+        }
         if (grouped)
             add_group_end(e);
     } else {
@@ -535,8 +544,8 @@ static bool add_node(emitter *e, uint32_t number)
         return true;
     case NUMC_NODE_LOAD:
         numc__text_declare(e, node->result);
-        if (e->lanes && is_byte(e, node)) {
-            ADD(e, "(numc_e_bool)NUMC_E_BYTE(w%d, (numc_k_u64)(i%d - block));\n", r, e->depth - 1);
+        if (e->lanes != NULL && is_byte(e, node)) {
+            ADD(e, "(numc_e_bool)NUMC_E_BYTE(w%d, (numc_k_u64)(i%d - (%s)));\n", r, e->depth - 1, e->lanes);
             return true;
         }
         add_element(e, number, node->extent, node->operands[0]);

@@ -31,7 +31,8 @@ typedef struct emitter {
     const numc_kernel_arguments *known; /* extents, strides and constants are written into the text; or NULL */
     bool item;        /* known, and for one work item of a device: loops as they stand, nothing side by side */
     const numc_kernel_groups *groups;   /* or NULL */
-    bool lanes;       /* eight iterations of a reduce loop side by side: r5, of bytes in a row, comes from w5, which holds all eight */
+    const char *lanes; /* the first of eight iterations of a reduce loop side by side: r5, of bytes in a row, comes from w5, which holds
+                        * all eight; or NULL */
     int strip;        /* iterations side by side (see add_strips), of which `strip` is written; 0: no such */
 } emitter;
 

@@ -103,7 +103,7 @@ static void add_product(numc_text *text, const numc_step *step, const char *type
         right = "a";
     }
     if (b.columns == 1 && a.column == 1 && (b.row == 1 || a.columns == 1))
-        numc__text_add(text, "    numc_e_rows_%s(0, %lld, %lld, %s, %lldll, %s, x);\n", type, (long long)a.rows, (long long)a.columns, left,
+        numc__text_add(text, "    numc_e_rows_%s(%lld, %lld, %s, %lldll, %s, x);\n", type, (long long)a.rows, (long long)a.columns, left,
                        (long long)a.row, right);
     else
         numc__text_add(text, "    numc_e_small_product_%s(%lld, %lld, %lld, %s, %lldll, %lldll, %s, %lldll, %lldll, x, %lld);\n", type,

@@ -14,7 +14,7 @@ enum {
                                  goes back to its first row, then meets the next group on its way. 1e6 rows of 20: 6.3 ms, with 13 KB 6.8;
                                  4e5 of 50: 5.8 and 8.3. From a cache, 10000 of 100: 0.21 and 0.18 */
     FAR_BYTES = 32 << 20,   /* of X: it comes from memory each time */
-    GROUP_MOST = 32,        /* rows */
+    GROUP_MOST = 40,        /* rows */
     MOST_COLUMNS = 2048     /* sums are kept on the stack meanwhile */
 };
 
@@ -241,6 +241,11 @@ static const char tools[] = "#define INLINE static inline __attribute__((always_
                             "#define VECTOR_BYTES 32\n"
                             "#else\n"
                             "#define VECTOR_BYTES 16\n"
+                            "#endif\n"
+                            "#ifdef __AVX512F__\n"
+                            "#define WIDE_BYTES 64\n"
+                            "#else\n"
+                            "#define WIDE_BYTES VECTOR_BYTES\n"
                             "#endif\n";
 
 static uint32_t dtypes_of(const numc_exec *exec)
@@ -307,42 +312,69 @@ static bool is_near(const numc_exec *exec, const numc_slot_view *x)
     return numc__native_lent(exec, x->value) < 0;
 }
 
+/* Where X b of the rows from `row` (text) on goes: what the loop does not read from an array of the group's it reads through a pointer. */
+static void product_at(char to[40], const numc_pass *pass, const numc_slot_view *x, int32_t k, const char *row)
+{
+    if (is_local(pass, pass->loads[k]))
+        (void)numc__format(to, 40, "g%d", (int)pass->loads[k]);
+    else
+        (void)numc__format(to, 40, "(numc_e_%s *)p%d + %s", name_of(x), (int)pass->loads[k], row);
+}
+
+/* One narrow matrix in a cache, multiplied once and summed once: its sums go beside the next group's products. */
+static bool is_beside(const numc_exec *exec, const numc_pass *pass)
+{
+    enum { MOST_BYTES = 256 }; /* of a row: eight vectors of sums */
+    const numc_slot_view *x = &exec->steps[pass->first].inputs[0], *y = &exec->steps[pass->kernel + 1].inputs[0];
+    return pass->products == 1 && pass->sums == 1 && x->value == y->value && x->offset == y->offset && x->strides[0] == y->strides[1]
+           && is_near(exec, x) && x->shape[1] * (int64_t)numc_dtype_size(x->dtype) <= MOST_BYTES;
+}
+
 bool numc__pass_kernel(numc_text *text, const numc_exec *exec, const numc_pass *pass, double runs, const char *name,
                        const numc_kernel_arguments *arguments)
 {
     const int64_t group = group_of(exec, pass, runs);
-    numc_text parts[3];
-    for (int k = 0; k < 3; k++)
+    const bool beside = is_beside(exec, pass);
+    enum { PARAMETERS, DECLARATIONS, BEFORE, AFTER, PARTS };
+    numc_text parts[PARTS];
+    char to[40], from[40];
+    for (int k = 0; k < PARTS; k++)
         numc__text_begin(&parts[k], exec->arena.core);
     for (int32_t k = 0; k < pass->local_count; k++) {
         const numc_kernel_access *access = &exec->steps[pass->kernel].source.accesses[pass->locals[k]];
-        numc__text_add(&parts[1], "    _Alignas(64) numc_e_%s g%d[%lld];\n", numc_dtype_name((numc_dtype)access->dtype), (int)pass->locals[k],
-                       (long long)group);
+        numc__text_add(&parts[DECLARATIONS], "    _Alignas(64) numc_e_%s g%d[%lld];\n", numc_dtype_name((numc_dtype)access->dtype),
+                       (int)pass->locals[k], (long long)group);
     }
     for (int32_t k = 0; k < pass->products; k++) {
         const numc_slot_view *x = &exec->steps[pass->first + k].inputs[0];
         long long row = x->strides[0];
-        numc__text_add(&parts[0], ", const numc_e_%s *x%d, const numc_e_%s *b%d", name_of(x), (int)k, name_of(x), (int)k);
-        numc__text_add(&parts[1], "    numc_e_rows_%s(%d, last - first, %lldll, x%d + first * %lldll, %lldll, b%d, ", name_of(x), is_near(exec, x),
-                       (long long)x->shape[1], (int)k, row, row, (int)k);
-        if (is_local(pass, pass->loads[k]))
-            numc__text_add(&parts[1], "g%d);\n", (int)pass->loads[k]);
-        else /* written through the pointer that the loop reads from */
-            numc__text_add(&parts[1], "(numc_e_%s *)p%d + first);\n", name_of(x), (int)pass->loads[k]);
+        product_at(to, pass, x, k, "first");
+        numc__text_add(&parts[PARAMETERS], ", const numc_e_%s *x%d, const numc_e_%s *b%d", name_of(x), (int)k, name_of(x), (int)k);
+        numc__text_add(&parts[BEFORE], "    %snumc_e_rows_%s(last - first, %lldll, x%d + first * %lldll, %lldll, b%d, %s);\n",
+                       beside ? "if (first == 0)\n        " : "", name_of(x), (long long)x->shape[1], (int)k, row, row, (int)k, to);
     }
     for (int32_t k = 0; k < pass->sums; k++) {
         const numc_slot_view *x = &exec->steps[pass->kernel + 1 + k].inputs[0];
-        long long row = x->strides[1];
-        numc__text_add(&parts[0], ", const numc_e_%s *y%d, numc_e_%s *restrict s%d", name_of(x), (int)k, name_of(x), (int)k);
-        char from[40];
+        long long row = x->strides[1], columns = x->shape[0];
+        numc__text_add(&parts[PARAMETERS], ", const numc_e_%s *y%d, numc_e_%s *restrict s%d", name_of(x), (int)k, name_of(x), (int)k);
         (void)numc__format(from, sizeof from, is_local(pass, pass->stores[k]) ? "g%d" : "p%d + first", (int)pass->stores[k]);
-        numc__text_add(&parts[2], "    numc_e_columns_%s(%d, last - first, %lldll, y%d + first * %lldll, %lldll, %s, s%d);\n", name_of(x),
-                       is_near(exec, x), (long long)x->shape[0], (int)k, row, row, from, (int)k);
+        if (beside) {
+            product_at(to, pass, x, 0, "last");
+            numc__text_add(&parts[AFTER], "    numc_e_both_%s(last - first, %lldll - last < %lldll ? %lldll - last : %lldll, %lldll, y0 + first * %lldll, "
+                           "%lldll, %s, s0, b0, %s);\n", name_of(x), (long long)pass->rows, (long long)group, (long long)pass->rows, (long long)group,
+                           columns, row, row, from, to);
+        } else {
+            numc__text_add(&parts[AFTER], "    numc_e_columns_%s(%d, last - first, %lldll, y%d + first * %lldll, %lldll, %s, s%d);\n", name_of(x),
+                           is_near(exec, x), columns, (int)k, row, row, from, (int)k);
+        }
     }
-    const numc_kernel_groups groups = {pass->loop, group, parts[0].data, parts[1].data, parts[2].data, pass->locals, pass->local_count};
-    bool good = !parts[0].failed && !parts[1].failed && !parts[2].failed
-                && numc__kernel_text(text, &exec->steps[pass->kernel].source, NUMC_DIALECT_C, name, arguments, &groups);
-    for (int k = 0; k < 3; k++) {
+    const numc_kernel_groups groups = {pass->loop, group, parts[PARAMETERS].data, parts[DECLARATIONS].data, parts[BEFORE].data, parts[AFTER].data,
+                                       pass->locals, pass->local_count};
+    bool good = true;
+    for (int k = 0; k < PARTS; k++)
+        good = good && !parts[k].failed;
+    good = good && numc__kernel_text(text, &exec->steps[pass->kernel].source, NUMC_DIALECT_C, name, arguments, &groups);
+    for (int k = 0; k < PARTS; k++) {
         text->failed = text->failed || parts[k].failed;
         numc__text_end(&parts[k]);
     }

@@ -49,23 +49,25 @@ INLINE void NAME(lanes)(numc_k_i64 inner, const T *a, const T *x, V *s)
             s[p] += NAME(products)(inner, whole + p * LANES, a, x);
 }
 
-/* Where the matrix lies in a cache, as many rows to come are fetched into the first level. Of narrow ones `rows` fetches so many bytes,
- * since it waits for the second level anyway, and `columns` the rest. Others are left to the processor, which knows a stream. */
-INLINE int NAME(share)(int near, numc_k_i64 columns)
-{
-    return near && columns < 8 * LANES ? (int)((columns * (numc_k_i64)sizeof(T) / 3 + 63) & ~(numc_k_i64)63) : 0;
-}
-
-INLINE void NAME(fetch)(const T *row, int from, int to)
+INLINE void NAME(fetch)(const T *row, int bytes)
 {
     UNROLL
-    for (int w = from; w < to; w += 64)
+    for (int w = 0; w < bytes; w += 64)
         __builtin_prefetch((const char *)row + w);
 }
 
-/* y[i] = sum_k a[i a_row + k] x[k]. Rows one after another, so that the processor sees one stream; the lanes of four are joined at
- * once: by halves, (04, 15, 26, 37), then (04 + 26, 15 + 37), then their sum. */
-INLINE void NAME(rows)(int near, numc_k_i64 rows, numc_k_i64 inner, const T *a, numc_k_i64 a_row, const T *x, T *y)
+#if defined(SHUFFLE) && LANES == 4
+/* The lanes of four rows joined at once: by halves, (04, 15, 26, 37), which is how they come, then (04 + 26, 15 + 37), then their sum. */
+INLINE void NAME(four)(const V *h, T *y)
+{
+    const V u = SHUFFLE(h[0], h[1], 0, 1, 4, 5) + SHUFFLE(h[0], h[1], 2, 3, 6, 7);
+    const V v = SHUFFLE(h[2], h[3], 0, 1, 4, 5) + SHUFFLE(h[2], h[3], 2, 3, 6, 7);
+    NAME(store)(y, (SHUFFLE(u, v, 0, 2, 4, 6) + SHUFFLE(u, v, 1, 3, 5, 7)) + (T)0);
+}
+#endif
+
+/* y[i] = sum_k a[i a_row + k] x[k]. Rows one after another, so that the processor sees one stream. */
+INLINE void NAME(rows)(numc_k_i64 rows, numc_k_i64 inner, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
     V s[8 / LANES];
     numc_k_i64 first = 0;
@@ -76,16 +78,12 @@ INLINE void NAME(rows)(int near, numc_k_i64 rows, numc_k_i64 inner, const T *a, 
         const int count = (int)(rows - first < ROWS ? (rows - first) & ~(numc_k_i64)3 : ROWS);
         ROLL
         for (int i = 0; i < count; i++) {
-            NAME(fetch)(a + (first + i + rows) * a_row, 0, NAME(share)(near, inner));
             NAME(lanes)(inner, a + (first + i) * a_row, x, s);
             h[i] = s[0] + s[1];
         }
         ROLL
-        for (int i = 0; i < count; i += 4) {
-            const V u = SHUFFLE(h[i], h[i + 1], 0, 1, 4, 5) + SHUFFLE(h[i], h[i + 1], 2, 3, 6, 7);
-            const V v = SHUFFLE(h[i + 2], h[i + 3], 0, 1, 4, 5) + SHUFFLE(h[i + 2], h[i + 3], 2, 3, 6, 7);
-            NAME(store)(y + first + i, (SHUFFLE(u, v, 0, 2, 4, 6) + SHUFFLE(u, v, 1, 3, 5, 7)) + (T)0);
-        }
+        for (int i = 0; i < count; i += 4)
+            NAME(four)(h + i, y + first + i);
         first += count;
     }
 #endif
@@ -96,8 +94,8 @@ INLINE void NAME(rows)(int near, numc_k_i64 rows, numc_k_i64 inner, const T *a, 
     }
 }
 
-/* `wide` vectors of y over all rows. Bytes [from, to) of each row to come are fetched. */
-INLINE void NAME(strip)(int from, int to, int wide, numc_k_i64 rows, const T *a, numc_k_i64 a_row, const T *x, T *y)
+/* `wide` vectors of y over all rows. Bytes of each row to come are fetched. */
+INLINE void NAME(strip)(int bytes, int wide, numc_k_i64 rows, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
     V s[8];
     UNROLL
@@ -106,7 +104,7 @@ INLINE void NAME(strip)(int from, int to, int wide, numc_k_i64 rows, const T *a,
     ROLL
     for (numc_k_i64 i = 0; i < rows; i++) {
         const V f = NAME(spread)(x[i]);
-        NAME(fetch)(a + (i + rows) * a_row, from, to);
+        NAME(fetch)(a + (i + rows) * a_row, bytes);
         UNROLL
         for (int w = 0; w < wide; w++)
             s[w] += f * NAME(load)(a + i * a_row + w * LANES);
@@ -116,20 +114,91 @@ INLINE void NAME(strip)(int from, int to, int wide, numc_k_i64 rows, const T *a,
         NAME(store)(y + w * LANES, s[w]);
 }
 
-/* y[j] = y[j] + x[0] a[j] + x[1] a[a_row + j] ... */
-INLINE void NAME(columns)(int near, numc_k_i64 rows, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *y)
+/* What is left of the columns after whole vectors. */
+INLINE void NAME(last_columns)(numc_k_i64 rows, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *y)
 {
-    const numc_k_i64 whole = columns / LANES, strips = whole / 8 * 8;
-    const int vector = near ? LANES * (int)sizeof(T) : 0;
-    for (numc_k_i64 w = 0; w < strips; w += 8)
-        NAME(strip)(0, 8 * vector, 8, rows, a + w * LANES, a_row, x, y + w * LANES);
-    if (whole > strips)
-        NAME(strip)(NAME(share)(near, columns), (int)(whole - strips) * vector, (int)(whole - strips), rows, a + strips * LANES, a_row, x,
-                    y + strips * LANES);
-    for (numc_k_i64 j = whole * LANES; j < columns; j++) {
+    for (numc_k_i64 j = columns / LANES * LANES; j < columns; j++) {
         T s = y[j];
         for (numc_k_i64 i = 0; i < rows; i++)
             s += x[i] * a[i * a_row + j];
         y[j] = s;
     }
+}
+
+/* y[j] = y[j] + x[0] a[j] + x[1] a[a_row + j] ... near: where the matrix lies in a cache, as many rows to come are fetched into the first
+ * level. Others are left to the processor, which knows a stream. */
+INLINE void NAME(columns)(int near, numc_k_i64 rows, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *y)
+{
+    const numc_k_i64 whole = columns / LANES, strips = whole / 8 * 8;
+    const int vector = near ? LANES * (int)sizeof(T) : 0;
+    for (numc_k_i64 w = 0; w < strips; w += 8)
+        NAME(strip)(8 * vector, 8, rows, a + w * LANES, a_row, x, y + w * LANES);
+    if (whole > strips)
+        NAME(strip)((int)(whole - strips) * vector, (int)(whole - strips), rows, a + strips * LANES, a_row, x, y + strips * LANES);
+    NAME(last_columns)(rows, columns, a, a_row, x, y);
+}
+
+#if defined(SHUFFLE) && LANES == 4
+enum { NAME(SUM_LANES) = WIDE_BYTES / sizeof(T) };
+typedef T NAME(sums) __attribute__((vector_size(WIDE_BYTES)));
+
+/* t, and u where a vector is left, take x row. */
+INLINE void NAME(take)(numc_k_i64 columns, const T *row, const T *x, NAME(sums) *t, V *u)
+{
+    const NAME(sums) f = *x - (NAME(sums)){0};
+    NAME(sums) r;
+    UNROLL
+    for (int w = 0; w < columns / NAME(SUM_LANES); w++) {
+        memcpy(&r, row + w * NAME(SUM_LANES), sizeof r);
+        t[w] += f * r;
+    }
+    if (columns % NAME(SUM_LANES) >= LANES)
+        *u += NAME(spread)(*x) * NAME(load)(row + columns / NAME(SUM_LANES) * NAME(SUM_LANES));
+}
+#endif
+
+/* The columns of some rows of a narrow matrix in a cache, and the rows behind them: y[i] = sum_k a[(rows + i) a_row + k] b[k]. Side by
+ * side, four rows at a time, since the sums wait for each other, however narrow they are, and the products for the second level. Sums
+ * stand in the widest vectors there are, since a row is loaded twice and there are no more than two loads at a time. */
+INLINE void NAME(both)(numc_k_i64 rows, numc_k_i64 next, numc_k_i64 columns, const T *a, numc_k_i64 a_row, const T *x, T *s, const T *b, T *y)
+{
+    const T *behind = a + rows * a_row;
+#if defined(SHUFFLE) && LANES == 4
+    enum { AHEAD = 16 };
+    const int whole = (int)(columns / NAME(SUM_LANES)), rest = columns % NAME(SUM_LANES) >= LANES;
+    numc_k_i64 done = 0;
+    NAME(sums) t[8];
+    V u = {0}, h[4], l[2];
+    UNROLL
+    for (int w = 0; w < whole; w++)
+        memcpy(&t[w], s + w * NAME(SUM_LANES), sizeof t[w]);
+    if (rest)
+        u = NAME(load)(s + whole * NAME(SUM_LANES));
+    ROLL
+    for (; done + 4 <= rows && done + 4 <= next; done += 4) {
+        UNROLL
+        for (int k = 0; k < 4; k++) {
+            NAME(fetch)(behind + (done + k + AHEAD) * a_row, (int)(columns * (numc_k_i64)sizeof(T)));
+            NAME(lanes)(columns, behind + (done + k) * a_row, b, l);
+            h[k] = l[0] + l[1];
+        }
+        NAME(four)(h, y + done);
+        UNROLL
+        for (int k = 0; k < 4; k++)
+            NAME(take)(columns, a + (done + k) * a_row, x + done + k, t, &u);
+    }
+    ROLL
+    for (numc_k_i64 i = done; i < rows; i++)
+        NAME(take)(columns, a + i * a_row, x + i, t, &u);
+    UNROLL
+    for (int w = 0; w < whole; w++)
+        memcpy(s + w * NAME(SUM_LANES), &t[w], sizeof t[w]);
+    if (rest)
+        NAME(store)(s + whole * NAME(SUM_LANES), u);
+    NAME(last_columns)(rows, columns, a, a_row, x, s);
+    NAME(rows)(next - done, columns, behind + done * a_row, a_row, b, y + done);
+#else
+    NAME(columns)(1, rows, columns, a, a_row, x, s);
+    NAME(rows)(next, columns, behind, a_row, b, y);
+#endif
 }

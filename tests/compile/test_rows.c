@@ -140,6 +140,10 @@ static const form forms[] = {
     {"logistic, float32", 1009, 20, NUMC_FLOAT32, logistic, 1, true, 2},
     {"logistic, rows longer than a block", 70, 1301, NUMC_FLOAT64, logistic, 1, true, 2},
     {"logistic, too small", 200, 25, NUMC_FLOAT64, logistic, 1, true, 0},
+    {"logistic, narrow", 163, 24, NUMC_FLOAT64, logistic, 1, true, 0}, /* sums beside the products of the rows behind */
+    {"logistic, narrow, a vector and a number left", 81, 21, NUMC_FLOAT64, logistic, 1, true, 0},
+    {"logistic, narrow, less than a vector", 42, 3, NUMC_FLOAT64, logistic, 1, true, 0},
+    {"logistic, narrow, float32", 203, 20, NUMC_FLOAT32, logistic, 1, true, 0},
     {"several", 409, 25, NUMC_FLOAT64, several, 1, true, 2},
     {"two stages", 409, 25, NUMC_FLOAT64, two_stages, 4, false, 4},
     {"softmax", 409, 25, NUMC_FLOAT64, softmax, 1, false, 0},
