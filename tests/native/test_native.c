@@ -400,7 +400,7 @@ static void a_cache_that_cannot_be_written(void **state)
     char path[8192];
     struct noted log = {0};
     interpreted(&right);
-    numc_options options = {.jit = NUMC_JIT_ON, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_options options = {.jit = NUMC_JIT_ON, .log = note, .log_user = &log, .log_level = NUMC_LOG_WARNING};
     numc_context *context = numc_open(&options);
     numc_array *inputs[2];
     for (int k = 0; k < 3; k++) {
@@ -426,7 +426,7 @@ static void failures_are_told_once(void **state)
     interpreted(&right);
     snprintf(script, sizeof script, "echo >> %s/asked; exit 1", folder);
     use_compiler("failing", script);
-    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = &log, .log_level = NUMC_LOG_WARNING};
     numc_context *context = numc_open(&options);
     bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
     for (int program = 0; program < 5; program++) {
@@ -493,7 +493,7 @@ static void what_is_no_object_is_not_kept(void **state)
 /* Calls `count` programs often enough that each is given to the compiler; what was logged of failures. */
 static void run_in_background(int count, const answer *right, struct noted *log)
 {
-    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = log, .log_level = NUMC_LOG_INFO};
+    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = log, .log_level = NUMC_LOG_WARNING};
     numc_context *context = numc_open(&options);
     bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
     double end = seconds() + 30;
@@ -646,7 +646,7 @@ static void an_absent_compiler_is_told_once(void **state)
     struct noted log = {0};
     interpreted(&right);
     setenv("NUMC_CC", "/no/such/compiler", 1);
-    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_options options = {.jit = NUMC_JIT_AUTO, .log = note, .log_user = &log, .log_level = NUMC_LOG_WARNING};
     numc_context *context = numc_open(&options);
     bool is_ref = strcmp(getenv("NUMC_BACKEND"), "ref") == 0;
     double end = seconds() + 30;
@@ -679,7 +679,7 @@ static void what_is_required_is_not_said_to_be_interpreted(void **state)
     char script[5200];
     snprintf(script, sizeof script, "mkdir %s/first 2> /dev/null || sleep 2; exit 1", folder);
     use_compiler("slow", script); /* for the program in the background it has failed before it does for the other */
-    numc_options options = {.jit = NUMC_JIT_ON, .log = note, .log_user = &log, .log_level = NUMC_LOG_INFO};
+    numc_options options = {.jit = NUMC_JIT_ON, .log = note, .log_user = &log, .log_level = NUMC_LOG_WARNING};
     numc_context *context = numc_open(&options);
     assert_null(numc_mcmc_new(numc_model_new(context, a_number, NULL), NULL));
     assert_non_null(strstr(numc_error_message(context), "native code (NUMC_JIT=on): "));
