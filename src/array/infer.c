@@ -2,20 +2,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "array/infer.h"
 #include "array/state.h"
 #include "base/text.h"
-#include "graph/graph.h"
-
-typedef struct inference {
-    numc_context *context;
-    int32_t primitive;
-    const numc_type *inputs;
-    int32_t input_count;
-    const numc_attributes *attributes;
-    numc_type *outputs;
-    int64_t (*shapes)[NUMC_RANK_LIMIT];
-    int32_t capacity, output_count;
-} inference;
 
 static const struct {
     const char *name;
@@ -38,8 +27,7 @@ const char *numc__primitive_name(int32_t primitive)
 }
 
 /* "reduce_sum(float64[3, 4]): " and the reason. */
-static numc_status refuse(inference *f, numc_status status, const char *format, ...) NUMC_FORMAT(3, 4);
-static numc_status refuse(inference *f, numc_status status, const char *format, ...)
+numc_status numc__infer_refuse(numc_inference *f, numc_status status, const char *format, ...)
 {
     char types[600], reason[320];
     size_t used = 0;
@@ -56,29 +44,18 @@ static numc_status refuse(inference *f, numc_status status, const char *format, 
     return numc__fail(f->context, status, "%s(%s): %s", numc__primitive_name(f->primitive), types, reason);
 }
 
-static numc_status output(inference *f, numc_dtype dtype, int32_t rank, const int64_t *shape)
+numc_status numc__infer_output(numc_inference *f, numc_dtype dtype, int32_t rank, const int64_t *shape)
 {
     if (rank > NUMC_RANK_LIMIT)
-        return refuse(f, NUMC_SHAPE, "a result of rank %d is beyond %d", (int)rank, NUMC_RANK_LIMIT);
+        return numc__infer_refuse(f, NUMC_SHAPE, "a result of rank %d is beyond %d", (int)rank, NUMC_RANK_LIMIT);
     int32_t i = f->output_count;
     if (i >= f->capacity)
-        return refuse(f, NUMC_INTERNAL, "room for %d results only", (int)f->capacity);
+        return numc__infer_refuse(f, NUMC_INTERNAL, "room for %d results only", (int)f->capacity);
     if (rank > 0)
         memmove(f->shapes[i], shape, (size_t)rank * sizeof *shape);
     f->outputs[i] = (numc_type){dtype, rank, f->shapes[i]};
     f->output_count++;
     return NUMC_OK;
-}
-
-static bool same_shape(const numc_type *a, const numc_type *b)
-{
-    return a->rank == b->rank
-           && (a->rank == 0 || memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0);
-}
-
-static bool same_type(const numc_type *a, const numc_type *b)
-{
-    return a->dtype == b->dtype && same_shape(a, b);
 }
 
 static bool is_float(numc_dtype dtype)
@@ -96,76 +73,66 @@ static bool is_real(numc_dtype dtype)
     return is_integer(dtype) || numc_dtype_kind(dtype) == NUMC_KIND_REAL;
 }
 
-/* The attribute numbers: there are `count`, none needed is missing. */
-#define NEED(condition, status, ...)                                                               \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return refuse(f, status, __VA_ARGS__);                                                 \
-    } while (0)
-#define NEED_NUMBERS(expected)                                                                     \
-    NEED(f->attributes != NULL && f->attributes->count == (expected), NUMC_INTERNAL,               \
-         "it needs %d attribute numbers", (int)(expected))
-
-static numc_status rule_scalar(inference *f)
+static numc_status rule_scalar(numc_inference *f)
 {
     const numc_scalar_info *info = numc__scalar_info((uint32_t)f->primitive);
-    NEED(info->arity > 0, NUMC_INTERNAL, "there is no such operation");
-    NEED(f->input_count == info->arity, NUMC_INTERNAL, "it takes %d operands", (int)info->arity);
+    NUMC_NEED(info->arity > 0, NUMC_INTERNAL, "there is no such operation");
+    NUMC_NEED(f->input_count == info->arity, NUMC_INTERNAL, "it takes %d operands", (int)info->arity);
     const numc_type *x = f->inputs;
     for (int32_t i = 1; i < f->input_count; i++)
-        NEED(same_shape(&x[0], &x[i]), NUMC_SHAPE, "the shapes differ");
+        NUMC_NEED(numc__type_same_shape(&x[0], &x[i]), NUMC_SHAPE, "the shapes differ");
     numc_dtype dtype = x[f->input_count - 1].dtype;
     if (info->operands == NUMC_OPERANDS_RANDOM) {
-        NEED(x[0].dtype == NUMC_UINT64 && x[1].dtype == NUMC_UINT64, NUMC_DTYPE, "key and counter must be uint64");
+        NUMC_NEED(x[0].dtype == NUMC_UINT64 && x[1].dtype == NUMC_UINT64, NUMC_DTYPE, "key and counter must be uint64");
         dtype = info->result == NUMC_RESULT_UINT64 ? NUMC_UINT64
                 : f->attributes != NULL            ? f->attributes->dtype
                                                    : NUMC_DTYPE_DEFAULT;
-        NEED(dtype == NUMC_UINT64 || numc_dtype_kind(dtype) == NUMC_KIND_REAL, NUMC_DTYPE,
+        NUMC_NEED(dtype == NUMC_UINT64 || numc_dtype_kind(dtype) == NUMC_KIND_REAL, NUMC_DTYPE,
              "the result must be real, not %s", numc_dtype_name(dtype));
         for (int32_t i = 2; i < f->input_count; i++)
-            NEED(x[i].dtype == dtype, NUMC_DTYPE, "the parameters must be %s", numc_dtype_name(dtype));
-        return output(f, dtype, x[0].rank, x[0].shape);
+            NUMC_NEED(x[i].dtype == dtype, NUMC_DTYPE, "the parameters must be %s", numc_dtype_name(dtype));
+        return numc__infer_output(f, dtype, x[0].rank, x[0].shape);
     }
     if (f->primitive == NUMC_SCALAR_CONVERT) {
         dtype = f->attributes != NULL ? f->attributes->dtype : NUMC_DTYPE_DEFAULT;
-        NEED(numc_dtype_size(dtype) > 0, NUMC_DTYPE, "there is no dtype to convert to");
-        NEED(!numc__is_complex(x[0].dtype) || numc__is_complex(dtype) || dtype == NUMC_BOOL, NUMC_DTYPE,
+        NUMC_NEED(numc_dtype_size(dtype) > 0, NUMC_DTYPE, "there is no dtype to convert to");
+        NUMC_NEED(!numc__is_complex(x[0].dtype) || numc__is_complex(dtype) || dtype == NUMC_BOOL, NUMC_DTYPE,
              "complex does not become %s; take its real or imaginary part", numc_dtype_name(dtype));
-        return output(f, dtype, x[0].rank, x[0].shape);
+        return numc__infer_output(f, dtype, x[0].rank, x[0].shape);
     }
     int32_t first = 0;
     if (info->operands == NUMC_OPERANDS_SELECT) {
-        NEED(x[0].dtype == NUMC_BOOL, NUMC_DTYPE, "the condition must be bool");
+        NUMC_NEED(x[0].dtype == NUMC_BOOL, NUMC_DTYPE, "the condition must be bool");
         first = 1;
     }
     for (int32_t i = first; i < f->input_count; i++)
-        NEED(x[i].dtype == dtype, NUMC_DTYPE, "the dtypes differ");
-    NEED(numc__elementwise_admits((uint32_t)f->primitive, dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(dtype));
-    return output(f, info->result == NUMC_RESULT_BOOL ? NUMC_BOOL : dtype, x[0].rank, x[0].shape);
+        NUMC_NEED(x[i].dtype == dtype, NUMC_DTYPE, "the dtypes differ");
+    NUMC_NEED(numc__elementwise_admits((uint32_t)f->primitive, dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(dtype));
+    return numc__infer_output(f, info->result == NUMC_RESULT_BOOL ? NUMC_BOOL : dtype, x[0].rank, x[0].shape);
 }
 
-static numc_status rule_iota(inference *f)
+static numc_status rule_iota(numc_inference *f)
 {
-    NEED(f->attributes != NULL && f->attributes->count >= 2, NUMC_INTERNAL, "it needs an axis and a shape");
+    NUMC_NEED(f->attributes != NULL && f->attributes->count >= 2, NUMC_INTERNAL, "it needs an axis and a shape");
     int32_t rank = f->attributes->count - 1;
-    NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < rank, NUMC_INDEX, "the axis is outside the shape");
-    NEED(is_real(f->attributes->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(f->attributes->dtype));
-    return output(f, f->attributes->dtype, rank, f->attributes->numbers + 1);
+    NUMC_NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < rank, NUMC_INDEX, "the axis is outside the shape");
+    NUMC_NEED(is_real(f->attributes->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(f->attributes->dtype));
+    return numc__infer_output(f, f->attributes->dtype, rank, f->attributes->numbers + 1);
 }
 
-static numc_status rule_broadcast(inference *f)
+static numc_status rule_broadcast(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     int32_t rank = f->attributes != NULL ? f->attributes->count : -1;
-    NEED(rank >= x->rank, NUMC_SHAPE, "the result has fewer axes");
+    NUMC_NEED(rank >= x->rank, NUMC_SHAPE, "the result has fewer axes");
     const int64_t *shape = f->attributes->numbers;
     char text[256];
     for (int32_t d = 0; d < x->rank; d++) {
         int64_t n = shape[rank - x->rank + d];
-        NEED(x->shape[d] == n || x->shape[d] == 1, NUMC_SHAPE, "it does not broadcast to %s",
+        NUMC_NEED(x->shape[d] == n || x->shape[d] == 1, NUMC_SHAPE, "it does not broadcast to %s",
              numc__shape_format(text, sizeof text, rank, shape));
     }
-    return output(f, x->dtype, rank, shape);
+    return numc__infer_output(f, x->dtype, rank, shape);
 }
 
 /* The product of the sizes; -1 beyond 2^62. */
@@ -184,120 +151,120 @@ static int64_t volume(int32_t rank, const int64_t *shape)
     return size;
 }
 
-static numc_status rule_reshape(inference *f)
+static numc_status rule_reshape(numc_inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs a shape");
+    NUMC_NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs a shape");
     char text[256];
     for (int32_t d = 0; d < f->attributes->count; d++)
-        NEED(f->attributes->numbers[d] >= 0, NUMC_SHAPE, "the shape %s has a negative size",
+        NUMC_NEED(f->attributes->numbers[d] >= 0, NUMC_SHAPE, "the shape %s has a negative size",
              numc__shape_format(text, sizeof text, f->attributes->count, f->attributes->numbers));
-    NEED(volume(f->attributes->count, f->attributes->numbers) == volume(x->rank, x->shape), NUMC_SHAPE,
+    NUMC_NEED(volume(f->attributes->count, f->attributes->numbers) == volume(x->rank, x->shape), NUMC_SHAPE,
          "it does not have the size of %s",
          numc__shape_format(text, sizeof text, f->attributes->count, f->attributes->numbers));
-    return output(f, x->dtype, f->attributes->count, f->attributes->numbers);
+    return numc__infer_output(f, x->dtype, f->attributes->count, f->attributes->numbers);
 }
 
-static numc_status rule_permute(inference *f)
+static numc_status rule_permute(numc_inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED_NUMBERS(x->rank);
+    NUMC_NEED_NUMBERS(x->rank);
     uint64_t seen = 0;
     int64_t shape[NUMC_RANK_LIMIT];
     for (int32_t d = 0; d < x->rank; d++) {
         int64_t axis = f->attributes->numbers[d];
-        NEED(axis >= 0 && axis < x->rank && (seen >> axis & 1) == 0, NUMC_SHAPE, "its axes are not a permutation");
+        NUMC_NEED(axis >= 0 && axis < x->rank && (seen >> axis & 1) == 0, NUMC_SHAPE, "its axes are not a permutation");
         seen |= (uint64_t)1 << axis;
         shape[d] = x->shape[axis];
     }
-    return output(f, x->dtype, x->rank, shape);
+    return numc__infer_output(f, x->dtype, x->rank, shape);
 }
 
-static numc_status rule_slice(inference *f)
+static numc_status rule_slice(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     int32_t rank = x->rank;
-    NEED_NUMBERS(3 * rank);
+    NUMC_NEED_NUMBERS(3 * rank);
     const int64_t *start = f->attributes->numbers, *count = start + rank, *step = count + rank;
     for (int32_t d = 0; d < rank; d++) {
         bool inside = step[d] >= 1 && count[d] >= 0 && start[d] >= 0
                       && (count[d] == 0 ? start[d] <= x->shape[d]
                                         : start[d] < x->shape[d] && (count[d] - 1) <= (x->shape[d] - 1 - start[d]) / step[d]);
-        NEED(inside, NUMC_INDEX, "start %lld, count %lld, step %lld leave axis %d", (long long)start[d],
+        NUMC_NEED(inside, NUMC_INDEX, "start %lld, count %lld, step %lld leave axis %d", (long long)start[d],
              (long long)count[d], (long long)step[d], (int)d);
     }
-    return output(f, x->dtype, rank, count);
+    return numc__infer_output(f, x->dtype, rank, count);
 }
 
-static numc_status rule_flip(inference *f)
+static numc_status rule_flip(numc_inference *f)
 {
-    NEED_NUMBERS(f->inputs->rank);
-    return output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
+    NUMC_NEED_NUMBERS(f->inputs->rank);
+    return numc__infer_output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
 }
 
-static numc_status rule_same(inference *f)
+static numc_status rule_same(numc_inference *f)
 {
-    return output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
+    return numc__infer_output(f, f->inputs->dtype, f->inputs->rank, f->inputs->shape);
 }
 
-static numc_status rule_part(inference *f)
-{
-    const numc_type *x = f->inputs;
-    NEED(numc__is_complex(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
-    return output(f, numc__part_dtype(x->dtype), x->rank, x->shape);
-}
-
-static numc_status rule_complex(inference *f)
+static numc_status rule_part(numc_inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED(numc_dtype_kind(x->dtype) == NUMC_KIND_REAL && x[0].dtype == x[1].dtype, NUMC_DTYPE, "both must be of one real dtype");
-    NEED(same_shape(&x[0], &x[1]), NUMC_SHAPE, "the shapes differ");
-    return output(f, numc__complex_dtype(x->dtype), x->rank, x->shape);
+    NUMC_NEED(numc__is_complex(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    return numc__infer_output(f, numc__part_dtype(x->dtype), x->rank, x->shape);
 }
 
-static numc_status rule_pad(inference *f)
+static numc_status rule_complex(numc_inference *f)
+{
+    const numc_type *x = f->inputs;
+    NUMC_NEED(numc_dtype_kind(x->dtype) == NUMC_KIND_REAL && x[0].dtype == x[1].dtype, NUMC_DTYPE, "both must be of one real dtype");
+    NUMC_NEED(numc__type_same_shape(&x[0], &x[1]), NUMC_SHAPE, "the shapes differ");
+    return numc__infer_output(f, numc__complex_dtype(x->dtype), x->rank, x->shape);
+}
+
+static numc_status rule_pad(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     int32_t rank = x->rank;
-    NEED_NUMBERS(3 * rank);
-    NEED(x[1].rank == 0 && x[1].dtype == x->dtype, NUMC_DTYPE, "the padding must be 0-d and of the same dtype");
+    NUMC_NEED_NUMBERS(3 * rank);
+    NUMC_NEED(x[1].rank == 0 && x[1].dtype == x->dtype, NUMC_DTYPE, "the padding must be 0-d and of the same dtype");
     const int64_t *low = f->attributes->numbers, *interior = low + rank, *high = interior + rank;
     int64_t shape[NUMC_RANK_LIMIT];
     for (int32_t d = 0; d < rank; d++) {
-        NEED(low[d] >= 0 && interior[d] >= 0 && high[d] >= 0, NUMC_SHAPE, "the widths must not be negative");
+        NUMC_NEED(low[d] >= 0 && interior[d] >= 0 && high[d] >= 0, NUMC_SHAPE, "the widths must not be negative");
         shape[d] = low[d] + high[d] + x->shape[d] + (x->shape[d] > 1 ? (x->shape[d] - 1) * interior[d] : 0);
     }
-    return output(f, x->dtype, rank, shape);
+    return numc__infer_output(f, x->dtype, rank, shape);
 }
 
-static numc_status rule_concat(inference *f)
+static numc_status rule_concat(numc_inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED_NUMBERS(1);
-    NEED(f->input_count >= 1, NUMC_INVALID_ARGUMENT, "there is nothing to concatenate");
+    NUMC_NEED_NUMBERS(1);
+    NUMC_NEED(f->input_count >= 1, NUMC_INVALID_ARGUMENT, "there is nothing to concatenate");
     int64_t axis = f->attributes->numbers[0], shape[NUMC_RANK_LIMIT];
-    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NUMC_NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
     for (int32_t d = 0; d < x->rank; d++)
         shape[d] = x->shape[d];
     for (int32_t i = 1; i < f->input_count; i++) {
-        NEED(x[i].dtype == x->dtype, NUMC_DTYPE, "the dtypes differ");
-        NEED(x[i].rank == x->rank, NUMC_SHAPE, "the ranks differ");
+        NUMC_NEED(x[i].dtype == x->dtype, NUMC_DTYPE, "the dtypes differ");
+        NUMC_NEED(x[i].rank == x->rank, NUMC_SHAPE, "the ranks differ");
         for (int32_t d = 0; d < x->rank; d++)
-            NEED(d == axis || x[i].shape[d] == x->shape[d], NUMC_SHAPE, "sizes differ on axis %d, not only on axis %lld",
+            NUMC_NEED(d == axis || x[i].shape[d] == x->shape[d], NUMC_SHAPE, "sizes differ on axis %d, not only on axis %lld",
                  (int)d, (long long)axis);
-        NEED(shape[axis] <= INT64_MAX - x[i].shape[axis], NUMC_SHAPE, "axis %lld is too large", (long long)axis);
+        NUMC_NEED(shape[axis] <= INT64_MAX - x[i].shape[axis], NUMC_SHAPE, "axis %lld is too large", (long long)axis);
         shape[axis] += x[i].shape[axis];
     }
-    return output(f, x->dtype, x->rank, shape);
+    return numc__infer_output(f, x->dtype, x->rank, shape);
 }
 
-static numc_status rule_gather(inference *f)
+static numc_status rule_gather(numc_inference *f)
 {
     const numc_type *x = f->inputs, *indices = x + 1;
-    NEED_NUMBERS(1);
+    NUMC_NEED_NUMBERS(1);
     int64_t axis = f->attributes->numbers[0], shape[2 * NUMC_RANK_LIMIT];
-    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
-    NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
+    NUMC_NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NUMC_NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
     int32_t rank = 0;
     for (int32_t d = 0; d < axis; d++)
         shape[rank++] = x->shape[d];
@@ -305,44 +272,44 @@ static numc_status rule_gather(inference *f)
         shape[rank++] = indices->shape[d];
     for (int32_t d = (int32_t)axis + 1; d < x->rank; d++)
         shape[rank++] = x->shape[d];
-    NEED(x->shape[axis] > 0 || volume(rank, shape) == 0, NUMC_INDEX, "there is nothing to pick from on axis %lld",
+    NUMC_NEED(x->shape[axis] > 0 || volume(rank, shape) == 0, NUMC_INDEX, "there is nothing to pick from on axis %lld",
          (long long)axis);
-    return output(f, x->dtype, rank, shape);
+    return numc__infer_output(f, x->dtype, rank, shape);
 }
 
-static numc_status rule_scatter(inference *f)
+static numc_status rule_scatter(numc_inference *f)
 {
     const numc_type *x = f->inputs, *indices = x + 1, *values = x + 2;
-    NEED_NUMBERS(2);
+    NUMC_NEED_NUMBERS(2);
     int64_t axis = f->attributes->numbers[0];
-    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
-    NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
-    NEED(indices->rank == 1, NUMC_SHAPE, "the indices must have rank 1");
-    NEED(values->dtype == x->dtype, NUMC_DTYPE, "the values must be %s", numc_dtype_name(x->dtype));
-    NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype) || numc__is_complex(x->dtype), NUMC_DTYPE, "%s does not add up", numc_dtype_name(x->dtype));
-    NEED(values->rank == x->rank, NUMC_SHAPE, "the values must have the rank of the array");
+    NUMC_NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NUMC_NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
+    NUMC_NEED(indices->rank == 1, NUMC_SHAPE, "the indices must have rank 1");
+    NUMC_NEED(values->dtype == x->dtype, NUMC_DTYPE, "the values must be %s", numc_dtype_name(x->dtype));
+    NUMC_NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype) || numc__is_complex(x->dtype), NUMC_DTYPE, "%s does not add up", numc_dtype_name(x->dtype));
+    NUMC_NEED(values->rank == x->rank, NUMC_SHAPE, "the values must have the rank of the array");
     for (int32_t d = 0; d < x->rank; d++)
-        NEED(values->shape[d] == (d == axis ? indices->shape[0] : x->shape[d]), NUMC_SHAPE,
+        NUMC_NEED(values->shape[d] == (d == axis ? indices->shape[0] : x->shape[d]), NUMC_SHAPE,
              "the values do not fit the array and its indices on axis %d", (int)d);
-    return output(f, x->dtype, x->rank, x->shape);
+    return numc__infer_output(f, x->dtype, x->rank, x->shape);
 }
 
-static numc_status rule_reduce(inference *f)
+static numc_status rule_reduce(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     bool logical = f->primitive == NUMC_PRIMITIVE_REDUCE_ANY || f->primitive == NUMC_PRIMITIVE_REDUCE_ALL;
     bool argument = f->primitive == NUMC_PRIMITIVE_ARGMAX || f->primitive == NUMC_PRIMITIVE_ARGMIN;
     bool extreme = argument || f->primitive == NUMC_PRIMITIVE_REDUCE_MAX || f->primitive == NUMC_PRIMITIVE_REDUCE_MIN;
-    NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs axes");
-    NEED(!argument || f->attributes->count == 1, NUMC_INTERNAL, "it needs one axis");
+    NUMC_NEED(f->attributes != NULL, NUMC_INTERNAL, "it needs axes");
+    NUMC_NEED(!argument || f->attributes->count == 1, NUMC_INTERNAL, "it needs one axis");
     bool adds = f->primitive == NUMC_PRIMITIVE_REDUCE_SUM;
-    NEED(logical ? x->dtype == NUMC_BOOL : is_real(x->dtype) || (adds && numc__is_complex(x->dtype)), NUMC_DTYPE,
+    NUMC_NEED(logical ? x->dtype == NUMC_BOOL : is_real(x->dtype) || (adds && numc__is_complex(x->dtype)), NUMC_DTYPE,
          "it is not defined for %s", numc_dtype_name(x->dtype));
     uint64_t reduced = 0;
     for (int32_t i = 0; i < f->attributes->count; i++) {
         int64_t axis = f->attributes->numbers[i];
-        NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
-        NEED((reduced >> axis & 1) == 0, NUMC_INVALID_ARGUMENT, "axis %lld is given twice", (long long)axis);
+        NUMC_NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+        NUMC_NEED((reduced >> axis & 1) == 0, NUMC_INVALID_ARGUMENT, "axis %lld is given twice", (long long)axis);
         reduced |= (uint64_t)1 << axis;
     }
     int64_t shape[NUMC_RANK_LIMIT];
@@ -353,108 +320,108 @@ static numc_status rule_reduce(inference *f)
         else if (x->shape[d] == 0)
             empty = d;
     }
-    NEED(!extreme || empty < 0 || volume(rank, shape) == 0, NUMC_VALUE,
+    NUMC_NEED(!extreme || empty < 0 || volume(rank, shape) == 0, NUMC_VALUE,
          "axis %d is empty, and this reduction has no identity", (int)empty);
-    return output(f, argument ? NUMC_INT64 : x->dtype, rank, shape);
+    return numc__infer_output(f, argument ? NUMC_INT64 : x->dtype, rank, shape);
 }
 
-static numc_status rule_cumulative(inference *f)
+static numc_status rule_cumulative(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     if (f->primitive != NUMC_PRIMITIVE_SORT || f->attributes->count != 3)
-        NEED_NUMBERS(2);
-    NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < x->rank, NUMC_INDEX, "axis %lld is out of bounds",
+        NUMC_NEED_NUMBERS(2);
+    NUMC_NEED(f->attributes->numbers[0] >= 0 && f->attributes->numbers[0] < x->rank, NUMC_INDEX, "axis %lld is out of bounds",
          (long long)f->attributes->numbers[0]);
     bool adds = f->primitive == NUMC_PRIMITIVE_CUMULATIVE_SUM;
-    NEED(is_real(x->dtype) || (adds && numc__is_complex(x->dtype)), NUMC_DTYPE, "it is not defined for %s",
+    NUMC_NEED(is_real(x->dtype) || (adds && numc__is_complex(x->dtype)), NUMC_DTYPE, "it is not defined for %s",
          numc_dtype_name(x->dtype));
-    NUMC_TRY(output(f, x->dtype, x->rank, x->shape));
-    return f->primitive == NUMC_PRIMITIVE_SORT ? output(f, NUMC_INT64, x->rank, x->shape) : NUMC_OK;
+    NUMC_TRY(numc__infer_output(f, x->dtype, x->rank, x->shape));
+    return f->primitive == NUMC_PRIMITIVE_SORT ? numc__infer_output(f, NUMC_INT64, x->rank, x->shape) : NUMC_OK;
 }
 
-static numc_status rule_search(inference *f)
+static numc_status rule_search(numc_inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED_NUMBERS(1);
-    NEED(x[0].rank == 1, NUMC_SHAPE, "the sorted array must have rank 1");
-    NEED(x[0].dtype == x[1].dtype && is_real(x[0].dtype), NUMC_DTYPE, "both must be of one real dtype");
-    return output(f, NUMC_INT64, x[1].rank, x[1].shape);
+    NUMC_NEED_NUMBERS(1);
+    NUMC_NEED(x[0].rank == 1, NUMC_SHAPE, "the sorted array must have rank 1");
+    NUMC_NEED(x[0].dtype == x[1].dtype && is_real(x[0].dtype), NUMC_DTYPE, "both must be of one real dtype");
+    return numc__infer_output(f, NUMC_INT64, x[1].rank, x[1].shape);
 }
 
 /* Leading axes of two operands whose last two axes are matrices. */
-static numc_status equal_batch(inference *f)
+static numc_status equal_batch(numc_inference *f)
 {
     const numc_type *a = f->inputs, *b = a + 1;
-    NEED(a->rank >= 2 && b->rank >= 2, NUMC_SHAPE, "both must have rank 2 at least");
-    NEED(a->rank == b->rank, NUMC_SHAPE, "the ranks differ");
+    NUMC_NEED(a->rank >= 2 && b->rank >= 2, NUMC_SHAPE, "both must have rank 2 at least");
+    NUMC_NEED(a->rank == b->rank, NUMC_SHAPE, "the ranks differ");
     for (int32_t d = 0; d < a->rank - 2; d++)
-        NEED(a->shape[d] == b->shape[d], NUMC_SHAPE, "the batch axes differ");
+        NUMC_NEED(a->shape[d] == b->shape[d], NUMC_SHAPE, "the batch axes differ");
     return NUMC_OK;
 }
 
-static numc_status rule_matmul(inference *f)
+static numc_status rule_matmul(numc_inference *f)
 {
     const numc_type *a = f->inputs, *b = a + 1;
     NUMC_TRY(equal_batch(f));
-    NEED(a->dtype == b->dtype && (is_integer(a->dtype) || is_float(a->dtype)), NUMC_DTYPE,
+    NUMC_NEED(a->dtype == b->dtype && (is_integer(a->dtype) || is_float(a->dtype)), NUMC_DTYPE,
          "both must be of one numeric dtype");
     int64_t inner = a->shape[a->rank - 1], rows = b->shape[b->rank - 2], shape[NUMC_RANK_LIMIT];
-    NEED(inner == rows, NUMC_SHAPE, "the inner sizes %lld and %lld differ", (long long)inner, (long long)rows);
+    NUMC_NEED(inner == rows, NUMC_SHAPE, "the inner sizes %lld and %lld differ", (long long)inner, (long long)rows);
     for (int32_t d = 0; d < a->rank; d++)
         shape[d] = a->shape[d];
     shape[a->rank - 1] = b->shape[b->rank - 1];
-    return output(f, a->dtype, a->rank, shape);
+    return numc__infer_output(f, a->dtype, a->rank, shape);
 }
 
-static numc_status square(inference *f)
+static numc_status square(numc_inference *f)
 {
     const numc_type *x = f->inputs;
-    NEED(x->rank >= 2 && x->shape[x->rank - 1] == x->shape[x->rank - 2], NUMC_SHAPE,
+    NUMC_NEED(x->rank >= 2 && x->shape[x->rank - 1] == x->shape[x->rank - 2], NUMC_SHAPE,
          "the last two axes must be a square matrix");
-    NEED(is_float(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    NUMC_NEED(is_float(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
     return NUMC_OK;
 }
 
-static numc_status rule_cholesky(inference *f)
+static numc_status rule_cholesky(numc_inference *f)
 {
     NUMC_TRY(square(f));
     return rule_same(f);
 }
 
-static numc_status rule_cholesky_inverse(inference *f)
+static numc_status rule_cholesky_inverse(numc_inference *f)
 {
     NUMC_TRY(square(f));
-    NEED(numc_dtype_kind(f->inputs[0].dtype) == NUMC_KIND_REAL, NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(f->inputs[0].dtype));
+    NUMC_NEED(numc_dtype_kind(f->inputs[0].dtype) == NUMC_KIND_REAL, NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(f->inputs[0].dtype));
     return rule_same(f);
 }
 
-static numc_status rule_triangular_solve(inference *f)
+static numc_status rule_triangular_solve(numc_inference *f)
 {
     const numc_type *t = f->inputs, *b = t + 1;
-    NEED_NUMBERS(3);
+    NUMC_NEED_NUMBERS(3);
     NUMC_TRY(square(f));
     NUMC_TRY(equal_batch(f));
-    NEED(t->dtype == b->dtype, NUMC_DTYPE, "the dtypes differ");
-    NEED(t->shape[t->rank - 1] == b->shape[b->rank - 2], NUMC_SHAPE, "the matrix has %lld rows, the right side %lld",
+    NUMC_NEED(t->dtype == b->dtype, NUMC_DTYPE, "the dtypes differ");
+    NUMC_NEED(t->shape[t->rank - 1] == b->shape[b->rank - 2], NUMC_SHAPE, "the matrix has %lld rows, the right side %lld",
          (long long)t->shape[t->rank - 1], (long long)b->shape[b->rank - 2]);
-    return output(f, b->dtype, b->rank, b->shape);
+    return numc__infer_output(f, b->dtype, b->rank, b->shape);
 }
 
-static numc_status rule_lu(inference *f)
+static numc_status rule_lu(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     NUMC_TRY(square(f));
     NUMC_TRY(rule_same(f));
-    NUMC_TRY(output(f, NUMC_INT32, x->rank - 1, x->shape));
-    return output(f, x->dtype, x->rank - 2, x->shape);
+    NUMC_TRY(numc__infer_output(f, NUMC_INT32, x->rank - 1, x->shape));
+    return numc__infer_output(f, x->dtype, x->rank - 2, x->shape);
 }
 
 /* A matrix of floats; K = min(M, N) of its sizes. */
-static numc_status matrix(inference *f, int64_t *rows, int64_t *columns, int64_t *least)
+static numc_status matrix(numc_inference *f, int64_t *rows, int64_t *columns, int64_t *least)
 {
     const numc_type *x = f->inputs;
-    NEED(x->rank >= 2, NUMC_SHAPE, "the array has rank %d, not 2 at least", (int)x->rank);
-    NEED(is_float(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
+    NUMC_NEED(x->rank >= 2, NUMC_SHAPE, "the array has rank %d, not 2 at least", (int)x->rank);
+    NUMC_NEED(is_float(x->dtype), NUMC_DTYPE, "it is not defined for %s", numc_dtype_name(x->dtype));
     *rows = x->shape[x->rank - 2];
     *columns = x->shape[x->rank - 1];
     *least = *rows < *columns ? *rows : *columns;
@@ -462,7 +429,7 @@ static numc_status matrix(inference *f, int64_t *rows, int64_t *columns, int64_t
 }
 
 /* The input's batch axes, then a matrix, or a vector when columns < 0. */
-static numc_status output_matrix(inference *f, numc_dtype dtype, int64_t rows, int64_t columns)
+static numc_status output_matrix(numc_inference *f, numc_dtype dtype, int64_t rows, int64_t columns)
 {
     const numc_type *x = f->inputs;
     int64_t shape[NUMC_RANK_LIMIT];
@@ -470,22 +437,22 @@ static numc_status output_matrix(inference *f, numc_dtype dtype, int64_t rows, i
         shape[d] = x->shape[d];
     shape[x->rank - 2] = rows;
     shape[x->rank - 1] = columns;
-    return output(f, dtype, columns < 0 ? x->rank - 1 : x->rank, shape);
+    return numc__infer_output(f, dtype, columns < 0 ? x->rank - 1 : x->rank, shape);
 }
 
-static numc_status rule_qr(inference *f)
+static numc_status rule_qr(numc_inference *f)
 {
     int64_t m, n, k;
-    NEED_NUMBERS(1);
+    NUMC_NEED_NUMBERS(1);
     NUMC_TRY(matrix(f, &m, &n, &k));
     bool complete = f->attributes->numbers[0] != 0;
     NUMC_TRY(output_matrix(f, f->inputs->dtype, m, complete ? m : k));
     return output_matrix(f, f->inputs->dtype, complete ? m : k, n);
 }
 
-static numc_status rule_eigen(inference *f)
+static numc_status rule_eigen(numc_inference *f)
 {
-    NEED_NUMBERS(1);
+    NUMC_NEED_NUMBERS(1);
     NUMC_TRY(square(f));
     numc_dtype real = numc__part_dtype(f->inputs->dtype), dtype = f->inputs->dtype;
     bool hermitian = f->primitive == NUMC_PRIMITIVE_EIGH;
@@ -496,195 +463,47 @@ static numc_status rule_eigen(inference *f)
     return f->attributes->numbers[0] == 0 ? NUMC_OK : output_matrix(f, dtype, n, n);
 }
 
-static numc_status rule_svd(inference *f)
+static numc_status rule_svd(numc_inference *f)
 {
     int64_t m, n, k;
-    NEED_NUMBERS(1);
+    NUMC_NEED_NUMBERS(1);
     NUMC_TRY(matrix(f, &m, &n, &k));
     int64_t mode = f->attributes->numbers[0];
     numc_dtype dtype = f->inputs->dtype;
-    NEED(mode >= 0 && mode <= 2, NUMC_INTERNAL, "%lld is no mode", (long long)mode);
+    NUMC_NEED(mode >= 0 && mode <= 2, NUMC_INTERNAL, "%lld is no mode", (long long)mode);
     if (mode > 0)
         NUMC_TRY(output_matrix(f, dtype, m, mode == 2 ? m : k));
     NUMC_TRY(output_matrix(f, numc__part_dtype(dtype), k, -1));
     return mode == 0 ? NUMC_OK : output_matrix(f, dtype, mode == 2 ? n : k, n);
 }
 
-static numc_status rule_cond(inference *f)
-{
-    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL, NUMC_INTERNAL,
-         "it needs two graphs");
-    NEED(f->input_count >= 1 && f->inputs[0].rank == 0 && f->inputs[0].dtype == NUMC_BOOL, NUMC_DTYPE,
-         "the predicate must be a 0-d bool");
-    const numc_graph *yes = f->attributes->graphs[0], *no = f->attributes->graphs[1];
-    for (int32_t k = 0; k < 2; k++) {
-        const numc_graph *graph = f->attributes->graphs[k];
-        NEED(graph->input_count == f->input_count - 1, NUMC_INTERNAL, "a branch takes %d operands, %d are given",
-             (int)graph->input_count, (int)f->input_count - 1);
-        for (int32_t i = 0; i < graph->input_count; i++)
-            NEED(same_type(numc__graph_input_type(graph, i), &f->inputs[i + 1]), NUMC_SHAPE,
-                 "operand %d is not of the type the branch was traced with", (int)i + 1);
-    }
-    NEED(yes->output_count == no->output_count, NUMC_SHAPE, "the branches give %d and %d results", (int)yes->output_count,
-         (int)no->output_count);
-    for (int32_t i = 0; i < yes->output_count; i++) {
-        const numc_type *a = numc__graph_output_type(yes, i), *b = numc__graph_output_type(no, i);
-        char left[128], right[128];
-        numc__type_format(left, sizeof left, a->dtype, a->rank, a->shape);
-        numc__type_format(right, sizeof right, b->dtype, b->rank, b->shape);
-        NEED(same_type(a, b), NUMC_SHAPE, "result %d is %s in one branch and %s in the other", (int)i + 1, left, right);
-        NUMC_TRY(output(f, a->dtype, a->rank, a->shape));
-    }
-    return NUMC_OK;
-}
-
-static numc_status rule_scan(inference *f)
-{
-    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->count >= 4 && f->attributes->count <= NUMC_SCAN_NUMBERS,
-         NUMC_INTERNAL, "it needs a graph and four to six numbers");
-    const numc_graph *graph = f->attributes->graphs[0];
-    int64_t carries = f->attributes->numbers[0], sequences = f->attributes->numbers[1], length = f->attributes->numbers[2];
-    NEED(carries >= 0 && sequences >= 0 && length >= 0 && carries + sequences <= f->input_count
-             && graph->input_count == f->input_count && carries <= graph->output_count,
-         NUMC_INTERNAL, "the body takes %d inputs, %d are given", (int)graph->input_count, (int)f->input_count);
-    for (int32_t i = 0; i < f->input_count; i++) {
-        const numc_type *body = numc__graph_input_type(graph, i), *x = &f->inputs[i];
-        bool sequence = i >= carries && i < carries + sequences;
-        bool fits = sequence ? x->rank == body->rank + 1 && x->shape[0] == length && x->dtype == body->dtype
-                                   && same_shape(&(numc_type){x->dtype, x->rank - 1, x->shape + 1}, body)
-                             : same_type(body, x);
-        NEED(fits, NUMC_SHAPE, "input %d is not of the type the body was traced with", (int)i + 1);
-    }
-    for (int32_t i = 0; i < graph->output_count; i++) {
-        const numc_type *y = numc__graph_output_type(graph, i);
-        if (i < carries) {
-            char before[128], after[128];
-            numc__type_format(before, sizeof before, f->inputs[i].dtype, f->inputs[i].rank, f->inputs[i].shape);
-            numc__type_format(after, sizeof after, y->dtype, y->rank, y->shape);
-            NEED(same_type(y, &f->inputs[i]), NUMC_SHAPE, "carry %d is %s before the step and %s after it", (int)i + 1,
-                 before, after);
-            NUMC_TRY(output(f, y->dtype, y->rank, y->shape));
-        } else {
-            int64_t shape[NUMC_RANK_LIMIT + 1] = {length};
-            if (y->rank > 0)
-                memcpy(shape + 1, y->shape, (size_t)y->rank * sizeof *shape);
-            NUMC_TRY(output(f, y->dtype, y->rank + 1, shape));
-        }
-    }
-    return NUMC_OK;
-}
-
-static numc_status rule_while(inference *f)
-{
-    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL
-             && f->attributes->count == 2, NUMC_INTERNAL, "it needs two graphs and two numbers");
-    const numc_graph *condition = f->attributes->graphs[0], *step = f->attributes->graphs[1];
-    int64_t carries = f->attributes->numbers[0];
-    NEED(carries >= 0 && carries <= f->input_count && condition->input_count == f->input_count
-             && step->input_count == f->input_count && condition->output_count == 1 && step->output_count == carries,
-         NUMC_INTERNAL, "the condition takes %d inputs and the step %d, %d are given", (int)condition->input_count,
-         (int)step->input_count, (int)f->input_count);
-    const numc_type *truth = numc__graph_output_type(condition, 0);
-    NEED(truth->dtype == NUMC_BOOL && truth->rank == 0, NUMC_DTYPE, "the condition must be a 0-d bool");
-    for (int32_t i = 0; i < f->input_count; i++) {
-        const numc_type *x = &f->inputs[i];
-        NEED(same_type(numc__graph_input_type(condition, i), x) && same_type(numc__graph_input_type(step, i), x), NUMC_SHAPE,
-             "input %d is not of the type the step was traced with", (int)i + 1);
-    }
-    for (int32_t i = 0; i < carries; i++) {
-        const numc_type *y = numc__graph_output_type(step, i);
-        char before[128], after[128];
-        numc__type_format(before, sizeof before, f->inputs[i].dtype, f->inputs[i].rank, f->inputs[i].shape);
-        numc__type_format(after, sizeof after, y->dtype, y->rank, y->shape);
-        NEED(same_type(y, &f->inputs[i]), NUMC_SHAPE, "carry %d is %s before the step and %s after it", (int)i + 1, before, after);
-        NUMC_TRY(output(f, y->dtype, y->rank, y->shape));
-    }
-    return NUMC_OK;
-}
-
-/* The rule's types: x..., y..., tangents of the float inputs to those of the float outputs, or the other way round. */
-static numc_status rule_custom(inference *f)
-{
-    NEED(f->attributes != NULL && f->attributes->graphs[0] != NULL && f->attributes->graphs[1] != NULL
-             && f->attributes->count == 1, NUMC_INTERNAL, "it needs two graphs and one number");
-    const numc_graph *function = f->attributes->graphs[0], *derivative = f->attributes->graphs[1];
-    bool reverse = f->attributes->numbers[0] != 0;
-    NEED(function->input_count == f->input_count, NUMC_INTERNAL, "the function takes %d operands", (int)function->input_count);
-    int32_t ins = function->input_count, outs = function->output_count, at = 0, result = 0;
-    for (int part = 0; part < 4; part++) {
-        bool of_input = part == 0 || part == (reverse ? 3 : 2);
-        for (int32_t i = 0; i < (of_input ? ins : outs); i++) {
-            const numc_type *type = of_input ? numc__graph_input_type(function, i) : numc__graph_output_type(function, i);
-            if (part >= 2 && !is_float(type->dtype))
-                continue;
-            if (part == 3)
-                NEED(result < derivative->output_count && same_type(numc__graph_output_type(derivative, result), type), NUMC_SHAPE,
-                     "result %d of its derivative has another type", (int)result + 1);
-            else
-                NEED(at < derivative->input_count && same_type(numc__graph_input_type(derivative, at), type), NUMC_SHAPE,
-                     "input %d of its derivative has another type", (int)at + 1);
-            at += part < 3;
-            result += part == 3;
-        }
-    }
-    NEED(at == derivative->input_count && result == derivative->output_count, NUMC_INTERNAL, "its derivative has too many values");
-    for (int32_t i = 0; i < ins; i++)
-        NEED(same_type(numc__graph_input_type(function, i), &f->inputs[i]), NUMC_SHAPE,
-             "operand %d is not of the type the function was traced with", (int)i + 1);
-    for (int32_t i = 0; i < outs; i++) {
-        const numc_type *y = numc__graph_output_type(function, i);
-        NUMC_TRY(output(f, y->dtype, y->rank, y->shape));
-    }
-    return NUMC_OK;
-}
-
-/* Of one element, after the axes of the batch, in which all operands agree. */
-static numc_status rule_external(inference *f)
-{
-    const int64_t *n = f->attributes == NULL ? NULL : f->attributes->numbers;
-    NEED(n != NULL && f->attributes->count >= 4 && f->input_count >= 1 && n[2] >= 0 && n[3] >= 0, NUMC_INTERNAL,
-         "it needs an operand and four numbers");
-    for (int32_t i = 0; i < f->input_count; i++) {
-        NEED(f->inputs[i].rank >= n[2], NUMC_INTERNAL, "operand %d has no batch", (int)i + 1);
-        for (int64_t d = 0; d < n[2]; d++)
-            NEED(f->inputs[i].shape[d] == f->inputs[0].shape[d], NUMC_INTERNAL, "operand %d has another batch", (int)i + 1);
-    }
-    int32_t at = 4;
-    for (int64_t k = 0; k < n[3]; k++) {
-        int64_t shape[NUMC_RANK_LIMIT];
-        NEED(at + 2 <= f->attributes->count && n[2] + n[at + 1] <= NUMC_RANK_LIMIT && at + 2 + n[at + 1] <= f->attributes->count,
-             NUMC_SHAPE, "a result of rank %lld", (long long)(n[2] + n[at + 1]));
-        for (int64_t d = 0; d < n[2]; d++)
-            shape[d] = f->inputs[0].shape[d];
-        for (int64_t d = 0; d < n[at + 1]; d++)
-            shape[n[2] + d] = n[at + 2 + d];
-        NUMC_TRY(output(f, (numc_dtype)n[at], (int32_t)(n[2] + n[at + 1]), shape));
-        at += 2 + (int32_t)n[at + 1];
-    }
-    return NUMC_OK;
-}
-
-static numc_status rule_fft(inference *f)
+static numc_status rule_fft(numc_inference *f)
 {
     const numc_type *x = f->inputs;
     bool from_real = f->primitive == NUMC_PRIMITIVE_RFFT, to_real = f->primitive == NUMC_PRIMITIVE_IRFFT;
-    NEED_NUMBERS(from_real ? 1 : 2);
+    NUMC_NEED_NUMBERS(from_real ? 1 : 2);
     int64_t axis = f->attributes->numbers[0], shape[NUMC_RANK_LIMIT];
-    NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
-    NEED(from_real ? numc_dtype_kind(x->dtype) == NUMC_KIND_REAL : numc__is_complex(x->dtype), NUMC_DTYPE,
+    NUMC_NEED(axis >= 0 && axis < x->rank, NUMC_INDEX, "axis %lld is out of bounds", (long long)axis);
+    NUMC_NEED(from_real ? numc_dtype_kind(x->dtype) == NUMC_KIND_REAL : numc__is_complex(x->dtype), NUMC_DTYPE,
          "it is not defined for %s", numc_dtype_name(x->dtype));
     int64_t n = to_real ? f->attributes->numbers[1] : x->shape[axis];
-    NEED(n >= 1, NUMC_VALUE, "the length n is %lld, not 1 at least", (long long)n);
-    NEED(!to_real || x->shape[axis] == n / 2 + 1, NUMC_SHAPE, "a length n of %lld takes %lld terms", (long long)n,
+    NUMC_NEED(n >= 1, NUMC_VALUE, "the length n is %lld, not 1 at least", (long long)n);
+    NUMC_NEED(!to_real || x->shape[axis] == n / 2 + 1, NUMC_SHAPE, "a length n of %lld takes %lld terms", (long long)n,
          (long long)(n / 2 + 1));
-    NEED(from_real || to_real || f->attributes->numbers[1] == 1 || f->attributes->numbers[1] == -1, NUMC_INTERNAL,
+    NUMC_NEED(from_real || to_real || f->attributes->numbers[1] == 1 || f->attributes->numbers[1] == -1, NUMC_INTERNAL,
          "the direction is neither -1 nor 1");
     for (int32_t d = 0; d < x->rank; d++)
         shape[d] = d != axis ? x->shape[d] : from_real ? n / 2 + 1 : n;
-    return output(f, from_real ? numc__complex_dtype(x->dtype) : to_real ? numc__part_dtype(x->dtype) : x->dtype, x->rank, shape);
+    return numc__infer_output(f, from_real ? numc__complex_dtype(x->dtype) : to_real ? numc__part_dtype(x->dtype) : x->dtype, x->rank, shape);
 }
 
-typedef numc_status (*rule)(inference *f);
+/* What has graphs among its attributes, or calls what the graph floor knows. */
+static numc_status rule_control(numc_inference *f)
+{
+    return numc__trace_hooks()->infer(f);
+}
+
+typedef numc_status (*rule)(numc_inference *f);
 #define ROW(NAME) [NUMC_PRIMITIVE_##NAME - NUMC_PRIMITIVE_STRUCTURAL]
 static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(IOTA) = rule_iota,
@@ -726,18 +545,18 @@ static const rule rules[NUMC_PRIMITIVE_LIMIT - NUMC_PRIMITIVE_STRUCTURAL] = {
     ROW(EIG) = rule_eigen,
     ROW(SVD) = rule_svd,
     ROW(STOP_GRADIENT) = rule_same,
-    ROW(COND) = rule_cond,
-    ROW(SCAN) = rule_scan,
-    ROW(WHILE) = rule_while,
-    ROW(CUSTOM) = rule_custom,
-    ROW(EXTERNAL) = rule_external,
+    ROW(COND) = rule_control,
+    ROW(SCAN) = rule_control,
+    ROW(WHILE) = rule_control,
+    ROW(CUSTOM) = rule_control,
+    ROW(EXTERNAL) = rule_control,
 };
 
 numc_status numc__primitive_infer(numc_context *context, int32_t primitive, const numc_type *inputs,
                                   int32_t input_count, const numc_attributes *attributes, numc_type *outputs,
                                   int64_t (*shapes)[NUMC_RANK_LIMIT], int32_t output_capacity, int32_t *output_count)
 {
-    inference f = {context, primitive, inputs, input_count, attributes, outputs, shapes, output_capacity, 0};
+    numc_inference f = {context, primitive, inputs, input_count, attributes, outputs, shapes, output_capacity, 0};
     *output_count = 0;
     if (numc__primitive_is_scalar(primitive)) {
         NUMC_TRY(rule_scalar(&f));
@@ -746,7 +565,7 @@ numc_status numc__primitive_infer(numc_context *context, int32_t primitive, cons
                      "%d is not a primitive", (int)primitive);
         int32_t row = primitive - NUMC_PRIMITIVE_STRUCTURAL;
         if (structural[row].inputs >= 0 && structural[row].inputs != input_count)
-            return refuse(&f, NUMC_INTERNAL, "it takes %d operands", (int)structural[row].inputs);
+            return numc__infer_refuse(&f, NUMC_INTERNAL, "it takes %d operands", (int)structural[row].inputs);
         NUMC_TRY(rules[row](&f));
     }
     *output_count = f.output_count;

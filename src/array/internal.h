@@ -77,7 +77,9 @@ numc_array *numc__bind1(numc_context *context, int32_t primitive, const numc_arr
 typedef void (*numc_body)(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
                           int32_t output_count, void *user);
 
-/* The graph floor registers how traced applications are recorded, and how control flow runs on concrete arrays. */
+typedef struct numc_inference numc_inference; /* infer.h */
+
+/* The graph floor registers how traced applications are recorded, what types control flow has, and how it runs on concrete arrays. */
 typedef struct numc_trace_hooks {
     numc_status (*record)(numc_context *context, int32_t primitive, const numc_array *const *inputs, int32_t input_count,
                           const numc_attributes *attributes, numc_array **outputs, int32_t output_capacity);
@@ -90,6 +92,8 @@ typedef struct numc_trace_hooks {
                           int32_t input_count);
     /* Operand k of the application of `primitive` that made x; NULL where x is not traced, was made otherwise, or on error. */
     const numc_array *(*operand)(numc_context *context, const numc_array *x, int32_t primitive, int32_t k);
+    /* The types of what COND, SCAN, WHILE, CUSTOM and EXTERNAL make. */
+    numc_status (*infer)(numc_inference *f);
 } numc_trace_hooks;
 const numc_trace_hooks *numc__trace_hooks(void); /* defined in src/graph: a static const table */
 

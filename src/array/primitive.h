@@ -138,6 +138,16 @@ typedef struct numc_type {
     const int64_t *shape;
 } numc_type;
 
+static inline bool numc__type_same_shape(const numc_type *a, const numc_type *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int32_t d = 0; d < a->rank; d++)
+        if (a->shape[d] != b->shape[d])
+            return false;
+    return true;
+}
+
 /* Attributes of one application; immutable; `numbers` laid out as the table says. dtype: CONVERT's target, IOTA's, random's. */
 typedef struct numc_attributes {
     int32_t count;
@@ -150,7 +160,7 @@ typedef struct numc_attributes {
 #define NUMC_SCAN_NUMBERS 6 /* at most */
 
 /* Output types of an application. Output shapes are written to `shapes` (NUMC_RANK_LIMIT numbers each). For control flow too
- * (through numc__graph_types, declared in graph.h). Fails with SHAPE / DTYPE naming the primitive, shapes and dtypes. */
+ * (through numc__trace_hooks). Fails with SHAPE / DTYPE naming the primitive, shapes and dtypes. */
 numc_status numc__primitive_infer(numc_context *context, int32_t primitive, const numc_type *inputs,
                                   int32_t input_count, const numc_attributes *attributes,
                                   numc_type *outputs, int64_t (*shapes)[NUMC_RANK_LIMIT],

@@ -93,14 +93,4 @@ static inline int64_t numc__type_size(const numc_type *type)
         size *= type->shape[d];
     return size;
 }
-static inline bool numc__type_same_shape(const numc_type *a, const numc_type *b)
-{
-    if (a->rank != b->rank)
-        return false;
-    for (int32_t d = 0; d < a->rank; d++)
-        if (a->shape[d] != b->shape[d])
-            return false;
-    return true;
-}
-
 #endif

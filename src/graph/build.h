@@ -48,6 +48,8 @@ numc_status numc__graph_check_inputs(numc_context *context, const numc_graph *gr
 
 /* The hook `operand`. */
 const numc_array *numc__trace_operand(numc_context *context, const numc_array *x, int32_t primitive, int32_t k);
+/* infer_control.c. */
+numc_status numc__infer_control(numc_inference *f);
 /* The hook `custom`. */
 numc_array *numc__custom_apply(numc_context *context, numc_body body, numc_body jvp, void *user, const numc_array *const *inputs,
                                int32_t input_count);

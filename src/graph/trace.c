@@ -410,7 +410,7 @@ const numc_array *numc__trace_operand(numc_context *context, const numc_array *x
 const numc_trace_hooks *numc__trace_hooks(void)
 {
     static const numc_trace_hooks hooks = {.record = record, .run_control = numc__control_run, .custom = numc__custom_apply,
-                                           .operand = numc__trace_operand};
+                                           .operand = numc__trace_operand, .infer = numc__infer_control};
     return &hooks;
 }
 
