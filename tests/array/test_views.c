@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include "functions.h"
+#include "../base/effort.h"
 #include "numc/function.h"
 
 static const numc_dtype dtypes[] = {NUMC_BOOL,   NUMC_INT8,   NUMC_INT16,   NUMC_INT32,   NUMC_INT64, NUMC_UINT8,
@@ -214,6 +215,8 @@ static void views_are_their_copies(void **state)
         for (int k = 0; k < LAYOUTS; k++) {
             for (size_t i = 0; i < FUNCTION_ROW_COUNT; i++) {
                 const function_row *row = &function_rows[i];
+                if (left_out((long)(t + (size_t)k + i)))
+                    continue;
                 numc_scope(context) {
                     numc_array *x = layout(context, dtypes[t], k), *w = copied(x);
                     assert_ok(context);
@@ -255,7 +258,7 @@ static void matrices_as_views(void **state)
         for (int k = 0; k < 5; k++) {
             for (size_t i = 0; i < FUNCTION_ROW_COUNT; i++) {
                 const function_row *row = &function_rows[i];
-                if ((row->flags & SQUARE) == 0 || dtypes[t] == NUMC_BOOL) /* of bools it is singular */
+                if ((row->flags & SQUARE) == 0 || dtypes[t] == NUMC_BOOL || left_out((long)(t + (size_t)k + i))) /* of bools it is singular */
                     continue;
                 numc_scope(context) {
                     given view = {.context = context, .dtype = dtypes[t], .square = square_layout(context, dtypes[t], k)};

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../base/effort.h"
 #include "compile/program.h"
 #include "numc/function.h"
 #include "numc/linalg.h"
@@ -606,7 +607,7 @@ static void test_random(void **unused)
 {
     (void)unused;
     numc_context *context = numc_open(NULL);
-    for (uint64_t seed = 0; seed < 300; seed++) {
+    for (uint64_t seed = 0; seed < (uint64_t)part_of(300); seed++) {
         char what[64];
         snprintf(what, sizeof what, "random program %llu", (unsigned long long)seed);
         numc_scope(context) {

@@ -227,7 +227,7 @@ static void compiled_programs_agree(void **state)
 {
     (void)state;
     numc_context *context = open_tested();
-    for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(250); seed++) {
+    for (uint64_t seed = 1; seed <= (uint64_t)part_of(250); seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
             const numc_array *x[5];
@@ -258,7 +258,7 @@ static void programs_agree(void **state)
 {
     (void)state;
     numc_context *context = open_tested();
-    for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(500); seed++) {
+    for (uint64_t seed = 1; seed <= (uint64_t)part_of(500); seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
             const numc_array *x[3];
@@ -295,7 +295,7 @@ static void vmapped_programs_agree(void **state)
 {
     (void)state;
     numc_context *context = open_tested();
-    for (uint64_t seed = 1; seed <= (uint64_t)PART_OF(300); seed++) {
+    for (uint64_t seed = 1; seed <= (uint64_t)part_of(300); seed++) {
         numc_scope(context) {
             generator g = {seed * 977};
             const numc_array *each[BATCH][3], *x[3];

@@ -39,9 +39,11 @@ static numc_context *opened(const char *backend, numc_jit jit)
     return context;
 }
 
+/* The other backend is NUMC_BACKEND's, or cpu. */
 static void open_house(house *h, bool native)
 {
-    *h = (house){.reference = opened("ref", NUMC_JIT_OFF), .compiled = opened("cpu", NUMC_JIT_OFF)};
+    const char *named = getenv("NUMC_BACKEND");
+    *h = (house){.reference = opened("ref", NUMC_JIT_OFF), .compiled = opened(named != NULL ? named : "cpu", NUMC_JIT_OFF)};
     assert_non_null(h->reference);
     if (h->compiled == NULL)
         h->compiled = h->reference;
