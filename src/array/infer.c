@@ -286,7 +286,8 @@ static numc_status rule_scatter(numc_inference *f)
     NUMC_NEED(is_integer(indices->dtype), NUMC_DTYPE, "the indices must be integers");
     NUMC_NEED(indices->rank == 1, NUMC_SHAPE, "the indices must have rank 1");
     NUMC_NEED(values->dtype == x->dtype, NUMC_DTYPE, "the values must be %s", numc_dtype_name(x->dtype));
-    NUMC_NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype) || numc__is_complex(x->dtype), NUMC_DTYPE, "%s does not add up", numc_dtype_name(x->dtype));
+    NUMC_NEED(f->attributes->numbers[1] == 0 || is_real(x->dtype) || numc__is_complex(x->dtype), NUMC_DTYPE,
+              "%s does not add up", numc_dtype_name(x->dtype));
     NUMC_NEED(values->rank == x->rank, NUMC_SHAPE, "the values must have the rank of the array");
     for (int32_t d = 0; d < x->rank; d++)
         NUMC_NEED(values->shape[d] == (d == axis ? indices->shape[0] : x->shape[d]), NUMC_SHAPE,

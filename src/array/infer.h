@@ -20,14 +20,14 @@ numc_status numc__infer_refuse(numc_inference *f, numc_status status, const char
 /* The next result. */
 numc_status numc__infer_output(numc_inference *f, numc_dtype dtype, int32_t rank, const int64_t *shape);
 
-/* The attribute numbers: there are `count`, none needed is missing. */
-#define NUMC_NEED(condition, status, ...)                                                               \
+#define NUMC_NEED(condition, status, ...)                                                          \
     do {                                                                                           \
         if (!(condition))                                                                          \
-            return numc__infer_refuse(f, status, __VA_ARGS__);                                                 \
+            return numc__infer_refuse(f, status, __VA_ARGS__);                                     \
     } while (0)
-#define NUMC_NEED_NUMBERS(expected)                                                                     \
-    NUMC_NEED(f->attributes != NULL && f->attributes->count == (expected), NUMC_INTERNAL,               \
-         "it needs %d attribute numbers", (int)(expected))
+/* The attribute numbers: there are `expected`, none needed is missing. */
+#define NUMC_NEED_NUMBERS(expected)                                                                \
+    NUMC_NEED(f->attributes != NULL && f->attributes->count == (expected), NUMC_INTERNAL,          \
+              "it needs %d attribute numbers", (int)(expected))
 
 #endif
