@@ -261,8 +261,10 @@ static bool add_strip_part(emitter *e, uint32_t loop, uint32_t inner, uint32_t f
     const numc_kernel_source *s = e->source;
     const uint32_t end = (uint32_t)s->nodes[loop].match;
     const int depth = e->depth;
-    const bool before = from < inner, inside = from == inner + 1;
+    const bool before = to <= inner, inside = from == inner + 1;
     bool known = true;
+    if (before && from == to)
+        return true;
     e->depth = depth + 1 + inside;
     if (inside && s->nodes[inner].kind == NUMC_NODE_REDUCE) {
         indent(e, 0);
@@ -458,6 +460,8 @@ static bool add_loop(emitter *e, uint32_t loop)
     known = numc__text_for_accumulators(e, loop, numc__text_start_lanes);
     if (!holds_loop(e->source, loop)) {
         bool grouped = e->groups != NULL && e->groups->loop == loop;
+        const bool constant = e->known != NULL && node->operands[0] < 0;
+        const int64_t length = constant ? e->known->extents[node->extent] : 0;
         char whole[32];
         (void)numc__format(whole, sizeof whole, "whole%d_%u", d, loop);
         indent(e, 0);
@@ -465,20 +469,22 @@ static bool add_loop(emitter *e, uint32_t loop)
             loop);
         if (grouped) /* blocks are counted from the group's first: then a compiler sees that its arrays are not the lanes */
             add_group_begin(e, extent);
-        indent(e, 0);
-        ADD(e, "for (numc_k_i64 block = 0; block < %s; block += 8) {\n", grouped ? "(last & ~(numc_k_i64)7) - first" : whole);
-        add_words(e, loop);
-        add_independent(e, loop);
-        indent(e, 0);
-        ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
-        indent(e, 1);
-        ADD(e, "const numc_k_i64 i%d = %s + lane%d;\n", d, eight(e, loop), d);
-        e->lanes = eight(e, loop);
-        known = add_body(e, loop) && known;
-        e->lanes = NULL;
-        indent(e, 0);
-        ADD(e, "}\n");
-        if (node->operands[0] >= 0 || e->known == NULL || e->known->extents[node->extent] % 8 != 0) {
+        if (!constant || length >= 8) {
+            indent(e, 0);
+            ADD(e, "for (numc_k_i64 block = 0; block < %s; block += 8) {\n", grouped ? "(last & ~(numc_k_i64)7) - first" : whole);
+            add_words(e, loop);
+            add_independent(e, loop);
+            indent(e, 0);
+            ADD(e, "for (int lane%d = 0; lane%d < 8; lane%d++) {\n", d, d, d);
+            indent(e, 1);
+            ADD(e, "const numc_k_i64 i%d = %s + lane%d;\n", d, eight(e, loop), d);
+            e->lanes = eight(e, loop);
+            known = add_body(e, loop) && known;
+            e->lanes = NULL;
+            indent(e, 0);
+            ADD(e, "}\n");
+        }
+        if (!constant || length % 8 != 0) {
             indent(e, 0);
             ADD(e, "for (numc_k_i64 i%d = %s; i%d < %s; i%d++) {\n", d, grouped ? "(last & ~(numc_k_i64)7)" : whole, d,
                 grouped ? "last" : extent, d);
@@ -516,9 +522,12 @@ static bool add_node(emitter *e, uint32_t number)
         bool known = true;
         if (node->operation == NUMC_SCALAR_CONVERT)
             numc__text_conversion(e, s->register_dtypes[x], node->dtype, operands[0]);
-        else
-            known = node->operation < NUMC_SCALAR_LIMIT &&
-                    numc__text_operation(e, node->operation, node->dtype, s->register_dtypes[r], operands);
+        else if (node->operation < NUMC_SCALAR_LIMIT) {
+            e->calling = e->depth == 0 && e->calls[node->operation];
+            known = numc__text_operation(e, node->operation, node->dtype, s->register_dtypes[r], operands);
+            e->calling = false;
+        } else
+            known = false;
         ADD(e, ";\n");
         return known;
     }
@@ -585,6 +594,25 @@ static bool is_call(const emitter *e, const numc_kernel_node *node, uint32_t num
         return true;
     uint32_t around = s->nodes[s->nodes[i].match].kind;
     return around == NUMC_NODE_SEQUENTIAL || around == NUMC_NODE_WHILE;
+}
+
+/* A function that stands often where nothing makes a vector of it is compiled once; where a call would be felt (1.5% of a microsecond for
+ * four), a copy each. */
+static void find_calls(emitter *e)
+{
+    enum { OFTEN = 3, LARGE = 400 };
+    const numc_kernel_source *s = e->source;
+    uint8_t counts[NUMC_SCALAR_LIMIT] = {0};
+    for (uint32_t i = 0; s->node_count > LARGE && !e->item && i < s->node_count; i++) {
+        const numc_kernel_node *node = &s->nodes[i];
+        if (is_loop(node->kind))
+            i = (uint32_t)node->match;
+        else if (is_call(e, node, i) && node->dtype == NUMC_FLOAT64 && counts[node->operation] < OFTEN)
+            e->calls[node->operation] = ++counts[node->operation] == OFTEN;
+    }
+    for (uint32_t k = 0; k < NUMC_SCALAR_LIMIT; k++)
+        if (e->calls[k])
+            numc__text_shared(e, k);
 }
 
 /* Nodes from `from` on that call one function side by side, as a loop of known length that a compiler puts in vectors; the length
@@ -795,6 +823,7 @@ bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, uint32
 {
     emitter e = {.text = text, .source = source, .dialect = &dialects[chosen], .known = arguments, .groups = groups,
                  .item = chosen != NUMC_DIALECT_C};
+    find_calls(&e);
     add_known_head(&e, name);
     add_locals(&e);
     bool complete = add_nodes(&e, 0, source->node_count);

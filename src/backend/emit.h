@@ -33,6 +33,8 @@ typedef struct emitter {
     const numc_kernel_groups *groups;   /* or NULL */
     const char *lanes; /* the first of eight iterations of a reduce loop side by side: r5, of bytes in a row, comes from w5, which holds
                         * all eight; or NULL */
+    bool calls[NUMC_SCALAR_LIMIT]; /* functions of src/kernel that stand outside loops so often that they are called, not copied */
+    bool calling;     /* what is written is such a call */
     int strip;        /* iterations side by side (see add_strips), of which `strip` is written; 0: no such */
 } emitter;
 
@@ -62,6 +64,7 @@ static inline void indent(emitter *e, int extra)
 /* The value of an operation on operands given as text, cast to the result's type. */
 bool numc__text_operation(emitter *e, uint32_t operation, uint32_t dtype, uint32_t result, const char *const *operands);
 bool numc__text_is_function(uint32_t operation); /* its text is a call of src/kernel */
+void numc__text_shared(emitter *e, uint32_t operation); /* that function, called: once in a text */
 void numc__text_conversion(emitter *e, uint32_t from, uint32_t to, const char *operand);
 /* A register's declaration up to the equals sign. */
 void numc__text_declare(emitter *e, int32_t number);

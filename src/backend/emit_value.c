@@ -128,6 +128,21 @@ bool numc__text_is_function(uint32_t operation)
     return operation < NUMC_SCALAR_LIMIT && operations[operation].wide != NULL && strncmp(operations[operation].wide, "numc_k_", 7) == 0;
 }
 
+void numc__text_shared(emitter *e, uint32_t operation)
+{
+    const char *template = operations[operation].wide;
+    const int length = (int)strcspn(template, "(") - 7;
+    const uint32_t arity = numc__scalar_info(operation)->arity;
+    ADD(e, "#ifndef numc_e_%.*s\n#define numc_e_%.*s numc_e_%.*s\nstatic __attribute__((noinline)) double numc_e_%.*s(", length,
+        template + 7, length, template + 7, length, template + 7, length, template + 7);
+    for (uint32_t k = 0; k < arity; k++)
+        ADD(e, "%sdouble x%u", k > 0 ? ", " : "", k);
+    ADD(e, ")\n{\n    return ");
+    for (const char *c = template; *c != '\0'; c++)
+        ADD(e, "%c", *c == '$' ? 'x' : *c);
+    ADD(e, ";\n}\n#endif\n");
+}
+
 /* NUMC_E_FMA and its like take the dtype as a suffix. */
 static void add_template(emitter *e, const char *template, const char *const *operands, uint32_t dtype, uint32_t result)
 {
@@ -178,7 +193,14 @@ bool numc__text_operation(emitter *e, uint32_t operation, uint32_t dtype, uint32
         with_casts[k] = widened[k];
     }
     ADD(e, "(numc_e_%s)(", dtype_name(result));
-    add_template(e, template, with_casts, dtype, result);
+    if (e->calling) {
+        ADD(e, "numc_e_%.*s(", (int)strcspn(template, "(") - 7, template + 7);
+        for (uint32_t k = 0; k < arity; k++)
+            ADD(e, "%s%s", k > 0 ? ", " : "", with_casts[k]);
+        ADD(e, ")");
+    } else {
+        add_template(e, template, with_casts, dtype, result);
+    }
     ADD(e, ")");
     return true;
 }

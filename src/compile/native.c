@@ -300,8 +300,7 @@ static bool add_exec(numc_text *text, const numc_exec *exec, double runs)
 
 bool numc__exec_text(numc_text *text, const numc_exec *const *execs, int32_t count, int32_t functions)
 {
-    numc__text_add(text, "%s", numc__kernel_prologue[0]);
-    numc__text_add(text, "%s%s", numc__kernel_prologue[1], head);
+    numc__text_add(text, "%s", head);
     numc__pass_prologue(text, execs, count);
     for (int32_t k = 0; k < count; k++)
         if (!add_exec(text, execs[k], 1.0))

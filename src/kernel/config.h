@@ -22,6 +22,36 @@ typedef unsigned int numc_k_u32;
 typedef unsigned long long numc_k_u64;
 typedef long long numc_k_i64;
 #define NUMC_KERNEL_U64(x) x##ULL
+#elif defined(NUMC_KERNEL_BARE) /* GCC or Clang, which takes longer to read its headers than to compile a small program */
+typedef __UINT8_TYPE__ uint8_t;
+typedef __UINT16_TYPE__ uint16_t;
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __INT8_TYPE__ int8_t;
+typedef __INT16_TYPE__ int16_t;
+typedef __INT32_TYPE__ int32_t;
+typedef __INT64_TYPE__ int64_t;
+typedef __SIZE_TYPE__ size_t;
+typedef uint32_t numc_k_u32;
+typedef uint64_t numc_k_u64;
+typedef int64_t numc_k_i64;
+#define NUMC_KERNEL_U64(x) x##ULL
+#define memcpy __builtin_memcpy
+#define memset __builtin_memset
+#define sqrt __builtin_sqrt
+#define fabs __builtin_fabs
+#define floor __builtin_floor
+#define ceil __builtin_ceil
+#define trunc __builtin_trunc
+#define rint __builtin_rint
+#define fmod __builtin_fmod
+#define fma __builtin_fma
+#define fmaf __builtin_fmaf
+#define copysign __builtin_copysign
+#define nextafter __builtin_nextafter
+#define nextafterf __builtin_nextafterf
+#define signbit __builtin_signbit
+#define NAN __builtin_nanf("")
 #else
 #include <stdint.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 """Writes a header and what it includes as one C array: text for a compiler that has no files, such as the scalar kernel.
 
-usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES [BASE]
+usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES [BASE | --pieces]
 
-What the header BASE includes is left out: the text will follow BASE's."""
+What the header BASE includes is left out: the text will follow BASE's. --pieces: as a C compiler without headers sees it
+(NUMC_KERNEL_BARE), without conditionals, a form feed before each definition (src/native/pieces.c chooses among them)."""
 import os
 import re
 import sys
@@ -35,9 +36,74 @@ def shortened(text):
     return "\n".join(lines)
 
 
-if len(sys.argv) > 6:
+def resolved(text):
+    """Without conditionals: all of them ask whether a dialect's macro, or one of the kernel's own, is defined."""
+    known, lines, nest = {"__GNUC__", "NUMC_KERNEL_BARE"}, [], []  # nest: [is taken, one was taken]
+    for line in text.split("\n"):
+        words = line.split()
+        word = words[0] if words else ""
+        if word in ("#if", "#ifdef", "#ifndef", "#elif"):
+            asked = re.findall(r"defined\((\w+)\)", line) or words[1:2]
+            assert "!" not in line and "&&" not in line, line
+            holds = (known.isdisjoint(asked) if word == "#ifndef" else not known.isdisjoint(asked))
+            if word == "#elif":
+                nest[-1] = [holds and not nest[-1][1], holds or nest[-1][1]]
+            else:
+                nest.append([holds, holds])
+        elif word == "#else":
+            nest[-1] = [not nest[-1][1], True]
+        elif word == "#endif":
+            nest.pop()
+        elif all(taken for taken, _ in nest):
+            if word == "#define":
+                known.add(re.match(r"\w+", words[1]).group())
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def pasted(text):
+    """Macros that paste names together are written out: their parts would not be seen."""
+    macro = r"^#define (\w+)\(([\w, ]+)\) ((?:.*\\\n)*.*##(?:.*\\\n)*.*)\n"
+    for name, parameters, body in re.findall(macro, text, flags=re.M):
+        def written(match):
+            result = body.replace("\\\n", " ")
+            for parameter, argument in zip(parameters.split(","), match.group(1).split(",")):
+                result = re.sub(r"(?:##)?\b%s\b(?:##)?" % parameter.strip(), argument.strip(), result)
+            return result
+        text = re.sub(r"^#define %s\((?:.*\\\n)*.*\n" % name, "", text, flags=re.M)
+        text = re.sub(r"\b%s\(([^()]*)\)" % name, written, text)
+    assert "##" not in text
+    return text
+
+
+def pieces(text):
+    """A form feed before each definition. The names of a piece are those that occur in it first: none may be used, by a macro,
+    before it is defined."""
+    result, piece, depth, seen_names = [], [], 0, set()
+    for line in pasted(resolved(text)).split("\n"):
+        piece.append(line)
+        if line.startswith("#") or (len(piece) > 1 and piece[-2].endswith("\\")):
+            if line.endswith("\\"):
+                continue
+        else:
+            depth += line.count("{") - line.count("}")
+            if depth > 0 or not re.search("[;}]$", line):
+                continue
+        whole = "\n".join(piece).lstrip()
+        defined = re.match(r"#define (\w+)", whole) or re.search(r"\b(numc_k_\w+) *[\[({=]", whole.split("{")[0] + "{")
+        assert defined is None or defined.group(1) not in seen_names, defined
+        seen_names.update(re.findall(r"\b(?:numc|NUMC)_\w+", whole))
+        result.append(whole)
+        piece = []
+    assert not "".join(piece).strip() and depth == 0 and len(seen_names) < 1500
+    return "\f" + "\f".join(whole + "\n" for whole in result if not re.match(r"#define NUMC_KERNEL_\w+_H$", whole))
+
+
+is_pieces = sys.argv[6:] == ["--pieces"]
+if len(sys.argv) > 6 and not is_pieces:
     expand(sys.argv[6])
-data = shortened(expand(header)).encode("ascii") + b"\0"
+data = shortened(expand(header))
+data = (pieces(data) if is_pieces else data).encode("ascii") + b"\0"
 with open(output, "w", encoding="ascii") as file:
     file.write("/* Made by make_text.py from %s. */\n" % header)
     file.write("extern const char %s[%d];\n" % (symbol, len(data)))

@@ -79,13 +79,57 @@ INLINE void NAME(small_block)(int rows, int64_t vectors, int64_t before, const T
         EITHER(rest, NAME(small_rows), rows, before, t, t_step, t_column, y, step, unit);
 }
 
+/* l' of the first `rows` (to 4) rows and columns of a square in place, upper triangle: what is given less products of the `before` rows
+ * above it, then number by number, since that is what everything waits for. False where a pivot is not positive and finite. */
+INLINE int NAME(small_square)(int rows, int64_t before, T *square)
+{
+    enum { WIDE = NAME(WIDE) };
+    T *const second = square + WIDE, *const third = second + WIDE, *const fourth = third + WIDE;
+    T d00 = square[0], d01 = square[1], d02 = square[2], d03 = square[3], d11 = second[1], d12 = second[2], d13 = second[3],
+      d22 = third[2], d23 = third[3], d33 = fourth[3];
+    ROLL
+    for (int64_t m = -before; m < 0; ++m) {
+        const T *const row = square + m * WIDE;
+        const T a = row[0], b = row[1], c = row[2], d = row[3];
+        d00 -= a * a, d01 -= a * b, d02 -= a * c, d03 -= a * d;
+        d11 -= b * b, d12 -= b * c, d13 -= b * d;
+        d22 -= c * c, d23 -= c * d;
+        d33 -= d * d;
+    }
+    int good = d00 > 0 && d00 - d00 == 0;
+    square[0] = d00 = SQUARE_ROOT(d00);
+    if (rows < 2)
+        return good;
+    square[1] = d01 /= d00, square[2] = d02 /= d00, square[3] = d03 /= d00;
+    d11 -= d01 * d01, d12 -= d01 * d02, d13 -= d01 * d03;
+    d22 -= d02 * d02, d23 -= d02 * d03;
+    d33 -= d03 * d03;
+    good &= d11 > 0 && d11 - d11 == 0;
+    second[1] = d11 = SQUARE_ROOT(d11);
+    if (rows < 3)
+        return good;
+    second[2] = d12 /= d11, second[3] = d13 /= d11;
+    d22 -= d12 * d12, d23 -= d12 * d13;
+    d33 -= d13 * d13;
+    good &= d22 > 0 && d22 - d22 == 0;
+    third[2] = d22 = SQUARE_ROOT(d22);
+    if (rows < 4)
+        return good;
+    third[3] = d23 /= d22;
+    d33 -= d23 * d23;
+    good &= d33 > 0 && d33 - d33 == 0;
+    fourth[3] = SQUARE_ROOT(d33);
+    return good;
+}
+
 /* a = l l' for n <= MOST, from the lower triangle of a: l_ij = (a_ij - l_i0 l_j0 - l_i1 l_j1 ..) / l_jj. Rows of l have unit column step;
  * above the diagonal are zeros. A pivot that is not positive and finite: NaN in the lower triangle. Four rows of l' at a time: their
- * square number by number, since that is what everything waits for, and then the rest. */
+ * square, and then the rest by vectors. */
 INLINE void NAME(small_cholesky)(int64_t n, const T *a, int64_t a_row, int64_t a_column, T *l, int64_t l_row)
 {
     enum { WIDE = NAME(WIDE) };
     T u[NAME(MOST) * WIDE];
+    const int64_t whole = (n + 3) / 4 * 4;
     int good = 1;
     ROLL
     for (int64_t i = 0; i < n; ++i) {
@@ -94,49 +138,22 @@ INLINE void NAME(small_cholesky)(int64_t n, const T *a, int64_t a_row, int64_t a
             u[j * WIDE + i] = a[i * a_row + j * a_column];
     }
     ROLL
-    for (int64_t i = 0; i < n; ++i)
+    for (int64_t i = 0; i < whole; ++i)
         memset(u + i * WIDE + n, 0, (WIDE - NAME(MOST)) * sizeof(T));
     ROLL
     for (int64_t first = 0; first < n; first += 4) {
-        const int rows = (int)(n - first < 4 ? n - first : 4);
         T *const square = u + first * (WIDE + 1);
-        T d[4][4];
-        UNROLL
-        for (int r = 0; r < 4; ++r) {
-            UNROLL
-            for (int q = r; q < 4; ++q)
-                d[r][q] = q < rows ? square[r * WIDE + q] : 0;
+        const int64_t vectors = (n - first - 4 + LANES - 1) / LANES;
+        int64_t v = 0;
+        good &= NAME(small_square)((int)(n - first < 4 ? n - first : 4), first, square);
+        if (n - 4 >= 3 * LANES) { /* known where n is constant: the first is then not compiled for narrow ones */
+            ROLL
+            for (; v + 3 <= vectors; v += 3)
+                NAME(small_rows)(3, 4, first, square, 1, WIDE, square + 4 + v * LANES, WIDE, 0);
         }
         ROLL
-        for (int64_t m = -first; m < 0; ++m) {
-            UNROLL
-            for (int r = 0; r < 4; ++r) {
-                UNROLL
-                for (int q = r; q < 4; ++q)
-                    d[r][q] -= square[m * WIDE + r] * square[m * WIDE + q];
-            }
-        }
-        UNROLL
-        for (int r = 0; r < 4; ++r) {
-            if (r >= rows)
-                break;
-            good &= d[r][r] > 0 && d[r][r] - d[r][r] == 0;
-            const T root = d[r][r] = SQUARE_ROOT(d[r][r]);
-            UNROLL
-            for (int q = r + 1; q < 4; ++q)
-                d[r][q] /= root;
-            UNROLL
-            for (int p = r + 1; p < 4; ++p) {
-                UNROLL
-                for (int q = p; q < 4; ++q)
-                    d[p][q] -= d[r][p] * d[r][q];
-            }
-            UNROLL
-            for (int q = r; q < 4; ++q)
-                square[r * WIDE + q] = d[r][q];
-        }
-        if (n - first > 4)
-            NAME(small_block)(4, (n - first - 4 + LANES - 1) / LANES, first, square, 1, WIDE, square + 4, WIDE, 0);
+        for (; v < vectors; ++v)
+            NAME(small_rows)(1, 4, first, square, 1, WIDE, square + 4 + v * LANES, WIDE, 0);
     }
     ROLL
     for (int64_t i = 0; i < n; ++i) {

@@ -11,12 +11,24 @@
 #include <link.h>
 #endif
 
+#include "backend/device.h"
 #include "backend/internal.h"
 #include "base/containers.h"
 #include "base/threads.h"
 #include "numc_build.h"
 
-extern const char numc__kernel_library[]; /* the text of src/kernel (make_text.py) */
+extern const char numc__kernel_pieces[]; /* the text of src/kernel (make_text.py) */
+
+enum { LIBRARIES = 3 };
+
+/* What programs may use, NULL behind the last. */
+static void list_libraries(const char *libraries[LIBRARIES + 1])
+{
+    libraries[0] = numc__kernel_pieces;
+    libraries[1] = numc__kernel_prologue[0];
+    libraries[2] = numc__kernel_prologue[1];
+    libraries[LIBRARIES] = NULL;
+}
 
 enum { MOST_FAILURES = 3 }; /* one after another, until a core asks no more; one that takes too long is enough */
 
@@ -68,8 +80,13 @@ static bool look(workshop *shop)
 /* What an object depends on besides its text: a comment at the text's beginning. */
 static void write_head(const workshop *shop, numc_text *text)
 {
+    const char *libraries[LIBRARIES + 1];
+    uint64_t hash = 0;
+    list_libraries(libraries);
+    for (int k = 0; k < LIBRARIES; k++)
+        hash = hash * UINT64_C(0x9e3779b97f4a7c15) + numc__hash_name(libraries[k]);
     numc__text_add(text, "/* numc %s %s; kernel %llx; compiler %s %llu %lld; flags %llx; machine %s */\n", numc_version(), NUMC_BUILD_ID,
-                   (unsigned long long)numc__hash_name(numc__kernel_library), shop->compiler.path,
+                   (unsigned long long)hash, shop->compiler.path,
                    (unsigned long long)shop->compiler.size, (long long)shop->compiler.modified,
                    (unsigned long long)shop->compiler.flags, shop->compiler.machine);
 }
@@ -121,6 +138,7 @@ static bool load(numc_native *native, const char *path, char *reason)
 /* The object is loaded from where the compiler wrote it: only what turned out to be one is kept in the store. */
 static bool compile(workshop *shop, numc_native *native, const numc_text *text, char *reason)
 {
+    const char *libraries[LIBRARIES + 1];
     static const numc_store nowhere = {.folder = ""};
     const numc_store *store = &shop->store;
     char temporary[NUMC_NATIVE_PATH], path[NUMC_NATIVE_PATH];
@@ -136,7 +154,15 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
             return false;
     }
     double start = numc__native_now();
-    bool good = numc__compiler_run(&shop->compiler, numc__kernel_library, text->data, temporary, &native->cancelled, reason);
+    numc_text used;
+    numc__text_begin(&used, shop->core);
+    list_libraries(libraries);
+    bool good = numc__native_pieces(&used, libraries, text->data);
+    if (good)
+        good = numc__compiler_run(&shop->compiler, used.data, text->data, temporary, &native->cancelled, reason);
+    else
+        (void)numc__format(reason, NUMC_NATIVE_REASON, "out of memory");
+    numc__text_end(&used);
     good = good && load(native, temporary, reason);
     if (good && !numc__store_put(shop->core, store, text->data, text->size, temporary, path, reason))
         numc__store_complain(shop->core, &shop->store, reason);

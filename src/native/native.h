@@ -53,9 +53,12 @@ typedef struct numc_compiler {
 /* NUMC_CC (a path or a name), else cc, gcc, clang in PATH; NUMC_CC_SECONDS, else 60. False with the reason. */
 bool numc__compiler_find(numc_compiler *compiler, char *reason);
 double numc__native_now(void); /* seconds, monotonic */
-/* Makes a shared object of a library of functions and a program that uses some. The compiler is ended at its deadline, when *stop
+/* Makes a shared object of what a program uses of libraries and the program. The compiler is ended at its deadline, when *stop
  * becomes true, and by the system when it writes a file larger than a store holds. False with the reason. */
 bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output,
                         const _Atomic bool *stop, char *reason);
+
+/* pieces.c: writes those definitions of the libraries (ended by NULL) that a program uses. False without memory. */
+bool numc__native_pieces(numc_text *text, const char *const *libraries, const char *program);
 
 #endif
