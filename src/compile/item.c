@@ -58,8 +58,8 @@ bool numc__exec_item(numc_text *text, const numc_exec *exec, numc_array *const *
         work += exec->steps[s].kind == NUMC_STEP_KERNEL ? work_of(&exec->steps[s]) : MOST_WORK + 1;
     if (work > MOST_WORK)
         return false;
-    numc__text_add(text, "%s", numc__dialect_prologue(dialect));
-    numc__text_add(text, "%s#define NUMC_E_KERNEL NUMC_KERNEL_FN\n", numc__kernel_prologue[1]);
+    numc__dialect_prologue(text, dialect);
+    numc__text_add(text, "#define NUMC_E_KERNEL NUMC_KERNEL_FN\n");
     for (int32_t s = 0; s < exec->step_count; s++) {
         const numc_step *step = &exec->steps[s];
         const numc_kernel_arguments arguments = {.extents = step->extents, .strides = step->strides, .constants = step->constants,
