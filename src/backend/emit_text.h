@@ -14,6 +14,10 @@ static const char prologue_c[] =
     "typedef int32_t numc_e_int32;\ntypedef int64_t numc_e_int64;\ntypedef uint8_t numc_e_uint8;\n"
     "typedef uint16_t numc_e_uint16;\ntypedef uint32_t numc_e_uint32;\ntypedef uint64_t numc_e_uint64;\n"
     "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n"
+    /* GCC's vectoriser makes one instruction of a product added and one subtracted side by side, contraction allowed or not */
+    "#if defined(__has_builtin)\n#if __has_builtin(__builtin_assoc_barrier)\n"
+    "#define NUMC_KERNEL_PRODUCT(x) __builtin_assoc_barrier(x)\n#endif\n#endif\n"
+    "#ifndef NUMC_KERNEL_PRODUCT\n#define NUMC_KERNEL_PRODUCT(x) (x)\n#endif\n"
     "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__\n"
     "#define NUMC_E_BYTE(word, k) (((word) >> (56 - 8 * (k)) & 255) != 0)\n#else\n"
     "#define NUMC_E_BYTE(word, k) (((word) >> 8 * (k) & 255) != 0)\n#endif\n";
@@ -26,7 +30,7 @@ static const char prologue_opencl[] =
     "typedef int numc_e_int32;\ntypedef long numc_e_int64;\ntypedef uchar numc_e_uint8;\n"
     "typedef ushort numc_e_uint16;\ntypedef uint numc_e_uint32;\ntypedef ulong numc_e_uint64;\n"
     "#define NUMC_E_FMA_float32 fma\n#define NUMC_E_NEXTAFTER_float32 nextafter\n"
-    "#define NUMC_E_FIRST ((numc_k_i64)get_global_id(0))\n#define NUMC_E_STEP ((numc_k_i64)get_global_size(0))\n"
+    "#define NUMC_KERNEL_PRODUCT(x) (x)\n#define NUMC_E_FIRST ((numc_k_i64)get_global_id(0))\n#define NUMC_E_STEP ((numc_k_i64)get_global_size(0))\n"
     "#define NUMC_E_ITEM ((int)get_local_id(0))\n#define NUMC_E_NUMBER ((numc_k_i64)get_group_id(0))\n"
     "#define NUMC_E_LOCAL __local\n#define NUMC_E_SHARED __local\n"
     "#define NUMC_E_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)\n";
@@ -39,7 +43,7 @@ static const char prologue_cuda[] =
     "typedef int numc_e_int32;\ntypedef long long numc_e_int64;\ntypedef unsigned char numc_e_uint8;\n"
     "typedef unsigned short numc_e_uint16;\ntypedef unsigned int numc_e_uint32;\ntypedef unsigned long long numc_e_uint64;\n"
     "#define NUMC_E_FMA_float32 fmaf\n#define NUMC_E_NEXTAFTER_float32 nextafterf\n"
-    "#define NUMC_E_FIRST ((numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x)\n"
+    "#define NUMC_KERNEL_PRODUCT(x) (x)\n#define NUMC_E_FIRST ((numc_k_i64)blockIdx.x * blockDim.x + threadIdx.x)\n"
     "#define NUMC_E_STEP ((numc_k_i64)gridDim.x * blockDim.x)\n"
     "#define NUMC_E_ITEM ((int)threadIdx.x)\n#define NUMC_E_NUMBER ((numc_k_i64)blockIdx.x)\n"
     "#define NUMC_E_LOCAL\n#define NUMC_E_SHARED __shared__\n#define NUMC_E_BARRIER() __syncthreads()\n";

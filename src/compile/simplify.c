@@ -341,8 +341,9 @@ static int32_t simplify_sum(numc_ir *ir, int32_t input, const numc_attributes *a
     if (!is_float(type))
         return -1;
     if (made_by(ir, input, NUMC_SCALAR_NEGATIVE) != NULL) {
-        int32_t terms = made_by(ir, input, NUMC_SCALAR_NEGATIVE)->inputs[0];
-        return emit1(ir, NUMC_SCALAR_NEGATIVE, numc__ir_emit(ir, NUMC_PRIMITIVE_REDUCE_SUM, &terms, 1, attributes));
+        int32_t terms = made_by(ir, input, NUMC_SCALAR_NEGATIVE)->inputs[0]; /* 0 - sum: a sum that vanishes is +0 either way */
+        int32_t sum = numc__ir_emit(ir, NUMC_PRIMITIVE_REDUCE_SUM, &terms, 1, attributes);
+        return sum < 0 ? -1 : emit2(ir, NUMC_SCALAR_SUBTRACT, splat(ir, type, 0.0), sum);
     }
     if (made_by(ir, input, NUMC_PRIMITIVE_MATMUL) != NULL)
         return simplify_outer_sum(ir, input, attributes);
@@ -372,6 +373,9 @@ static int32_t simplify_sum(numc_ir *ir, int32_t input, const numc_attributes *a
     if (value < 0)
         return -1;
     value = emit2(ir, NUMC_SCALAR_MULTIPLY, value, splat(ir, &ir->values[value].type, count));
+    if (value < 0)
+        return -1;
+    value = emit2(ir, NUMC_SCALAR_ADD, value, splat(ir, &ir->values[value].type, 0.0)); /* as a sum of -0, which begins at +0 */
     return value < 0 ? -1 : numc__ir_shaped(ir, NUMC_PRIMITIVE_BROADCAST, value, type->rank, type->shape);
 }
 

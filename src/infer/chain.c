@@ -40,8 +40,8 @@ numc_status numc__chain_explain_start(numc_chain *chain)
         numc__text_add(&text, ")");
     }
     numc__text_add(&text, tries > 1 ? "; at the last one " : "; there ");
-    int32_t bad = bad_gradient(chain);
-    if (!isfinite(chain->nuts.log_density) || bad < 0) {
+    int32_t bad = isfinite(chain->nuts.log_density) ? bad_gradient(chain) : -1; /* a rejection has written no gradient */
+    if (bad < 0) {
         numc__text_add(&text, "the log density is ");
         numc__text_add_double(&text, chain->nuts.log_density);
     } else {

@@ -459,6 +459,8 @@ numc_status numc__diagnostics_summary(numc_diagnostics *w, numc_summary *row)
 
 static numc_status open_draws(numc_diagnostics *w, numc_context *context, const numc_draws *draws, const void *result)
 {
+    if (context == NULL)
+        return NUMC_INVALID_ARGUMENT;
     NUMC_REQUIRE(context, draws != NULL && result != NULL, NUMC_INVALID_ARGUMENT, "diagnostics: draws or result is NULL");
     NUMC_REQUIRE(context, draws->chains >= 1 && draws->draws >= 1 && draws->values != NULL, NUMC_INVALID_ARGUMENT,
                  "diagnostics: %lld chains of %lld draws", (long long)draws->chains, (long long)draws->draws);

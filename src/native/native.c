@@ -85,8 +85,8 @@ static void write_head(const workshop *shop, numc_text *text)
     list_libraries(libraries);
     for (int k = 0; k < LIBRARIES; k++)
         hash = hash * UINT64_C(0x9e3779b97f4a7c15) + numc__hash_name(libraries[k]);
-    numc__text_add(text, "/* numc %s %s; kernel %llx; compiler %s %llu %lld; flags %llx; machine %s */\n", numc_version(), NUMC_BUILD_ID,
-                   (unsigned long long)hash, shop->compiler.path,
+    numc__text_add(text, "/* numc %s %s; kernel %llx; compiler %llx %llu %lld; flags %llx; machine %s */\n", numc_version(), NUMC_BUILD_ID,
+                   (unsigned long long)hash, (unsigned long long)numc__hash_name(shop->compiler.path),
                    (unsigned long long)shop->compiler.size, (long long)shop->compiler.modified,
                    (unsigned long long)shop->compiler.flags, shop->compiler.machine);
 }

@@ -296,7 +296,7 @@ static void test_membership(void **state)
     assert_values(numc_constraint_check(numc_constraint_interval(context, 0.5, 1), x), 0, 0, 1, 1, 0, 0, 0);
     assert_values(numc_constraint_check(numc_constraint_boolean(context), x), 0, 1, 0, 1, 0, 0, 0);
     assert_values(numc_constraint_check(numc_constraint_integer_interval(context, 1, 3), x), 0, 0, 0, 1, 1, 0, 0);
-    assert_values(numc_constraint_check(numc_constraint_nonnegative_integer(context), x), 0, 1, 0, 1, 1, 1, 0);
+    assert_values(numc_constraint_check(numc_constraint_nonnegative_integer(context), x), 0, 1, 0, 1, 1, 0, 0);
     assert_true(numc_constraint_is_discrete(numc_constraint_boolean(context)));
     numc_array *whole = counting(context, NUMC_INT32, NUMC_SHAPE(4));
     assert_values(numc_constraint_check(numc_constraint_integer_interval(context, 1, 2), whole), 0, 1, 1, 0);

@@ -45,6 +45,8 @@ static void open_house(house *h, bool native)
     const char *named = getenv("NUMC_BACKEND");
     *h = (house){.reference = opened("ref", NUMC_JIT_OFF), .compiled = opened(named != NULL ? named : "cpu", NUMC_JIT_OFF)};
     assert_non_null(h->reference);
+    if (h->compiled == NULL && named != NULL)
+        fail_msg("the backend %s cannot be opened", named);
     if (h->compiled == NULL)
         h->compiled = h->reference;
     if (native) {
