@@ -53,7 +53,9 @@ NUMC_API numc_function *numc_function_value_and_gradient(numc_context *context, 
  * Elements are what f gives for each, up to the order of sums where products with an unmapped matrix become one larger product.
  * A draw whose key is unmapped is the same for all. Where the predicate of a cond (the index of a switch) is another for each
  * element, all branches are computed and one is selected; in gradients nothing comes back, not even NaN, from a branch an
- * element does not take. A while goes on until all elements are done. */
+ * element does not take. A while goes on until all elements are done; those that are done are stepped with the others, and their
+ * values kept. So a branch or a body also runs on values that no element alone would give it: a while in one has to end there (its
+ * limit is an error if it does not), and an external function has to bear them. */
 #define NUMC_UNMAPPED INT64_MIN
 typedef struct numc_vmap_options {
     size_t size;
@@ -136,7 +138,7 @@ NUMC_API numc_function *numc_function_external_(numc_context *context, numc_exte
 #endif
 /* Bytes that a call takes beside its inputs and outputs, known before it runs (compiled for that): intermediate values, those of loops
  * and branches, and of iterations on the context's other threads. Not counted: some kilobytes of bookkeeping for each of these, what a backend
- * takes for itself while it sorts, sums up along an axis, multiplies or factorises, and copies of inputs that do not lie in order. 0 after an error. */
+ * rounds a large block up to (pages), what it takes for itself while it sorts, sums up along an axis, multiplies or factorises, and copies of inputs that do not lie in order. 0 after an error. */
 NUMC_API uint64_t numc_function_bytes(numc_context *context, numc_function *function);
 /* Readable text of the graph; returns the length needed, writes at most size, and nothing where text is NULL. */
 NUMC_API size_t numc_function_format(const numc_function *function, char *text, size_t size);

@@ -636,6 +636,15 @@ static numc_array *down_and_up(numc_context *context, numc_array *const *x)
     return numc_multiply(numc_multiply(-0.5, x[0]), 2.0);
 }
 
+/* A sum that vanishes is +0, however its terms are written: 1 / it is +inf. */
+static numc_array *vanishing_sums(numc_context *context, numc_array *const *x)
+{
+    const int64_t shape[] = {3};
+    numc_array *zero = numc_broadcast_to(numc_multiply(-0.0, numc_sum(numc_abs(x[0]))), (numc_shape){shape, 1, true});
+    (void)context;
+    return numc_add(numc_divide(1.0, numc_sum(numc_negative(x[0]))), numc_divide(1.0, numc_sum(zero)));
+}
+
 static void test_edges(void **unused)
 {
     (void)unused;
@@ -644,6 +653,9 @@ static void test_edges(void **unused)
     numc_array *x = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(9), edges);
     check(context, up_and_down, &x, 1, "up and down");
     check(context, down_and_up, &x, 1, "down and up");
+    static const double opposite[] = {1.0, -1.0};
+    numc_array *y = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2), opposite);
+    check(context, vanishing_sums, &y, 1, "sums that vanish");
     numc_close(context);
 }
 

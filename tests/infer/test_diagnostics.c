@@ -139,6 +139,7 @@ static void undefined_is_nan(void **state)
     numc_summary s;
     for (int i = 0; i < 40; i++)
         x[i] = 3;
+    assert_int_equal(numc_diagnostic_rhat(NULL, &draws, &s.rhat), NUMC_INVALID_ARGUMENT);
     assert_int_equal(numc_diagnostic_summary(context, &draws, &s), NUMC_OK);
     assert_true(fabs(s.mean - 3) < 1e-14 && s.sd < 1e-14 && s.q5 == 3);
     assert_true(isnan(s.rhat) && isnan(s.ess_bulk) && isnan(s.ess_tail) && isnan(s.mcse));
