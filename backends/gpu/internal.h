@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gpu/gpu.h"
+#include "kernel/pieces.h"
 
 enum { NUMC_GPU_GROUP = 128, NUMC_GPU_CLASSES = 4 * 58 + 1, NUMC_GPU_BUCKETS = 256 };
 
@@ -35,7 +36,6 @@ typedef struct numc_gpu_module {
     struct numc_gpu_module *next, *next_waiting;
 } numc_gpu_module;
 
-typedef struct numc_gpu_pieces numc_gpu_pieces; /* pieces.c */
 
 /* A kernel of the texts in this folder (products, order, factorisations), found by its name. */
 typedef struct numc_gpu_fixed {
@@ -63,7 +63,7 @@ struct numc_device {
     numc_gpu_module *modules[NUMC_GPU_BUCKETS], *waiting; /* latest first */
     numc_gpu_fixed *fixed[NUMC_GPU_BUCKETS];
     pthread_mutex_t building; /* taken before `lock`: one program at a time */
-    numc_gpu_pieces *pieces;
+    numc_pieces *pieces;
     char *prologue;           /* of an emitted kernel; prologue_size + 1 bytes */
     size_t prologue_size;
     numc_gpu_counts counts;
@@ -140,14 +140,6 @@ int32_t numc_gpu_kernel(numc_device *device, numc_gpu_module *module, const char
 /* What stands in front of every program. */
 int32_t numc_gpu_modules_begin(numc_device *device);
 void numc_gpu_modules_end(numc_device *device);
-
-/* ---- pieces.c ------------------------------------------------------------------------------------------------------------- */
-
-/* Both texts stay where they are. NULL: out of memory. */
-numc_gpu_pieces *numc_gpu_pieces_new(numc_device *device, const char *library, const char *prologue);
-void numc_gpu_pieces_end(numc_gpu_pieces *pieces);
-/* Adds the pieces that a program needs, in their order. */
-void numc_gpu_pieces_add(const numc_gpu_pieces *pieces, const char *program, size_t size, numc_gpu_text *text);
 
 /* A kernel of a fixed text with macros defined before it ("#define T double\n"); it lives as long as the device. */
 int32_t numc_gpu_fixed_kernel(numc_device *device, const char *text, const char *defines, const char *name, void **kernel);

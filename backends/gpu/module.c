@@ -95,7 +95,7 @@ int32_t numc_gpu_modules_begin(numc_device *device)
     char *prologue = numc_gpu_new(device, length + 1);
     if (prologue != NULL) {
         memcpy(prologue, from, length);
-        device->pieces = numc_gpu_pieces_new(device, library_of(device), prologue);
+        device->pieces = numc__pieces_new(host->allocate, host->user, (const char *const[]){library_of(device), prologue, NULL});
     }
     (void)host->allocate(host->user, emitted, size, 0);
     if (device->pieces == NULL) {
@@ -109,7 +109,7 @@ int32_t numc_gpu_modules_begin(numc_device *device)
 
 void numc_gpu_modules_end(numc_device *device)
 {
-    numc_gpu_pieces_end(device->pieces);
+    numc__pieces_end(device->pieces);
     if (device->prologue != NULL)
         numc_gpu_delete(device, device->prologue, device->prologue_size + 1);
 }
@@ -146,6 +146,11 @@ static void write_to_disk(numc_device *device, void *own, const numc_gpu_text *k
     (void)host->allocate(host->user, bytes, size, 0);
 }
 
+static void take(void *to, const char *text, size_t size)
+{
+    numc_gpu_text_add(to, text, size);
+}
+
 /* A program of its own from text; `building` is held. */
 static int32_t make(numc_device *device, const char *text, size_t size, numc_gpu_program **program)
 {
@@ -165,7 +170,7 @@ static int32_t make(numc_device *device, const char *text, size_t size, numc_gpu
     bool loaded = status == NUMC_OK;
     if (!loaded) {
         numc_gpu_text_format(&whole, "#define NUMC_E_GROUP %d\n", NUMC_GPU_GROUP);
-        numc_gpu_pieces_add(device->pieces, text, size, &whole);
+        whole.failed |= !numc__pieces_choose(device->pieces, text, size, take, &whole);
         numc_gpu_text_add(&whole, text, size);
         status = whole.failed ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of a program")
                               : device->runtime->module_build(device->machine, whole.data, &made->own);

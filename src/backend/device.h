@@ -53,9 +53,9 @@ typedef struct numc_kernel_groups {
  * or an operation has no text. */
 bool numc__kernel_text(struct numc_text *text, const numc_kernel_source *source, uint32_t dialect, const char *name,
                        const numc_kernel_arguments *arguments, const numc_kernel_groups *groups);
-void numc__dialect_prologue(struct numc_text *text, uint32_t dialect); /* both texts, without separators */
+void numc__dialect_prologue(struct numc_text *text, uint32_t dialect); /* both texts */
 const char *numc__dialect_global(uint32_t dialect);                    /* before a pointer to device memory */
-extern const char *const numc__kernel_prologue[2]; /* C's, and what all dialects share, in pieces (native/pieces.c) */
+extern const char *const numc__kernel_prologue[2]; /* C's, and what all dialects share */
 
 /* Facts about scalar operations, from NUMC_SCALAR_TABLE. */
 typedef enum numc_operand_rule {

@@ -738,22 +738,11 @@ static void add_pointers(emitter *e)
     }
 }
 
-/* The separators are for numc__kernel_prologue's readers. */
-static void add_prologue(numc_text *text, const char *own)
-{
-    numc__text_add(text, "%s", own);
-    for (const char *at = prologue_shared; *at != '\0';) {
-        const size_t length = strcspn(at, "\f");
-        numc__text_add_bytes(text, at, length);
-        at += length + (at[length] == '\f');
-    }
-}
-
 static void add_head(emitter *e, const char *name)
 {
     const numc_kernel_source *s = e->source;
     const dialect *d = e->dialect;
-    add_prologue(e->text, d->prologue);
+    ADD(e, "%s%s", d->prologue, prologue_shared);
     if (!e->devices) {
         ADD(e, "%s %s(void *const *buffers, const numc_k_i64 *extents, const numc_k_i64 *offsets, const numc_k_i64 *strides, "
                "const numc_k_u64 *constants)\n{\n", d->entry, name);
@@ -844,7 +833,7 @@ bool numc__kernel_text(numc_text *text, const numc_kernel_source *source, uint32
 
 void numc__dialect_prologue(numc_text *text, uint32_t chosen)
 {
-    add_prologue(text, dialects[chosen].prologue + sizeof "#include \"kernel/kernel.h\"\n" - 1);
+    numc__text_add(text, "%s%s", dialects[chosen].prologue + sizeof "#include \"kernel/kernel.h\"\n" - 1, prologue_shared);
 }
 
 const char *numc__dialect_global(uint32_t chosen)

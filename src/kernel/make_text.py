@@ -1,9 +1,9 @@
 """Writes a header and what it includes as one C array: text for a compiler that has no files, such as the scalar kernel.
 
-usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES [BASE | --pieces]
+usage: make_text.py FOLDER HEADER NAME OUTPUT DEPENDENCIES [BASE | --bare]
 
-What the header BASE includes is left out: the text will follow BASE's. --pieces: as a C compiler without headers sees it
-(NUMC_KERNEL_BARE), without conditionals, a form feed before each definition (src/native/pieces.c chooses among them)."""
+What the header BASE includes is left out: the text will follow BASE's. --bare: as a C compiler without headers sees it
+(NUMC_KERNEL_BARE), without conditionals: pieces.c, which chooses what a program needs, keeps those whole."""
 import os
 import re
 import sys
@@ -61,49 +61,11 @@ def resolved(text):
     return "\n".join(lines)
 
 
-def pasted(text):
-    """Macros that paste names together are written out: their parts would not be seen."""
-    macro = r"^#define (\w+)\(([\w, ]+)\) ((?:.*\\\n)*.*##(?:.*\\\n)*.*)\n"
-    for name, parameters, body in re.findall(macro, text, flags=re.M):
-        def written(match):
-            result = body.replace("\\\n", " ")
-            for parameter, argument in zip(parameters.split(","), match.group(1).split(",")):
-                result = re.sub(r"(?:##)?\b%s\b(?:##)?" % parameter.strip(), argument.strip(), result)
-            return result
-        text = re.sub(r"^#define %s\((?:.*\\\n)*.*\n" % name, "", text, flags=re.M)
-        text = re.sub(r"\b%s\(([^()]*)\)" % name, written, text)
-    assert "##" not in text
-    return text
-
-
-def pieces(text):
-    """A form feed before each definition. The names of a piece are those that occur in it first: none may be used, by a macro,
-    before it is defined."""
-    result, piece, depth, seen_names = [], [], 0, set()
-    for line in pasted(resolved(text)).split("\n"):
-        piece.append(line)
-        if line.startswith("#") or (len(piece) > 1 and piece[-2].endswith("\\")):
-            if line.endswith("\\"):
-                continue
-        else:
-            depth += line.count("{") - line.count("}")
-            if depth > 0 or not re.search("[;}]$", line):
-                continue
-        whole = "\n".join(piece).lstrip()
-        defined = re.match(r"#define (\w+)", whole) or re.search(r"\b(numc_k_\w+) *[\[({=]", whole.split("{")[0] + "{")
-        assert defined is None or defined.group(1) not in seen_names, defined
-        seen_names.update(re.findall(r"\b(?:numc|NUMC)_\w+", whole))
-        result.append(whole)
-        piece = []
-    assert not "".join(piece).strip() and depth == 0 and len(seen_names) < 1500
-    return "\f" + "\f".join(whole + "\n" for whole in result if not re.match(r"#define NUMC_KERNEL_\w+_H$", whole))
-
-
-is_pieces = sys.argv[6:] == ["--pieces"]
-if len(sys.argv) > 6 and not is_pieces:
+is_bare = sys.argv[6:] == ["--bare"]
+if len(sys.argv) > 6 and not is_bare:
     expand(sys.argv[6])
 data = shortened(expand(header))
-data = (pieces(data) if is_pieces else data).encode("ascii") + b"\0"
+data = (resolved(data) if is_bare else data).encode("ascii") + b"\0"
 with open(output, "w", encoding="ascii") as file:
     file.write("/* Made by make_text.py from %s. */\n" % header)
     file.write("extern const char %s[%d];\n" % (symbol, len(data)))

@@ -15,16 +15,17 @@
 #include "backend/internal.h"
 #include "base/containers.h"
 #include "base/threads.h"
+#include "kernel/pieces.h"
 #include "numc_build.h"
 
-extern const char numc__kernel_pieces[]; /* the text of src/kernel (make_text.py) */
+extern const char numc__kernel_bare[]; /* the text of src/kernel (make_text.py) */
 
 enum { LIBRARIES = 3 };
 
 /* What programs may use, NULL behind the last. */
 static void list_libraries(const char *libraries[LIBRARIES + 1])
 {
-    libraries[0] = numc__kernel_pieces;
+    libraries[0] = numc__kernel_bare;
     libraries[1] = numc__kernel_prologue[0];
     libraries[2] = numc__kernel_prologue[1];
     libraries[LIBRARIES] = NULL;
@@ -135,6 +136,19 @@ static bool load(numc_native *native, const char *path, char *reason)
     return true;
 }
 
+static void *allocate(void *user, void *pointer, size_t old_size, size_t size)
+{
+    if (size > 0)
+        return numc__core_reallocate(user, pointer, old_size, size);
+    numc__core_free(user, pointer, old_size);
+    return NULL;
+}
+
+static void take(void *to, const char *text, size_t size)
+{
+    numc__text_add_bytes(to, text, size);
+}
+
 /* The object is loaded from where the compiler wrote it: only what turned out to be one is kept in the store. */
 static bool compile(workshop *shop, numc_native *native, const numc_text *text, char *reason)
 {
@@ -157,7 +171,9 @@ static bool compile(workshop *shop, numc_native *native, const numc_text *text, 
     numc_text used;
     numc__text_begin(&used, shop->core);
     list_libraries(libraries);
-    bool good = numc__native_pieces(&used, libraries, text->data);
+    numc_pieces *pieces = numc__pieces_new(allocate, shop->core, libraries);
+    bool good = pieces != NULL && numc__pieces_choose(pieces, text->data, text->size, take, &used) && !used.failed;
+    numc__pieces_end(pieces);
     if (good)
         good = numc__compiler_run(&shop->compiler, used.data, text->data, temporary, &native->cancelled, reason);
     else

@@ -58,7 +58,4 @@ double numc__native_now(void); /* seconds, monotonic */
 bool numc__compiler_run(const numc_compiler *compiler, const char *library, const char *program, const char *output,
                         const _Atomic bool *stop, char *reason);
 
-/* pieces.c: writes those definitions of the libraries (ended by NULL) that a program uses. False without memory. */
-bool numc__native_pieces(numc_text *text, const char *const *libraries, const char *program);
-
 #endif

@@ -3,25 +3,32 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include "gpu/internal.h"
+#include "kernel/pieces.h"
 
-static void *allocate(void *user, void *pointer, uint64_t old_size, uint64_t size)
+typedef struct memory {
+    long blocks, requests, fail_at;
+} memory;
+
+static void *allocate(void *user, void *pointer, size_t old_size, size_t size)
 {
-    (void)user, (void)old_size;
+    memory *m = user;
+    (void)old_size;
+    if (size > 0 && m->requests++ == m->fail_at)
+        return NULL;
+    m->blocks += (pointer == NULL) - (size == 0);
     if (size > 0)
-        return realloc(pointer, (size_t)size);
+        return realloc(pointer, size);
     free(pointer);
     return NULL;
 }
 
-void numc_gpu_text_add(numc_gpu_text *text, const char *more, size_t size)
+static void take(void *to, const char *text, size_t size)
 {
-    assert_true(text->size + size < text->capacity);
-    memcpy(text->data + text->size, more, size);
-    text->data[text->size += size] = '\0';
+    strncat(to, text, size);
 }
 
 static const char library[] =
@@ -38,16 +45,14 @@ static const char prologue[] = "typedef double number;\n";
 
 static void assert_pieces(const char *program, const char *expected)
 {
-    char memory[2048] = "";
-    numc_host host = {.size = sizeof host, .allocate = allocate};
-    numc_device device = {.host = &host};
-    numc_gpu_text text = {.device = &device, .data = memory, .capacity = sizeof memory};
-    numc_gpu_pieces *pieces = numc_gpu_pieces_new(&device, library, prologue);
+    char chosen[2048] = "";
+    memory m = {.fail_at = -1};
+    numc_pieces *pieces = numc__pieces_new(allocate, &m, (const char *const[]){library, prologue, NULL});
     assert_non_null(pieces);
-    numc_gpu_pieces_add(pieces, program, strlen(program), &text);
-    assert_false(text.failed);
-    assert_string_equal(memory, expected);
-    numc_gpu_pieces_end(pieces);
+    assert_true(numc__pieces_choose(pieces, program, strlen(program), take, chosen));
+    assert_string_equal(chosen, expected);
+    numc__pieces_end(pieces);
+    assert_int_equal(m.blocks, 0);
 }
 
 #define FRONT "#ifndef GUARD_H\n#define GUARD_H\n#if defined(THIS)\n#define FN static\n#else\n#define FN\n#endif\n"
@@ -79,12 +84,29 @@ static void joined_words_stand_for_all_they_begin(void **state)
     assert_pieces("ROWS(1)", FRONT "#define ROW_0 0\n#define ROW_1 1\n#define ROWS(n) ROW_##n\n#endif\n");
 }
 
+static void memory_may_end(void **state)
+{
+    (void)state;
+    long fail_at = 0;
+    for (bool whole = false; !whole; fail_at++) {
+        char chosen[2048] = "";
+        memory m = {.fail_at = fail_at};
+        numc_pieces *pieces = numc__pieces_new(allocate, &m, (const char *const[]){library, prologue, NULL});
+        whole = pieces != NULL && numc__pieces_choose(pieces, "ROWS(1)", 7, take, chosen);
+        assert_true(whole == (chosen[0] != '\0'));
+        numc__pieces_end(pieces);
+        assert_int_equal(m.blocks, 0);
+    }
+    assert_int_equal(fail_at, 4); /* the pieces, their list, and the choice may fail */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_is_needed_is_there),
         cmocka_unit_test(what_is_needed_needs_more),
         cmocka_unit_test(joined_words_stand_for_all_they_begin),
+        cmocka_unit_test(memory_may_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,10 @@
  * is, what is not defined yet) belong to every program, a group from #if to #endif as one piece; the guard of a header is two. What a
  * program needs is every piece whose name is a word of its text, or of a piece it needs: perhaps too much, never too little. A word
  * before ## stands for all names that begin with it. */
-#include "gpu/internal.h"
+#include "kernel/pieces.h"
+
+#include <stdint.h>
+#include <string.h>
 
 enum { BUCKETS = 1024 };
 
@@ -15,8 +18,9 @@ typedef struct piece {
     int32_t next; /* of its bucket, or -1 */
 } piece;
 
-struct numc_gpu_pieces {
-    numc_device *device;
+struct numc_pieces {
+    numc_pieces_allocate *allocate;
+    void *user;
     piece *list;
     size_t count, capacity;
     int32_t buckets[BUCKETS];
@@ -67,12 +71,11 @@ static uint32_t bucket_of(const char *name, uint32_t size)
     return hash % BUCKETS;
 }
 
-static void add(numc_gpu_pieces *p, const char *text, const char *end, word name)
+static void add(numc_pieces *p, const char *text, const char *end, word name)
 {
     if (p->count == p->capacity) {
         size_t capacity = 2 * p->capacity + 512;
-        const numc_host *host = p->device->host;
-        piece *grown = host->allocate(host->user, p->list, p->capacity * sizeof *grown, capacity * sizeof *grown);
+        piece *grown = p->allocate(p->user, p->list, p->capacity * sizeof *grown, capacity * sizeof *grown);
         if (grown == NULL) {
             p->failed = true;
             return;
@@ -153,7 +156,7 @@ static const char *declaration_end(const char *at, const char *end, word *name)
     return end;
 }
 
-static void cut(numc_gpu_pieces *p, const char *text, size_t size)
+static void cut(numc_pieces *p, const char *text, size_t size)
 {
     const char *at = text, *end = text + size;
     while (at < end && !p->failed) {
@@ -175,34 +178,35 @@ static void cut(numc_gpu_pieces *p, const char *text, size_t size)
     }
 }
 
-numc_gpu_pieces *numc_gpu_pieces_new(numc_device *device, const char *library, const char *prologue)
+numc_pieces *numc__pieces_new(numc_pieces_allocate *allocate, void *user, const char *const *texts)
 {
-    numc_gpu_pieces *p = numc_gpu_new(device, sizeof *p);
+    numc_pieces *p = allocate(user, NULL, 0, sizeof *p);
     if (p == NULL)
         return NULL;
-    p->device = device;
+    *p = (numc_pieces){.allocate = allocate, .user = user};
     for (int i = 0; i < BUCKETS; i++)
         p->buckets[i] = -1;
-    cut(p, library, strlen(library));
-    cut(p, prologue, strlen(prologue));
+    for (; *texts != NULL; texts++)
+        cut(p, *texts, strlen(*texts));
     if (p->failed) {
-        numc_gpu_pieces_end(p);
+        numc__pieces_end(p);
         return NULL;
     }
     return p;
 }
 
-void numc_gpu_pieces_end(numc_gpu_pieces *p)
+void numc__pieces_end(numc_pieces *p)
 {
     if (p == NULL)
         return;
-    numc_gpu_delete(p->device, p->list, p->capacity * sizeof *p->list);
-    numc_gpu_delete(p->device, p, sizeof *p);
+    if (p->list != NULL)
+        (void)p->allocate(p->user, p->list, p->capacity * sizeof *p->list, 0);
+    (void)p->allocate(p->user, p, sizeof *p, 0);
 }
 
 /* What is needed and not yet looked through. */
 typedef struct walk {
-    const numc_gpu_pieces *pieces;
+    const numc_pieces *pieces;
     int32_t *waiting;
     size_t count;
     bool *needed;
@@ -218,7 +222,7 @@ static void need(walk *w, int32_t k)
 
 static void look_through(walk *w, const char *text, size_t size)
 {
-    const numc_gpu_pieces *p = w->pieces;
+    const numc_pieces *p = w->pieces;
     const char *end = text + size;
     word found;
     while ((text = next_word(text, end, &found)) != NULL) {
@@ -234,15 +238,15 @@ static void look_through(walk *w, const char *text, size_t size)
     }
 }
 
-void numc_gpu_pieces_add(const numc_gpu_pieces *p, const char *program, size_t size, numc_gpu_text *text)
+bool numc__pieces_choose(const numc_pieces *p, const char *program, size_t size,
+                         void (*take)(void *to, const char *text, size_t size), void *to)
 {
-    size_t bytes = p->count * (sizeof(int32_t) + sizeof(bool));
-    int32_t *memory = numc_gpu_new(p->device, bytes);
-    if (memory == NULL) {
-        text->failed = true;
-        return;
-    }
+    const size_t bytes = (p->count + 1) * (sizeof(int32_t) + sizeof(bool));
+    int32_t *memory = p->allocate(p->user, NULL, 0, bytes);
+    if (memory == NULL)
+        return false;
     walk w = {.pieces = p, .waiting = memory, .needed = (bool *)(memory + p->count)};
+    memset(w.needed, 0, p->count * sizeof *w.needed);
     for (size_t k = 0; k < p->count; k++)
         if (p->list[k].name == NULL)
             need(&w, (int32_t)k);
@@ -253,6 +257,7 @@ void numc_gpu_pieces_add(const numc_gpu_pieces *p, const char *program, size_t s
     }
     for (size_t k = 0; k < p->count; k++)
         if (w.needed[k])
-            numc_gpu_text_add(text, p->list[k].text, p->list[k].size);
-    numc_gpu_delete(p->device, memory, bytes);
+            take(to, p->list[k].text, p->list[k].size);
+    (void)p->allocate(p->user, memory, bytes, 0);
+    return true;
 }
