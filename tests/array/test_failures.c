@@ -2,6 +2,7 @@
  * nothing leaks, and the context goes on working. */
 #include "subjects.h"
 
+#include "../base/effort.h"
 #include "../base/failing.h"
 #include "numc/function.h"
 
@@ -33,6 +34,8 @@ static double total_of(numc_context *context, subject call, bool traced)
 static void sweep(bool traced)
 {
     for (int i = 0; i < SUBJECT_COUNT; i++) {
+        if (left_out(i + traced))
+            continue;
         double right = NAN;
         long told = 0;
         for (long n = -1;; n++) { /* the first pass, without failure, gives the value */

@@ -208,6 +208,12 @@ static void one_call(numc_context *context, const function_row *row, const given
     numc_function_free(f);
 }
 
+/* Where one case in 7 is looked at, one in 49 of these: every function with two to four of its pairs of dtype and layout. */
+static bool is_left_out(size_t dtype, size_t layout, size_t function)
+{
+    return left_out((long)(dtype + layout + function)) || left_out((long)(dtype + 2 * layout));
+}
+
 static void views_are_their_copies(void **state)
 {
     numc_context *context = *state;
@@ -215,7 +221,7 @@ static void views_are_their_copies(void **state)
         for (int k = 0; k < LAYOUTS; k++) {
             for (size_t i = 0; i < FUNCTION_ROW_COUNT; i++) {
                 const function_row *row = &function_rows[i];
-                if (left_out((long)(t + (size_t)k + i)))
+                if (is_left_out(t, (size_t)k, i))
                     continue;
                 numc_scope(context) {
                     numc_array *x = layout(context, dtypes[t], k), *w = copied(x);
@@ -258,7 +264,7 @@ static void matrices_as_views(void **state)
         for (int k = 0; k < 5; k++) {
             for (size_t i = 0; i < FUNCTION_ROW_COUNT; i++) {
                 const function_row *row = &function_rows[i];
-                if ((row->flags & SQUARE) == 0 || dtypes[t] == NUMC_BOOL || left_out((long)(t + (size_t)k + i))) /* of bools it is singular */
+                if ((row->flags & SQUARE) == 0 || dtypes[t] == NUMC_BOOL || is_left_out(t, (size_t)k, i)) /* of bools it is singular */
                     continue;
                 numc_scope(context) {
                     given view = {.context = context, .dtype = dtypes[t], .square = square_layout(context, dtypes[t], k)};

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "../base/effort.h"
 #include "../base/sweep.h"
 #include "numc/function.h"
 #include "numc/special.h"
@@ -84,6 +85,8 @@ static void sweep(bool traced)
 {
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         subject s = subjects[i];
+        if (left_out((long)i + traced))
+            continue;
         s.traced = traced;
         sweep_allocations(s.name, total, &s, traced ? 30 : 3);
     }
