@@ -5,7 +5,10 @@
  * are immutable; NULL passes through with the error in the context. Constants among the parameters are checked when the
  * object is made (error VALUE naming parameter and value; those without a region must be finite); what depends on traced
  * values is never an error: log_prob is -inf outside the support, NaN where a parameter is outside its domain or NaN. The
- * selection is made on the value, so gradients outside are 0 and not NaN. Thread rule: as arrays, of one lane. */
+ * selection is made on the value, so gradients outside are 0 and not NaN. A value that is NaN gives NaN, but -inf where the support
+ * is of counts, classes or an interval, which it is not in; one that is infinite gives -inf, in a vector maybe NaN. Each log density is
+ * within 16 units of rounding of the sum of its terms' sizes, so that of a certain event may be -2e-16. Where parameters divide it is
+ * by their reciprocals: a scale below 5.6e-309, which has none, gives NaN at loc. Thread rule: as arrays, of one lane. */
 #ifndef NUMC_DIST_H
 #define NUMC_DIST_H
 

@@ -55,6 +55,12 @@ static numc_array *positions(const numc_array *x, double start)
     return numc_arange(x->context, x->dtype, start, start + (double)x->shape[x->rank - 1], 1);
 }
 
+/* No density has mass at infinity, and formulas may have inf - inf there; for `outside` alone: a parameter may be infinite. */
+static numc_array *or_infinite(const numc_array *x, numc_array *outside)
+{
+    return numc_dtype_kind(x->dtype) == NUMC_KIND_REAL ? numc_logical_or(outside, numc_isinf(x)) : outside;
+}
+
 /* Neither infinity nor NaN is a whole number. */
 static numc_array *fractional(const numc_array *x)
 {
@@ -69,7 +75,7 @@ static numc_array *either(numc_array *a, numc_array *b)
 /* ---- regions of the line, elementwise ---------------------------------------------------------------------------------------- */
 /* X(name, inside, outside, admits, feasible): formulas over x, c->lower, c->upper. */
 #define LINE_REGIONS(X)                                                                                                    \
-    X(positive, numc_greater(x, 0), numc_less_equal(x, 0), v > 0, numc_operand_integer(1))                                  \
+    X(positive, numc_greater(x, 0), or_infinite(x, numc_less_equal(x, 0)), v > 0, numc_operand_integer(1))                  \
     X(nonnegative, numc_greater_equal(x, 0), numc_less(x, 0), v >= 0, numc_operand_integer(1))                              \
     X(unit_interval, numc_logical_and(numc_greater_equal(x, 0), numc_less_equal(x, 1)),                                    \
       numc_logical_or(numc_less(x, 0), numc_greater(x, 1)), v >= 0 && v <= 1, numc_operand_real(0.5))                      \

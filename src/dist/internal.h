@@ -26,8 +26,8 @@ typedef struct numc_constraint_class {
     const char *phrase; /* completes "x is not ..." */
     int32_t event_rank;
     bool discrete;
-    /* bool, event axes reduced. `inside` is false for NaN. `outside` is true only where x is surely not inside, so a NaN of x or of
-     * a bound passes on into the density; NULL: never. */
+    /* bool, event axes reduced. `inside` is false for NaN. `outside` is true only where x has surely no density (not
+     * inside, or infinite), so a NaN of x or of a bound passes on into the density; NULL: never. */
     numc_array *(*inside)(const numc_constraint *c, const numc_array *x);
     numc_array *(*outside)(const numc_constraint *c, const numc_array *x);
     bool (*admits)(double x);                                                /* `inside` of a host number; may be NULL */

@@ -274,11 +274,13 @@ static numc_array *laplace_icdf(const numc_distribution *d, const numc_array *p)
     return located(d, numc_where(low, size, numc_negative(size)));
 }
 
-/* ---- logistic: z - 2 log(1 + exp z) - log scale ----------------------------------------------------------------------------------- */
+/* ---- logistic: z - 2 log(1 + exp z) - log scale, the same at -z ---------------------------------------------------------------------- */
 
+/* By the z that is not positive: no inf - inf. A selection, since -|z| has no slope at 0, and this one has that of the formula. */
 static numc_array *logistic_log_prob(const numc_distribution *d, const numc_array *x)
 {
-    numc_array *z = standardized(d, x);
+    numc_array *right = standardized(d, x);
+    numc_array *z = numc_where(numc_greater(right, 0), numc_negative(right), right);
     return numc_subtract(numc_subtract(z, numc_multiply(numc_special_softplus(z), 2)), numc_log(SCALE));
 }
 

@@ -279,7 +279,8 @@ static void test_outside_and_nan(void **state)
         {1, {2}, -1}, {2, {0, 1}, 0}, {2, {0, 1}, -3}, {4, {2}, -1e-300}, {8, {2}, -1}, {9, {2, 1}, 0}, {10, {2, 1}, -1},
         {11, {2, 3}, -0.1}, {11, {2, 3}, 1.5}, {12, {0, 1}, 1.01}, {12, {0, 1}, -INFINITY}, {13, {0.5}, 2}, {13, {0.5}, 0.5},
         {14, {0.5}, -1}, {15, {5, 0.5}, 6}, {15, {5, 0.5}, 2.5}, {16, {5, 0.5}, -1}, {17, {2}, -1}, {17, {2}, 0.5}, {18, {2}, -2},
-        /* no infinity is a count */
+        /* nothing lies at infinity, and no infinity is a count */
+        {9, {2, 1}, INFINITY}, {9, {0.5, 1}, INFINITY}, {9, {1, 1}, -INFINITY}, {10, {2, 1}, INFINITY}, {2, {0, 1}, INFINITY},
         {13, {0.5}, INFINITY}, {14, {0.5}, -INFINITY}, {14, {0.5}, INFINITY}, {15, {5, 0.5}, INFINITY}, {15, {5, 0.5}, -INFINITY},
         {16, {5, 0.5}, INFINITY}, {17, {2}, INFINITY}, {17, {2}, -INFINITY}, {18, {2}, INFINITY}, {18, {2}, 1.5}};
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -332,6 +333,59 @@ static double log_prob_at(numc_context *context, const dist_case *c, const doubl
     double value = numc_item(outputs[0]);
     numc_function_free(density);
     return value;
+}
+
+/* Every density is 0 at both infinities, whatever its formula has there, traced or not. */
+static void test_infinities(void **state)
+{
+    numc_context *context = *state;
+    static const double ends[2] = {INFINITY, -INFINITY};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t r = 0; r < cases[i].row_count; r++) {
+            for (int end = 0; end < 2; end++) {
+                numc_scope(context) {
+                    const numc_array *p[3];
+                    for (int k = 0; k < cases[i].parameters; k++)
+                        p[k] = numc_number(context, NUMC_FLOAT64, cases[i].rows[r].parameters[k]);
+                    double traced = log_prob_at(context, &cases[i], cases[i].rows[r].parameters, ends[end]);
+                    double eager = numc_item(numc_distribution_log_prob(cases[i].make(context, p), ends[end]));
+                    if (!(traced == -INFINITY && eager == -INFINITY))
+                        fail_msg("%s, row %zu: %g and %g at %g", cases[i].name, r, traced, eager, ends[end]);
+                }
+                assert_ok(context);
+            }
+        }
+    }
+}
+
+static void logistic_density(numc_context *context, const numc_array *const *inputs, int32_t input_count, numc_array **outputs,
+                             int32_t output_count, void *user)
+{
+    (void)input_count, (void)output_count, (void)user;
+    outputs[0] = numc_distribution_log_prob(numc_logistic(context, 1.5, 2), inputs[0]);
+}
+
+/* The logistic density is even about loc; its curvature there is -1/(2 scale^2), and its slopes in the far tails -1/scale, 1/scale. */
+static void test_logistic_slopes(void **state)
+{
+    numc_context *context = *state;
+    static const struct { double x, slope, curvature; } rows[] = {
+        {1.5, 0, -0.125}, {INFINITY, -0.5, 0}, {-INFINITY, 0.5, 0}, {1e9, -0.5, 0}, {-1e9, 0.5, 0}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        numc_scope(context) {
+            const numc_array *x = numc_number(context, NUMC_FLOAT64, rows[i].x);
+            numc_array *outputs[3] = {NULL};
+            numc_function *density = numc_function_trace(context, logistic_density, NULL, &x, 1, 1);
+            numc_function *hessian = numc_function_hessian(context, density);
+            numc_function_call(context, hessian, &x, 1, outputs, 3);
+            double slope = numc_item(outputs[1]), curvature = numc_item(outputs[2]);
+            if (slope != rows[i].slope || curvature != rows[i].curvature)
+                fail_msg("logistic at %g: slope %g, curvature %g", rows[i].x, slope, curvature);
+            numc_function_free(hessian);
+            numc_function_free(density);
+        }
+        assert_ok(context);
+    }
 }
 
 /* A traced parameter outside its domain, each in turn, gives NaN and no error; -inf where the parameter makes the support, which
@@ -519,6 +573,7 @@ int main(void)
         TEST(test_log_prob),        TEST(test_cdf),
         TEST(test_icdf),            TEST(test_moments),
         TEST(test_gradients),       TEST(test_outside_and_nan),
+        TEST(test_infinities),      TEST(test_logistic_slopes),
         TEST(test_traced_parameter_outside), TEST(test_draws),
         TEST(test_shapes),          TEST(test_parameter_errors),
         TEST(test_edges),
