@@ -41,7 +41,9 @@ NUMC_API numc_model *numc_model_bind(const numc_model *model, const char *name, 
  * its own; under numc_handler_validate it is an error. */
 NUMC_API numc_array *numc_sample(numc_run *run, const char *name, const numc_distribution *distribution);
 /* A NULL value is an error (a missing file, most likely). A constant observation outside the support is an error naming
- * site and value. Returns the value. */
+ * site and value. A number, or one event, is observed for each element of the distribution; an array has all of them, along each plate
+ * as many as it has, and along other axes the distribution may be the one that is spread: else NUMC_SHAPE, with both shapes.
+ * Returns the value. */
 NUMC_API numc_array *numc_observe_(numc_run *run, const char *name, const numc_distribution *distribution, numc_operand value);
 /* Names a value computed from others, so that draws and records keep it. Returns the value. */
 NUMC_API numc_array *numc_deterministic(numc_run *run, const char *name, const numc_array *value);

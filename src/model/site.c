@@ -294,7 +294,8 @@ static bool check_support(numc_run *run, const numc_distribution *distribution, 
     return checked && context->status == NUMC_OK;
 }
 
-/* The value of a site must broadcast with its distribution; that of a latent may not be larger than it. */
+/* The value of a site must broadcast with its distribution; that of a latent may not be larger than it. An observation is not
+ * spread: one number (or event) stands for all elements, else it has each of them, along a plate as many as that. */
 static bool check_shape(numc_run *run, const numc_message *message)
 {
     const numc_shape batch = numc_distribution_batch_shape(message->distribution);
@@ -311,6 +312,12 @@ static bool check_shape(numc_run *run, const numc_message *message)
         fits = common == rank;
         for (int32_t d = 0; fits && d < rank; d++)
             fits = broadcast[d] == shape[d];
+    } else if (fits && value->rank > event.count) {
+        fits = common == value->rank;
+        for (int32_t d = 0; fits && d < common; d++)
+            fits = broadcast[d] == value->shape[d];
+        for (int32_t k = 0; fits && k < message->plate_count; k++)
+            fits = value->shape[value->rank - event.count + message->plates[k].dim] == message->plates[k].size;
     }
     if (!fits) {
         char is[128], wanted[128];
@@ -420,9 +427,11 @@ numc_array *numc_observe_(numc_run *run, const char *name, const numc_distributi
     message.distribution = expand_to_plates(run, full, distribution);
     if (message.distribution == NULL)
         return NULL;
-    message.value = value.kind == NUMC_OPERAND_ARRAY
-                        ? (numc_array *)(uintptr_t)value.value.array
-                        : numc_number_(context, numc_distribution_dtype(message.distribution), value);
+    numc_dtype dtype = numc_distribution_dtype(message.distribution);
+    if (value.kind == NUMC_OPERAND_REAL && numc_dtype_kind(dtype) != NUMC_KIND_REAL)
+        dtype = NUMC_DTYPE_DEFAULT; /* 2.5 as a count is outside the support, which says more than that it is no int64 */
+    message.value = value.kind == NUMC_OPERAND_ARRAY ? (numc_array *)(uintptr_t)value.value.array
+                                                     : numc_number_(context, dtype, value);
     if (message.value == NULL)
         return NULL;
     if (numc__is_complex(numc_array_dtype(message.value))) {

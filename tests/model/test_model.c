@@ -466,6 +466,87 @@ static void test_observed_counts(void **unused)
     numc_close(context);
 }
 
+/* A number observed as a count is as good or bad as an array of it. */
+static void number_counted(numc_run *r, void *user)
+{
+    numc_observe(r, "y", numc_poisson(r, 2), *(const double *)user);
+}
+
+static void test_observed_numbers(void **unused)
+{
+    (void)unused;
+    numc_context *context = open_context();
+    double values[2] = {2.5, 3};
+    assert_int_equal(run(context, number_counted, &values[0], NULL, 0), NUMC_SUPPORT);
+    assert_string_equal(numc_error_message(context), "site y: the observation 2.5 (element 0) is outside the support (nonnegative_integer) of poisson");
+    numc_error_clear(context);
+    assert_int_equal(run(context, number_counted, &values[1], NULL, 0), NUMC_OK);
+    numc_close(context);
+}
+
+/* An observation has each element of its site, or is one for all; the distribution may be spread over it. */
+struct spread {
+    int64_t plates[2], loc[2], y[2]; /* from the right; 0: none */
+    const char *message;             /* NULL: accepted */
+    double events;                   /* normal densities added up */
+};
+
+static numc_array *zeros_of(numc_run *r, const int64_t from_right[2])
+{
+    int64_t shape[2] = {from_right[1], from_right[0]};
+    int32_t rank = (from_right[0] > 0) + (from_right[1] > 0);
+    return numc_zeros(r, NUMC_FLOAT64, ((numc_shape){shape + 2 - rank, rank, true}));
+}
+
+static void spreads(numc_run *r, void *user)
+{
+    const struct spread *s = user;
+    if (s->plates[0] == 0) {
+        numc_observe(r, "y", numc_normal(r, zeros_of(r, s->loc), 1), zeros_of(r, s->y));
+    } else if (s->plates[1] == 0) {
+        numc_plate(r, "p", s->plates[0])
+            numc_observe(r, "y", numc_normal(r, zeros_of(r, s->loc), 1), zeros_of(r, s->y));
+    } else {
+        numc_plate(r, "p", s->plates[0])
+            numc_plate(r, "q", s->plates[1])
+                numc_observe(r, "y", numc_normal(r, zeros_of(r, s->loc), 1), zeros_of(r, s->y));
+    }
+}
+
+static void test_observations_are_not_spread(void **unused)
+{
+    (void)unused;
+#define DIFFER(is, distribution) "site y: the observation is float64" is ", its distribution float64" distribution ": they do not agree"
+    struct spread rows[] = {
+        {{0}, {0}, {7}, NULL, 7},           {{0}, {0}, {7, 2}, NULL, 14},        {{0}, {3}, {3}, NULL, 3},
+        {{0}, {3}, {0}, NULL, 3},           {{3}, {0}, {3}, NULL, 3},            {{3}, {0}, {0}, NULL, 3},
+        {{3, 2}, {3}, {3, 2}, NULL, 6},     {{3, 2}, {0}, {0}, NULL, 6},         {{3}, {0}, {3, 5}, NULL, 15},
+        {{1}, {0}, {1}, NULL, 1},           {{0}, {3, 1}, {3, 5}, NULL, 15},
+        {{3}, {0}, {1}, DIFFER("[1]", "[3]"), 0},
+        {{1}, {0}, {5}, DIFFER("[5]", "[1]"), 0},
+        {{0}, {3}, {1}, DIFFER("[1]", "[3]"), 0},
+        {{0}, {3}, {1, 3}, DIFFER("[3, 1]", "[3]"), 0}, /* the column and the row */
+        {{3, 2}, {0}, {3}, DIFFER("[3]", "[2, 3]"), 0},
+        {{3, 2}, {0}, {3, 1}, DIFFER("[1, 3]", "[2, 3]"), 0},
+        {{3, 1}, {0}, {3, 4}, DIFFER("[4, 3]", "[1, 3]"), 0},
+    };
+    numc_context *context = open_context();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        numc_model *model = numc_model_new(context, spreads, &rows[i]);
+        numc_array *density = numc_model_log_density(model, NULL, 0);
+        if (rows[i].message == NULL) {
+            double expected = rows[i].events * normal_log_density(0, 0, 1);
+            if (density == NULL || fabs(numc_item(density) - expected) > 1e-13)
+                fail_msg("row %zu: %g, expected %g; %s", i, numc_item(density), expected, numc_error_message(context));
+        } else {
+            assert_int_equal(numc_error_status(context), NUMC_SHAPE);
+            assert_string_equal(numc_error_message(context), rows[i].message);
+            numc_error_clear(context);
+        }
+    }
+    numc_close(context);
+}
+
 /* A NaN behind the mask reaches neither density nor gradient. */
 struct hidden {
     numc_array *mask, *y;
@@ -620,7 +701,7 @@ int main(void)
         cmocka_unit_test(test_seed_and_record), cmocka_unit_test(test_sites_do_not_disturb_each_other),
         cmocka_unit_test(test_condition_substitute_replay_block), cmocka_unit_test(test_mask_and_scale),
         cmocka_unit_test(test_own_handler), cmocka_unit_test(test_bind), cmocka_unit_test(test_supplied_values),
-        cmocka_unit_test(test_observed_counts),
+        cmocka_unit_test(test_observed_counts), cmocka_unit_test(test_observed_numbers), cmocka_unit_test(test_observations_are_not_spread),
         cmocka_unit_test(test_masked_nan), cmocka_unit_test(test_data_are_checked), cmocka_unit_test(test_contexts), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
