@@ -25,9 +25,9 @@ typedef struct numc_mcmc numc_mcmc;
  * several threads at once unless serial_callback is set. */
 typedef numc_status (*numc_density_fn)(void *user, const double *position, double *log_density, double *gradient);
 
-/* A number of things where 0 means "the default": write NUMC_COUNT(0) for none. */
+/* A number of things where 0 means "the default": write NUMC_COUNT(0) for none. NUMC_COUNT(n) may look at n twice. */
 typedef int64_t numc_count;
-#define NUMC_COUNT(n) (INT64_MIN + (int64_t)(n))
+#define NUMC_COUNT(n) ((int64_t)(n) < 0 ? (int64_t)(n) : INT64_MIN + (int64_t)(n))
 
 typedef enum numc_mcmc_algorithm {
     NUMC_ALGORITHM_NUTS = 0, /* multinomial NUTS with the generalised turning test (Betancourt 2017) */

@@ -24,7 +24,8 @@ typedef struct numc_predictive_options {
  * distribution), observed sites are drawn anew from their distributions, deterministics are computed. The model may be another
  * one than was sampled, most often with other data bound, as long as the latent sites agree in shape. Without a posterior
  * (NULL) everything is drawn. The result has a site per observed, deterministic and newly drawn site, in the order of the
- * model; with log_likelihood, one per observed site. An observed site's draw has the shape of its distribution.
+ * model; with log_likelihood, one per observed site. An observed site's draw has the shape of its distribution; unless
+ * log_likelihood is set its value is not looked at, so that new predictors may be bound without observations of their length.
  * NULL with an error pending; the result belongs to the model's context. options may be NULL. */
 NUMC_API numc_predictive *numc_predictive_new_sized(numc_model *model, const numc_mcmc *posterior, uint64_t seed,
                                                     const numc_predictive_options *options, size_t size);

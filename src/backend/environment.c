@@ -37,6 +37,8 @@ static bool is_program(const char *value)
 
 static bool are_folders(const char *value)
 {
+    if (value[strspn(value, ":")] == '\0')
+        return false;
     for (;; value++) {
         if (*value != '/' && *value != ':' && *value != '\0')
             return false;

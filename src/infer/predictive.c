@@ -4,6 +4,7 @@
 
 #include "base/containers.h"
 #include "base/threads.h"
+#include "dist/internal.h"
 #include "graph/graph.h"
 #include "infer/potential.h"
 #include "infer/sites.h"
@@ -100,13 +101,14 @@ static bool find_latent(const numc_predictive *p, numc_context *context, const n
     for (int32_t i = 0; i < count; i++) {
         if (numc_mcmc_site_at(p->posterior, i, &site) != NUMC_OK || strcmp(site.name, m->name) != 0)
             continue;
-        numc_shape batch = numc_distribution_batch_shape(m->distribution);
-        numc_shape event = numc_distribution_event_shape(m->distribution);
-        bool same = batch.count + event.count == site.rank;
-        for (int32_t k = 0; same && k < site.rank; k++)
-            same = site.shape[k] == (k < batch.count ? batch.values[k] : event.values[k - batch.count]);
+        const numc_distribution *d = m->distribution; /* its shape: batch, then event */
+        int32_t rank = d->batch_rank + d->event_rank;
+        bool same = rank == site.rank && (rank == 0 || memcmp(site.shape, d->shape, (size_t)rank * sizeof *d->shape) == 0);
+        char was[128], is[128];
         *found = site;
-        return same || numc__fail(context, NUMC_SHAPE, "its shape in the posterior is not its shape in the model") == NUMC_OK;
+        return same || numc__fail(context, NUMC_SHAPE, "its shape in the posterior is %s, in the model %s",
+                                  numc__shape_format(was, sizeof was, site.rank, site.shape),
+                                  numc__shape_format(is, sizeof is, rank, d->shape)) == NUMC_OK;
     }
     return false;
 }

@@ -120,7 +120,7 @@ static void each_variable_is_held_to_what_it_can_say(void **state)
 static void note_ignored(void *user, numc_log_level level, const char *line)
 {
     *(int *)user += level == NUMC_LOG_WARNING && strstr(line, "absolute folders, separated by colons") != NULL
-                    && strstr(line, " is '/tmp:stubs'") != NULL;
+                    && (strstr(line, " is '/tmp:stubs'") != NULL || strstr(line, " is ':::'") != NULL);
 }
 
 /* What is no folder in a list of folders is ignored, in a setuid program's interest; once a context it is told. */
@@ -140,6 +140,11 @@ static void a_relative_folder_in_a_list_is_told(void **state)
     assert_non_null(numc__device(context));
     numc_close(context);
     assert_int_equal(told, 2);
+    setenv("NUMC_CUDA_PATH", ":::", 1); /* no folder at all */
+    context = numc_open(&(numc_options){.backend = "ref", .log = note_ignored, .log_user = &told});
+    assert_non_null(numc__device(context));
+    numc_close(context);
+    assert_int_equal(told, 3);
     unsetenv("NUMC_CUDA_PATH");
 }
 

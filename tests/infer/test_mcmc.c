@@ -337,6 +337,7 @@ static void options_are_checked(void **state)
         {{.adapt_init = -2}, "adapt_init is -2"},
         {{.adapt_term = INT64_MAX}, "adapt_term is 9223372036854775807"},
         {{.adapt_window = NUMC_COUNT(0)}, "adapt_window is 0"},
+        {{.warmup = NUMC_COUNT(-3)}, "warmup is -3, not in 0.."},
         {{.init_zero = true, .init_positions = crooked}, "init_zero"},
         {{.names = twice}, "both \"a\""},
     };
