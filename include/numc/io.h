@@ -57,7 +57,8 @@ NUMC_API bool numc_json_values(const numc_json *json, const char *name, numc_jso
  * stansummary. Columns lp__, accept_stat__, stepsize__, treedepth__, n_leapfrog__, divergent__, energy__, then every site in
  * order, its elements column-major and 1-based ("a.2.1"); saved warm-up draws first. Numbers read back to the same double.
  *
- * Refuses to start while the context has a pending error. NUMC_IO, with the path and the reason, when a file cannot be written
+ * Refuses to start while the context has a pending error. NUMC_IO naming the site where columns could not be told apart or read: a
+ * name that ends in "__", reads as an element of another ("a.1" beside "a"), or is not UTF-8. NUMC_IO, with the path and the reason, when a file cannot be written
  * whole; that file is then removed. */
 NUMC_API NUMC_MUST_CHECK numc_status numc_mcmc_write_csv(const numc_mcmc *mcmc, const char *path_prefix);
 

@@ -264,15 +264,75 @@ static void put_times(writer *out, const numc_csv_chain *chain)
     put_text(out, "# \n");
 }
 
+/* Bytes of the UTF-8 sequence at `text`, 0 where there is none (Unicode 15, table 3-7). */
+static size_t sequence(const unsigned char *text)
+{
+    static const struct {
+        unsigned char first, last, low, high; /* of the first byte, of the second */
+        size_t size;
+    } rows[] = {{0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+                {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+                {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        if (text[0] < rows[r].first || text[0] > rows[r].last)
+            continue;
+        for (size_t i = 1; i < rows[r].size; i++)
+            if (text[i] < (i == 1 ? rows[r].low : 0x80) || text[i] > (i == 1 ? rows[r].high : 0xbf))
+                return 0;
+        return rows[r].size;
+    }
+    return 0;
+}
+
+static bool is_utf8(const char *name)
+{
+    const unsigned char *at = (const unsigned char *)name;
+    while (*at != '\0') {
+        size_t size = sequence(at);
+        if (size == 0)
+            return false;
+        at += size;
+    }
+    return true;
+}
+
+/* What stands behind `name` in `longer` reads as indices of it: ".2", ".1.3". */
+static bool is_element(const char *longer, const char *name)
+{
+    size_t size = strlen(name);
+    if (strncmp(longer, name, size) != 0 || longer[size] != '.')
+        return false;
+    const char *rest = longer + size;
+    while (rest[0] == '.' && rest[1] >= '0' && rest[1] <= '9')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    return *rest == '\0';
+}
+
+/* Columns are told apart by their names alone, and readers take those that end in "__" for the sampler's. */
 static numc_status check_sites(numc_context *context, const char *path, const numc_csv_chain *chain)
 {
     for (int32_t s = 0; s < chain->site_count; s++) {
         const numc_csv_site *site = &chain->sites[s];
-        if (strpbrk(site->name, ",\"\n\r#"))
-            return numc_error_set(context, NUMC_IO, "%s: the name '%s' cannot be a CSV column", path, site->name);
+        const char *name = site->name;
+        size_t size = strlen(name);
+        if (!is_utf8(name)) {
+            char shown[64];
+            snprintf(shown, sizeof shown, "%s", name);
+            for (char *c = shown; *c != '\0'; c++)
+                *c = (unsigned char)*c < 0x80 ? *c : '?';
+            return numc_error_set(context, NUMC_IO, "%s: the name '%s' (its other bytes as ?) is not UTF-8", path, shown);
+        }
+        if (strpbrk(name, ",\"\n\r#"))
+            return numc_error_set(context, NUMC_IO, "%s: the name '%s' cannot be a CSV column", path, name);
+        if (size >= 2 && strcmp(name + size - 2, "__") == 0)
+            return numc_error_set(context, NUMC_IO, "%s: the name '%s' ends in __, as only the sampler's own columns may", path, name);
         if (site->rank > SITE_RANK_LIMIT)
-            return numc_error_set(context, NUMC_IO, "%s: '%s' has rank %d; at most %d can be written", path, site->name,
+            return numc_error_set(context, NUMC_IO, "%s: '%s' has rank %d; at most %d can be written", path, name,
                                   (int)site->rank, SITE_RANK_LIMIT);
+        for (int32_t other = 0; other < chain->site_count; other++)
+            if (is_element(name, chain->sites[other].name))
+                return numc_error_set(context, NUMC_IO, "%s: the name '%s' reads as an element of '%s'", path, name,
+                                      chain->sites[other].name);
     }
     return NUMC_OK;
 }

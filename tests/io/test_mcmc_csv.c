@@ -169,6 +169,42 @@ static void says_what_cannot_be_written(void **state)
     assert_int_equal(numc_mcmc_write_csv(NULL, f->prefix), NUMC_INVALID_ARGUMENT);
 }
 
+/* Names whose columns a reader could not tell apart, or not read at all. */
+static void says_which_name_is_no_column(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        const char *names[DIMENSION];
+        const char *message; /* NULL: written */
+    } rows[] = {
+        {{"alpha", "lp__", "gamma"}, "'lp__' ends in __"},
+        {{"alpha", "beta", "__"}, "'__' ends in __"},
+        {{"theta.1", "theta", "gamma"}, "'theta.1' reads as an element of 'theta'"},
+        {{"theta", "beta", "theta.10.2"}, "'theta.10.2' reads as an element of 'theta'"},
+        {{"na\xefve", "beta", "gamma"}, "'na?ve' (its other bytes as ?) is not UTF-8"},
+        {{"a\xc0\xaf", "beta", "gamma"}, "is not UTF-8"},     /* two bytes for what one says */
+        {{"a\xed\xa0\x80", "beta", "gamma"}, "is not UTF-8"}, /* half of a pair of UTF-16 */
+        {{"a\xf4\x90\x80\x80", "b", "c"}, "is not UTF-8"},    /* above U+10FFFF */
+        {{"a\xe2\x82", "beta", "gamma"}, "is not UTF-8"},     /* cut short */
+        {{"theta.", "theta", "theta.x"}, NULL},
+        {{"theta.1x", "theta", "theta_1"}, NULL},
+        {{"\xce\xb1", "\xe2\x82\xac", "\xf0\x9d\x9b\xbc"}, NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        numc_mcmc *mcmc = numc_mcmc_new_density(f->context, DIMENSION, normal, NULL,
+                                                &(numc_mcmc_options){.chains = 1, .names = rows[i].names});
+        if (mcmc == NULL)
+            fail_msg("row %zu: %s", i, numc_error_message(f->context));
+        snprintf(f->path, sizeof f->path, "%s_1.csv", f->prefix);
+        assert_int_equal(numc_mcmc_write_csv(mcmc, f->prefix), rows[i].message == NULL ? NUMC_OK : NUMC_IO);
+        assert_int_equal(access(f->path, F_OK), rows[i].message == NULL ? 0 : -1);
+        if (rows[i].message != NULL && strstr(numc_error_message(f->context), rows[i].message) == NULL)
+            fail_msg("row %zu: %s", i, numc_error_message(f->context));
+        numc_error_clear(f->context);
+        unlink(f->path);
+        numc_mcmc_free(mcmc);
+    }
+}
+
 /* Before any run there are no draws and nothing adapted, and the file says so. */
 static void writes_an_empty_run(void **state)
 {
@@ -188,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(draws_read_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(says_what_cannot_be_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_which_name_is_no_column, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writes_an_empty_run, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
