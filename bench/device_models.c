@@ -97,7 +97,7 @@ static double time_gradients(subject both[2], way by, const double *position, do
     double log_density, start = bench_now();
     bool good = true;
     for (int64_t i = 0; good && i < calls; i++)
-        good = by == RESIDENT ? s->target->batch_launch(s->target->user, s->batch) == NUMC_OK
+        good = by == RESIDENT ? s->target->batch_launch(s->target->user, s->batch, NULL) == NUMC_OK
                               : s->target->evaluate(s->target->user, s->chain, position, &log_density, gradient) == NUMC_OK;
     good = good && device->table.synchronize(device->device) == NUMC_OK;
     return good ? (bench_now() - start) / (double)calls : (double)NAN;

@@ -1,5 +1,6 @@
 /* check_routine.c - the row of `numc check` for routines: the samplers' state machines (src/kernel/chains.h) given to the device as text,
- * moved beside the same ones here, on a standard normal whose density is computed here; every record must have the same bits. */
+ * moved beside the same ones here, on a standard normal whose density is computed here; every record must have the same bits. Where the
+ * device keeps lists of calls, half of the leapfrogs are runs of such a list. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 
 extern const char numc__chains_text[];
 
-enum { CHAINS = 5, DIMENSION = 3, DEPTH = 4, STEPS = 48, BUFFERS = NUMC_K_CHAINS_BUFFERS };
+enum { CHAINS = 5, DIMENSION = 3, DEPTH = 4, STEPS = 48, BUFFERS = NUMC_K_CHAINS_BUFFERS, ROOM = NUMC_K_CHAINS_NUMBERS - 1 };
 
 /* One side's memory, in the order of the routine's buffers. */
 enum { SCHEDULE, STATES, PROGRESS, MEMORY, POSITIONS, RESULTS, RECORDS };
@@ -40,7 +41,7 @@ static bool machines_new(machines *m)
     const size_t sizes[BUFFERS] = {sizeof(numc_k_schedule), CHAINS * sizeof(numc_k_chain), CHAINS * sizeof(numc_k_chain_progress),
                                    CHAINS * m->doubles * sizeof(double), CHAINS * DIMENSION * sizeof(double),
                                    CHAINS * (1 + DIMENSION) * sizeof(double),
-                                   STEPS * CHAINS * (size_t)numc_k_record_doubles(DIMENSION) * sizeof(double)};
+                                   STEPS * CHAINS * (size_t)numc_k_record_doubles(DIMENSION, 1) * sizeof(double)};
     bool good = true;
     for (int b = 0; b < BUFFERS; b++) {
         m->sizes[b] = sizes[b];
@@ -79,16 +80,30 @@ static void machines_free(machines *m)
         free(m->memory[b]);
 }
 
-static void move_here(machines *m, bool fresh)
+/* room 0: a leapfrog. */
+static void move_here(machines *m, int64_t room)
 {
     const numc_k_chains all = {m->memory[SCHEDULE], m->memory[STATES], m->memory[PROGRESS], m->memory[MEMORY], m->memory[POSITIONS],
-                               m->memory[RESULTS], m->memory[RECORDS], CHAINS, (numc_k_i64)m->doubles, (numc_k_i64)m->state_doubles, STEPS};
+                               m->memory[RESULTS], m->memory[RECORDS], (numc_k_i64)m->doubles, (numc_k_i64)m->state_doubles, room};
     for (int64_t c = 0; c < CHAINS; c++)
-        numc_k_chains_step(&all, c, fresh);
+        numc_k_chains_step(&all, c);
 }
 
-/* All steps on the device; what it has in the end comes back into m. */
-static int32_t move_there(const side *s, machines *m, int64_t *numbers)
+/* A leapfrog as a list of calls; none where the device keeps none. */
+static int32_t keep_leapfrog(const side *s, numc_routine *routine, void *const *there, const int64_t *numbers, numc_recording **kept)
+{
+    const numc_backend *t = &s->device->table;
+    numc_device *device = s->device->device;
+    int32_t status = t->recording_begin != NULL ? t->recording_begin(device) : NUMC_UNSUPPORTED;
+    if (status != NUMC_OK)
+        return status == NUMC_UNSUPPORTED ? NUMC_OK : status;
+    status = t->routine_run(device, routine, there, numbers, CHAINS);
+    const int32_t ended = t->recording_end(device, kept);
+    return status == NUMC_OK ? ended : status;
+}
+
+/* All leapfrogs on the device; what it has in the end comes back into m. numbers: of a leapfrog. */
+static int32_t move_there(const side *s, machines *m, int64_t *numbers, int64_t room)
 {
     const numc_backend *t = &s->device->table;
     numc_device *device = s->device->device;
@@ -96,6 +111,7 @@ static int32_t move_there(const side *s, machines *m, int64_t *numbers)
                                         .name = "numc_chains_step", .buffer_count = BUFFERS, .number_count = NUMC_K_CHAINS_NUMBERS};
     void *there[BUFFERS] = {NULL};
     numc_routine *routine = NULL;
+    numc_recording *kept = NULL;
     int32_t status = t->routine_build(device, &source, &routine);
     int made = 0;
     for (; made < BUFFERS && status == NUMC_OK; made += status == NUMC_OK) {
@@ -103,20 +119,27 @@ static int32_t move_there(const side *s, machines *m, int64_t *numbers)
         if (status == NUMC_OK && (status = t->memory_upload(device, there[made], 0, m->memory[made], m->sizes[made])) != NUMC_OK)
             t->memory_release(device, there[made], m->sizes[made]);
     }
-    for (int i = 0; i < STEPS && status == NUMC_OK; i++) {
-        numbers[3] = i == 0;
+    numbers[ROOM] = room;
+    if (status == NUMC_OK)
         status = t->routine_run(device, routine, there, numbers, CHAINS);
+    numbers[ROOM] = 0;
+    for (int i = 0; i < STEPS && status == NUMC_OK; i++) {
+        if (i == STEPS / 2)
+            status = keep_leapfrog(s, routine, there, numbers, &kept);
+        if (status == NUMC_OK)
+            status = kept != NULL ? t->recording_run(device, kept) : t->routine_run(device, routine, there, numbers, CHAINS);
         if (status == NUMC_OK)
             status = t->memory_download(device, there[POSITIONS], 0, m->memory[POSITIONS], m->sizes[POSITIONS]);
         evaluate(m);
         if (status == NUMC_OK)
             status = t->memory_upload(device, there[RESULTS], 0, m->memory[RESULTS], m->sizes[RESULTS]);
     }
-    for (int b = 0; b < made; b++) {
-        if (status == NUMC_OK)
-            status = t->memory_download(device, there[b], 0, m->memory[b], m->sizes[b]);
+    for (int b = 0; b < made && status == NUMC_OK; b++)
+        status = t->memory_download(device, there[b], 0, m->memory[b], m->sizes[b]);
+    if (kept != NULL)
+        t->recording_release(device, kept);
+    for (int b = 0; b < made; b++)
         t->memory_release(device, there[b], m->sizes[b]);
-    }
     if (routine != NULL)
         t->routine_release(device, routine);
     return status;
@@ -130,13 +153,16 @@ void check_routines(checker *c)
     machines here, there;
     bool ready = machines_new(&here);
     ready = machines_new(&there) && ready;
-    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {CHAINS, (int64_t)here.doubles, (int64_t)here.state_doubles, 1, 0, 0, STEPS};
+    const int64_t room = STEPS * numc_k_record_doubles(DIMENSION, 1);
+    int64_t numbers[NUMC_K_CHAINS_NUMBERS] = {(int64_t)here.doubles, (int64_t)here.state_doubles, 0, 0, 0};
+    if (ready)
+        move_here(&here, room);
     for (int i = 0; i < STEPS && ready; i++) {
-        move_here(&here, i == 0);
+        move_here(&here, 0);
         evaluate(&here);
     }
     uint64_t before = check_fallbacks(&c->tested);
-    int32_t status = ready ? move_there(&c->tested, &there, numbers) : NUMC_MEMORY;
+    int32_t status = ready ? move_there(&c->tested, &there, numbers, room) : NUMC_MEMORY;
     operand expected = {NUMC_FLOAT64, (int64_t)(here.sizes[RECORDS] / sizeof(double)), here.memory[RECORDS], true};
     operand got = {NUMC_FLOAT64, expected.count, there.memory[RECORDS], true};
     if (ready)

@@ -466,8 +466,8 @@ typedef struct numc_backend {
     void (*routine_release)(numc_device *device, numc_routine *routine);
 
     /* Optional as a group: a list of calls kept, to be given to the queue as one (a CUDA graph, say). Between begin and end nothing
-     * runs of what the calling thread asks for by launch_run, kernel_run, memory_copy and the slots of linear algebra, indexing and
-     * order; other threads go on as ever. What cannot be kept (a transfer from or to the host, waiting) answers UNSUPPORTED, and
+     * runs of what the calling thread asks for by launch_run, kernel_run, routine_run, memory_copy and the slots of linear algebra,
+     * indexing and order; other threads go on as ever. What cannot be kept (a transfer from or to the host, waiting) answers UNSUPPORTED, and
      * so does end then. end also ends a recording in which a call failed; `recording` is NULL unless it answers OK. The memory and the
      * launches that were named must outlive the recording, whose runs do as the calls did, with the same numbers as arguments. */
     int32_t (*recording_begin)(numc_device *device);

@@ -116,12 +116,13 @@ bool numc__exec_item(numc_text *text, const numc_exec *exec, numc_array *const *
 
 /* ---- running (workspace.c) ---------------------------------------------------------------------------------------------- */
 typedef struct numc_exec_state numc_exec_state; /* arena, prepared launches and views of one user of an exec */
+struct numc_calls; /* program.h */
 numc_exec_state *numc__exec_state_new(numc_context *context, const numc_exec *exec, numc_array *const *externals);
 void numc__exec_state_free(numc_exec_state *state);
 numc_status numc__exec_run(numc_context *context, numc_exec_state *state);
-/* The same for a state that runs often: where the device can keep a list of calls, they are given to it as one from the fourth run
- * on. Steps that look at values on the host (branches, while loops, external functions) cannot be kept. */
-numc_status numc__exec_repeat(numc_context *context, numc_exec_state *state);
+/* The same for a state that runs often, behind `before` or (NULL) by itself: where the device can keep a list of calls, they are given
+ * to it as one from the fourth run on. Steps that look at values on the host (branches, while loops, external functions) cannot be kept. */
+numc_status numc__exec_repeat(numc_context *context, numc_exec_state *state, const struct numc_calls *before);
 /* The arena's memory and where a value of the exec lies in it. */
 void *numc__exec_memory(const numc_exec_state *state);
 

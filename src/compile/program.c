@@ -306,9 +306,9 @@ bool numc__workspace_item(const numc_workspace *workspace, uint32_t dialect, num
     return numc__exec_item(text, exec, binding->externals, dialect);
 }
 
-numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace)
+numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace, const numc_calls *before)
 {
-    return numc__exec_run(context, workspace->state);
+    return numc__exec_repeat(context, workspace->state, before);
 }
 
 numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs)
@@ -333,7 +333,7 @@ numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace
         if (!shared)
             atomic_fetch_add_explicit(&context->core->bytes_uploaded, place->bytes, memory_order_relaxed);
     }
-    NUMC_TRY(numc__exec_repeat(context, workspace->state));
+    NUMC_TRY(numc__exec_repeat(context, workspace->state, NULL));
     if (!shared)
         NUMC_TRY(numc__device_check(context, table->synchronize(device), "synchronize"));
     for (int32_t k = 0; outputs != NULL && k < exec->output_count; k++) {

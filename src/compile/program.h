@@ -61,8 +61,15 @@ typedef struct numc_item_text {
 enum { NUMC_ITEM_MEMORIES = 16 };
 /* False: it is no work for one item, or has no text; *text may hold rubbish then. */
 bool numc__workspace_item(const numc_workspace *workspace, uint32_t dialect, numc_text *text, numc_item_text *item);
-/* Puts one run into the device's queue, without transfers and without waiting. */
-numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace);
+/* Calls of the device that neither transfer nor wait. They may be made once and kept for all later runs, so each time they are the
+ * same, and what they name outlives the workspace's last run. */
+typedef struct numc_calls {
+    numc_status (*make)(void *user);
+    void *user;
+} numc_calls;
+/* Puts one run into the device's queue, without transfers and without waiting; `before`, if any, in front of it. Where the device keeps
+ * lists of calls both are one. */
+numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace, const numc_calls *before);
 
 /* Runs a program once on arrays (all inputs in graph order), giving arrays: numc_function_call. */
 numc_status numc__program_call(numc_context *context, numc_program *program, const numc_array *const *inputs,

@@ -1,6 +1,7 @@
 /* workspace.c - runs an exec: an arena, launches prepared once, views resolved once, and the loops of general scans. Nothing here
  * allocates after numc__exec_state_new. */
 #include "compile/exec.h"
+#include "compile/program.h"
 
 #include <string.h>
 
@@ -40,8 +41,10 @@ struct numc_exec_state {
     numc_native_frame frame;
     numc_exec_state *root;  /* the state of the whole program */
     numc_context *context;  /* root: the lane that runs it */
-    numc_recording *recording; /* root: the calls of a run, kept by the device */
-    int32_t runs;           /* root: until it is recorded; -1: it will not be */
+    struct kept {           /* root: runs by themselves, and runs behind other calls */
+        numc_recording *recording; /* the calls of a run, kept by the device */
+        int32_t runs;       /* until it is recorded; -1: it will not be */
+    } kept[2];
 };
 
 void *numc__exec_memory(const numc_exec_state *state)
@@ -331,8 +334,9 @@ void numc__exec_state_free(numc_exec_state *state)
     if (state == NULL)
         return;
     numc_device *device = state->device->device;
-    if (state->recording != NULL)
-        state->device->table.recording_release(device, state->recording);
+    for (int k = 0; k < 2; k++)
+        if (state->kept[k].recording != NULL)
+            state->device->table.recording_release(device, state->kept[k].recording);
     for (int32_t k = 0; state->steps != NULL && k < state->exec->step_count; k++) {
         if (state->steps[k].launch != NULL)
             state->device->table.launch_release(device, state->steps[k].launch);
@@ -671,39 +675,47 @@ static int64_t count_calls(const numc_exec *exec)
     return calls;
 }
 
+static numc_status run_behind(numc_context *context, numc_exec_state *state, const numc_calls *before)
+{
+    if (before != NULL)
+        NUMC_TRY(before->make(before->user));
+    return numc__exec_run(context, state);
+}
+
 /* The steps are walked once more with the device keeping what they ask for. A failure is no error: they go on being run. */
-static void record(numc_context *context, numc_exec_state *state)
+static void record(numc_context *context, numc_exec_state *state, const numc_calls *before, struct kept *kept)
 {
     const numc_backend *table = &state->device->table;
     numc_device *device = state->device->device;
-    const int64_t calls = count_calls(state->exec);
-    state->runs = -1;
+    const int64_t calls = count_calls(state->exec) + (before != NULL);
+    kept->runs = -1;
     if (calls < 2 || calls > MOST_CALLS)
         return;
     int32_t status = table->recording_begin(device);
     if (status == NUMC_UNSUPPORTED) /* a device that keeps no calls */
         return;
     if (status == NUMC_OK) {
-        const numc_status walked = numc__exec_run(context, state);
-        status = table->recording_end(device, &state->recording);
-        if (walked != NUMC_OK && state->recording != NULL) {
-            table->recording_release(device, state->recording);
-            state->recording = NULL;
+        const numc_status walked = run_behind(context, state, before);
+        status = table->recording_end(device, &kept->recording);
+        if (walked != NUMC_OK && kept->recording != NULL) {
+            table->recording_release(device, kept->recording);
+            kept->recording = NULL;
         }
     }
     if (status != NUMC_OK) {
         (void)numc__device_check(context, status, "recording"); /* takes the message */
-        state->recording = NULL;
+        kept->recording = NULL;
     }
     numc_error_clear(context);
 }
 
-numc_status numc__exec_repeat(numc_context *context, numc_exec_state *state)
+numc_status numc__exec_repeat(numc_context *context, numc_exec_state *state, const numc_calls *before)
 {
     const numc_backend *table = &state->device->table;
-    if (state->recording == NULL && state->runs >= 0 && table->recording_begin != NULL && state->runs++ == RECORD_AFTER)
-        record(context, state);
-    if (state->recording == NULL)
-        return numc__exec_run(context, state);
-    return numc__device_check(context, table->recording_run(state->device->device, state->recording), "recorded calls");
+    struct kept *kept = &state->kept[before != NULL];
+    if (kept->recording == NULL && kept->runs >= 0 && table->recording_begin != NULL && kept->runs++ == RECORD_AFTER)
+        record(context, state, before, kept);
+    if (kept->recording == NULL)
+        return run_behind(context, state, before);
+    return numc__device_check(context, table->recording_run(state->device->device, kept->recording), "recorded calls");
 }

@@ -261,8 +261,8 @@ bool numc__batch_device(void *user, numc_batch_place *positions, numc_batch_plac
     return true;
 }
 
-numc_status numc__batch_launch(void *user)
+numc_status numc__batch_launch(void *user, const numc_calls *before)
 {
     batch *b = user;
-    return numc__workspace_launch(b->lane, b->density);
+    return numc__workspace_launch(b->lane, b->density, before);
 }

@@ -28,7 +28,7 @@ numc_status numc__batch_open(const numc_batch_program *program, numc_context *la
 void numc__batch_close(numc_context *lane, void *batch);
 numc_status numc__batch_evaluate(void *batch, const double *positions, numc_batch_results *results);
 bool numc__batch_device(void *batch, numc_batch_place *positions, numc_batch_place *results);
-numc_status numc__batch_launch(void *batch);
+numc_status numc__batch_launch(void *batch, const numc_calls *before);
 numc_status numc__batch_store(void *batch, const double *positions, double *const *rows);
 
 #endif

@@ -36,9 +36,9 @@ void numc__lockstep_free(numc_mcmc *mcmc)
     for (int32_t g = 0; g < mcmc->group_count; g++) {
         numc_lockstep *group = &mcmc->groups[g];
         size_t width = (size_t)group->width, numbers = width * (size_t)mcmc->target.dimension;
-        numc__resident_free(group->resident);
-        if (group->batch != NULL)
+        if (group->batch != NULL) /* first: it may keep calls that name the chains' memory */
             mcmc->target.batch_close(mcmc->target.user, mcmc->chains[group->first].lane, group->batch);
+        numc__resident_free(group->resident);
         numc__free(context, group->positions, numbers * sizeof(double));
         numc__free(context, group->drawn, numbers * sizeof(double));
         numc__free(context, (void *)group->rows, width * sizeof *group->rows);

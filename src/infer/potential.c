@@ -578,10 +578,10 @@ static bool batch_device(void *user, void *batch, numc_batch_place *positions, n
     return numc__batch_device(batch, positions, results);
 }
 
-static numc_status batch_launch(void *user, void *batch)
+static numc_status batch_launch(void *user, void *batch, const numc_calls *before)
 {
     (void)user;
-    return numc__batch_launch(batch);
+    return numc__batch_launch(batch, before);
 }
 
 /* log_prob of every site at a position, into `log_probs` (float64). */

@@ -1,8 +1,10 @@
 /* Chains that stay on the device: their state machines, what their warm-up has learnt, positions and draws lie in its memory. A
- * leapfrog is one launch of the model's program and one of kernel/chains.h, put into the queue without waiting; where a position's
- * density is little work both are one kernel, a work item for each chain, that makes NUMC_LOOK leapfrogs. The host looks after so
- * many, and where the device can download beside its work, while it makes the next ones: it takes the finished transitions, as many as there are, stores them as any other (chain.c), and fetches the
- * states when all is done or the run is halted. The text is the host's own state machine and warm-up, so draws have the bits of chains
+ * leapfrog is a launch of kernel/chains.h and one of the model's program, put into the queue without waiting, and as one where the
+ * device keeps lists of calls (a CUDA graph); where a position's density is little work both are one kernel, a work item for each chain,
+ * that makes NUMC_LOOK leapfrogs. The host looks after so many, and where the device can download beside its work, while it makes the next
+ * ones: it takes the finished transitions, stores them as any other (chain.c), and fetches the states when all is done or the run is
+ * halted. How much a look downloads is fixed before its leapfrogs begin, by what the looks before it found: chains that have more to
+ * write wait for the next, so there is never a second download. The text is the host's own state machine and warm-up, so draws have the bits of chains
  * that it moves. Starting points, of which most are found at the first try, are looked for by the host (lockstep.c); so is a warm-up
  * with a dense metric beyond MOST_DENSE coordinates, whose factorisation is no work for one work item. */
 #include <string.h>
@@ -13,8 +15,8 @@
 #include "infer/driver.h"
 #include "kernel/chains.h"
 
-enum { MOST_DENSE = 64, LEAST_SLOTS = 4 };
-#define RECORD_BYTES ((uint64_t)64 << 20) /* of a look, but for LEAST_SLOTS */
+enum { MOST_DENSE = 64, LEAST_RECORDS = 4, FIRST_RECORDS = 8 };
+#define RECORD_BYTES ((uint64_t)64 << 20) /* of all chains, but for LEAST_RECORDS */
 
 extern const char numc__chains_text[];
 
@@ -23,13 +25,12 @@ typedef struct block {
     uint64_t bytes;
 } block;
 
-/* What the host looks at: copies of the chains' progress and records after so many leapfrogs. Two, for one is read while the device
- * works on the other. */
+/* What the host looks at: copies of the chains' progress and records after so many leapfrogs. Two, for one is read while the other is on
+ * its way. */
 typedef struct look {
     numc_k_chain_progress *progress; /* (width) */
-    block records_there;             /* (slots, width, record) */
-    double *records;
-    int fetched;                     /* slots that are downloaded with it */
+    double *records;                 /* (width, room) */
+    int64_t room;
     numc_transfer *transfers[2];     /* under way, of progress and records; NULL: none */
 } look;
 
@@ -42,11 +43,12 @@ struct numc_resident {
     bool loops; /* `step` is the density too, and all leapfrogs of a look */
     numc_item_text item;
     block arenas_there; /* of the items */
-    block schedule_there, chains_there, progress_there, memory_there;
+    block schedule_there, chains_there, progress_there, memory_there, records_there;
     numc_k_chain *chains;            /* (width) */
+    int64_t *taken;                  /* (width): where a look's next record lies */
     look looks[2];
     int look_count;                  /* 1 where each download is waited for */
-    int slots, guess;                /* of records; how many the next look is expected to have */
+    int64_t longest, most, room;     /* doubles: of a record; of a chain's, at most and in the next look */
 };
 
 static numc_status allocate_there(numc_resident *r, block *b, size_t count, size_t size)
@@ -100,7 +102,7 @@ static void add_loop(const numc_resident *r, numc_text *text, uint32_t dialect)
                    (unsigned long long)item->outputs[1]);
     numc__text_add(text, "    const int d = c.nuts.dimension;\n"
                          "    %sdouble *result = (%sdouble *)all.results + chain * (1 + d);\n"
-                         "    p.written = 0;\n"
+                         "    numc_k_chains_look(&all, chain, &p);\n"
                          "    for (numc_k_i64 step = 0; step < steps; step++) {\n"
                          "        if (p.wants == NUMC_K_NUTS_EVALUATE) {\n"
                          "            for (int i = 0; i < d; i++)\n"
@@ -164,9 +166,19 @@ static numc_status build_step(numc_resident *r)
     return built == NUMC_UNSUPPORTED ? NUMC_UNSUPPORTED : numc__device_check(r->lane, built, "chains");
 }
 
-static size_t record_doubles(const numc_lockstep *group)
+/* Of all chains. */
+static size_t record_bytes(const numc_resident *r, int64_t room)
 {
-    return (size_t)numc_k_record_doubles(group->mcmc->target.dimension);
+    return (size_t)room * (size_t)r->group->width * sizeof(double);
+}
+
+/* For as many doubles as a look had, a quarter more, and two records of any kind. Stays where it is enough and not far too much, since a
+ * download of a new size takes new memory. */
+static void set_room(numc_resident *r, int64_t had)
+{
+    const int64_t wanted = had + had / 4 + 2 * r->longest, room = wanted < r->most ? wanted : r->most;
+    if (room > r->room || room < r->room / 2)
+        r->room = room;
 }
 
 numc_resident *numc__resident_new(numc_lockstep *group)
@@ -182,15 +194,18 @@ numc_resident *numc__resident_new(numc_lockstep *group)
     numc_resident *r = numc__allocate_zero(context, 1, sizeof *r);
     if (r == NULL)
         return NULL;
-    size_t width = (size_t)group->width, record = width * record_doubles(group) * sizeof(double);
-    uint64_t fit = RECORD_BYTES / record;
+    size_t width = (size_t)group->width;
+    const int64_t longest = numc_k_record_doubles(target->dimension, 1), least = LEAST_RECORDS * longest, all = NUMC_LOOK * longest;
+    const int64_t fit = (int64_t)(RECORD_BYTES / (width * sizeof(double)));
     *r = (numc_resident){.group = group, .lane = mcmc->chains[group->first].lane, .device = device, .positions = positions,
-                         .results = results, .look_count = device->table.download_begin != NULL ? 2 : 1, .guess = 1,
-                         .slots = fit < LEAST_SLOTS ? LEAST_SLOTS : fit > NUMC_LOOK ? NUMC_LOOK : (int)fit};
+                         .results = results, .look_count = device->table.download_begin != NULL ? 2 : 1, .longest = longest,
+                         .most = fit < least ? least : fit > all ? all : fit};
+    set_room(r, FIRST_RECORDS * longest);
     r->chains = numc__allocate_zero(context, width, sizeof *r->chains);
+    r->taken = numc__allocate_zero(context, width, sizeof *r->taken);
     for (look *l = r->looks; l < r->looks + r->look_count; l++) {
         l->progress = numc__allocate_zero(context, width, sizeof *l->progress);
-        l->records = numc__allocate(context, (size_t)r->slots * record);
+        l->records = numc__allocate(context, record_bytes(r, r->most));
     }
     numc_status status = numc_error_status(context);
     if (status == NUMC_OK && (status = build_loop(r)) == NUMC_UNSUPPORTED)
@@ -207,8 +222,8 @@ numc_resident *numc__resident_new(numc_lockstep *group)
         status = allocate_there(r, &r->progress_there, width, sizeof(numc_k_chain_progress));
     if (status == NUMC_OK)
         status = allocate_there(r, &r->memory_there, width, numc__mcmc_chain_bytes(mcmc));
-    for (int k = 0; k < r->look_count && status == NUMC_OK; k++)
-        status = allocate_there(r, &r->looks[k].records_there, (size_t)r->slots, record);
+    if (status == NUMC_OK)
+        status = allocate_there(r, &r->records_there, 1, record_bytes(r, r->most));
     if (status == NUMC_OK)
         return r;
     numc__error_join(context, r->lane);
@@ -230,11 +245,12 @@ void numc__resident_free(numc_resident *r)
     release_there(r, &r->chains_there);
     release_there(r, &r->progress_there);
     release_there(r, &r->memory_there);
+    release_there(r, &r->records_there);
     numc__free(context, r->chains, width * sizeof *r->chains);
+    numc__free(context, r->taken, width * sizeof *r->taken);
     for (look *l = r->looks; l < r->looks + r->look_count; l++) {
-        release_there(r, &l->records_there);
         numc__free(context, l->progress, width * sizeof *l->progress);
-        numc__free(context, l->records, (size_t)r->slots * width * record_doubles(r->group) * sizeof(double));
+        numc__free(context, l->records, record_bytes(r, r->most));
     }
     numc__free(context, r, sizeof *r);
 }
@@ -280,7 +296,7 @@ static numc_status send(numc_resident *r)
     const block positions = {.memory = r->positions.memory};
     NUMC_TRY(upload(r, &positions, (uint64_t)r->positions.offset * sizeof(double), group->positions,
                     (uint64_t)group->width * dimension * sizeof(double)));
-    return r->loops ? NUMC_OK : mcmc->target.batch_launch(mcmc->target.user, group->batch);
+    return r->loops ? NUMC_OK : mcmc->target.batch_launch(mcmc->target.user, group->batch, NULL);
 }
 
 static numc_status fetch(numc_resident *r)
@@ -302,29 +318,35 @@ static numc_status fetch(numc_resident *r)
     return NUMC_OK;
 }
 
-/* Apart, the machines move first, on results that lie there; then the density is evaluated at what they want. */
-static numc_status leapfrogs(numc_resident *r, const look *l, int count)
+/* A launch of the machines. room 0: a leapfrog, where they are apart. */
+static numc_status run_step(numc_resident *r, int64_t room)
 {
     const numc_lockstep *group = r->group;
     const numc_mcmc *mcmc = group->mcmc;
     void *buffers[NUMC_K_CHAINS_BUFFERS + 1 + NUMC_ITEM_MEMORIES] = {r->schedule_there.memory, r->chains_there.memory, r->progress_there.memory,
                                                   r->memory_there.memory, r->positions.memory, r->results.memory,
-                                                  l->records_there.memory};
-    int64_t numbers[NUMC_K_CHAINS_NUMBERS + 1] = {group->width, (int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
-                                                  (int64_t)numc__mcmc_state_doubles(mcmc), 1, r->positions.offset, r->results.offset,
-                                                  r->slots, count};
-    if (r->loops) {
-        buffers[NUMC_K_CHAINS_BUFFERS] = r->arenas_there.memory;
-        memcpy(&buffers[NUMC_K_CHAINS_BUFFERS + 1], r->item.memories, (size_t)r->item.memory_count * sizeof *buffers);
-        return numc__device_check(r->lane, r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width), "chains");
-    }
-    for (int i = 0; i < count; i++) {
-        numbers[3] = i == 0;
-        int32_t status = r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width);
-        NUMC_TRY(numc__device_check(r->lane, status, "chains"));
-        NUMC_TRY(mcmc->target.batch_launch(mcmc->target.user, group->batch));
-    }
-    return NUMC_OK;
+                                                  r->records_there.memory, r->arenas_there.memory};
+    const int64_t numbers[NUMC_K_CHAINS_NUMBERS + 1] = {(int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
+                                                        (int64_t)numc__mcmc_state_doubles(mcmc), r->positions.offset, r->results.offset,
+                                                        room, NUMC_LOOK};
+    memcpy(&buffers[NUMC_K_CHAINS_BUFFERS + 1], r->item.memories, (size_t)r->item.memory_count * sizeof *buffers);
+    return numc__device_check(r->lane, r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width), "chains");
+}
+
+static numc_status move_all(void *resident)
+{
+    return run_step(resident, 0);
+}
+
+/* Those between two looks. Apart, the machines move first, on results that lie there; then the density is evaluated at what they want. */
+static numc_status leapfrogs(numc_resident *r)
+{
+    const numc_target *target = &r->group->mcmc->target;
+    const numc_calls machines = {move_all, r};
+    numc_status status = run_step(r, r->room);
+    for (int i = 0; i < NUMC_LOOK && !r->loops && status == NUMC_OK; i++)
+        status = target->batch_launch(target->user, r->group->batch, &machines);
+    return status;
 }
 
 static numc_status take_record(numc_chain *chain, const double *record)
@@ -345,21 +367,21 @@ static numc_status take_record(numc_chain *chain, const double *record)
     return status;
 }
 
-/* Begins to download what the leapfrogs now in the queue will have written: as many slots as the last look had. */
+/* Begins to download what the leapfrogs now in the queue will have written. */
 static numc_status look_begin(numc_resident *r, look *l)
 {
     const numc_backend *table = &r->device->table;
-    uint64_t bytes = (uint64_t)r->guess * (uint64_t)r->group->width * record_doubles(r->group) * sizeof(double);
-    l->fetched = 0;
-    if (r->look_count < 2)
-        return NUMC_OK;
+    const uint64_t bytes = record_bytes(r, r->room);
+    l->room = r->room;
+    if (r->look_count < 2) {
+        NUMC_TRY(download(r, &r->progress_there, 0, l->progress, r->progress_there.bytes));
+        return download(r, &r->records_there, 0, l->records, bytes);
+    }
     atomic_fetch_add_explicit(&r->lane->core->bytes_downloaded, r->progress_there.bytes + bytes, memory_order_relaxed);
     NUMC_TRY(numc__device_check(r->lane, table->download_begin(r->device->device, r->progress_there.memory, 0, l->progress,
                                                                r->progress_there.bytes, &l->transfers[0]), "download"));
-    NUMC_TRY(numc__device_check(r->lane, table->download_begin(r->device->device, l->records_there.memory, 0, l->records, bytes,
-                                                               &l->transfers[1]), "download"));
-    l->fetched = r->guess;
-    return NUMC_OK;
+    return numc__device_check(r->lane, table->download_begin(r->device->device, r->records_there.memory, 0, l->records, bytes,
+                                                             &l->transfers[1]), "download");
 }
 
 /* Both copies are here, as far as they are under way. */
@@ -381,28 +403,27 @@ static numc_status look_end(numc_resident *r, look *l, int32_t *live)
 {
     numc_lockstep *group = r->group;
     numc_mcmc *mcmc = group->mcmc;
-    size_t record = record_doubles(group), width = (size_t)group->width;
-    int most = 0;
-    if (r->look_count < 2)
-        NUMC_TRY(download(r, &r->progress_there, 0, l->progress, r->progress_there.bytes));
+    int64_t most = 0;
     NUMC_TRY(look_wait(r, l));
-    for (int32_t k = 0; k < group->width; k++)
-        most = l->progress[k].written > most ? l->progress[k].written : most;
-    if (most > l->fetched) {
-        size_t from = (size_t)l->fetched * width * record;
-        NUMC_TRY(download(r, &l->records_there, from * sizeof(double), l->records + from,
-                          ((uint64_t)most * width * record - from) * sizeof(double)));
+    for (int32_t k = 0; k < group->width; k++) {
+        r->taken[k] = k * l->room;
+        most = l->progress[k].at - r->taken[k] > most ? l->progress[k].at - r->taken[k] : most;
     }
-    r->guess = most < 1 ? 1 : most;
+    set_room(r, most);
     numc_status status = NUMC_OK;
-    for (int slot = 0; slot < most; slot++)
+    for (bool any = true; any;) { /* one of each chain: their draws are stored together */
+        any = false;
         for (int32_t k = 0; k < group->count; k++) {
             numc_chain *chain = &mcmc->chains[group->first + k];
-            if (l->progress[k].written <= slot || chain->status != NUMC_OK)
+            const double *record = l->records + r->taken[k];
+            if (r->taken[k] >= l->progress[k].at || chain->status != NUMC_OK)
                 continue;
-            numc_status taken = take_record(chain, l->records + ((size_t)slot * width + (size_t)k) * record);
+            r->taken[k] += numc_k_record_doubles(mcmc->target.dimension, record[NUMC_K_RECORD_DIVERGENT] != 0);
+            any = true;
+            numc_status taken = take_record(chain, record);
             status = status == NUMC_OK ? taken : status; /* the other chains' draws are kept */
         }
+    }
     *live = 0;
     for (int32_t k = 0; k < group->count; k++) {
         numc_chain *chain = &mcmc->chains[group->first + k];
@@ -438,7 +459,7 @@ numc_status numc__resident_run(numc_lockstep *group)
     if (status != NUMC_OK) /* the states here are as they were */
         return status;
     while (status == NUMC_OK && live > 0 && !numc__mcmc_halted(mcmc)) {
-        status = leapfrogs(r, now, NUMC_LOOK);
+        status = leapfrogs(r);
         numc_status looked = status == NUMC_OK || status == NUMC_REJECT ? look_begin(r, now) : NUMC_OK;
         look *ready = r->look_count < 2 ? now : before;
         before = now;

@@ -27,6 +27,7 @@ typedef struct numc_batch_place {
 } numc_batch_place;
 
 struct numc_item_text; /* compile/program.h */
+struct numc_calls;
 
 /* Memory that the fields point to belongs to the target and lives until `destroy`. A function given a chain is called by one
  * thread at a time for that chain, for several chains at once unless `serial`. Optional functions may be NULL. */
@@ -55,9 +56,10 @@ typedef struct numc_target {
     numc_status (*batch_evaluate)(void *user, void *batch, const double *positions, numc_batch_results *results);
     numc_status (*batch_store)(void *user, void *batch, const double *positions, double *const *rows);
     /* Optional: where on the device a batch has its positions and results, (width, dimension) and (width, 1 + dimension) float64, in
-     * `memory` from a double on; false: not there, or not so. launch evaluates what lies there, without waiting. */
+     * `memory` from a double on; false: not there, or not so. launch evaluates what lies there once the calls of `before`
+     * (compile/program.h; or NULL) are done, without waiting. */
     bool (*batch_device)(void *user, void *batch, numc_batch_place *positions, numc_batch_place *results);
-    numc_status (*batch_launch)(void *user, void *batch);
+    numc_status (*batch_launch)(void *user, void *batch, const struct numc_calls *before);
     /* Optional: the log density and gradient of one position as text that a work item of a device runs (numc_item, compile/program.h);
      * false: it is no work for one item. What the item's memories hold lives as long as the chain. */
     bool (*chain_item)(void *user, void *chain, uint32_t dialect, numc_text *text, struct numc_item_text *item);

@@ -17,13 +17,12 @@ typedef struct numc_k_chain {
 typedef struct numc_k_chain_progress {
     numc_k_i64 transition; /* number of the one in progress, or next */
     numc_k_i64 until;      /* no transition of this number is begun */
+    numc_k_i64 at, end;    /* where its next record goes, and where its room for records ends */
     int wants;             /* NUMC_K_NUTS_EVALUATE: its position lies in `positions`; DONE: it rests between transitions */
-    int written;           /* records since the look began */
     int failed;            /* of warmup.h: it rests for good */
-    int unused;
 } numc_k_chain_progress;
 
-/* A finished transition: this head, then the position; where it diverged, the leapfrog's start and end follow (else undefined). */
+/* A finished transition: this head, then the position; where it diverged, the leapfrog's start and end follow. */
 #define NUMC_K_RECORD_LOG_DENSITY 0
 #define NUMC_K_RECORD_ENERGY 1
 #define NUMC_K_RECORD_ACCEPT 2
@@ -34,9 +33,9 @@ typedef struct numc_k_chain_progress {
 #define NUMC_K_RECORD_NEXT_STEP 7 /* the step size of the transition to come */
 #define NUMC_K_RECORD_POSITION 8
 
-NUMC_KERNEL_FN numc_k_i64 numc_k_record_doubles(int dimension)
+NUMC_KERNEL_FN numc_k_i64 numc_k_record_doubles(int dimension, int divergent)
 {
-    return NUMC_K_RECORD_POSITION + 3 * (numc_k_i64)dimension;
+    return NUMC_K_RECORD_POSITION + (divergent ? 3 : 1) * (numc_k_i64)dimension;
 }
 
 NUMC_KERNEL_FN void numc_k__record(const numc_k_nuts *s, const NUMC_KERNEL_GLOBAL double *m, NUMC_KERNEL_GLOBAL double *r)
@@ -60,8 +59,8 @@ NUMC_KERNEL_FN void numc_k__record(const numc_k_nuts *s, const NUMC_KERNEL_GLOBA
 }
 
 /* What all chains of a call share. Shapes: chains, progress [chains]; memory [chains][doubles], of a state and then of its estimate;
- * positions [chains][dimension]; results [chains][1 + dimension], log density and gradient; records [slots][chains][record]. A chain whose
- * slots are full rests until the host has looked. */
+ * positions [chains][dimension]; results [chains][1 + dimension], log density and gradient; records [chains][room], a chain's one behind
+ * the other. A chain without room for a divergent one rests until the host has looked: what it looks at is of a size known before. */
 typedef struct numc_k_chains {
     const NUMC_KERNEL_GLOBAL numc_k_schedule *schedule;
     NUMC_KERNEL_GLOBAL numc_k_chain *chains;
@@ -69,8 +68,15 @@ typedef struct numc_k_chains {
     NUMC_KERNEL_GLOBAL double *memory, *positions;
     const NUMC_KERNEL_GLOBAL double *results;
     NUMC_KERNEL_GLOBAL double *records;
-    numc_k_i64 count, doubles, state_doubles, slots;
+    numc_k_i64 doubles, state_doubles, room;
 } numc_k_chains;
+
+/* Between two looks of the host: the records before are its own. */
+NUMC_KERNEL_FN void numc_k_chains_look(const numc_k_chains *all, numc_k_i64 chain, numc_k_chain_progress *p)
+{
+    p->at = chain * all->room;
+    p->end = p->at + all->room;
+}
 
 /* One leapfrog of a chain whose states are at hand. */
 NUMC_KERNEL_FN void numc_k_chains_move(const numc_k_chains *all, numc_k_i64 chain, numc_k_chain *c, numc_k_chain_progress *p)
@@ -88,14 +94,14 @@ NUMC_KERNEL_FN void numc_k_chains_move(const numc_k_chains *all, numc_k_i64 chai
         } else if (p->wants == NUMC_K_NUTS_DONE) {
             numc_k_chain_learn(all->schedule, &c->warmup, s, m, m + all->state_doubles, p->transition);
             if (!c->warmup.failed) {
-                numc_k__record(s, m, all->records + (p->written * all->count + chain) * numc_k_record_doubles(d));
+                numc_k__record(s, m, all->records + p->at);
+                p->at += numc_k_record_doubles(d, s->divergent);
                 p->transition++;
-                p->written++;
             }
         }
         p->failed = c->warmup.failed;
     }
-    if (p->wants == NUMC_K_NUTS_DONE && p->transition < p->until && p->written < all->slots && !p->failed)
+    if (p->wants == NUMC_K_NUTS_DONE && p->transition < p->until && p->end - p->at >= numc_k_record_doubles(d, 1) && !p->failed)
         p->wants = numc_k_chain_begin(all->schedule, &c->warmup, s, m, p->transition);
     /* A chain that rests writes too: the program may have used this memory for something else. */
     numc_k_i64 at = p->wants == NUMC_K_NUTS_EVALUATE ? s->position_at : numc_k_nuts_current(s);
@@ -103,20 +109,23 @@ NUMC_KERNEL_FN void numc_k_chains_move(const numc_k_chains *all, numc_k_i64 chai
         all->positions[chain * d + i] = m[at + i];
 }
 
-/* fresh: the first step after a look. */
-NUMC_KERNEL_FN void numc_k_chains_step(const numc_k_chains *all, numc_k_i64 chain, int fresh)
+/* room > 0: the host has looked, and nothing moves; 0: a leapfrog, whose arguments are always the same. */
+NUMC_KERNEL_FN void numc_k_chains_step(const numc_k_chains *all, numc_k_i64 chain)
 {
     numc_k_chain_progress p = all->progress[chain];
-    numc_k_chain c = all->chains[chain];
-    p.written = fresh ? 0 : p.written;
-    numc_k_chains_move(all, chain, &c, &p);
-    all->chains[chain] = c;
+    if (all->room > 0) {
+        numc_k_chains_look(all, chain, &p);
+    } else {
+        numc_k_chain c = all->chains[chain];
+        numc_k_chains_move(all, chain, &c, &p);
+        all->chains[chain] = c;
+    }
     all->progress[chain] = p;
 }
 
 /* Entry points for numc_backend.routine_run: item c is chain c. Offsets count doubles. */
 #define NUMC_K_CHAINS_BUFFERS 7
-#define NUMC_K_CHAINS_NUMBERS 7 /* after the number of items */
+#define NUMC_K_CHAINS_NUMBERS 5 /* after the number of items */
 #if defined(NUMC_KERNEL_OPENCL) || defined(NUMC_KERNEL_CUDA)
 #if defined(NUMC_KERNEL_OPENCL)
 #define NUMC_K_CHAINS_ENTRY __kernel void
@@ -130,22 +139,21 @@ NUMC_KERNEL_FN void numc_k_chains_step(const numc_k_chains *all, numc_k_i64 chai
         NUMC_KERNEL_GLOBAL numc_k_chain_progress *progress, NUMC_KERNEL_GLOBAL double *memory,                              \
         NUMC_KERNEL_GLOBAL double *positions, const NUMC_KERNEL_GLOBAL double *results, NUMC_KERNEL_GLOBAL double *records
 #define NUMC_K_CHAINS_NUMBER_PARAMETERS                                                                                     \
-    numc_k_i64 items, numc_k_i64 count, numc_k_i64 doubles, numc_k_i64 state_doubles, numc_k_i64 fresh,                     \
-        numc_k_i64 positions_at, numc_k_i64 results_at, numc_k_i64 slots
+    numc_k_i64 items, numc_k_i64 doubles, numc_k_i64 state_doubles, numc_k_i64 positions_at, numc_k_i64 results_at, numc_k_i64 room
 #define NUMC_K_CHAINS_GATHERED                                                                                              \
-    {schedule, chains, progress, memory, positions + positions_at, results + results_at, records, count, doubles, state_doubles, slots}
+    {schedule, chains, progress, memory, positions + positions_at, results + results_at, records, doubles, state_doubles, room}
 NUMC_K_CHAINS_ENTRY numc_chains_step(NUMC_K_CHAINS_PARAMETERS, NUMC_K_CHAINS_NUMBER_PARAMETERS)
 {
     const numc_k_chains all = NUMC_K_CHAINS_GATHERED;
     if (NUMC_K_CHAINS_ITEM < items)
-        numc_k_chains_step(&all, NUMC_K_CHAINS_ITEM, (int)fresh);
+        numc_k_chains_step(&all, NUMC_K_CHAINS_ITEM);
 }
 #elif defined(NUMC_KERNEL_ENTRIES)
 void numc_chains_step(void *const *buffers, const int64_t *numbers, int64_t item)
 {
-    const numc_k_chains all = {buffers[0], buffers[1], buffers[2], buffers[3], (double *)buffers[4] + numbers[4],
-                               (const double *)buffers[5] + numbers[5], buffers[6], numbers[0], numbers[1], numbers[2], numbers[6]};
-    numc_k_chains_step(&all, item, (int)numbers[3]);
+    const numc_k_chains all = {buffers[0], buffers[1], buffers[2], buffers[3], (double *)buffers[4] + numbers[2],
+                               (const double *)buffers[5] + numbers[3], buffers[6], numbers[0], numbers[1], numbers[4]};
+    numc_k_chains_step(&all, item);
 }
 #endif
 

@@ -17,6 +17,7 @@ typedef struct fake_cuda {
     long graphs; /* alive */
     long loaded; /* modules, ever */
     long graph_launches, launches, uploads, downloads, copies, waits;
+    long dry; /* waits after which the stream had nothing to do */
     size_t used;
     long mistakes; /* uses that the real driver answers with an error, a wait, or not at all */
     char mistake[256];

@@ -534,9 +534,9 @@ static void transfers_are_few(void **state)
     } else {
         double states = CHAINS * ((double)sizeof(numc_k_chain) + 8 * (double)numc_k_nuts_doubles(DIMENSION, 10, NUMC_K_METRIC_DIAGONAL));
         double looks = ceil((rounds + SEARCHED) / 32) + 2, stored = 2 * (WARMUP + DRAWS), progress = CHAINS * (double)sizeof(numc_k_chain_progress);
-        /* records: of one slot for all chains as far as the one with most goes, which is no more than the leapfrogs of a look */
+        /* records: room for as many as a chain has leapfrogs in a look, at most */
         assert_true(up <= 1.1 * states + stored * row * DIMENSION + 2 * row * DIMENSION);
-        assert_true(down <= 1.1 * states + looks * (progress + 32 * row * (double)numc_k_record_doubles(DIMENSION)) + stored * row * 18);
+        assert_true(down <= 1.1 * states + looks * (progress + 32 * row * (double)numc_k_record_doubles(DIMENSION, 1)) + stored * row * 18);
         assert_true(up < 0.5 * rounds * row * DIMENSION);
     }
     numc_mcmc_free(mcmc);

@@ -585,6 +585,7 @@ EXPORT int cuStreamSynchronize(void *s)
 {
     BEGIN(true);
     fake.waits++;
+    fake.dry += ((stream *)s)->first != NULL;
     stream_run(s, NULL);
     return end(0);
 }
@@ -623,8 +624,10 @@ EXPORT int cuEventSynchronize(void *e)
     BEGIN(true);
     event *waited = e;
     fake.waits++;
-    if (waited->done < waited->recorded)
+    if (waited->done < waited->recorded) {
         stream_run(waited->stream, waited);
+        fake.dry += waited->stream->first == NULL;
+    }
     return end(0);
 }
 
