@@ -130,6 +130,7 @@ int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const
                                   uint32_t transpose, uint32_t unit);
 int32_t numc_gpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
                     const numc_view *sign);
+int32_t numc_gpu_fft(numc_device *device, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y);
 int32_t numc_gpu_gather(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis, const numc_view *y);
 int32_t numc_gpu_scatter(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis, const numc_view *values,
                          uint32_t mode);
@@ -149,7 +150,7 @@ int32_t numc_gpu_recording_end(numc_device *device, numc_recording **recording);
 int32_t numc_gpu_recording_run(numc_device *device, numc_recording *recording);
 void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
 
-/* qr, eigh, eig, svd and fft are the host's, counted. */
+/* qr, eigh, eig and svd are the host's, counted. */
 #define NUMC_GPU_TABLE(NAME, DESCRIPTION)                                                                                      \
     {                                                                                                                          \
         .size = sizeof(numc_backend), .abi = NUMC_BACKEND_ABI, .build_id = NUMC_BUILD_ID, .name = NAME, .description = DESCRIPTION,        \
@@ -168,7 +169,7 @@ void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
         .recording_begin = numc_gpu_recording_begin, .recording_end = numc_gpu_recording_end,                                  \
         .recording_run = numc_gpu_recording_run, .recording_release = numc_gpu_recording_release,                              \
         .cholesky_inverse = numc_gpu_cholesky_inverse,                                                                         \
-        .download_begin = numc_gpu_download_begin, .download_end = numc_gpu_download_end,                                      \
+        .fft = numc_gpu_fft, .download_begin = numc_gpu_download_begin, .download_end = numc_gpu_download_end,                                      \
     }
 
 #endif

@@ -77,6 +77,21 @@ NUMC_KERNEL_FN float numc_k_log1mexp(float x)
     return x < 0.6931472f ? log(-expm1(-x)) : log1p(-exp(-x));
 }
 
+typedef struct {
+    float re, im;
+} numc_k_root_pair;
+
+/* exp(2 pi i k / n) as roots.h has it, the angle beyond the nearest quarter turn rounded: within 4 eps. */
+NUMC_KERNEL_FN numc_k_root_pair numc_k_root(numc_k_i64 k, numc_k_i64 n)
+{
+    numc_k_root_pair root;
+    numc_k_i64 quarter = (8 * k + n) / (2 * n), rest = 4 * k - quarter * n;
+    float angle = (float)rest / (float)n * (0.5f * NUMC_KERNEL_PI), c = cos(angle), s = sin(angle);
+    root.re = quarter == 0 || quarter == 4 ? c : quarter == 1 ? -s : quarter == 2 ? -c : s;
+    root.im = quarter == 0 || quarter == 4 ? s : quarter == 1 ? c : quarter == 2 ? -s : -c;
+    return root;
+}
+
 NUMC_KERNEL_FN float numc_k_logaddexp(float x, float y)
 {
     float most = x > y ? x : y, apart = fabs(x - y);
