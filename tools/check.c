@@ -387,6 +387,7 @@ static const view_case view_cases[] = {
     {"lu", "float64 2 of 300x300", 4, {{F64, 3, {2, 300, 300}, {90000, 300, 1}, 0}, {F64, 3, {2, 300, 300}, {90000, 300, 1}, 1}, {NUMC_INT32, 2, {2, 300}, {300, 1}, 1}, {F64, 1, {2}, {1}, 1}}, call_lu, 0, 4096},
     {"gather", "float64 rows", 3, {{F64, 2, {19, 4}, {4, 1}, 0}, {I64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 1}}, call_gather, 0, 0},
     {"gather", "int32 columns, int32 indices", 3, {{NUMC_INT32, 2, {4, 19}, {1, 4}, 0}, {NUMC_INT32, 1, {30}, {1}, 0}, {NUMC_INT32, 2, {4, 30}, {30, 1}, 1}}, call_gather, 1, 0},
+    {"gather", "float64 rows, uint64 indices", 3, {{F64, 2, {19, 4}, {4, 1}, 0}, {NUMC_UINT64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 1}}, call_gather, 0, 0},
     {"gather", "complex128 rows", 3, {{C128, 2, {19, 4}, {4, 1}, 0}, {I64, 1, {30}, {1}, 0}, {C128, 2, {30, 4}, {4, 1}, 1}}, call_gather, 0, 0},
     {"gather", "complex64 columns", 3, {{C64, 2, {4, 19}, {1, 4}, 0}, {I64, 1, {30}, {1}, 0}, {C64, 2, {4, 30}, {30, 1}, 1}}, call_gather, 1, 0},
     {"scatter", "complex128 set", 3, {{C128, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {C128, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 0, 0},
@@ -394,6 +395,7 @@ static const view_case view_cases[] = {
     {"scatter", "complex64 add", 3, {{C64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {C64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
     {"scatter", "float64 set", 3, {{F64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 0, 0},
     {"scatter", "float64 add", 3, {{F64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
+    {"scatter", "float64 set, uint64 indices", 3, {{F64, 2, {19, 4}, {4, 1}, 1}, {NUMC_UINT64, 1, {30}, {1}, 0}, {F64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 0, 0},
     {"scatter", "int64 add", 3, {{I64, 2, {19, 4}, {4, 1}, 1}, {I64, 1, {30}, {1}, 0}, {I64, 2, {30, 4}, {4, 1}, 0}}, call_scatter, 1, 0},
     {"cumulative", "sum float64", 2, {{F64, 3, {2, 50, 3}, {150, 3, 1}, 0}, {F64, 3, {2, 50, 3}, {150, 3, 1}, 1}}, call_cumulative, NUMC_REDUCTION_SUM << 1, 64},
     {"cumulative", "sum float64 reversed", 2, {{F64, 2, {3, 50}, {50, 1}, 0}, {F64, 2, {3, 50}, {50, 1}, 1}}, call_cumulative, NUMC_REDUCTION_SUM << 1 | 1, 64},
@@ -438,7 +440,7 @@ static void fill_for(checker *c, const view_case *v, size_t k, operand *o)
     bool ties = strcmp(v->slot, "sort") == 0 || strcmp(v->slot, "search") == 0;
     bool pairs = o->dtype != v->views[k].dtype; /* a complex view is given as its real and imaginary parts */
     size_t size = numc_dtype_size((numc_dtype)v->views[k].dtype);
-    check_fill(c, o, strcmp(v->slot, "sort") == 0 ? DOMAIN_ALL : DOMAIN_SMALL);
+    check_fill(c, o, strcmp(v->slot, "sort") == 0 || o->dtype == NUMC_UINT64 ? DOMAIN_ALL : DOMAIN_SMALL); /* indices from 2^63 on too */
     if (factor && square) { /* symmetric or Hermitian noise in (-1, 1) around n on the diagonal */
         int64_t n = v->views[k].shape[v->views[k].rank - 1], matrices = n > 0 ? o->count / (n * n) / (pairs ? 2 : 1) : 0;
         for (int64_t m = 0; m < matrices; m++)

@@ -54,7 +54,10 @@ static int64_t read_index(const char *at, uint32_t dtype)
     case NUMC_UINT8: return *(const uint8_t *)at;
     case NUMC_UINT16: return *(const uint16_t *)(const void *)at;
     case NUMC_UINT32: return *(const uint32_t *)(const void *)at;
-    case NUMC_UINT64: return (int64_t)(*(const uint64_t *)(const void *)at & INT64_MAX);
+    case NUMC_UINT64: {
+        const uint64_t index = *(const uint64_t *)(const void *)at;
+        return index > INT64_MAX ? INT64_MAX : (int64_t)index; /* beyond every axis */
+    }
     default: return *(const int64_t *)(const void *)at;
     }
 }

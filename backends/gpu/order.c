@@ -56,7 +56,8 @@ static int32_t too_many_axes(numc_device *device, const char *slot)
 static const char take_text[] = NUMC_GPU_SPLIT_TEXT
     "FN word index_at(GLOBAL const I *indices, word at)\n"
     "{\n"
-    "    return sizeof(I) == 8 && (I)-1 > (I)0 ? (word)((numc_k_u64)indices[at] & 0x7fffffffffffffff) : (word)indices[at];\n"
+    "    word index = (word)indices[at];\n" /* from 2^63 on an unsigned one is beyond every axis */
+    "    return index < 0 && (I)-1 > (I)0 ? 0x7fffffffffffffff : index;\n"
     "}\n"
     "KERNEL gather(GLOBAL const T *x, GLOBAL const I *indices, GLOBAL T *y, WORDS)\n"
     "{\n"

@@ -15,9 +15,10 @@ static int64_t index_at(const numc_view *indices, int64_t position, int64_t exte
     case NUMC_UINT8: value = *(const uint8_t *)at; break;
     case NUMC_UINT16: value = *(const uint16_t *)(const void *)at; break;
     case NUMC_UINT32: value = *(const uint32_t *)(const void *)at; break;
-    case NUMC_UINT64: value = (int64_t)(*(const uint64_t *)(const void *)at & INT64_MAX); break;
     default: value = *(const int64_t *)(const void *)at; break;
     }
+    if (value < 0 && indices->dtype == NUMC_UINT64)
+        value = INT64_MAX; /* 2^63 and more: beyond every axis */
     if (drop && (value < 0 || value >= extent))
         return -1;
     return value < 0 ? 0 : value >= extent ? extent - 1 : value;

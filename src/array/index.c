@@ -206,6 +206,8 @@ static numc_array *wrap_indices(numc_context *context, const char *name, const n
     }
     if (all_within(context, indices, n))
         return (numc_array *)indices;
+    if (indices->dtype == NUMC_UINT64 && indices->content == NUMC_CONTENT_TRACED) /* from 2^63 on an int64 would be negative */
+        return numc__convert(context, numc_minimum(indices, n), NUMC_INT64);
     bool is_unsigned = numc_dtype_kind(indices->dtype) == NUMC_KIND_UNSIGNED, negative = !is_unsigned;
     if (indices->content != NUMC_CONTENT_TRACED) {
         int64_t count = indices->content == NUMC_CONTENT_IMMEDIATE && indices->size > 0 ? 1 : indices->size;
@@ -224,8 +226,10 @@ static numc_array *wrap_indices(numc_context *context, const char *name, const n
             status = numc__read(indices, context, NUMC_INT64, values);
         for (int64_t i = 0; i < count && status == NUMC_OK; i++) {
             if (values[i] >= n || values[i] < (is_unsigned ? 0 : -n))
-                status = numc__fail(context, NUMC_INDEX, "%s: index %lld is out of bounds for axis %d of size %lld", name,
-                                    (long long)values[i], (int)axis, (long long)n);
+                status = numc__fail(context, NUMC_INDEX,
+                                    is_unsigned ? "%s: index %llu is out of bounds for axis %d of size %lld"
+                                                : "%s: index %lld is out of bounds for axis %d of size %lld",
+                                    name, (long long)values[i], (int)axis, (long long)n);
             negative = negative || values[i] < 0;
         }
         if (values != few)
@@ -237,6 +241,12 @@ static numc_array *wrap_indices(numc_context *context, const char *name, const n
         return (numc_array *)indices;
     const numc_array *wide = numc__convert(context, indices, NUMC_INT64);
     return numc_where(numc_less(wide, 0), numc_add(wide, n), wide);
+}
+
+/* A traced index of an axis that is to be flattened with others, inside the axis: beyond its end the flat one would be in another line. */
+static numc_array *within_axis(const numc_array *index, int64_t n)
+{
+    return index == NULL || index->content != NUMC_CONTENT_TRACED ? (numc_array *)(uintptr_t)index : numc_clip(index, 0, n - 1);
 }
 
 /* The picked axes of an array y (what the region left): which they are, and one flat index into them laid first. */
@@ -290,13 +300,19 @@ static numc_status find_picking(const parsed *p, const numc_array *y, picking *k
     return NUMC_OK;
 }
 
-/* The flat index, row-major over the picked axes. */
-static numc_status find_flat(numc_context *context, const numc_array *y, picking *k)
+/* The flat index, row-major over the picked axes. `drops`: one that is out of bounds stays so, for a scatter. */
+static numc_status find_flat(numc_context *context, const numc_array *y, picking *k, bool drops)
 {
-    const numc_array *flat = k->indices[0];
-    for (int32_t i = 1; i < k->count; i++)
-        flat = numc_add(numc_multiply(flat, y->shape[k->axes[i]]), k->indices[i]);
-    k->flat = flat;
+    const numc_array *flat = k->indices[0], *outside = NULL;
+    for (int32_t i = 0; i < k->count && k->count > 1; i++) {
+        const numc_array *index = within_axis(k->indices[i], y->shape[k->axes[i]]);
+        if (drops && index != k->indices[i]) {
+            const numc_array *beyond = numc_not_equal(index, k->indices[i]);
+            outside = outside == NULL ? beyond : numc_logical_or(outside, beyond);
+        }
+        flat = i == 0 ? index : numc_add(numc_multiply(flat, y->shape[k->axes[i]]), index);
+    }
+    k->flat = outside == NULL ? flat : numc_where(outside, k->flat_size, flat);
     return context->status;
 }
 
@@ -376,7 +392,7 @@ static numc_array *read_picked(const parsed *p, const region *r)
     const numc_array *rows = NULL;
     if (picked_apart(y, &k))
         rows = span_picked(context, y, &k);
-    else if (find_flat(context, y, &k) == NUMC_OK)
+    else if (find_flat(context, y, &k, false) == NUMC_OK)
         rows = flatten_picked(context, y, &k);
     return rows == NULL ? NULL : move_front(context, numc__gather(context, rows, k.flat, 0), k.flat->rank, k.front, false);
 }
@@ -656,7 +672,7 @@ static numc_array *write_picked(const parsed *p, const numc_array *y, numc_opera
 {
     numc_context *context = p->context;
     picking k;
-    if (find_picking(p, y, &k) != NUMC_OK || find_flat(context, y, &k) != NUMC_OK)
+    if (find_picking(p, y, &k) != NUMC_OK || find_flat(context, y, &k, true) != NUMC_OK)
         return NULL;
     /* the shape numc_index gives: the others, with the indices' shape at its place */
     int64_t shape[2 * NUMC_RANK_LIMIT], rows[NUMC_RANK_LIMIT], n = k.flat->size;
@@ -838,7 +854,7 @@ numc_array *numc_take_along_axis(const numc_array *x, const numc_array *indices,
         return NULL;
     numc_array *flat = NULL;
     const numc_array *at = wrap_indices(context, name, indices, x->shape[d], d);
-    at = numc__broadcast_to(context, numc__convert(context, at, NUMC_INT64), rank, to);
+    at = numc__broadcast_to(context, within_axis(numc__convert(context, at, NUMC_INT64), x->shape[d]), rank, to);
     const numc_array *wide = numc__broadcast_to(context, x, rank, from);
     int64_t stride = 1;
     for (int32_t k = rank - 1; k >= 0 && at != NULL && wide != NULL; k--) {

@@ -101,6 +101,9 @@ static void integer_arrays(void **state)
     assert_values(beside, 11, 1, 23, 13);
     assert_null(numc_index(x, NUMC_PICK(numc_add(rows, 1))));
     assert_error(context, NUMC_INDEX, "numc_index: index 3 is out of bounds for axis 0 of size 3");
+    static const uint64_t large[1] = {UINT64_MAX};
+    assert_null(numc_take(x, numc_from_host(context, NUMC_UINT64, NUMC_SHAPE(1), large), NUMC_AXIS(0)));
+    assert_error(context, NUMC_INDEX, "numc_take: index 18446744073709551615 is out of bounds for axis 0 of size 3");
     assert_null(numc_index(x, NUMC_PICK(numc_astype(rows, NUMC_FLOAT32))));
     assert_error(context, NUMC_DTYPE, "must be of integers or bool, not float32");
     /* updates */

@@ -151,6 +151,94 @@ static void what_needs_values_is_refused(void **state)
     assert_error(context, NUMC_TRACE, "depends on a traced mask; inside a trace use numc_where");
 }
 
+/* ---- indices out of bounds ---- */
+
+enum { PICKED = 6 };
+
+/* x (2, 3); at (4) */
+static void index_all(numc_context *context, const numc_array *const *in, int32_t input_count, numc_array **out, int32_t output_count,
+                  void *user)
+{
+    (void)input_count, (void)output_count, (void)user;
+    const numc_array *x = in[0], *at = in[1];
+    numc_array *ones = numc_ones(context, NUMC_FLOAT64, NUMC_SHAPE(2, 4));
+    out[0] = numc_take(x, at, NUMC_AXIS(1));
+    out[1] = numc_take_along_axis(x, numc_broadcast_to(at, NUMC_SHAPE(2, 4)), 1);
+    out[2] = numc_index(x, NUMC_PICK(at), NUMC_PICK(at));
+    out[3] = numc_scatter_add(x, at, ones, 1);
+    out[4] = numc_add(x, 0);
+    numc_index_assign(&out[4], 100, NUMC_PICK(at), NUMC_PICK(at));
+    out[5] = numc_add(x, 0);
+    numc_index_assign(&out[5], 100, NUMC_ALL, NUMC_PICK(at));
+}
+
+/* Inside a trace an index is clamped to its axis where it reads, and dropped where it writes; never another line's element. */
+static void indices_out_of_bounds_stay_in_their_axis(void **state)
+{
+    numc_context *context = *state;
+    static const double x[2][3] = {{0, 1, 2}, {10, 11, 12}};
+    static const struct {
+        numc_dtype dtype;
+        int64_t at[4]; /* by their bits */
+    } rows[] = {{NUMC_INT64, {1, 5, -9, -1}},          {NUMC_INT64, {INT64_MAX, 2, 0, INT64_MIN}}, {NUMC_INT64, {0, 1, -2, -3}},
+                {NUMC_UINT64, {1, INT64_MIN, -1, 3}}, {NUMC_UINT64, {INT64_MAX, 2, INT64_MIN + 1, 0}}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        int64_t at[2][4], outside[2][4]; /* per axis of 2 and of 3 */
+        for (int axis = 0; axis < 2; axis++) {
+            for (int j = 0; j < 4; j++) {
+                int64_t n = 2 + axis, i = rows[r].at[j];
+                bool beyond = rows[r].dtype == NUMC_UINT64 && i < 0;
+                i = beyond ? n : i < 0 && i >= INT64_MIN + n ? i + n : i;
+                outside[axis][j] = i < 0 || i >= n;
+                at[axis][j] = i < 0 ? 0 : i >= n ? n - 1 : i;
+            }
+        }
+        double expected[PICKED][8] = {{0}};
+        for (int i = 0; i < 6; i++)
+            expected[3][i] = expected[4][i] = expected[5][i] = x[i / 3][i % 3];
+        for (int j = 0; j < 4; j++) {
+            for (int i = 0; i < 2; i++) {
+                expected[0][4 * i + j] = expected[1][4 * i + j] = x[i][at[1][j]];
+                if (!outside[1][j]) {
+                    expected[3][3 * i + at[1][j]] += 1;
+                    expected[5][3 * i + at[1][j]] = 100;
+                }
+            }
+            expected[2][j] = x[at[0][j]][at[1][j]];
+            if (!outside[0][j] && !outside[1][j])
+                expected[4][3 * at[0][j] + at[1][j]] = 100;
+        }
+        static const int64_t sizes[PICKED] = {8, 8, 4, 6, 6, 6};
+        for (int how = 0; how < 3; how++) { /* compiled, batched, dynamic */
+            numc_scope(context)
+            {
+                const numc_array *inputs[2] = {numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(2, 3), x),
+                                               numc_from_host(context, rows[r].dtype, NUMC_SHAPE(4), rows[r].at)};
+                numc_array *outputs[PICKED] = {NULL};
+                numc_function *one = how == 2 ? numc_function_dynamic(context, index_all, NULL, inputs, 2, PICKED)
+                                              : numc_function_trace(context, index_all, NULL, inputs, 2, PICKED);
+                numc_function *function = one;
+                if (how == 1) {
+                    inputs[0] = numc_expand_dims(inputs[0], NUMC_AXES(0));
+                    inputs[1] = numc_expand_dims(inputs[1], NUMC_AXES(0));
+                    function = numc_function_vmap(context, one, inputs, 2);
+                }
+                numc_function_call(context, function, inputs, 2, outputs, PICKED);
+                for (int k = 0; k < PICKED; k++) {
+                    char name[64];
+                    snprintf(name, sizeof name, "row %zu, way %d, output %d", r, how, k);
+                    if (outputs[k] == NULL)
+                        fail_msg("%s: %s", name, numc_error_message(context));
+                    assert_values_within(numc_reshape(outputs[k], NUMC_SHAPE(-1)), expected[k], sizes[k], 0, name);
+                }
+                if (how == 1)
+                    numc_function_free(function);
+                numc_function_free(one);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +246,7 @@ int main(void)
         TEST(gradients_equal_differences),
         TEST(no_gradient_of_logsumexp_is_nan),
         TEST(what_needs_values_is_refused),
+        TEST(indices_out_of_bounds_stay_in_their_axis),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

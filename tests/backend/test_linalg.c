@@ -211,6 +211,16 @@ static void gather_takes_and_clamps(void **state)
         for (int j = 0; j < 4; j++)
             for (int k = 0; k < 2; k++)
                 assert_int_equal(y[i * 8 + j * 2 + k], i * 6 + at[j] * 2 + k);
+    uint64_t large[4] = {0, UINT64_C(1) << 63, (UINT64_C(1) << 63) + 1, UINT64_MAX};
+    numc_view vl = view(large, NUMC_UINT64, 1, is, it);
+    assert_int_equal(d->table.gather(d->device, &vx, &vl, 1, &vy), NUMC_OK);
+    for (int j = 0; j < 4; j++)
+        assert_int_equal(y[j * 2], large[j] == 0 ? 0 : 4);
+    int16_t set[2 * 3 * 2] = {0}; /* a scatter drops them */
+    numc_view vs = view(set, NUMC_INT16, 3, xs, xt);
+    assert_int_equal(d->table.scatter(d->device, &vs, &vl, 1, &vy, 1), NUMC_OK);
+    for (int e = 0; e < 12; e++)
+        assert_int_equal(set[e], e / 2 % 3 == 0 ? x[e] : 0);
     int64_t empty[] = {2, 0, 2};
     vx.shape = empty;
     assert_int_equal(d->table.gather(d->device, &vx, &vi, 1, &vy), NUMC_INDEX);
