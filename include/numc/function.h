@@ -88,8 +88,8 @@ NUMC_API numc_function *numc_function_linearize(numc_context *context, const num
 
 /* The function with a derivative of your own in place of the one that follows from its primitives: recorded once, from a
  * callback whose inputs are x..., y... and
- *   jvp: dx of each float input, from which it computes dy of each float output. It must be linear in dx; reverse mode, which
- *        runs it backwards, and further derivatives follow from it.
+ *   jvp: dx of each float input, from which it computes dy of each float output. It must be linear in dx, which nobody checks
+ *        (reverse mode, which runs it backwards, is that of its slope at dx = 0); further derivatives follow from it.
  *   vjp: ybar of each float output, from which it computes xbar of each float input. Forward mode is then NUMC_UNSUPPORTED,
  *        but for forward over reverse, which differentiates what the callback did.
  * An output of another shape or dtype is NUMC_SHAPE, naming it. Gradients that are clipped, implicit (of a solver: not of its
@@ -179,7 +179,9 @@ NUMC_API numc_status numc_map_(numc_context *context, numc_trace_fn body, void *
                                int32_t sequence_count, numc_array **outputs, int32_t output_count);
 /* outputs = carries; as long as condition(outputs), one 0-d bool: outputs = body(outputs), of the same types. At least one
  * carry. Forward mode works; reverse mode is NUMC_UNSUPPORTED, since it would need as much memory as there are steps, and
- * that is not known: use numc_scan. With a limit, a condition that still holds after so many steps is NUMC_VALUE. */
+ * that is not known: use numc_scan. With a limit, a condition that still holds after so many steps is NUMC_VALUE. One that never
+ * ends in a run of a sampler ends when that is cancelled; one of constants in a model runs while the sampler is being made, where
+ * there is nothing to cancel yet: give it a limit. */
 typedef struct numc_while_options {
     size_t size;
     int64_t limit; /* 0: none */
