@@ -417,45 +417,49 @@ static const numc_ref_scalar conversions[NUMC_DTYPE_COUNT][NUMC_DTYPE_COUNT] = {
 
 /* ---- the table ---------------------------------------------------------------------------------------------------------- */
 
+/* An operation may have functions of integers, of reals and of bools: a table for each. */
+#define INTEGER(dtype) ((dtype) - NUMC_INT8)
+#define REAL(dtype) ((dtype) - NUMC_FLOAT32)
 #define INTEGER_CELLS(name)                                                                        \
-    [NUMC_INT8] = name##_int8, [NUMC_INT16] = name##_int16, [NUMC_INT32] = name##_int32,           \
-    [NUMC_INT64] = name##_int64, [NUMC_UINT8] = name##_uint8, [NUMC_UINT16] = name##_uint16,       \
-    [NUMC_UINT32] = name##_uint32, [NUMC_UINT64] = name##_uint64,
-#define REAL_CELLS(name) [NUMC_FLOAT32] = name##_float32, [NUMC_FLOAT64] = name##_float64,
+    {                                                                                              \
+        [INTEGER(NUMC_INT8)] = name##_int8, [INTEGER(NUMC_INT16)] = name##_int16,                  \
+        [INTEGER(NUMC_INT32)] = name##_int32, [INTEGER(NUMC_INT64)] = name##_int64,                \
+        [INTEGER(NUMC_UINT8)] = name##_uint8, [INTEGER(NUMC_UINT16)] = name##_uint16,              \
+        [INTEGER(NUMC_UINT32)] = name##_uint32, [INTEGER(NUMC_UINT64)] = name##_uint64             \
+    }
+#define REAL_CELLS(name) {[REAL(NUMC_FLOAT32)] = name##_float32, [REAL(NUMC_FLOAT64)] = name##_float64}
 
-/* An operation may have integer, real and bool rows, so there is one table for each; a lookup takes the first that knows. */
-static const numc_ref_scalar integer_table[NUMC_SCALAR_LIMIT][NUMC_DTYPE_COUNT] = {
-#define X(NAME, name, s, u) [NUMC_SCALAR_##NAME] = {INTEGER_CELLS(name)},
+static const numc_ref_scalar integer_table[NUMC_SCALAR_LIMIT][INTEGER(NUMC_UINT64) + 1] = {
+#define X(NAME, name, s, u) [NUMC_SCALAR_##NAME] = INTEGER_CELLS(name),
     INTEGER_UNARY(X) INTEGER_BINARY(X)
 #undef X
+#define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = INTEGER_CELLS(name),
+    COMPARISON_EQUALITY(X) COMPARISON_ORDER(X)
+#undef X
+    [NUMC_SCALAR_WHERE] = INTEGER_CELLS(where),
+    [NUMC_SCALAR_RANDOM_BITS] = {[INTEGER(NUMC_UINT64)] = random_bits_uint64},
 };
 
-static const numc_ref_scalar real_table[NUMC_SCALAR_LIMIT][NUMC_DTYPE_COUNT] = {
-#define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = {REAL_CELLS(name)},
+static const numc_ref_scalar real_table[NUMC_SCALAR_LIMIT][REAL(NUMC_FLOAT64) + 1] = {
+#define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = REAL_CELLS(name),
     EXACT_UNARY(X) EXACT_BINARY(X) REAL_PREDICATE(X) REAL_UNARY(X) REAL_BINARY(X) REAL_TERNARY(X)
     RANDOM_DRAW(X) RANDOM_DRAW_1(X) RANDOM_DRAW_2(X)
+    COMPARISON_EQUALITY(X) COMPARISON_ORDER(X)
 #undef X
-    [NUMC_SCALAR_RANDOM_NORMAL] = {REAL_CELLS(random_normal)},
-    [NUMC_SCALAR_FMA] = {REAL_CELLS(fma)},
-    [NUMC_SCALAR_NEXTAFTER] = {REAL_CELLS(nextafter)},
-    [NUMC_SCALAR_SIGNBIT] = {REAL_CELLS(signbit)},
+    [NUMC_SCALAR_WHERE] = REAL_CELLS(where),
+    [NUMC_SCALAR_RANDOM_NORMAL] = REAL_CELLS(random_normal),
+    [NUMC_SCALAR_FMA] = REAL_CELLS(fma),
+    [NUMC_SCALAR_NEXTAFTER] = REAL_CELLS(nextafter),
+    [NUMC_SCALAR_SIGNBIT] = REAL_CELLS(signbit),
 };
 
-static const numc_ref_scalar other_table[NUMC_SCALAR_LIMIT][NUMC_DTYPE_COUNT] = {
-#define X(NAME, name, formula)                                                                     \
-    [NUMC_SCALAR_##NAME] = {INTEGER_CELLS(name) REAL_CELLS(name)[NUMC_BOOL] = name##_bool},
-    COMPARISON_EQUALITY(X)
+static const numc_ref_scalar bool_table[NUMC_SCALAR_LIMIT] = {
+#define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = name##_bool,
+    COMPARISON_EQUALITY(X) BOOLEAN_BINARY(X)
 #undef X
-#define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = {INTEGER_CELLS(name) REAL_CELLS(name)},
-    COMPARISON_ORDER(X)
-#undef X
-#define X(NAME, name, formula) [NUMC_SCALAR_##NAME] = {[NUMC_BOOL] = name##_bool},
-    BOOLEAN_BINARY(X)
-#undef X
-    [NUMC_SCALAR_WHERE] = {INTEGER_CELLS(where) REAL_CELLS(where)[NUMC_BOOL] = where_bool},
-    [NUMC_SCALAR_LOGICAL_NOT] = {[NUMC_BOOL] = logical_not_bool},
-    [NUMC_SCALAR_BITWISE_INVERT] = {[NUMC_BOOL] = logical_not_bool},
-    [NUMC_SCALAR_RANDOM_BITS] = {[NUMC_UINT64] = random_bits_uint64},
+    [NUMC_SCALAR_WHERE] = where_bool,
+    [NUMC_SCALAR_LOGICAL_NOT] = logical_not_bool,
+    [NUMC_SCALAR_BITWISE_INVERT] = logical_not_bool,
 };
 
 numc_ref_scalar numc__ref_scalar_function(uint32_t operation, uint32_t dtype)
@@ -464,10 +468,9 @@ numc_ref_scalar numc__ref_scalar_function(uint32_t operation, uint32_t dtype)
         uint32_t from = dtype >> 8, to = dtype & 255u;
         return from < NUMC_DTYPE_COUNT && to < NUMC_DTYPE_COUNT ? conversions[from][to] : NULL;
     }
-    if (operation >= NUMC_SCALAR_LIMIT || dtype >= NUMC_DTYPE_COUNT)
+    if (operation >= NUMC_SCALAR_LIMIT || dtype < NUMC_BOOL || dtype > NUMC_FLOAT64)
         return NULL;
-    numc_ref_scalar function = real_table[operation][dtype];
-    if (function == NULL)
-        function = integer_table[operation][dtype];
-    return function != NULL ? function : other_table[operation][dtype];
+    return dtype == NUMC_BOOL      ? bool_table[operation]
+           : dtype <= NUMC_UINT64 ? integer_table[operation][INTEGER(dtype)]
+                                  : real_table[operation][REAL(dtype)];
 }

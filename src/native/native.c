@@ -153,7 +153,7 @@ static void take(void *to, const char *text, size_t size)
 static bool compile(workshop *shop, numc_native *native, const numc_text *text, char *reason)
 {
     const char *libraries[LIBRARIES + 1];
-    static const numc_store nowhere = {.folder = ""};
+    const numc_store nowhere = {.folder = ""};
     const numc_store *store = &shop->store;
     char temporary[NUMC_NATIVE_PATH], path[NUMC_NATIVE_PATH];
     if (atomic_load(&shop->failures) >= MOST_FAILURES) {
