@@ -2,8 +2,10 @@
 (numc-bench fails where they do not), and that a gradient allocates nothing. Never a time: a loaded machine must not fail a test. Writes TAP.
 
 usage: check_bench.py NUMC-BENCH [--uncounted]
+       check_bench.py NUMC-BENCH --wrong PLUGIN     a device that multiplies wrongly gets no figures
 """
 import json
+import re
 import subprocess
 import sys
 
@@ -206,9 +208,19 @@ def check_device(bench):
         raise ValueError(f"{goals}")
 
 
+def check_wrong(bench, plugin):
+    """A device that multiplies wrongly gets no figures: the row is named."""
+    process = subprocess.run([bench, "device", "--quick", "--json", "--backend", plugin], capture_output=True, text=True)
+    if process.returncode != 1 or process.stdout or not re.search(r"product: n = 4096: the device's result is \S+ off", process.stderr):
+        raise ValueError(f"status {process.returncode}: {process.stderr.strip()}{process.stdout[:200]}")
+
+
 def main():
     bench, counted = sys.argv[1], "--uncounted" not in sys.argv[2:]
     rows, number = {}, 0
+    if sys.argv[2:3] == ["--wrong"]:
+        check_wrong(bench, sys.argv[3])
+        return 0
 
     def gradient():
         rows.update(check_gradient(bench, counted))

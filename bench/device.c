@@ -8,7 +8,8 @@
 #include "base/threads.h"
 #include "device.h"
 
-enum { LEAST_SIZE = 8, MOST_SIZE = 24, QUICK_SIZE = 10, SIZES = MOST_SIZE - LEAST_SIZE + 1, ROUNDS = 5, ROW = 256, SIDE = 16 };
+enum { LEAST_SIZE = 8, MOST_SIZE = 24, QUICK_SIZE = 10, SIZES = MOST_SIZE - LEAST_SIZE + 1, ROUNDS = 5, ROW = 256, SIDE = 16,
+       MOST_ADDED = 24 }; /* of n numbers in n places: more in one place in less than one run of 10^15 */
 enum { COPY_SIZE = 25, QUICK_COPY_SIZE = 18, PRODUCT_SIDE = 2048, QUICK_PRODUCT_SIDE = 64 };
 #define ROUND_NS 3e6   /* a round of one side lasts about this long, or one call */
 #define LONGEST_NS 5e8 /* larger sizes are left out once a call takes this long */
@@ -104,28 +105,29 @@ static bool make_matrices(operands *o) /* n / SIDE^2 of them, A + A' + 4 SIDE I 
     return o->a != NULL;
 }
 
-/* reals, indices: elements and int64 numbers per n that must be read or written; flops: factor * n^power. */
+/* reals, indices: elements and int64 numbers per n that must be read or written; flops: factor * n^power; terms: factor * n^growth, see
+ * tolerance(). */
 static const struct operation {
     const char *name, *what;
     bool (*make)(operands *o);
     numc_array *(*run)(const operands *o);
-    double reals, indices, flops, power;
+    double reals, indices, flops, power, terms, growth;
     int step;       /* sizes are 2^LEAST_SIZE, then 2^step times the one before */
     bool streaming; /* of the goal */
-    bool transfer;  /* the cpu backend has none to beat */
+    int transfer;   /* of array 1 or 2, which the cpu backend has none of to beat; 0: it computes */
 } operations[] = {
-    {"add", "x + y", make_pair, run_add, 3, 0, 0, 0, 1, true, false},
-    {"exp", "exp x", make_pair, run_exp, 2, 0, 0, 0, 1, false, false},
-    {"sum", "sum of x", make_pair, run_sum, 1, 0, 0, 0, 1, true, false},
-    {"add_row", "(n / 256, 256) + (256)", make_row, run_add, 2, 0, 0, 0, 1, true, false},
-    {"gemv", "(n / 256, 256) times (256)", make_row, run_matmul, 1, 0, 2, 1, 1, false, false},
-    {"matmul", "product of two square matrices of n elements", make_square, run_matmul, 3, 0, 2, 1.5, 2, false, false},
-    {"sort", "sort x", make_pair, run_sort, 2, 0, 0, 0, 1, false, false},
-    {"gather", "x at n indices", make_indexed, run_gather, 2, 1, 0, 0, 1, false, false},
-    {"scatter_add", "n values added to x at n indices", make_indexed, run_scatter, 3, 1, 0, 0, 1, false, false},
-    {"cholesky_16", "n / 256 matrices of 16 x 16", make_matrices, run_cholesky, 2, 0, SIDE / 3.0, 1, 1, false, false},
-    {"upload", "n numbers to the device", make_pair, run_upload, 1, 0, 0, 0, 2, false, true},
-    {"download", "n numbers from the device", make_pair, run_download, 1, 0, 0, 0, 2, false, true},
+    {"add", "x + y", make_pair, run_add, 3, 0, 0, 0, 0, 0, 1, true, 0},
+    {"exp", "exp x", make_pair, run_exp, 2, 0, 0, 0, 64, 0, 1, false, 0},
+    {"sum", "sum of x", make_pair, run_sum, 1, 0, 0, 0, 1, 1, 1, true, 0},
+    {"add_row", "(n / 256, 256) + (256)", make_row, run_add, 2, 0, 0, 0, 0, 0, 1, true, 0},
+    {"gemv", "(n / 256, 256) times (256)", make_row, run_matmul, 1, 0, 2, 1, ROW, 0, 1, false, 0},
+    {"matmul", "product of two square matrices of n elements", make_square, run_matmul, 3, 0, 2, 1.5, 1, 0.5, 2, false, 0},
+    {"sort", "sort x", make_pair, run_sort, 2, 0, 0, 0, 0, 0, 1, false, 0},
+    {"gather", "x at n indices", make_indexed, run_gather, 2, 1, 0, 0, 0, 0, 1, false, 0},
+    {"scatter_add", "n values added to x at n indices", make_indexed, run_scatter, 3, 1, 0, 0, MOST_ADDED, 0, 1, false, 0},
+    {"cholesky_16", "n / 256 matrices of 16 x 16", make_matrices, run_cholesky, 2, 0, SIDE / 3.0, 1, 32 * SIDE, 0, 1, false, 0},
+    {"upload", "n numbers to the device", make_pair, run_upload, 1, 0, 0, 0, 0, 0, 2, false, 2},
+    {"download", "n numbers from the device", make_pair, run_download, 1, 0, 0, 0, 0, 0, 2, false, 1},
 };
 enum { OPERATIONS = sizeof operations / sizeof operations[0] };
 
@@ -173,13 +175,12 @@ static double time_calls(const struct operation *p, const operands *o, int64_t c
     return device->table.synchronize(device->device) == NUMC_OK ? (bench_now() - start) / (double)count : (double)NAN;
 }
 
-/* A side is what a context is of: the device's or the host's. */
+/* A side is what a context is of: the device's or the host's. Kernels are made: results were compared. */
 static bool measure_size(const struct operation *p, operands *sides, int count, double *least)
 {
     int64_t calls[2];
     for (int s = 0; s < count; s++) {
-        double each = time_calls(p, &sides[s], 1); /* kernels are made here */
-        each = fmin(time_calls(p, &sides[s], 1), each);
+        const double each = time_calls(p, &sides[s], 1);
         calls[s] = each >= ROUND_NS ? 1 : (int64_t)(ROUND_NS / each) + 1;
         least[s] = (double)INFINITY;
         if (isnan(each))
@@ -191,61 +192,101 @@ static bool measure_size(const struct operation *p, operands *sides, int count, 
     return isfinite(least[0]);
 }
 
-/* What both sides give is the same, to the rounding of sums of n terms. */
-static bool agrees(const struct operation *p, operands *sides)
+/* How far both sides' results may be apart. Terms of a sum are independent, in (-1, 1), of variance 1/3 at most, so in any order the
+ * partial sum of j terms has variance j / 3, its rounding eps^2 / 12 of that, and all of k terms eps^2 k^2 / 72: a standard error of
+ * 0.17 eps k for both sides together. 2 eps (k + 8), with 8 for the last rounding, is over 11 of those. Without terms results are the same bits.
+ * exp: 64 units in the last place (kernel/narrow.h), of at most 2 eps. Cholesky factors of matrices with a diagonal from 62 to 66 and rows
+ * that add up to 32 beside it at most: 17 eps of backward error, a condition below 4, and elements below 9. */
+static double tolerance(const struct operation *p, const operands *o)
 {
-    double *values[2] = {NULL, NULL}, most = 0.0, scale = 1.0;
-    const double tolerance = sides[0].real == NUMC_FLOAT64 ? 1e-11 : 1e-4;
-    int64_t size = 0;
-    bool good = true;
-    for (int s = 0; good && s < 2; s++) {
-        good = numc_scope_begin(sides[s].context) == NUMC_OK;
-        const numc_array *result = good ? p->run(&sides[s]) : NULL;
-        size = good ? numc_array_size(result) : 0;
-        values[s] = malloc(((size_t)size + 1) * sizeof(double));
-        good = result != NULL && values[s] != NULL &&
-               numc_to_host(result, NUMC_FLOAT64, values[s], (size_t)size * sizeof(double)) == NUMC_OK;
-        numc_scope_end(sides[s].context);
+    const double eps = o->real == NUMC_FLOAT64 ? 0x1p-52 : 0x1p-23;
+    return p->terms > 0 ? 2 * eps * (p->terms * pow((double)o->n, p->growth) + 8) : 0.0;
+}
+
+static double number_of(const operands *o, const void *numbers, int64_t i)
+{
+    return o->real == NUMC_FLOAT64 ? ((const double *)numbers)[i] : (double)((const float *)numbers)[i];
+}
+
+/* A result in new memory, *size numbers; NULL: it failed. */
+static void *result_of(const struct operation *p, const operands *o, int64_t *size)
+{
+    if (numc_scope_begin(o->context) != NUMC_OK)
+        return NULL;
+    const size_t each = (size_t)numc_dtype_size(o->real);
+    const numc_array *result = p->run(o);
+    *size = result != NULL ? numc_array_size(result) : 0;
+    void *values = malloc(((size_t)*size + 1) * each);
+    if (values != NULL && p->run == run_download)
+        memcpy(values, o->memory, (size_t)*size * each);
+    else if (result == NULL || values == NULL || numc_to_host(result, o->real, values, (size_t)*size * each) != NUMC_OK) {
+        free(values);
+        values = NULL;
     }
-    for (int64_t i = 0; good && i < size; i++) {
-        const double difference = fabs(values[0][i] - values[1][i]);
+    numc_scope_end(o->context);
+    return values;
+}
+
+/* Not timed: what the device gives is what the cpu backend does, or was moved as it is. */
+static bool agrees(const struct operation *p, const operands *sides, int count)
+{
+    void *values[2] = {NULL, NULL};
+    int64_t sizes[2] = {0, 0};
+    double most = 0.0;
+    for (int s = 0; s < count; s++)
+        values[s] = result_of(p, &sides[s], &sizes[s]);
+    const bool good = values[0] != NULL && (count == 1 || (values[1] != NULL && sizes[0] == sizes[1]));
+    for (int64_t i = 0; good && i < sizes[0]; i++) {
+        const double moved = element((uint64_t)p->transfer, i);
+        const double expected = count == 2 ? number_of(&sides[1], values[1], i) : sides[0].real == NUMC_FLOAT64 ? moved : (double)(float)moved;
+        const double difference = fabs(number_of(&sides[0], values[0], i) - expected);
         most = difference <= most ? most : difference; /* NaN stays */
-        scale = fmax(scale, fabs(values[1][i]));
     }
     free(values[0]);
     free(values[1]);
-    if (good && !(most <= tolerance * scale))
-        return bench_fail(p->name, "the device's result differs from the cpu backend's");
+    char why[128];
+    snprintf(why, sizeof why, "n = %lld: the device's result is %.3g off, more than %.3g", (long long)sides[0].n, most, tolerance(p, &sides[0]));
+    if (good && !(most <= tolerance(p, &sides[0])))
+        return bench_fail(p->name, why);
     return good || bench_fail(p->name, "no results to compare");
+}
+
+/* On both sides, in a scope of each; to be closed whatever it says. */
+static bool open_operands(const struct operation *p, numc_context *const *contexts, numc_dtype real, int64_t n, int count, operands *sides)
+{
+    bool good = true;
+    for (int s = 0; s < count; s++) {
+        sides[s] = (operands){.context = contexts[s], .real = real, .n = n, .memory = malloc((size_t)n * sizeof(double))};
+        good = numc_scope_begin(contexts[s]) == NUMC_OK && sides[s].memory != NULL && good && p->make(&sides[s]);
+        if (!good)
+            bench_fail(p->name, sides[s].memory == NULL ? "out of memory" : numc_error_message(contexts[s]));
+    }
+    return good;
+}
+
+static void close_operands(operands *sides, int count)
+{
+    for (int s = 0; s < count; s++) {
+        numc_scope_end(sides[s].context);
+        numc_release(sides[s].a);
+        numc_release(sides[s].b);
+        numc_release(sides[s].at);
+        free(sides[s].memory);
+    }
 }
 
 static bool measure_operation(const bench_options *options, const struct operation *p, numc_context *const *contexts, numc_dtype real,
                               operation_row *r)
 {
-    const int most = options->quick ? QUICK_SIZE : MOST_SIZE, count = p->transfer ? 1 : 2;
-    bool good = true, checked = false;
+    const int most = options->quick ? QUICK_SIZE : MOST_SIZE, count = p->transfer != 0 ? 1 : 2;
+    bool good = true;
     *r = (operation_row){.operation = p};
     for (int k = LEAST_SIZE; good && k <= most; k += p->step) {
         operands sides[2];
         double least[2] = {(double)NAN, (double)NAN};
-        for (int s = 0; good && s < count; s++) {
-            sides[s] = (operands){.context = contexts[s], .real = real, .n = INT64_C(1) << k,
-                                  .memory = malloc(((size_t)1 << k) * sizeof(double))};
-            good = sides[s].memory != NULL && numc_scope_begin(contexts[s]) == NUMC_OK;
-            good = good && p->make(&sides[s]);
-            if (!good)
-                bench_fail(p->name, numc_error_message(contexts[s]));
-        }
-        if (good && count == 2 && !checked)
-            good = checked = agrees(p, sides);
-        good = good && measure_size(p, sides, count, least);
-        for (int s = 0; s < count; s++) {
-            numc_scope_end(contexts[s]);
-            numc_release(sides[s].a);
-            numc_release(sides[s].b);
-            numc_release(sides[s].at);
-            free(sides[s].memory);
-        }
+        good = open_operands(p, contexts, real, INT64_C(1) << k, count, sides);
+        good = good && agrees(p, sides, count) && measure_size(p, sides, count, least);
+        close_operands(sides, count);
         if (good) {
             r->size[r->count] = INT64_C(1) << k;
             r->there[r->count] = least[0];
@@ -266,15 +307,24 @@ static int64_t pays_from(const operation_row *r)
     return from;
 }
 
-/* Bytes per ns of the device's own copy, what is read and what is written counted; the least of some. */
+static uint64_t pattern(uint64_t i)
+{
+    return (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Bytes per ns of the device's own copy, what is read and what is written counted; the least of some. NAN: it failed, said. */
 static double copy_speed(const bench_options *options, numc_context *context)
 {
     const numc_backend_device *device = numc__device(context);
     const uint64_t bytes = (uint64_t)1 << ((options->quick ? QUICK_COPY_SIZE : COPY_SIZE) + 3);
     void *from = NULL, *to = NULL;
+    uint64_t *here = malloc(bytes), wrong = 0;
     double least = (double)INFINITY;
-    bool good = device->table.memory_allocate(device->device, bytes, &from) == NUMC_OK;
+    bool good = here != NULL && device->table.memory_allocate(device->device, bytes, &from) == NUMC_OK;
     good = good && device->table.memory_allocate(device->device, bytes, &to) == NUMC_OK;
+    for (uint64_t i = 0; good && i < bytes / sizeof *here; i++)
+        here[i] = pattern(i);
+    good = good && device->table.memory_upload(device->device, from, 0, here, bytes) == NUMC_OK;
     for (int round = -1; good && round < 2 * ROUNDS; round++) { /* the first is not counted: memory may be made by it */
         double start = bench_now();
         good = device->table.memory_copy(device->device, to, 0, from, 0, bytes) == NUMC_OK &&
@@ -282,29 +332,33 @@ static double copy_speed(const bench_options *options, numc_context *context)
         if (round >= 0)
             least = fmin(least, bench_now() - start);
     }
+    if (good) {
+        memset(here, 0, bytes);
+        good = device->table.memory_download(device->device, to, 0, here, bytes) == NUMC_OK;
+    }
+    for (uint64_t i = 0; good && i < bytes / sizeof *here; i++)
+        wrong += here[i] != pattern(i);
     if (to != NULL)
         device->table.memory_release(device->device, to, bytes);
     if (from != NULL)
         device->table.memory_release(device->device, from, bytes);
-    return good ? 2.0 * (double)bytes / least : (double)NAN;
+    free(here);
+    if (!good || wrong > 0)
+        bench_fail("copy", wrong > 0 ? "what the device copied differs" : "a call of the device failed");
+    return good && wrong == 0 ? 2.0 * (double)bytes / least : (double)NAN;
 }
 
-/* Flops per ns of a product of large square matrices. */
-static double product_speed(const bench_options *options, numc_context *context, numc_dtype real)
+/* Flops per ns of a product of large square matrices; NAN likewise. */
+static double product_speed(const bench_options *options, numc_context *const *contexts, numc_dtype real)
 {
     const int64_t side = options->quick ? QUICK_PRODUCT_SIDE : PRODUCT_SIDE;
-    static const struct operation product = {.name = "product", .make = make_square, .run = run_matmul};
-    operands o = {.context = context, .real = real, .n = side * side, .memory = malloc((size_t)(side * side) * sizeof(double))};
+    static const struct operation product = {.name = "product", .make = make_square, .run = run_matmul, .terms = 1, .growth = 0.5};
+    operands sides[2];
     double least = (double)NAN;
-    bool good = o.memory != NULL && numc_scope_begin(context) == NUMC_OK;
-    if (good && (!product.make(&o) || !measure_size(&product, &o, 1, &least)))
-        bench_fail(product.name, numc_error_message(context));
-    if (good)
-        numc_scope_end(context);
-    numc_release(o.a);
-    numc_release(o.b);
-    free(o.memory);
-    return 2.0 * pow((double)side, 3) / least;
+    bool good = open_operands(&product, contexts, real, side * side, 2, sides);
+    good = good && agrees(&product, sides, 2) && measure_size(&product, sides, 1, &least);
+    close_operands(sides, 2);
+    return good ? 2.0 * pow((double)side, 3) / least : (double)NAN;
 }
 
 /* ---- showing ---------------------------------------------------------------------------------------------------------------- */
@@ -387,7 +441,7 @@ static double product_part(const figures *f, const operation_row *r)
 
 static void print_operation(const figures *f, const operation_row *r, bool first)
 {
-    const int64_t from = r->operation->transfer ? 0 : pays_from(r);
+    const int64_t from = r->operation->transfer != 0 ? 0 : pays_from(r);
     const int last = r->count - 1;
     if (!f->options->json) {
         printf("%-12s %9lld", r->operation->name, (long long)r->size[last]);
@@ -398,7 +452,7 @@ static void print_operation(const figures *f, const operation_row *r, bool first
         if (from > 0)
             printf(" %9lld\n", (long long)from);
         else
-            printf(" %9s\n", r->operation->transfer ? "-" : "nowhere");
+            printf(" %9s\n", r->operation->transfer != 0 ? "-" : "nowhere");
         return;
     }
     printf("%s\n  {", first ? "" : ",");
@@ -603,8 +657,9 @@ static bool measure_all(figures *f, bench_sides *sides, numc_context **contexts)
 {
     bool good = true;
     f->copy = copy_speed(f->options, contexts[0]);
-    f->product = product_speed(f->options, contexts[0], f->real);
+    f->product = product_speed(f->options, contexts, f->real);
     sides->copy = f->copy;
+    good = !isnan(f->copy) && !isnan(f->product);
     for (int i = 0; good && i < OPERATIONS; i++)
         if (bench_device_wants(f->options, operations[i].name))
             good = measure_operation(f->options, &operations[i], contexts, f->real, &f->operations[f->operation_count++]);

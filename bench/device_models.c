@@ -103,21 +103,31 @@ static double time_gradients(subject both[2], way by, const double *position, do
     return good ? (bench_now() - start) / (double)calls : (double)NAN;
 }
 
-static bool agree(subject both[2], const double *position, double *gradients, int32_t dimension, double tolerance)
+/* The larger of both differences, relative to the density and to the gradient's largest element; NaN stays. */
+static double apart(double density, const double *gradient, double wanted, const double *wanted_gradient, int32_t dimension)
 {
-    double densities[2], most, scale;
+    double most = fabs(density - wanted) / fabs(wanted), scale = 0.0;
+    for (int32_t i = 0; i < dimension; i++)
+        scale = fmax(scale, fabs(wanted_gradient[i]));
+    for (int32_t i = 0; i < dimension; i++) {
+        const double difference = fabs(gradient[i] - wanted_gradient[i]) / scale;
+        most = difference <= most ? most : difference;
+    }
+    return most;
+}
+
+/* `stays`: so does what a batch computes where it lies. */
+static bool agree(subject both[2], const double *position, double *gradients, int32_t dimension, double tolerance, bool stays)
+{
+    double densities[2];
+    numc_batch_results r;
     for (int s = 0; s < 2; s++)
         if (both[s].target->evaluate(both[s].target->user, both[s].chain, position, &densities[s], gradients + s * dimension) != NUMC_OK)
             return false;
-    most = fabs(densities[0] - densities[1]) / fabs(densities[1]);
-    scale = 0.0;
-    for (int32_t i = 0; i < dimension; i++)
-        scale = fmax(scale, fabs(gradients[dimension + i]));
-    for (int32_t i = 0; i < dimension; i++) {
-        const double difference = fabs(gradients[i] - gradients[dimension + i]) / scale;
-        most = difference <= most ? most : difference;
-    }
-    return most <= tolerance;
+    const double *wanted = gradients + dimension;
+    return apart(densities[0], gradients, densities[1], wanted, dimension) <= tolerance &&
+           (!stays || (both[0].target->batch_evaluate(both[0].target->user, both[0].batch, position, &r) == NUMC_OK &&
+                       apart(r.log_densities[0], r.gradients, densities[1], wanted, dimension) <= tolerance));
 }
 
 static bool measure_gradient(const bench_sides *sides, subject both[2], bench_device_gradient *r)
@@ -127,19 +137,16 @@ static bool measure_gradient(const bench_sides *sides, subject both[2], bench_de
     double least[WAYS] = {(double)INFINITY, (double)INFINITY, (double)INFINITY};
     int64_t calls[WAYS];
     numc_batch_place places[2];
-    numc_batch_results results;
     const subject *s = &both[0];
     if (memory == NULL)
         return bench_fail(r->model->name, "out of memory");
     for (int32_t i = 0; i < dimension; i++)
         memory[i] = 0.2 * sin(1.0 + 3.0 * i);
-    bool good = agree(both, memory, gradients, dimension, sides->info.float64 != 0 ? AGREEMENT : 1e-3);
+    const bool stays = s->target->batch_device != NULL && s->target->batch_device(s->target->user, s->batch, &places[0], &places[1]);
+    bool good = agree(both, memory, gradients, dimension, sides->info.float64 != 0 ? AGREEMENT : 1e-3, stays);
     if (!good)
         bench_fail(r->model->name, numc_error_status(s->context) != NUMC_OK ? numc_error_message(s->context)
                                                                             : "the device's gradient differs from the cpu backend's");
-    bool stays = good && s->target->batch_device != NULL && s->target->batch_device(s->target->user, s->batch, &places[0], &places[1]);
-    if (stays)
-        good = s->target->batch_evaluate(s->target->user, s->batch, memory, &results) == NUMC_OK;
     for (way w = THERE; good && w < WAYS; w++) {
         if (w == RESIDENT && !stays)
             continue;
@@ -194,8 +201,10 @@ static int64_t leapfrogs(const numc_mcmc *mcmc, int64_t from)
 }
 
 /* One side of a row: RESIDENT_DRAWS of each chain first, the fewest that stay on a device, then as many as last RUN_SECONDS.
- * *seconds: in, what the first run may take (0: unknown); out, what a draw of all chains took. */
-static bool measure_chains(const bench_sides *sides, const subject *s, const bench_pilot *p, bench_device_chains *r, bool there, double *seconds)
+ * *seconds: in, what the first run may take (0: unknown); out, what a draw of all chains took. seen: the log density of each chain's draw 1,
+ * the first that a device makes by itself. */
+static bool measure_chains(const bench_sides *sides, const subject *s, const bench_pilot *p, bench_device_chains *r, bool there, double *seconds,
+                           double *seen)
 {
     const double limit = sides->options->quick ? QUICK_SECONDS : LIMIT_SECONDS, wanted = sides->options->quick ? 0.1 : RUN_SECONDS;
     const double expected = *seconds * RESIDENT_DRAWS, memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -235,6 +244,8 @@ static bool measure_chains(const bench_sides *sides, const subject *s, const ben
             break;
         mcmc->draws = (int64_t)more; /* of the runs to come: a new sampler would compile everything again */
     }
+    for (int32_t c = 0; c < r->chains; c++)
+        seen[c] = good ? numc_mcmc_statistics(mcmc, c)[1].log_density : (double)NAN;
     if (!good) {
         snprintf(r->why + strlen(r->why), BENCH_WHY - strlen(r->why), "%s: %.150s; ", side, numc_error_message(s->context));
         numc_error_clear(s->context);
@@ -246,10 +257,23 @@ static bool measure_chains(const bench_sides *sides, const subject *s, const ben
     return true;
 }
 
+/* Rounding, 1e-9 of a density at most, grows by a thousand in a transition, and in one chain of millions turns a decision; draws that have
+ * nothing to do with one another differ by about 1. Sides that were not measured are not compared. */
+static bool same_chains(const bench_device_chains *r, const double *there, const double *host)
+{
+    int32_t others = 0;
+    char why[96];
+    for (int32_t c = 0; c < r->chains; c++)
+        others += fabs(there[c] - host[c]) > 1e-3;
+    snprintf(why, sizeof why, "%d of %d chains do not have the cpu backend's first draws", (int)others, (int)r->chains);
+    return others <= r->chains / 10 || bench_fail(r->model->name, why);
+}
+
 static bool chains_of(const bench_sides *sides, const bench_model *model, subject both[2], bench_device_chains *rows, int count)
 {
     const double limit = sides->options->quick ? QUICK_SECONDS : PILOT_SECONDS;
     bench_pilot p = {0};
+    const size_t most = (size_t)rows[count - 1].chains;
     double seconds[2], gradients[2], *memory = calloc(2 * (size_t)both[0].target->dimension, sizeof *memory);
     for (int s = 0; memory != NULL && s < 2; s++)
         for (int again = 0; again < 2; again++) /* the first one makes what it needs */
@@ -270,11 +294,18 @@ static bool chains_of(const bench_sides *sides, const bench_model *model, subjec
         bench_fail(model->name, numc_error_message(both[fast].context));
     for (int s = 0; s < 2; s++)
         seconds[s] = 1e-9 * gradients[s] * p.leapfrogs;
-    for (int c = 0; good && c < count; c++)
+    double *seen = malloc(2 * most * sizeof *seen);
+    good = good && (seen != NULL || bench_fail(model->name, "out of memory"));
+    for (int c = 0; good && c < count; c++) {
+        for (size_t i = 0; i < 2 * most; i++)
+            seen[i] = (double)NAN;
         for (int s = 0; good && s < 2; s++) {
-            good = measure_chains(sides, &both[s], &p, &rows[c], s == 0, &seconds[s]);
+            good = measure_chains(sides, &both[s], &p, &rows[c], s == 0, &seconds[s], seen + (size_t)s * most);
             seconds[s] *= c + 1 < count ? (double)rows[c + 1].chains / rows[c].chains : 1.0;
         }
+        good = good && (sides->info.float64 == 0 || same_chains(&rows[c], seen, seen + most));
+    }
+    free(seen);
     free(p.metric);
     free(p.positions);
     return good;
