@@ -71,10 +71,7 @@ int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what);
 int32_t numc_cuda_fail(const numc_host *host, numc_status status, const char *message);
 
 /* vendor.c */
-int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint32_t transpose_b, int64_t m, int64_t n, int64_t k,
-                       const void *a, int64_t a_offset, int64_t a_row, int64_t a_step, const void *b, int64_t b_offset,
-                       int64_t b_row, int64_t b_step, uint32_t accumulate, void *c, int64_t c_offset, int64_t c_row,
-                       int64_t c_step, int64_t count);
+int32_t numc_cuda_gemm(void *machine, const numc_gpu_product *product, void *room);
 int32_t numc_cuda_potrf(void *machine, uint32_t dtype, int64_t n, void *a, int64_t a_offset, int64_t a_row, void *info,
                         uint64_t info_offset);
 void numc_cuda_vendor_end(numc_cuda_machine *m); /* in the context, the stream empty */

@@ -130,42 +130,43 @@ static unsigned char *element(const void *raw, int64_t offset, size_t size)
 }
 
 /* c' = op(b)' op(a)': the factors change places, and each is transposed where it is here. */
-int32_t numc_cuda_gemm(void *machine, uint32_t dtype, uint32_t transpose_a, uint32_t transpose_b, int64_t m, int64_t n, int64_t k,
-                       const void *a, int64_t a_offset, int64_t a_row, int64_t a_step, const void *b, int64_t b_offset,
-                       int64_t b_row, int64_t b_step, uint32_t accumulate, void *c, int64_t c_offset, int64_t c_row,
-                       int64_t c_step, int64_t count)
+int32_t numc_cuda_gemm(void *machine, const numc_gpu_product *p, void *room)
 {
-    numc_cuda_machine *own = machine;
-    numc_cuda_vendor *v = &own->vendor;
+    numc_cuda_machine *m = machine;
+    numc_cuda_vendor *v = &m->vendor;
     static const float one_s[2] = {1.0f, 0.0f}, zero_s[2] = {0.0f, 0.0f};
     static const double one_d[2] = {1.0, 0.0}, zero_d[2] = {0.0, 0.0};
+    const uint32_t dtype = p->dtype;
     const bool narrow = dtype == NUMC_FLOAT32 || dtype == NUMC_COMPLEX64;
+    (void)room;
     const void *one = narrow ? (const void *)one_s : one_d, *zero = narrow ? (const void *)zero_s : zero_d;
     const size_t size = dtype == NUMC_FLOAT32 ? 4 : dtype == NUMC_COMPLEX128 ? 16 : 8;
     if (dtype != NUMC_FLOAT32 && dtype != NUMC_FLOAT64 && dtype != NUMC_COMPLEX64 && dtype != NUMC_COMPLEX128)
         return NUMC_UNSUPPORTED;
-    if (!fits(m) || !fits(n) || !fits(k) || !fits(a_row) || !fits(b_row) || !fits(c_row) || !fits(count) || m * n * count == 0)
+    if (!fits(p->m) || !fits(p->n) || !fits(p->k) || !fits(p->a.row) || !fits(p->b.row) || !fits(p->c.row) || !fits(p->count) ||
+        p->m * p->n * p->count == 0)
         return NUMC_UNSUPPORTED;
-    int32_t status = numc_cuda_enter(own);
+    int32_t status = numc_cuda_enter(m);
     if (status != NUMC_OK)
         return status;
     pthread_mutex_lock(&v->lock);
-    status = blas_ready(own);
+    status = blas_ready(m);
     if (status == NUMC_OK) {
         int(*const functions[]) NUMC_CUDA_GEMM = {v->blas.cublasSgemmStridedBatched, v->blas.cublasDgemmStridedBatched,
                                                   v->blas.cublasCgemmStridedBatched, v->blas.cublasZgemmStridedBatched};
         const int which = dtype == NUMC_FLOAT32 ? 0 : dtype == NUMC_FLOAT64 ? 1 : dtype == NUMC_COMPLEX64 ? 2 : 3;
-        int result = blas_stream(own);
+        int result = blas_stream(m);
         if (result == 0)
-            result = functions[which](v->blas_handle, transpose_b ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N,
-                                      transpose_a ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N, (int)n, (int)m, (int)k, one,
-                                      element(b, b_offset, size), (int)b_row, b_step, element(a, a_offset, size), (int)a_row, a_step,
-                                      accumulate ? one : zero, element(c, c_offset, size), (int)c_row, c_step, (int)count);
+            result = functions[which](v->blas_handle, p->transpose_b ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N,
+                                      p->transpose_a ? NUMC_CUDA_OPERATION_T : NUMC_CUDA_OPERATION_N, (int)p->n, (int)p->m, (int)p->k, one,
+                                      element(p->b.raw, p->b.offset, size), (int)p->b.row, p->b.step,
+                                      element(p->a.raw, p->a.offset, size), (int)p->a.row, p->a.step, p->accumulate ? one : zero,
+                                      element(p->c.raw, p->c.offset, size), (int)p->c.row, p->c.step, (int)p->count);
         if (result != 0)
-            status = library_failed(own, "cuBLAS", "matmul", result);
+            status = library_failed(m, "cuBLAS", "matmul", result);
     }
     pthread_mutex_unlock(&v->lock);
-    numc_cuda_leave(own);
+    numc_cuda_leave(m);
     return status;
 }
 

@@ -32,6 +32,19 @@ typedef struct numc_gpu_facts {
     uint32_t serial;             /* 1: a processor of few strong cores, where thousands of iterations cost less than a launch */
 } numc_gpu_facts;
 
+/* Row-major c (m, n) = op(a) op(b) + accumulate c, `count` times; of a dtype float or complex, where op transposes or does nothing.
+ * Offsets, steps between rows (at least a row's length) and between matrices (of a and b also 0) in elements. */
+typedef struct numc_gpu_matrix {
+    void *raw; /* a runtime's allocation; only c's is written */
+    int64_t offset, row, step;
+} numc_gpu_matrix;
+
+typedef struct numc_gpu_product {
+    uint32_t dtype, transpose_a, transpose_b, accumulate;
+    int64_t m, n, k, count;
+    numc_gpu_matrix a, b, c;
+} numc_gpu_product;
+
 typedef struct numc_gpu_runtime {
     const char *name;    /* the backend's: in messages, in the names of cache files */
     uint32_t dialect;    /* NUMC_DIALECT_OPENCL or NUMC_DIALECT_CUDA */
@@ -72,11 +85,11 @@ typedef struct numc_gpu_runtime {
     int32_t (*kernel_enqueue)(void *machine, void *kernel, uint64_t groups, uint32_t group);
     void (*kernel_free)(void *machine, void *kernel);
 
-    /* Optional, NULL or UNSUPPORTED: the vendor's matrix product for large matrices. Row-major c (m, n) = op(a) op(b) + beta c,
-     * `count` times with the given steps; offsets, leading dimensions and steps in elements; dtype float or complex. */
-    int32_t (*gemm)(void *machine, uint32_t dtype, uint32_t transpose_a, uint32_t transpose_b, int64_t m, int64_t n, int64_t k,
-                    const void *a, int64_t a_offset, int64_t a_row, int64_t a_step, const void *b, int64_t b_offset, int64_t b_row,
-                    int64_t b_step, uint32_t accumulate, void *c, int64_t c_offset, int64_t c_row, int64_t c_step, int64_t count);
+    /* Optional, NULL or UNSUPPORTED: the vendor's matrix product for large matrices. `room` is memory of so many bytes as gemm_room says
+     * that the product is to work in, NULL where that says 0; gemm_room NULL: none. Whether there is a vendor's product for these
+     * shapes is found out by gemm_room where there is one. */
+    int32_t (*gemm_room)(void *machine, const numc_gpu_product *product, uint64_t *bytes);
+    int32_t (*gemm)(void *machine, const numc_gpu_product *product, void *room);
     /* Optional likewise: the vendor's factorisation of one large matrix, rows of a_row elements, in place; the lower triangle is
      * read and written, and *info (device memory, int32) is not 0 where the matrix is not positive definite. */
     int32_t (*potrf)(void *machine, uint32_t dtype, int64_t n, void *a, int64_t a_offset, int64_t a_row, void *info,

@@ -191,19 +191,30 @@ static bool leading(const numc_view *view, int32_t batch, bool may_turn, uint32_
     return may_turn && (down == 1 || rows == 1) && across >= rows;
 }
 
+/* From about 46 cubed: below, calling a library takes longer than the product. Room comes from the pool: what uses it next comes later in
+ * the queue. */
 static int32_t vendor(numc_device *device, const numc_view *a, const numc_view *b, const numc_view *c, uint32_t accumulate,
                       int32_t batch, const int64_t *words, int64_t count)
 {
-    uint32_t turn_a, turn_b, turn_c;
-    int64_t row_a, row_b, row_c;
+    const numc_gpu_runtime *runtime = device->runtime;
+    numc_gpu_product p = {.dtype = c->dtype, .accumulate = accumulate, .m = words[1], .n = words[2], .k = words[3], .count = count,
+                          .a = {numc_gpu_raw(a->memory), a->offset, 0, words[23]}, .b = {numc_gpu_raw(b->memory), b->offset, 0, words[26]},
+                          .c = {numc_gpu_raw(c->memory), c->offset, 0, words[29]}};
+    uint32_t turned;
     bool one_axis = words[18] == 1 && words[19] == 1; /* extents of the joined batch axes */
-    if (device->runtime->gemm == NULL || c->dtype < NUMC_FLOAT32 || !one_axis || (double)words[1] * (double)words[2] * (double)words[3] < 1e5
-        || !leading(a, batch, true, &turn_a, &row_a) || !leading(b, batch, true, &turn_b, &row_b)
-        || !leading(c, batch, false, &turn_c, &row_c))
+    if (runtime->gemm == NULL || c->dtype < NUMC_FLOAT32 || !one_axis || (double)p.m * (double)p.n * (double)p.k < 1e5
+        || !leading(a, batch, true, &p.transpose_a, &p.a.row) || !leading(b, batch, true, &p.transpose_b, &p.b.row)
+        || !leading(c, batch, false, &turned, &p.c.row))
         return NUMC_UNSUPPORTED;
-    return device->runtime->gemm(device->machine, c->dtype, turn_a, turn_b, words[1], words[2], words[3], numc_gpu_raw(a->memory),
-                                 a->offset, row_a, words[23], numc_gpu_raw(b->memory), b->offset, row_b, words[26], accumulate,
-                                 numc_gpu_raw(c->memory), c->offset, row_c, words[29], count);
+    uint64_t bytes = 0;
+    void *room = NULL;
+    int32_t status = runtime->gemm_room != NULL ? runtime->gemm_room(device->machine, &p, &bytes) : NUMC_OK;
+    if (status == NUMC_OK && bytes > 0)
+        status = numc_gpu_memory_allocate(device, bytes, &room);
+    if (status == NUMC_OK)
+        status = runtime->gemm(device->machine, &p, room != NULL ? numc_gpu_raw(room) : NULL);
+    numc_gpu_memory_release(device, room, bytes);
+    return status;
 }
 
 /* ---- the slot -------------------------------------------------------------------------------------------------------------------- */

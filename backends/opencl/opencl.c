@@ -5,40 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CL_TARGET_OPENCL_VERSION 120
-#include <CL/cl.h>
-
-#include "gpu/gpu.h"
+#include "machine.h"
 
 /* ---- the loader -------------------------------------------------------------------------------------------------------- */
 
-#define FUNCTIONS(X)                                                                                                   \
-    X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) X(clGetDeviceInfo) X(clCreateContext) X(clReleaseContext)      \
-    X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject) X(clEnqueueReadBuffer)            \
-    X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer) X(clFinish) X(clFlush) X(clCreateProgramWithSource)                         \
-    X(clCreateProgramWithBinary) X(clBuildProgram) X(clGetProgramBuildInfo) X(clGetProgramInfo) X(clReleaseProgram)            \
-    X(clCreateKernel) X(clReleaseKernel) X(clSetKernelArg) X(clEnqueueNDRangeKernel)  \
-    X(clWaitForEvents) X(clReleaseEvent)
-
-typedef struct functions {
-#define X(name) __typeof__(name) *name;
-    FUNCTIONS(X)
-#undef X
-} functions;
+typedef numc_opencl_functions functions;
+typedef numc_opencl_machine machine;
 
 enum { DEVICES = 64, MESSAGE = 4096 };
-
-typedef struct machine {
-    const numc_host *host;
-    functions cl;
-    cl_device_id device;
-    cl_context context;
-    cl_command_queue queue;
-    char name[128];
-    bool float64;
-    bool keeps_programs; /* the driver has a disk cache of its own: see `is_pocl` */
-    bool declares;       /* and takes our declarations for those of all OpenCL */
-} machine;
 
 static int32_t fail(const numc_host *host, numc_status status, const char *message)
 {
@@ -62,7 +36,7 @@ static int32_t load(const numc_host *host, functions *cl)
     if (symbol == NULL)                                                                                                \
         return fail(host, NUMC_BACKEND, "the OpenCL loader libOpenCL.so.1 lacks " #name " (OpenCL 1.2)");               \
     memcpy(&cl->name, &symbol, sizeof symbol);
-    FUNCTIONS(X)
+    NUMC_OPENCL_FUNCTIONS(X)
 #undef X
     return NUMC_OK;
 }
@@ -240,6 +214,10 @@ static const char *error_name(cl_int error)
         {CL_INVALID_ARG_SIZE, "invalid argument size"},
         {CL_INVALID_WORK_GROUP_SIZE, "invalid work group size"},
         {CL_INVALID_BUFFER_SIZE, "invalid buffer size"},
+        {-2039, "an exception that it did not expect"}, /* CLBlast's own, whose others are OpenCL's */
+        {-2040, "an error of no known kind"},
+        {-2041, "no parameters for this device"},
+        {-2046, "too little local memory"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].error == error)
@@ -247,8 +225,7 @@ static const char *error_name(cl_int error)
     return "error";
 }
 
-/* OK, or the message: what failed, how, and whether the context can still be used. A queue that does not even finish is lost. */
-static int32_t check(machine *m, cl_int error, const char *what)
+int32_t numc_opencl_check(machine *m, const char *who, cl_int error, const char *what)
 {
     if (error == CL_SUCCESS)
         return NUMC_OK;
@@ -256,9 +233,14 @@ static int32_t check(machine *m, cl_int error, const char *what)
                   || error == CL_INVALID_BUFFER_SIZE;
     bool lost = m->queue == NULL || m->cl.clFinish(m->queue) != CL_SUCCESS;
     char message[512];
-    (void)snprintf(message, sizeof message, "%s on %s: OpenCL says %s (%d); %s", what, m->name, error_name(error), (int)error,
+    (void)snprintf(message, sizeof message, "%s on %s: %s says %s (%d); %s", what, m->name, who, error_name(error), (int)error,
                    lost ? "the device is lost, and this context with it: open another" : "the context can still be used");
     return fail(m->host, memory && !lost ? NUMC_MEMORY : NUMC_DEVICE, message);
+}
+
+static int32_t check(machine *m, cl_int error, const char *what)
+{
+    return numc_opencl_check(m, "OpenCL", error, what);
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------------- */
@@ -270,6 +252,7 @@ static void close_machine(void *opened)
         return;
     if (m->queue != NULL) {
         (void)m->cl.clFinish(m->queue);
+        numc_opencl_vendor_end(m);
         (void)m->cl.clReleaseCommandQueue(m->queue);
     }
     if (m->context != NULL)
@@ -294,6 +277,7 @@ static int32_t open_machine(const numc_host *host, int32_t index, void **opened)
     m->keeps_programs = is_pocl(&cl, l.platforms[index]);
     m->float64 = facts.float64 != 0;
     m->declares = m->keeps_programs;
+    numc_opencl_vendor_begin(m, &facts);
     (void)cl.clGetDeviceInfo(m->device, CL_DEVICE_NAME, sizeof m->name - 1, m->name, NULL);
     cl_int error;
     m->context = cl.clCreateContext(NULL, 1, &m->device, NULL, NULL, &error);
@@ -584,6 +568,8 @@ const numc_gpu_runtime numc_gpu_runtime_here = {
     .kernel_set = kernel_set,
     .kernel_enqueue = kernel_enqueue,
     .kernel_free = kernel_free,
+    .gemm_room = numc_opencl_gemm_room,
+    .gemm = numc_opencl_gemm,
 };
 
 static const numc_backend table = NUMC_GPU_TABLE("opencl", "devices through the OpenCL loader");

@@ -75,6 +75,7 @@ const numc_variable numc__variables[] = {
     {"NUMC_VERIFY", NULL, "'0' or '1'"},
     {"NUMC_GPU_SOLO", is_count, "a whole number, 0 or more"},
     {"NUMC_OPENCL_FLOAT64", NULL, "'0' or '1'"},
+    {"NUMC_OPENCL_CLBLAST", NULL, "'on' or 'off'"},
     {NULL, NULL, NULL},
 };
 

@@ -546,8 +546,9 @@ static void products_are_row_major(void **state)
                 assert_int_equal(cuda->upload(m, memory[i], 0, bytes, sizeof bytes), NUMC_OK);
             }
             assert_true(1 + BATCH * steps[0] <= MOST && 2 + BATCH * steps[1] <= MOST && 3 + BATCH * steps[2] <= MOST);
-            assert_int_equal(cuda->gemm(m, dtypes[which], ta, tb, M, N, K, memory[0], 1, a_row, steps[0], memory[1], 2, b_row,
-                                        steps[1], accumulate, memory[2], 3, c_row, steps[2], BATCH), NUMC_OK);
+            assert_int_equal(cuda->gemm(m, &(numc_gpu_product){dtypes[which], ta, tb, accumulate, M, N, K, BATCH,
+                                                               {memory[0], 1, a_row, steps[0]}, {memory[1], 2, b_row, steps[1]},
+                                                               {memory[2], 3, c_row, steps[2]}}, NULL), NUMC_OK);
             assert_int_equal(cuda->download(m, memory[2], 0, bytes, sizeof bytes), NUMC_OK);
             for (int s = 0; s < BATCH; s++)
                 for (int i = 0; i < M; i++)
@@ -564,10 +565,11 @@ static void products_are_row_major(void **state)
                         }
                     }
         }
-    assert_int_equal(cuda->gemm(m, NUMC_INT32, 0, 0, 1, 1, 1, memory[0], 0, 1, 1, memory[1], 0, 1, 1, 0, memory[2], 0, 1, 1, 1),
-                     NUMC_UNSUPPORTED);
-    assert_int_equal(cuda->gemm(m, NUMC_FLOAT64, 0, 0, (int64_t)1 << 40, 1, 1, memory[0], 0, 1, 1, memory[1], 0, 1, 1, 0, memory[2],
-                                0, 1, 1, 1), NUMC_UNSUPPORTED);
+    numc_gpu_product one = {NUMC_INT32, 0, 0, 0, 1, 1, 1, 1, {memory[0], 0, 1, 1}, {memory[1], 0, 1, 1}, {memory[2], 0, 1, 1}};
+    assert_int_equal(cuda->gemm(m, &one, NULL), NUMC_UNSUPPORTED);
+    one.dtype = NUMC_FLOAT64;
+    one.m = (int64_t)1 << 40;
+    assert_int_equal(cuda->gemm(m, &one, NULL), NUMC_UNSUPPORTED);
     for (int i = 0; i < 3; i++)
         cuda->free(m, memory[i]);
     cuda->close(m);
@@ -652,7 +654,8 @@ static bool session(const void *image, uint64_t size)
         good = false;
     if (recording != NULL)
         cuda->record_free(m, recording);
-    const int32_t product = good ? cuda->gemm(m, NUMC_FLOAT64, 0, 0, 2, 2, 2, x, 0, 2, 4, x, 8, 2, 4, 0, y, 0, 2, 4, 1) : NUMC_OK;
+    const numc_gpu_product small = {NUMC_FLOAT64, 0, 0, 0, 2, 2, 2, 1, {x, 0, 2, 4}, {x, 8, 2, 4}, {y, 0, 2, 4}};
+    const int32_t product = good ? cuda->gemm(m, &small, NULL) : NUMC_OK;
     const int32_t factor = good ? cuda->potrf(m, NUMC_FLOAT64, 1, x, 1, 1, info, 0) : NUMC_OK;
     good = good && (product == NUMC_OK || product == NUMC_UNSUPPORTED) && (factor == NUMC_OK || factor == NUMC_UNSUPPORTED);
     for (int i = 0; i < COUNT && good; i++)
