@@ -7,8 +7,8 @@
  * values is never an error: log_prob is -inf outside the support, NaN where a parameter is outside its domain or NaN. The
  * selection is made on the value, so gradients outside are 0 and not NaN. A value that is NaN gives NaN, but -inf where the support
  * is of counts, classes or an interval, which it is not in; one that is infinite gives -inf, in a vector maybe NaN. Each log density is
- * within 16 units of rounding of the sum of its terms' sizes, so that of a certain event may be -2e-16. Where parameters divide it is
- * by their reciprocals: a scale below 5.6e-309, which has none, gives NaN at loc. Thread rule: as arrays, of one lane. */
+ * within 16 units of rounding of the sum of its terms' sizes. Where parameters divide it is by their reciprocals: a scale below
+ * 5.6e-309, which has none, gives NaN at loc. Thread rule: as arrays, of one lane. */
 #ifndef NUMC_DIST_H
 #define NUMC_DIST_H
 

@@ -138,7 +138,7 @@ static numc_array *searched(const numc_distribution *d, const numc_array *p, num
 static numc_array *log_choose(const numc_array *n, const numc_array *k)
 {
     numc_array *beta = numc_special_betaln(numc_add(numc_subtract(n, k), 1), numc_add(k, 1));
-    return numc_negative(numc_add(numc_log1p(n), beta));
+    return numc_negative(numc_add(numc_log(numc_add(n, 1)), beta)); /* at k = 0 and n exactly 0 */
 }
 
 static numc_array *binomial_log_prob(const numc_distribution *d, const numc_array *y)

@@ -257,6 +257,8 @@ NUMC_KERNEL_FN_LARGE double numc_k_betaln(double a, double b)
         return large == NUMC_KERNEL_INFINITY ? NUMC_KERNEL_NAN : NUMC_KERNEL_INFINITY;
     if (large == NUMC_KERNEL_INFINITY)
         return -NUMC_KERNEL_INFINITY;
+    if (small == 1.0)
+        return 0.0 - numc_k_log(large); /* exactly, so that log C(n, 0) is 0; not -0 */
     sum = small + large;
     if (large < 8.0)
         return numc_k_lgamma_positive(small) + (numc_k_lgamma_positive(large) - numc_k_lgamma_positive(sum));
