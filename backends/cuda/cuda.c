@@ -9,6 +9,8 @@
 
 #include "machine.h"
 
+enum { ARGUMENT_BYTES = 4096 }; /* of a launch; later drivers take more on some devices */
+
 int32_t numc_cuda_fail(const numc_host *host, numc_status status, const char *message)
 {
     return host->error(host->user, (int32_t)status, message);
@@ -187,6 +189,7 @@ static int32_t device_facts(const numc_host *host, int32_t index, numc_gpu_facts
     facts->group_limit = most < 256 ? most : 256;
     facts->local_bytes = attribute_of(&cu, device, NUMC_CUDA_ATTRIBUTE_SHARED);
     facts->alignment = 256;
+    facts->argument_bytes = ARGUMENT_BYTES;
     return NUMC_OK;
 }
 
@@ -761,7 +764,7 @@ static int32_t kernel_set(void *opened, void *kernel, uint32_t index, const void
 {
     numc_cuda_machine *m = opened;
     cuda_kernel *k = kernel;
-    if (index >= 4096 || size == 0 || size > 4096) /* a launch takes 4 KiB of arguments */
+    if (index >= ARGUMENT_BYTES || size == 0 || size > ARGUMENT_BYTES)
         return numc_cuda_fail(m->host, NUMC_UNSUPPORTED, "an argument of a kernel is too large");
     if (index >= k->capacity && !kernel_grow(m, k, index + 1))
         return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory on the host for a kernel");

@@ -29,6 +29,7 @@ typedef struct numc_gpu_facts {
     uint32_t group_limit;        /* work items of one group, at least 128 */
     uint32_t local_bytes;        /* memory one group shares */
     uint32_t alignment;          /* of allocations, bytes */
+    uint32_t argument_bytes;     /* of a kernel's arguments, all together; 0: unknown */
     uint32_t serial;             /* 1: a processor of few strong cores, where thousands of iterations cost less than a launch */
 } numc_gpu_facts;
 

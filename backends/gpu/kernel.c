@@ -79,9 +79,22 @@ static bool needs_float64(const numc_kernel_source *source)
     return false;
 }
 
+/* Of a form's arguments at most: the buffers, scratch among them, and words or where they lie. */
+static uint64_t argument_bytes(const numc_kernel_source *source)
+{
+    const uint32_t words = numc_gpu_word_count(source);
+    return (source->buffer_count + UINT64_C(1)) * sizeof(void *) + (words <= NUMC_DIALECT_WORDS ? words : 1) * sizeof(int64_t);
+}
+
 int32_t numc_gpu_kernel_build(numc_device *device, const numc_kernel_source *source, numc_kernel **kernel)
 {
     *kernel = NULL;
+    if (device->facts.argument_bytes != 0 && argument_bytes(source) > device->facts.argument_bytes) {
+        char message[256];
+        (void)snprintf(message, sizeof message, "a kernel of %u arrays has more arguments than %s takes, which is %u bytes",
+                       source->buffer_count, device->facts.name, device->facts.argument_bytes);
+        return numc_gpu_fail(device, NUMC_UNSUPPORTED, message);
+    }
     if (!device->facts.float64 && needs_float64(source)) {
         char message[256];
         (void)snprintf(message, sizeof message, "%s has no float64, in which this kernel computes", device->facts.name);

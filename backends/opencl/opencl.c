@@ -176,6 +176,7 @@ static void facts_of(const functions *cl, cl_device_id device, cl_platform_id pl
     facts->group_limit = (uint32_t)number_of(cl, device, CL_DEVICE_MAX_WORK_GROUP_SIZE);
     facts->local_bytes = (uint32_t)number_of(cl, device, CL_DEVICE_LOCAL_MEM_SIZE);
     facts->alignment = (uint32_t)number_of(cl, device, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8;
+    facts->argument_bytes = (uint32_t)number_of(cl, device, CL_DEVICE_MAX_PARAMETER_SIZE);
     facts->serial = (number_of(cl, device, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU) != 0;
 }
 

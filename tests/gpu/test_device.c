@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "numc/array.h"
+#include "numc/function.h"
 #include "numc/linalg.h"
 
 enum { N = 50021, MOST = 70000 };
@@ -182,6 +183,40 @@ static void too_much_memory_is_an_error_that_leaves_the_context(void **state)
     agree(sum_of_all, 0.0);
 }
 
+enum { ARRAYS = 600 };
+
+static void add_all(numc_context *c, const numc_array *const *in, int32_t count, numc_array **out, int32_t outputs, void *user)
+{
+    (void)c, (void)outputs, (void)user;
+    *out = numc_multiply(in[0], 1.0);
+    for (int32_t i = 1; i < count; i++)
+        *out = numc_add(*out, in[i]);
+}
+
+/* 600 addresses are more than the 4 KiB of arguments that a device has at most: such a kernel runs on the host, and that is counted. */
+static void kernels_of_more_arrays_than_arguments_are_the_hosts(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 2; k++)
+        numc_scope(contexts[k])
+        {
+            const numc_array *in[ARRAYS];
+            numc_array *out = NULL;
+            numc_statistics before, after;
+            for (int i = 0; i < ARRAYS; i++)
+                in[i] = values(contexts[k], NUMC_SHAPE(3), i);
+            numc_function *function = numc_function_trace(contexts[k], add_all, NULL, in, ARRAYS, 1);
+            assert_int_equal(numc_statistics_get(contexts[k], &before), NUMC_OK);
+            if (numc_function_call(contexts[k], function, in, ARRAYS, &out, 1) != NUMC_OK)
+                fail_msg("%s", numc_error_message(contexts[k]));
+            assert_int_equal(numc_to_host(out, NUMC_FLOAT64, answers[k], 3 * sizeof(double)), NUMC_OK);
+            assert_int_equal(numc_statistics_get(contexts[k], &after), NUMC_OK);
+            assert_int_equal(after.fallbacks - before.fallbacks, k);
+            numc_function_free(function);
+        }
+    assert_memory_equal(answers[0], answers[1], 3 * sizeof(double));
+}
+
 int main(int count, char **words)
 {
     if (count != 2) {
@@ -203,6 +238,7 @@ int main(int count, char **words)
             cmocka_unit_test(order),
             cmocka_unit_test(factorisations),
             cmocka_unit_test(large_matrices),
+            cmocka_unit_test(kernels_of_more_arrays_than_arguments_are_the_hosts),
             cmocka_unit_test(too_much_memory_is_an_error_that_leaves_the_context),
         };
         status = cmocka_run_group_tests(tests, NULL, NULL);

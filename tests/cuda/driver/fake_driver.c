@@ -50,7 +50,7 @@ static _Thread_local void *stack[16];
 static _Thread_local int depth;
 
 enum { INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
-       INVALID_HANDLE = 400, NOT_FOUND = 500, DEVICES = 4, RANGES = 4096, ARGUMENTS = 64 };
+       INVALID_HANDLE = 400, NOT_FOUND = 500, DEVICES = 4, RANGES = 4096, ARGUMENTS = 512, ARGUMENT_BYTES = 4096 };
 
 static void mistake(const char *format, ...)
 {
@@ -799,6 +799,11 @@ EXPORT int cuModuleGetFunction(void **got, void *from, const char *name)
         memcpy(&f->run, &run, sizeof run);
         memcpy(&list, &sizes, sizeof sizes);
         f->count = list(f->sizes);
+        size_t bytes = 0;
+        for (int i = 0; i < f->count; i++)
+            bytes += f->sizes[i];
+        if (bytes > ARGUMENT_BYTES) /* NVRTC would not have compiled it */
+            mistake("a kernel takes %zu bytes of arguments", bytes);
     }
     f->next = m->functions;
     m->functions = f;
