@@ -635,6 +635,41 @@ static void check_recording(checker *c)
         check_row(c, "recording", "copies kept as a list, run twice", same ? "ok" : "wrong", same ? "" : "bytes differ or a call failed");
 }
 
+/* Each count goes up by what is done between two looks, and by nothing else. A backend may count nothing. */
+static void check_statistics(checker *c)
+{
+    enum { BYTES = 4096 };
+    const numc_backend *t = &c->tested.device->table;
+    numc_device *d = c->tested.device->device;
+    unsigned char bytes[BYTES] = {0};
+    void *memory = NULL;
+    numc_device_statistics before = {.size = sizeof before}, held = before, after = before;
+    if (t->device_statistics == NULL)
+        return;
+    int32_t status = t->device_statistics(d, &before);
+    if (status == NUMC_OK)
+        status = t->memory_allocate(d, BYTES, &memory);
+    for (int k = 0; k < 2 && status == NUMC_OK; k++)
+        status = t->memory_upload(d, memory, 0, bytes, BYTES);
+    if (status == NUMC_OK)
+        status = t->memory_copy(d, memory, 0, memory, BYTES / 2, BYTES / 2);
+    if (status == NUMC_OK)
+        status = t->memory_download(d, memory, 8, bytes, BYTES - 8);
+    if (status == NUMC_OK)
+        status = t->device_statistics(d, &held);
+    if (memory != NULL)
+        t->memory_release(d, memory, BYTES);
+    if (status == NUMC_OK)
+        status = t->device_statistics(d, &after);
+    /* what an older plugin does not know is 0 before and after */
+    const bool same = status == NUMC_OK && after.size <= sizeof after && held.allocations == before.allocations + 1 &&
+                      held.bytes_live >= before.bytes_live + BYTES && held.bytes_peak >= held.bytes_live &&
+                      after.bytes_live == before.bytes_live && held.uploads == before.uploads + 2 && held.copies == before.copies + 1 &&
+                      held.bytes_uploaded == before.bytes_uploaded + (uint64_t)2 * BYTES && held.downloads == before.downloads + 1 &&
+                      held.bytes_downloaded == before.bytes_downloaded + BYTES - 8 && after.launches == before.launches;
+    check_row(c, "device_statistics", "a buffer, transfers and a copy, counted", same ? "ok" : "wrong", same ? "" : "a count is another, or a call failed");
+}
+
 /* Two downloads under way at once, and a later upload over what they read. */
 static void check_transfers(checker *c)
 {
@@ -755,6 +790,7 @@ int tool_check(int count, char **words)
             check_memory(&c);
             check_recording(&c);
             check_transfers(&c);
+            check_statistics(&c);
             check_operations(&c);
             check_kernels(&c);
             check_routines(&c);

@@ -32,7 +32,7 @@ int32_t numc_cpu_blas_new(numc_device *device)
     atomic_init(&blas->state, UNKNOWN);
     if (pthread_mutex_init(&blas->lock, NULL) != 0) {
         numc_cpu_free(device->host, blas, sizeof *blas);
-        return numc_cpu_fail(device->host, NUMC_DEVICE, "a lock could not be made");
+        return numc_cpu_fail(device->host, NUMC_MEMORY, "a lock could not be made");
     }
     device->blas = blas;
     return NUMC_OK;

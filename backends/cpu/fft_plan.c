@@ -313,7 +313,7 @@ int32_t numc_cpu_fft_plans_new(numc_device *device)
     memset(plans, 0, sizeof *plans);
     if (pthread_mutex_init(&plans->lock, NULL) != 0) {
         numc_cpu_free(device->host, plans, sizeof *plans);
-        return numc_cpu_fail(device->host, NUMC_DEVICE, "a lock could not be made");
+        return numc_cpu_fail(device->host, NUMC_MEMORY, "a lock could not be made");
     }
     device->fft_plans = plans;
     return NUMC_OK;

@@ -68,8 +68,8 @@ static void name_error(const numc_cuda_driver *cu, int result, char *text, size_
         (void)snprintf(text, size, "%s (%s)", name, sentence != NULL ? sentence : "without a word");
 }
 
-static const char lost_text[] =
-    "the device is lost: this context cannot be used any more, and another on this device only in a new process";
+/* What the host cannot know. */
+static const char lost_text[] = "another context on this device needs a new process";
 
 int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what)
 {
@@ -80,8 +80,8 @@ int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what)
     if (final)
         atomic_store(&m->lost, result);
     name_error(&m->cu, result, name, sizeof name);
-    (void)snprintf(message, sizeof message, "%s: %s: %s; %s", m->name, what, name, final ? lost_text : "the context is still usable");
-    return numc_cuda_fail(m->host, result == NUMC_CUDA_OUT_OF_MEMORY ? NUMC_MEMORY : NUMC_DEVICE, message);
+    (void)snprintf(message, sizeof message, "%s: %s: %s%s%s", m->name, what, name, final ? "; " : "", final ? lost_text : "");
+    return numc_cuda_fail(m->host, final ? NUMC_DEVICE : result == NUMC_CUDA_OUT_OF_MEMORY ? NUMC_MEMORY : NUMC_BACKEND, message);
 }
 
 int32_t numc_cuda_enter(numc_cuda_machine *m)
@@ -91,7 +91,7 @@ int32_t numc_cuda_enter(numc_cuda_machine *m)
         return numc_cuda_check(m, m->cu.cuCtxPushCurrent_v2(m->context), "making the context current");
     char name[160], message[NUMC_CUDA_MESSAGE];
     name_error(&m->cu, lost, name, sizeof name);
-    (void)snprintf(message, sizeof message, "%s: after %s %s", m->name, name, lost_text);
+    (void)snprintf(message, sizeof message, "%s: lost after %s; %s", m->name, name, lost_text);
     return numc_cuda_fail(m->host, NUMC_DEVICE, message);
 }
 
@@ -114,7 +114,7 @@ void *numc_cuda_stream(numc_cuda_machine *m)
 static int32_t cannot_record(numc_cuda_machine *m, const char *what)
 {
     char message[NUMC_CUDA_MESSAGE];
-    (void)snprintf(message, sizeof message, "%s: %s cannot be recorded; the context is still usable", m->name, what);
+    (void)snprintf(message, sizeof message, "%s: %s cannot be recorded", m->name, what);
     return numc_cuda_fail(m->host, NUMC_UNSUPPORTED, message);
 }
 
@@ -638,7 +638,7 @@ static int32_t compiler_failed(numc_cuda_machine *m, void *program, int result)
     (void)snprintf(message, sizeof message, "NVRTC could not compile a program (%s, %s): %s", m->target,
                    m->rtc.nvrtcGetErrorString(result), log != NULL ? log : "it left no log");
     drop(m->host, log, size);
-    return numc_cuda_fail(m->host, NUMC_DEVICE, message);
+    return numc_cuda_fail(m->host, NUMC_BACKEND, message);
 }
 
 static int32_t module_build(void *opened, const char *text, void **module)
@@ -692,7 +692,7 @@ static int32_t module_load(void *opened, const void *bytes, uint64_t size, void 
     numc_cuda_machine *m = opened;
     *module = NULL;
     if (size == 0 || (!m->binary && ((const char *)bytes)[size - 1] != '\0'))
-        return numc_cuda_fail(m->host, NUMC_DEVICE, "a stored program is not whole; the context is still usable");
+        return numc_cuda_fail(m->host, NUMC_BACKEND, "a stored program is not whole");
     cuda_module *made = module_new(m, size);
     if (made == NULL)
         return numc_cuda_fail(m->host, NUMC_MEMORY, "out of memory on the host for a program");

@@ -66,7 +66,7 @@ void numc_cuda_leave(numc_cuda_machine *m);
 /* Where what the calling thread enqueues goes. */
 void *numc_cuda_stream(numc_cuda_machine *m);
 
-/* The status of a driver's result, with a message that says what failed, how, and whether the context can still be used. */
+/* The status of a driver's result, with a message that says what failed, and how: DEVICE when the context is lost. */
 int32_t numc_cuda_check(numc_cuda_machine *m, int result, const char *what);
 int32_t numc_cuda_fail(const numc_host *host, numc_status status, const char *message);
 

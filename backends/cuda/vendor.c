@@ -20,8 +20,8 @@ static void say_missing(numc_cuda_machine *m, const char *reason)
 static int32_t library_failed(numc_cuda_machine *m, const char *library, const char *what, int result)
 {
     char message[NUMC_CUDA_MESSAGE];
-    (void)snprintf(message, sizeof message, "%s: %s: %s answers %d; the context is still usable", m->name, what, library, result);
-    return numc_cuda_fail(m->host, NUMC_DEVICE, message);
+    (void)snprintf(message, sizeof message, "%s: %s: %s answers %d", m->name, what, library, result);
+    return numc_cuda_fail(m->host, NUMC_BACKEND, message);
 }
 
 /* In the context, the lock held. UNSUPPORTED without a message when the library is not here. */

@@ -121,7 +121,7 @@ int32_t numc_gpu_memory_allocate(numc_device *device, uint64_t bytes, void **mem
     *memory = NULL;
     if (bytes >= UINT64_C(1) << 56 || (device->facts.allocation_limit != 0 && bytes > device->facts.allocation_limit)) {
         char message[160];
-        (void)snprintf(message, sizeof message, "%llu bytes are more than the device allocates at once (%llu); the context can still be used",
+        (void)snprintf(message, sizeof message, "%llu bytes are more than the device allocates at once (%llu)",
                        (unsigned long long)bytes, (unsigned long long)device->facts.allocation_limit);
         return numc_gpu_fail(device, NUMC_MEMORY, message);
     }
@@ -129,17 +129,16 @@ int32_t numc_gpu_memory_allocate(numc_device *device, uint64_t bytes, void **mem
     if (device->facts.allocation_limit != 0 && capacity > device->facts.allocation_limit)
         capacity = device->facts.allocation_limit;
     numc_gpu_block *block = numc_gpu_records(device) ? numc_gpu_record_take(device, capacity) : NULL;
-    pthread_mutex_lock(&device->lock);
-    if (block != NULL)
-        device->counts.from_pool++;
-    else if ((block = device->pool[class]) != NULL && block->bytes >= bytes) {
-        device->pool[class] = block->next;
-        device->pool_bytes -= block->bytes;
-        device->counts.from_pool++;
-    } else
-        block = NULL;
-    device->counts.allocations++;
-    pthread_mutex_unlock(&device->lock);
+    if (block == NULL) {
+        pthread_mutex_lock(&device->lock);
+        if ((block = device->pool[class]) != NULL && block->bytes >= bytes) {
+            device->pool[class] = block->next;
+            device->pool_bytes -= block->bytes;
+        } else
+            block = NULL;
+        pthread_mutex_unlock(&device->lock);
+    }
+    numc_gpu_count(&device->counts.from_pool, block != NULL);
     if (block == NULL) {
         block = numc_gpu_new(device, sizeof *block);
         if (block == NULL)
@@ -159,11 +158,11 @@ int32_t numc_gpu_memory_allocate(numc_device *device, uint64_t bytes, void **mem
         }
     }
     block->next = NULL;
-    pthread_mutex_lock(&device->lock);
-    device->counts.live_bytes += block->bytes;
-    if (device->counts.live_bytes > device->counts.peak_bytes)
-        device->counts.peak_bytes = device->counts.live_bytes;
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.allocations, 1);
+    uint64_t live = atomic_fetch_add_explicit(&device->counts.bytes_live, block->bytes, memory_order_relaxed) + block->bytes;
+    uint64_t peak = atomic_load_explicit(&device->counts.bytes_peak, memory_order_relaxed);
+    while (live > peak && !atomic_compare_exchange_weak(&device->counts.bytes_peak, &peak, live))
+        ;
     *memory = block;
     return NUMC_OK;
 }
@@ -176,13 +175,12 @@ void numc_gpu_memory_release(numc_device *device, void *memory, uint64_t bytes)
     if (block == NULL)
         return;
     uint32_t class = class_of(bytes, &capacity);
-    pthread_mutex_lock(&device->lock);
-    device->counts.live_bytes -= block->bytes;
+    (void)atomic_fetch_sub_explicit(&device->counts.bytes_live, block->bytes, memory_order_relaxed);
     if (numc_gpu_records(device)) {
         numc_gpu_record_keep(device, block);
-        pthread_mutex_unlock(&device->lock);
         return;
     }
+    pthread_mutex_lock(&device->lock);
     bool keep = device->pool_bytes + block->bytes <= device->pool_limit;
     if (keep) {
         block->next = device->pool[class];
@@ -202,10 +200,8 @@ int32_t numc_gpu_memory_upload(numc_device *device, void *memory, uint64_t offse
 {
     if (bytes == 0)
         return NUMC_OK;
-    pthread_mutex_lock(&device->lock);
-    device->counts.uploads++;
-    device->counts.uploaded_bytes += bytes;
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.uploads, 1);
+    numc_gpu_count(&device->counts.bytes_uploaded, bytes);
     return device->runtime->upload(device->machine, numc_gpu_raw(memory), offset, host, bytes);
 }
 
@@ -213,10 +209,8 @@ int32_t numc_gpu_memory_download(numc_device *device, const void *memory, uint64
 {
     if (bytes == 0)
         return NUMC_OK;
-    pthread_mutex_lock(&device->lock);
-    device->counts.downloads++;
-    device->counts.downloaded_bytes += bytes;
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.downloads, 1);
+    numc_gpu_count(&device->counts.bytes_downloaded, bytes);
     return device->runtime->download(device->machine, numc_gpu_raw(memory), offset, host, bytes);
 }
 
@@ -225,10 +219,8 @@ int32_t numc_gpu_download_begin(numc_device *device, const void *memory, uint64_
                                 numc_transfer **transfer)
 {
     void *ticket = NULL;
-    pthread_mutex_lock(&device->lock);
-    device->counts.downloads++;
-    device->counts.downloaded_bytes += bytes;
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.downloads, 1);
+    numc_gpu_count(&device->counts.bytes_downloaded, bytes);
     int32_t status = device->runtime->read_begin(device->machine, numc_gpu_raw(memory), offset, host, bytes, &ticket);
     *transfer = ticket;
     return status;
@@ -245,9 +237,7 @@ int32_t numc_gpu_memory_copy(numc_device *device, void *to, uint64_t to_offset, 
 {
     if (bytes == 0 || (to == from && to_offset == from_offset))
         return NUMC_OK;
-    pthread_mutex_lock(&device->lock);
-    device->counts.copies++;
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.copies, 1);
     bool overlap = to == from && to_offset < from_offset + bytes && from_offset < to_offset + bytes;
     if (!overlap)
         return device->runtime->copy(device->machine, numc_gpu_raw(to), to_offset, numc_gpu_raw(from), from_offset, bytes);
@@ -267,19 +257,36 @@ int32_t numc_gpu_synchronize(numc_device *device)
     return device->runtime->synchronize(device->machine);
 }
 
-/* ---- closing ----------------------------------------------------------------------------------------------------------- */
+/* ---- counts, closing ----------------------------------------------------------------------------------------------------- */
+
+int32_t numc_gpu_device_statistics(numc_device *device, numc_device_statistics *statistics)
+{
+    numc_gpu_counts *c = &device->counts;
+    pthread_mutex_lock(&device->lock);
+    const uint64_t kept = device->pool_bytes;
+    pthread_mutex_unlock(&device->lock);
+#define COUNT(name) .name = atomic_load_explicit(&c->name, memory_order_relaxed)
+    const numc_device_statistics ours = {
+        .size = statistics->size < sizeof ours ? statistics->size : sizeof ours, .bytes_kept = kept, COUNT(allocations), COUNT(from_pool),
+        COUNT(bytes_live), COUNT(bytes_peak), COUNT(uploads), COUNT(bytes_uploaded), COUNT(downloads), COUNT(bytes_downloaded),
+        COUNT(copies), COUNT(launches), COUNT(recordings_run), COUNT(programs_built), COUNT(programs_read)};
+#undef COUNT
+    memcpy(statistics, &ours, ours.size);
+    return NUMC_OK;
+}
 
 static void log_counts(numc_device *device)
 {
-    const numc_gpu_counts *c = &device->counts;
+    numc_device_statistics c = {.size = sizeof c};
     char line[512];
+    (void)numc_gpu_device_statistics(device, &c);
     (void)snprintf(line, sizeof line,
                    "%llu allocations, %llu of them from the pool, %llu bytes at most; %llu uploads (%llu bytes), %llu downloads (%llu "
-                   "bytes), %llu copies, %llu launches; %llu programs built, %llu read from disk",
-                   (unsigned long long)c->allocations, (unsigned long long)c->from_pool, (unsigned long long)c->peak_bytes,
-                   (unsigned long long)c->uploads, (unsigned long long)c->uploaded_bytes, (unsigned long long)c->downloads,
-                   (unsigned long long)c->downloaded_bytes, (unsigned long long)c->copies, (unsigned long long)c->launches,
-                   (unsigned long long)c->modules_built, (unsigned long long)c->modules_loaded);
+                   "bytes), %llu copies, %llu launches, %llu lists run; %llu programs built, %llu read from disk",
+                   (unsigned long long)c.allocations, (unsigned long long)c.from_pool, (unsigned long long)c.bytes_peak,
+                   (unsigned long long)c.uploads, (unsigned long long)c.bytes_uploaded, (unsigned long long)c.downloads,
+                   (unsigned long long)c.bytes_downloaded, (unsigned long long)c.copies, (unsigned long long)c.launches,
+                   (unsigned long long)c.recordings_run, (unsigned long long)c.programs_built, (unsigned long long)c.programs_read);
     device->host->log(device->host->user, NUMC_LOG_DEBUG, line);
 }
 

@@ -9,7 +9,8 @@
  *     NUMC_GPU_EXPORT const numc_backend *numc_backend_query(uint32_t max_abi) { ... &table ... }
  *
  * Conventions. A `machine` is the runtime's own opened device: context, one in-order queue, the host's table. Functions return
- * numc_status codes after host->error has the message. Everything given to the queue runs in the order given; nothing waits but
+ * numc_status codes after host->error has the message: DEVICE when the machine is lost, MEMORY when there is no more, BACKEND when
+ * something else failed in the vendor's library. Everything given to the queue runs in the order given; nothing waits but
  * download and synchronize. All functions may be called from several threads at once, but one kernel object is used by one thread
  * at a time (backends/gpu sees to it). */
 #ifndef NUMC_BACKENDS_GPU_GPU_H
@@ -117,6 +118,8 @@ int32_t numc_gpu_device_find(const numc_host *host, const char *text, int32_t *i
 int32_t numc_gpu_device_open(const numc_host *host, int32_t index, numc_device **device);
 void numc_gpu_device_close(numc_device *device);
 
+int32_t numc_gpu_device_statistics(numc_device *device, numc_device_statistics *statistics);
+
 int32_t numc_gpu_memory_allocate(numc_device *device, uint64_t bytes, void **memory);
 void numc_gpu_memory_release(numc_device *device, void *memory, uint64_t bytes);
 int32_t numc_gpu_memory_upload(numc_device *device, void *memory, uint64_t offset, const void *host, uint64_t bytes);
@@ -184,6 +187,7 @@ void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
         .recording_run = numc_gpu_recording_run, .recording_release = numc_gpu_recording_release,                              \
         .cholesky_inverse = numc_gpu_cholesky_inverse,                                                                         \
         .fft = numc_gpu_fft, .download_begin = numc_gpu_download_begin, .download_end = numc_gpu_download_end,                                      \
+        .device_statistics = numc_gpu_device_statistics,                                                                      \
     }
 
 #endif

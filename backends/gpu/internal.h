@@ -45,9 +45,10 @@ typedef struct numc_gpu_fixed {
     struct numc_gpu_fixed *next;
 } numc_gpu_fixed;
 
+/* Members of numc_device_statistics. */
 typedef struct numc_gpu_counts {
-    uint64_t allocations, from_pool, peak_bytes, live_bytes, uploads, uploaded_bytes, downloads, downloaded_bytes, copies, launches,
-        modules_built, modules_loaded;
+    atomic_uint_least64_t allocations, from_pool, bytes_live, bytes_peak, uploads, bytes_uploaded, downloads, bytes_downloaded, copies,
+        launches, recordings_run, programs_built, programs_read;
 } numc_gpu_counts;
 
 struct numc_device {
@@ -57,7 +58,7 @@ struct numc_device {
     numc_gpu_facts facts;
     uint32_t group;       /* work items of a group */
     int64_t solo;         /* a kernel of fewer iterations runs on one work item */
-    pthread_mutex_t lock; /* pool, modules, fixed kernels, counts, and kernel objects that are not a launch's own */
+    pthread_mutex_t lock; /* pool, modules, fixed kernels, and kernel objects that are not a launch's own */
     numc_gpu_block *pool[NUMC_GPU_CLASSES];
     uint64_t pool_bytes, pool_limit;
     numc_gpu_module *modules[NUMC_GPU_BUCKETS], *waiting; /* latest first */
@@ -74,6 +75,11 @@ struct numc_device {
 static inline int32_t numc_gpu_fail(numc_device *device, numc_status status, const char *message)
 {
     return device->host->error(device->host->user, (int32_t)status, message);
+}
+
+static inline void numc_gpu_count(atomic_uint_least64_t *count, uint64_t more)
+{
+    (void)atomic_fetch_add_explicit(count, more, memory_order_relaxed);
 }
 
 static inline void *numc_gpu_new(numc_device *device, size_t size)

@@ -264,7 +264,7 @@ static int32_t words_to_device(numc_device *device, const int64_t *words, uint32
         return NUMC_OK;
     int32_t status = numc_gpu_memory_allocate(device, bytes, memory);
     if (status == NUMC_OK) {
-        status = device->runtime->upload(device->machine, numc_gpu_raw(*memory), 0, words, bytes);
+        status = numc_gpu_memory_upload(device, *memory, 0, words, bytes);
         if (status != NUMC_OK)
             numc_gpu_memory_release(device, *memory, bytes);
     }
@@ -293,8 +293,8 @@ static int32_t run_now(numc_device *device, numc_kernel *kernel, const stage *s,
     status = set_all(device, s->form->kernel, source, s->part != NULL ? s->part->buffers : NULL, arguments, scratch, words, memory);
     if (status == NUMC_OK)
         status = device->runtime->kernel_enqueue(device->machine, s->form->kernel, s->groups, s->group);
-    device->counts.launches++;
     pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.launches, 1);
     if (memory != NULL)
         numc_gpu_memory_release(device, memory, count * sizeof *words);
     return status;
@@ -452,6 +452,6 @@ int32_t numc_gpu_launch_run(numc_device *device, numc_launch *launch)
     for (uint32_t k = 0; k < launch->count && status == NUMC_OK; k++)
         status = device->runtime->kernel_enqueue(device->machine, launch->stages[k].kernel, launch->stages[k].groups,
                                                  launch->stages[k].group);
-    __atomic_fetch_add(&device->counts.launches, launch->count, __ATOMIC_RELAXED);
+    numc_gpu_count(&device->counts.launches, launch->count);
     return status;
 }

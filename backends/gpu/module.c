@@ -178,10 +178,7 @@ static int32_t make(numc_device *device, const char *text, size_t size, numc_gpu
             write_to_disk(device, made->own, &key);
     }
     if (status == NUMC_OK) {
-        pthread_mutex_lock(&device->lock);
-        device->counts.modules_built += !loaded;
-        device->counts.modules_loaded += loaded;
-        pthread_mutex_unlock(&device->lock);
+        numc_gpu_count(loaded ? &device->counts.programs_read : &device->counts.programs_built, 1);
         *program = made;
     } else
         numc_gpu_delete(device, made, sizeof *made);
@@ -446,8 +443,8 @@ int32_t numc_gpu_fixed_run(numc_device *device, void *kernel, const numc_view *c
         status = runtime->kernel_set(device->machine, kernel, view_count, all, sizeof all);
     if (status == NUMC_OK)
         status = runtime->kernel_enqueue(device->machine, kernel, groups, group);
-    device->counts.launches++;
     pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.launches, 1);
     return status;
 }
 

@@ -35,9 +35,7 @@ static void recording_end(numc_device *device, numc_recording *recording)
     while (recording->held != NULL) {
         numc_gpu_block *block = recording->held;
         recording->held = block->next;
-        pthread_mutex_lock(&device->lock);
-        device->counts.live_bytes += block->bytes; /* release takes it off again */
-        pthread_mutex_unlock(&device->lock);
+        numc_gpu_count(&device->counts.bytes_live, block->bytes); /* release takes it off again */
         numc_gpu_memory_release(device, block, block->bytes);
     }
     numc_gpu_delete(device, recording, sizeof *recording);
@@ -78,6 +76,7 @@ int32_t numc_gpu_recording_end(numc_device *device, numc_recording **recording)
 
 int32_t numc_gpu_recording_run(numc_device *device, numc_recording *recording)
 {
+    numc_gpu_count(&device->counts.recordings_run, 1);
     return device->runtime->record_run(device->machine, recording->own);
 }
 

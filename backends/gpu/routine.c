@@ -41,9 +41,7 @@ int32_t numc_gpu_routine_run(numc_device *device, numc_routine *routine, void *c
         status = runtime->kernel_set(device->machine, routine->kernel, routine->buffers + 1 + k, &numbers[k], sizeof numbers[k]);
     if (status == NUMC_OK)
         status = runtime->kernel_enqueue(device->machine, routine->kernel, ((uint64_t)items + GROUP - 1) / GROUP, GROUP);
-    pthread_mutex_lock(&device->lock);
-    device->counts.launches++;
-    pthread_mutex_unlock(&device->lock);
+    numc_gpu_count(&device->counts.launches, 1);
     return status;
 }
 

@@ -60,8 +60,7 @@ typedef struct numc_opencl_machine {
     numc_opencl_vendor vendor;
 } numc_opencl_machine;
 
-/* OK, or the message: what failed, how `who` says it did, and whether the context can still be used. A queue that does not even finish
- * is lost. */
+/* OK, or the message: what failed, and how `who` says it did. A queue that does not even finish is lost. */
 int32_t numc_opencl_check(numc_opencl_machine *m, const char *who, cl_int error, const char *what);
 
 /* vendor.c */

@@ -234,9 +234,8 @@ int32_t numc_opencl_check(machine *m, const char *who, cl_int error, const char 
                   || error == CL_INVALID_BUFFER_SIZE;
     bool lost = m->queue == NULL || m->cl.clFinish(m->queue) != CL_SUCCESS;
     char message[512];
-    (void)snprintf(message, sizeof message, "%s on %s: %s says %s (%d); %s", what, m->name, who, error_name(error), (int)error,
-                   lost ? "the device is lost, and this context with it: open another" : "the context can still be used");
-    return fail(m->host, memory && !lost ? NUMC_MEMORY : NUMC_DEVICE, message);
+    (void)snprintf(message, sizeof message, "%s on %s: %s says %s (%d)", what, m->name, who, error_name(error), (int)error);
+    return fail(m->host, lost ? NUMC_DEVICE : memory ? NUMC_MEMORY : NUMC_BACKEND, message);
 }
 
 static int32_t check(machine *m, cl_int error, const char *what)
@@ -394,7 +393,7 @@ static int32_t build_failed(machine *m, cl_program program, cl_int error)
             (void)snprintf(message + used, sizeof message - used, "%.*s", (int)(size < MESSAGE ? size : MESSAGE), log);
         (void)m->host->allocate(m->host->user, log, size, 0);
     }
-    return fail(m->host, NUMC_DEVICE, message);
+    return fail(m->host, NUMC_BACKEND, message);
 }
 
 static int32_t build(machine *m, cl_program program, void **module)

@@ -57,6 +57,12 @@ public:
     numc_context *get() const { return handle_.get(); }
     operator numc_context *() const { return get(); }
     void check() const { numc::check(get()); }
+    numc_statistics statistics() const /* all zeros for an empty one */
+    {
+        numc_statistics counts = {};
+        (void)numc_statistics_get(get(), &counts);
+        return counts;
+    }
 
 private:
     struct closer {

@@ -2,7 +2,9 @@
  *
  * A plugin is a shared object that exports one symbol, numc_backend_query, and links nothing of libnumc's: what it needs
  * from the host comes as a table of functions when a device is opened. Tables and descriptors begin with their size, use
- * fixed-width types, and only grow at their ends. Status values are numc_status codes as int32_t.
+ * fixed-width types, and only grow at their ends. Status values are numc_status codes as int32_t. DEVICE says that the device is lost,
+ * and is answered by whatever is asked of it from then on; after any other status (MEMORY; BACKEND for what else fails in a vendor's
+ * library) it can be used as before. The host adds a sentence about that to the message.
  *
  * Required: devices, memory, kernels, matmul. Everything else is optional (NULL): the host then downloads the operands, runs
  * its reference code and uploads the result, which it counts, logs once per operation, and refuses if the user forbids it. */
@@ -344,7 +346,7 @@ typedef struct numc_device_info {
 /* A function of the host's own, run for each of `items` numbers. The text follows the scalar kernel (src/kernel/kernel.h), which the plugin
  * puts in front of it.
  * In OpenCL C and CUDA C an entry point whose parameters are the buffers (device memory), then items and the numbers, all int64; work items
- * are in one dimension, and may be more than `items`. In C: void name(void *const *buffers, const int64_t *numbers, int64_t item). */
+ * are in one dimension, and may be more than `items`. In C, with the macro NUMC_KERNEL_ENTRIES defined in front: void name(void *const *buffers, const int64_t *numbers, int64_t item). */
 typedef struct numc_routine_source {
     uint64_t size;
     const char *text;
@@ -485,6 +487,10 @@ typedef struct numc_backend {
     int32_t (*download_begin)(numc_device *device, const void *memory, uint64_t offset, void *host, uint64_t bytes,
                               numc_transfer **transfer);
     int32_t (*download_end)(numc_device *device, numc_transfer *transfer);
+
+    /* Optional: what the device has counted. `size` is what the host knows of the struct; no byte beyond it is written, and it becomes what
+     * the plugin knows of that. Any thread may ask, while others work. */
+    int32_t (*device_statistics)(numc_device *device, numc_device_statistics *statistics);
 } numc_backend;
 
 /* The exported symbol. Returns a static table, or NULL when the plugin cannot speak any ABI up to max_abi. */

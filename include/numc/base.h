@@ -46,7 +46,8 @@ extern "C" {
     X(11, STATE, "the call does not fit the state of the object")                                  \
     X(12, UNSUPPORTED, "the operation is not supported")                                           \
     X(13, BACKEND, "a backend could not be used")                                                  \
-    X(14, DEVICE, "a device failed")                                                               \
+    /* the context can be closed, and nothing else; after any other status it can be used on */    \
+    X(14, DEVICE, "a device is lost")                                                              \
     X(15, TRACE, "the operation cannot be traced")                                                 \
     X(16, SITE, "a model site is not well formed")                                                 \
     X(17, SUPPORT, "a value is outside the support of its distribution")                           \
@@ -189,7 +190,23 @@ NUMC_API void numc_scope_end(numc_context *context);
          numc_scope_end(NUMC_HERE(numc_scope_)), NUMC_HERE(numc_open_) = NULL)                     \
         for (int NUMC_HERE(numc_pass_) = 1; NUMC_HERE(numc_pass_); NUMC_HERE(numc_pass_) = 0)
 
-/* Counters of a context since it was opened; all lanes together. */
+/* What the backend of a device counts, since the device was opened (numc/backend.h, device_statistics). */
+typedef struct numc_device_statistics {
+    uint64_t size; /* bytes of this struct that are known; 0, and all else with it: the backend counts nothing (ref and cpu, whose memory
+                    * is the host's), or no device is open yet */
+    uint64_t allocations, from_pool;           /* buffers given; those of them that its pool had kept. Arrays that died leave theirs to the
+                                                * next of the size, on any backend: these are not asked for again */
+    uint64_t bytes_live, bytes_peak;           /* of buffers in use: now, at most */
+    uint64_t bytes_kept;                       /* by the pool, for the next who asks */
+    uint64_t uploads, bytes_uploaded;          /* host to device */
+    uint64_t downloads, bytes_downloaded;      /* device to host */
+    uint64_t copies;                           /* within the device */
+    uint64_t launches, recordings_run;         /* kernels given to its queue, or put into a list; lists given to it */
+    uint64_t programs_built, programs_read;    /* compiled; taken from the files of NUMC_CACHE */
+} numc_device_statistics;
+
+/* Counters of a context since it was opened; all lanes together. Transfers here are those that the library asked for, of the whole life
+ * of the context; `device` has what the backend did for them. */
 typedef struct numc_statistics {
     uint64_t arrays_live, arrays_made;
     uint64_t bytes_live, bytes_peak; /* device buffers */
@@ -197,8 +214,14 @@ typedef struct numc_statistics {
     uint64_t fallbacks;           /* operations that ran on the host because the backend lacks them */
     uint64_t bytes_downloaded, bytes_uploaded;
     uint64_t programs_native; /* traced programs that got native code */
+    numc_device_statistics device;
 } numc_statistics;
-NUMC_API numc_status numc_statistics_get(const numc_context *context, numc_statistics *statistics);
+/* Fills `size` bytes of it: an older header's struct is shorter. INVALID_ARGUMENT for NULL; no error is set. */
+NUMC_API numc_status numc_statistics_get_sized(const numc_context *context, numc_statistics *statistics, size_t size);
+static inline numc_status numc_statistics_get(const numc_context *context, numc_statistics *statistics)
+{
+    return numc_statistics_get_sized(context, statistics, sizeof(numc_statistics));
+}
 
 #ifdef __cplusplus
 }

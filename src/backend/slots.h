@@ -57,7 +57,8 @@ typedef enum numc_slot_need {
     X(recording_release, PROGRAMS, NOTHING, 4, "its end")                                          \
     X(cholesky_inverse, MATRICES, HOST, 0, "inv(l l')")                                             \
     X(download_begin, MEMORY, NOTHING, 5, "device to host, not waited for")                        \
-    X(download_end, MEMORY, NOTHING, 5, "waits for it")
+    X(download_end, MEMORY, NOTHING, 5, "waits for it")                                            \
+    X(device_statistics, DEVICES, NOTHING, 0, "buffers, transfers and launches, counted")
 
 typedef struct numc_slot_info {
     const char *name, *family, *text;

@@ -303,12 +303,12 @@ numc_status numc__options_copy(numc_context *context, void *target, size_t full,
     return NUMC_OK;
 }
 
-numc_status numc_statistics_get(const numc_context *context, numc_statistics *statistics)
+numc_status numc_statistics_get_sized(const numc_context *context, numc_statistics *statistics, size_t size)
 {
     if (context == NULL || statistics == NULL)
         return NUMC_INVALID_ARGUMENT;
     numc_core *core = context->core;
-    *statistics = (numc_statistics){
+    numc_statistics full = {
         .arrays_live = atomic_load_explicit(&core->arrays_live, memory_order_relaxed),
         .arrays_made = atomic_load_explicit(&core->array_serial, memory_order_relaxed),
         .bytes_live = atomic_load_explicit(&core->bytes_live, memory_order_relaxed),
@@ -320,6 +320,11 @@ numc_status numc_statistics_get(const numc_context *context, numc_statistics *st
         .bytes_uploaded = atomic_load_explicit(&core->bytes_uploaded, memory_order_relaxed),
         .programs_native = atomic_load_explicit(&core->programs_native, memory_order_relaxed),
     };
+    if (__atomic_load_n(&core->slots[NUMC_SLOT_DEVICE], __ATOMIC_ACQUIRE) != NULL)
+        core->device_statistics(core, &full.device);
+    if (size > sizeof full)
+        memset((char *)statistics + sizeof full, 0, size - sizeof full);
+    memcpy(statistics, &full, size < sizeof full ? size : sizeof full);
     return NUMC_OK;
 }
 

@@ -62,6 +62,7 @@ struct numc_core {
     void *slots[NUMC_SLOT_COUNT];
     void (*slot_destroy[NUMC_SLOT_COUNT])(numc_core *core, void *slot);
     void (*slot_close[NUMC_SLOT_COUNT])(numc_core *core, void *slot); /* or NULL: at numc_close, before slot_destroy */
+    void (*device_statistics)(numc_core *core, numc_device_statistics *statistics); /* of src/backend, where a device is open */
     numc_context *first_lane; /* the lane numc_open returned */
     numc_context *lanes;      /* all others, linked by next_lane */
     _Atomic uint64_t array_serial, arrays_live, bytes_live, bytes_peak;

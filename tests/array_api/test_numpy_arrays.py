@@ -571,7 +571,7 @@ def dlpack(rng):
 def arrays_live():
     gc.collect()
     found = Statistics()
-    C.numc_statistics_get(context, ctypes.byref(found))
+    C.numc_statistics_get_sized(context, ctypes.byref(found), ctypes.sizeof(found))
     return found.arrays_live, found.bytes_live
 
 

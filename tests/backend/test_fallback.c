@@ -304,6 +304,34 @@ static void threads_share_one_device_and_keep_their_messages(void **state)
     numc_close(context);
 }
 
+/* Whether a context can be used after an error is what the status says, and the message with it, whoever failed. */
+static void errors_say_whether_the_context_can_be_used(void **state)
+{
+    (void)state;
+    static const char lost[] = "the device is lost, and this context with it", usable[] = "; the context can still be used";
+    static const struct {
+        int32_t status;
+        numc_status told;
+        const char *said;
+    } cases[] = {{NUMC_MEMORY, NUMC_MEMORY, usable}, {NUMC_BACKEND, NUMC_BACKEND, usable}, {NUMC_DEVICE, NUMC_DEVICE, lost},
+                 {NUMC_UNSUPPORTED, NUMC_UNSUPPORTED, NULL}, {12345, NUMC_BACKEND, NULL}};
+    numc_context *context = numc_open(&(numc_options){.backend = "good", .backend_path = getenv("NUMC_STUBS")});
+    numc_backend_device *device = numc__device(context);
+    assert_non_null(device);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int named = 0; named < 2; named++) { /* by the plugin, or not */
+            if (named)
+                (void)device->host.error(device->host.user, cases[i].status, "its own words");
+            assert_int_equal(numc__device_check(context, cases[i].status, "test"), cases[i].told);
+            const char *message = numc_error_message(context);
+            assert_int_equal(strstr(message, "its own words") != NULL, named);
+            assert_int_equal(strstr(message, lost) != NULL, cases[i].said == lost);
+            assert_int_equal(strstr(message, usable) != NULL, cases[i].said == usable);
+            numc_error_clear(context);
+        }
+    numc_close(context);
+}
+
 /* ---- one kernel, many threads ------------------------------------------------------------------------------------ */
 
 typedef struct runner {
@@ -465,6 +493,7 @@ int main(void)
         cmocka_unit_test(a_kernel_runs_in_several_threads),
         cmocka_unit_test(the_nth_allocation_may_fail),
         cmocka_unit_test(threads_share_one_device_and_keep_their_messages),
+        cmocka_unit_test(errors_say_whether_the_context_can_be_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

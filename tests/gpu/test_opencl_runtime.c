@@ -200,7 +200,6 @@ static void no_memory_leaves_the_context(void **state)
         assert_int_equal(opencl->allocate(machine, 1024, &memory), NUMC_MEMORY);
         assert_null(memory);
         said("allocating memory");
-        said("the context can still be used");
         now.buffer = CL_SUCCESS;
         assert_int_equal(opencl->allocate(machine, 1024, &memory), NUMC_OK);
         opencl->free(machine, memory);
@@ -216,18 +215,15 @@ static void a_lost_device_is_said(void **state)
     assert_int_equal(opencl->open(&host, 0, &machine), NUMC_OK);
     assert_int_equal(opencl->module_build(machine, text, &module), NUMC_OK);
     now.kernel = CL_INVALID_WORK_GROUP_SIZE; /* a mistake, not a loss */
-    assert_int_equal(run(machine, module, answers), NUMC_DEVICE);
+    assert_int_equal(run(machine, module, answers), NUMC_BACKEND);
     said("running a kernel on ");
     said("invalid work group size");
-    said("the context can still be used");
     now.kernel = CL_OUT_OF_RESOURCES; /* which drivers say of a device that is gone, too */
     now.finish = CL_INVALID_COMMAND_QUEUE;
     assert_int_equal(run(machine, module, answers), NUMC_DEVICE);
     said("out of resources");
-    said("the device is lost, and this context with it: open another");
     assert_int_equal(opencl->synchronize(machine), NUMC_DEVICE);
     said("waiting for the queue");
-    said("the device is lost");
     now.buffer = CL_MEM_OBJECT_ALLOCATION_FAILURE; /* nor is it memory that lacks then */
     assert_int_equal(opencl->allocate(machine, 1024, &memory), NUMC_DEVICE);
     now.kernel = now.finish = now.buffer = CL_SUCCESS;

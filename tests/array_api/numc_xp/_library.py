@@ -71,7 +71,9 @@ class DefaultDtypes(Structure):
 class Statistics(Structure):
     _fields_ = [(name, c_uint64) for name in (
         "arrays_live arrays_made bytes_live bytes_peak kernels_built kernels_run fallbacks bytes_downloaded "
-        "bytes_uploaded programs_native").split()]
+        "bytes_uploaded programs_native device_size device_allocations device_from_pool device_bytes_live device_bytes_peak "
+        "device_bytes_kept device_uploads device_bytes_uploaded device_downloads device_bytes_downloaded device_copies "
+        "device_launches device_recordings_run device_programs_built device_programs_read").split()]
 
 
 class Options(Structure):
@@ -210,7 +212,7 @@ const char *numc_error_message(const numc_context *)
 void numc_error_clear(numc_context *)
 numc_status numc_scope_begin(numc_context *)
 void numc_scope_end(numc_context *)
-numc_status numc_statistics_get(const numc_context *, numc_statistics *)
+numc_status numc_statistics_get_sized(const numc_context *, numc_statistics *, size_t)
 numc_array *numc_detach(numc_array *)
 numc_array *numc_keep(numc_array *)
 void numc_release(numc_array *)

@@ -1,5 +1,6 @@
 /* programs.c - builds the program of every reference posterior, and of chains beside each other, on the backend that NUMC_BACKEND names
- * and runs them a few times, for check_cuda.py: one draw of one leapfrog, whose numbers nobody looks at. Prints a line for each. */
+ * and runs them a few times: one draw of one leapfrog, whose numbers nobody looks at. With NUMC_FALLBACK=error no gradient among them has a
+ * part that runs on the host; and check_cuda.py looks at the kernels. Prints a line for each. */
 #include <stdio.h>
 #include <string.h>
 
