@@ -11,17 +11,18 @@
  * - float32 and float64 only. It multiplies each sum by alpha, and a complex infinity by 1 + 0i is NaN: not the product of ref.
  * - Its copies are put into memory of our pool, so that lack of memory is our error, and is told before anything is done.
  * - Its parameters and some drivers do not go together everywhere (wrong products were reported from GPUs of all makers). So the first
- *   product of a kind - dtype, transposes, by the direct kernel or by copies - is preceded by a trial: whole numbers, exact in any order,
- *   odd extents, NaN in the result before it and in the gaps between rows. What fails or comes out wrong there is our kernels' from then on.
+ *   product of a kind - dtype, transposes, by the direct kernel or by copies - is preceded by a trial, the smallest that goes the same way: whole numbers,
+ *   exact in any order, odd extents, NaN in the result before it and in the gaps between rows. What fails or comes out wrong there is our kernels' from then on.
  *   What fails later is an error.
  * - Its cache of programs holds a reference to our context until it is cleared, as the cache is when a device is closed, for all
  *   devices: others compile once more, or find what the driver keeps.
  * - It is never unmapped. It catches its exceptions, but prints what OpenCL refuses it; what can be known before is not asked. It reads
  *   compiler options from the environment, so setuid programs do without it.
  *
- * Who makes a product goes by its size alone. On PoCL, CLBlast is 3 to 5 times as fast as our tiles, and 7 to 11 seconds of compilation
- * for each dtype come first, once on a machine: a processor makes up for them within about ten products of 2^30 multiplications for
- * each of its units, and those it gives to CLBlast. Elsewhere it is 2^24 (256 cubed), by no measurement: no GPU with OpenCL was at hand. */
+ * Who makes a product goes by its size alone. On PoCL 3.1 our tiles make 2.2 Gflop in a processor's second, CLBlast 4.4 to 9 after 8 seconds
+ * of compilation for each dtype, once on a machine. A product of 2^30 multiplications for each unit saves about 0.7 s, so a processor
+ * makes up for them within about twelve: from that size on it uses CLBlast. Elsewhere it is 2^24 (256 cubed), by no measurement: no GPU
+ * with OpenCL was at hand. */
 #include <dlfcn.h>
 #include <limits.h>
 #include <math.h>
@@ -265,7 +266,7 @@ static int32_t hold_trial(machine *m, const numc_gpu_product *product, bool copi
     trial t = {.values = NULL};
     bool way = !copies, right = false;
     int result = 0;
-    for (int64_t side = 63; side <= LONGEST && way != copies && result == 0; side = 2 * side + 1) {
+    for (int64_t side = 63; side <= LONGEST && way != copies && result == 0; side = (side + side / 4) | 1) {
         p.m = side;
         p.n = side - 2;
         p.k = side - 4;

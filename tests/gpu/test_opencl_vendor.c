@@ -392,6 +392,26 @@ static void own_kernels_do_the_rest(void **state)
     end(&s);
 }
 
+/* Without a wish: by size, and on a processor by the number of its units. */
+static void large_products_are_its_own(void **state)
+{
+    (void)state;
+    numc_gpu_facts facts;
+    assert_int_equal(unsetenv("NUMC_OPENCL_CLBLAST"), 0);
+    assert_int_equal(opencl->device_facts(&host, 0, &facts), NUMC_OK);
+    const double least = facts.serial ? 1073741824.0 * facts.units : 16777216.0;
+    small s = make(opened());
+    for (int larger = 0; larger < 2; larger++) {
+        const int64_t side = 256, inner = (int64_t)(least / (double)(side * side)) - 1 + larger;
+        uint64_t bytes = 0;
+        s.product.m = s.product.n = s.product.b.row = s.product.c.row = side; /* nothing is multiplied yet but the trial */
+        s.product.k = s.product.a.row = inner;
+        assert_int_equal(opencl->gemm_room(s.machine, &s.product, &bytes), larger ? NUMC_OK : NUMC_UNSUPPORTED);
+        assert_int_equal(did.opened, larger);
+    }
+    end(&s);
+}
+
 /* A device that has no float64, or is told so, is not asked for it. */
 static void float64_only_where_it_is(void **state)
 {
@@ -446,7 +466,7 @@ static void copies_are_another_kind(void **state)
     assert_int_equal(product(&s), NUMC_OK);
     assert_int_equal(did.products, 6);
     end(&s);
-    now.copies = 1e6; /* the second of the sizes that are tried: 127 x 125 x 123 */
+    now.copies = 1e6; /* the fourth of the sizes that are tried: 123 x 121 x 119 */
     s = make(opened());
     void *large[3];
     for (int i = 0; i < 3; i++)
@@ -582,6 +602,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(products_are_row_major, begin),
         cmocka_unit_test_setup(own_kernels_do_the_rest, begin),
+        cmocka_unit_test_setup(large_products_are_its_own, begin),
         cmocka_unit_test_setup(float64_only_where_it_is, begin),
         cmocka_unit_test_setup(what_fails_its_trial_is_not_used, begin),
         cmocka_unit_test_setup(copies_are_another_kind, begin),
