@@ -30,8 +30,8 @@ static_assert(!std::is_convertible_v<array, bool> && !std::is_copy_constructible
 static void owning()
 {
     context c("ref");
-    numc_statistics before, after;
-    numc_statistics_get(c, &before);
+    const numc_statistics before = c.statistics();
+    CHECK(before.device.size == 0); /* ref counts nothing of its own */
     {
         array x = arange(c, 0, 1000), y = x, z;
         z = x + 1;
@@ -45,10 +45,9 @@ static void owning()
         CHECK(min(y).item() == 1);
         for (int i = 0; i < 100; i++)
             y = y * 2 - y;
-        numc_statistics_get(c, &after);
-        CHECK(after.bytes_peak <= before.bytes_live + 5 * 8192); /* each step's memory went back at once */
+        CHECK(c.statistics().bytes_peak <= before.bytes_live + 5 * 8192); /* each step's memory went back at once */
     }
-    numc_statistics_get(c, &after);
+    const numc_statistics after = c.statistics();
     CHECK(after.arrays_live == before.arrays_live && after.bytes_live == before.bytes_live);
     array outside;
     {

@@ -68,12 +68,16 @@ class DefaultDtypes(Structure):
     _fields_ = [("real_floating", c_int32), ("complex_floating", c_int32), ("integral", c_int32), ("indexing", c_int32)]
 
 
+class DeviceStatistics(Structure):
+    _fields_ = [(name, c_uint64) for name in (
+        "size allocations from_pool bytes_live bytes_peak bytes_kept uploads bytes_uploaded downloads bytes_downloaded copies launches "
+        "recordings_run programs_built programs_read").split()]
+
+
 class Statistics(Structure):
     _fields_ = [(name, c_uint64) for name in (
         "arrays_live arrays_made bytes_live bytes_peak kernels_built kernels_run fallbacks bytes_downloaded "
-        "bytes_uploaded programs_native device_size device_allocations device_from_pool device_bytes_live device_bytes_peak "
-        "device_bytes_kept device_uploads device_bytes_uploaded device_downloads device_bytes_downloaded device_copies "
-        "device_launches device_recordings_run device_programs_built device_programs_read").split()]
+        "bytes_uploaded programs_native").split()] + [("device", DeviceStatistics)]
 
 
 class Options(Structure):
