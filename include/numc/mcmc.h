@@ -52,7 +52,7 @@ typedef enum numc_chain_method {
      * evaluated for one position after another, with the bits of PARALLEL.
      * On a device with memory of its own that takes programs as text, chains stay there from their starting points on, warm-up and
      * all (with a dense metric of more than 64 coordinates from the warm-up's end on): what numc_mcmc_cancel and callbacks ask
-     * for is then seen every 32 leapfrogs. The draws are the same. */
+     * for is then seen every 32 leapfrogs, and draws are stored, and given to callbacks, up to 64 of a chain later. The draws are the same. */
     NUMC_CHAINS_VECTORIZED = 2
 } numc_chain_method;
 

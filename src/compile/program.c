@@ -311,7 +311,7 @@ numc_status numc__workspace_launch(numc_context *context, numc_workspace *worksp
     return numc__exec_repeat(context, workspace->state, before);
 }
 
-numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs)
+numc_status numc__workspace_send(numc_context *context, numc_workspace *workspace, const void *const *inputs)
 {
     numc_program *program = workspace->binding->program;
     const numc_exec *exec = program->body;
@@ -333,7 +333,17 @@ numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace
         if (!shared)
             atomic_fetch_add_explicit(&context->core->bytes_uploaded, place->bytes, memory_order_relaxed);
     }
-    NUMC_TRY(numc__exec_repeat(context, workspace->state, NULL));
+    return numc__exec_repeat(context, workspace->state, NULL);
+}
+
+numc_status numc__workspace_run(numc_context *context, numc_workspace *workspace, const void *const *inputs, void *const *outputs)
+{
+    const numc_exec *exec = workspace->binding->program->body;
+    const numc_backend *table = &exec->device->table;
+    numc_device *device = exec->device->device;
+    char *memory = numc__exec_memory(workspace->state);
+    const bool shared = exec->device->info.unified != 0;
+    NUMC_TRY(numc__workspace_send(context, workspace, inputs));
     if (!shared)
         NUMC_TRY(numc__device_check(context, table->synchronize(device), "synchronize"));
     for (int32_t k = 0; outputs != NULL && k < exec->output_count; k++) {

@@ -67,6 +67,8 @@ typedef struct numc_calls {
     numc_status (*make)(void *user);
     void *user;
 } numc_calls;
+/* Like numc__workspace_run as far as it goes without waiting: outputs stay where they are. */
+numc_status numc__workspace_send(numc_context *context, numc_workspace *workspace, const void *const *inputs);
 /* Puts one run into the device's queue, without transfers and without waiting; `before`, if any, in front of it. Where the device keeps
  * lists of calls both are one. */
 numc_status numc__workspace_launch(numc_context *context, numc_workspace *workspace, const numc_calls *before);

@@ -9,7 +9,7 @@
 
 struct numc_batch_program {
     numc_dtype real;
-    int32_t width, dimension, site_count;
+    int32_t width, stores, dimension, site_count;
     int64_t stored;
     const numc_target_site *sites;
     bool packed; /* memory is not the host's: each program has one output, (width, numbers) */
@@ -23,6 +23,7 @@ typedef struct batch {
     numc_workspace *density, *values;
     double *results;    /* (width, 1 + dimension): packed or narrow results */
     double *stored;     /* (width, stored): likewise */
+    numc_transfer *sent; /* what comes into `stored`, or NULL */
     float *narrow;      /* positions, then results of either program, where the device has no float64 */
     void **outputs;     /* of values */
     size_t result_bytes, stored_bytes, narrow_bytes, output_bytes;
@@ -78,7 +79,7 @@ static numc_graph *blocked(numc_context *context, const numc_batch_source *sourc
 }
 
 /* Takes the graph. */
-static numc_binding *compile(numc_context *context, const numc_batch_source *source, numc_graph *graph, bool packed)
+static numc_binding *compile(numc_context *context, const numc_batch_source *source, int64_t width, numc_graph *graph, bool packed)
 {
     if ((graph = blocked(context, source, graph)) == NULL)
         return NULL;
@@ -88,12 +89,12 @@ static numc_binding *compile(numc_context *context, const numc_batch_source *sou
     if (in_axes != NULL) {
         for (int32_t i = 1; i < graph->input_count; i++)
             in_axes[i] = -1;
-        rows = numc__graph_vmap(context, graph, source->width, in_axes, in_axes + graph->input_count);
+        rows = numc__graph_vmap(context, graph, width, in_axes, in_axes + graph->input_count);
     }
     numc__free(context, in_axes, axes * sizeof *in_axes);
     numc__graph_release(graph);
     if (rows != NULL && packed)
-        rows = pack(context, rows, source->width);
+        rows = pack(context, rows, width);
     return numc__graph_bind(context, source->cache, rows, source->data);
 }
 
@@ -103,14 +104,14 @@ numc_batch_program *numc__batch_program_new(numc_context *context, const numc_ba
     numc_backend_device *device = numc__device(context);
     numc_batch_program *program = device == NULL ? NULL : numc__allocate_zero(context, 1, sizeof *program);
     if (program != NULL) {
-        *program = (numc_batch_program){.real = source->real, .width = source->width, .dimension = source->dimension,
+        *program = (numc_batch_program){.real = source->real, .width = source->width, .stores = source->stores, .dimension = source->dimension,
                                         .site_count = source->site_count, .sites = source->sites,
                                         .packed = device->info.unified == 0};
         for (int32_t i = 0; i < source->site_count; i++)
             program->stored += source->sites[i].size;
-        program->density = compile(context, source, numc__graph_keep(density), program->packed);
+        program->density = compile(context, source, source->width, numc__graph_keep(density), program->packed);
         if (numc_error_status(context) == NUMC_OK && program->stored > 0)
-            program->values = compile(context, source, numc__graph_keep(values), program->packed);
+            program->values = compile(context, source, (int64_t)source->stores * source->width, numc__graph_keep(values), program->packed);
     }
     numc__graph_release(density);
     numc__graph_release(values);
@@ -134,11 +135,22 @@ void numc__batch_program_free(numc_batch_program *program, numc_context *context
 
 /* ---- workspaces ---- */
 
+/* What was sent is here, or not on its way any more. */
+static numc_status arrive(batch *b)
+{
+    numc_backend_device *device = numc__device(b->lane);
+    numc_transfer *sent = b->sent;
+    b->sent = NULL;
+    return numc__device_check(b->lane, device->table.download_end(device->device, sent), "download");
+}
+
 void numc__batch_close(numc_context *lane, void *user)
 {
     batch *b = user;
     if (b == NULL)
         return;
+    if (b->sent != NULL)
+        (void)arrive(b);
     numc__workspace_free(b->density);
     numc__workspace_free(b->values);
     numc__free(lane, b->results, b->result_bytes);
@@ -153,7 +165,8 @@ numc_status numc__batch_open(const numc_batch_program *program, numc_context *la
     batch *b = numc__allocate_zero(lane, 1, sizeof *b);
     if (b == NULL)
         return NUMC_MEMORY;
-    size_t width = (size_t)program->width, row = (size_t)program->dimension + 1, stored = (size_t)program->stored;
+    size_t width = (size_t)program->width, draws = width * (size_t)program->stores;
+    size_t row = (size_t)program->dimension + 1, stored = (size_t)program->stored;
     b->program = program;
     b->lane = lane;
     b->density = numc__workspace_new(lane, program->density);
@@ -164,11 +177,11 @@ numc_status numc__batch_open(const numc_batch_program *program, numc_context *la
     if (program->packed || program->real != NUMC_FLOAT64) {
         b->result_bytes = width * row * sizeof(double);
         b->results = numc__allocate(lane, b->result_bytes);
-        b->stored_bytes = width * stored * sizeof(double);
+        b->stored_bytes = draws * stored * sizeof(double);
         b->stored = numc__allocate(lane, b->stored_bytes);
     }
     if (program->real != NUMC_FLOAT64) {
-        b->narrow_bytes = width * (row - 1 + (row > stored ? row : stored)) * sizeof(float);
+        b->narrow_bytes = draws * (row - 1 + (row > stored ? row : stored)) * sizeof(float);
         b->narrow = numc__allocate(lane, b->narrow_bytes);
     }
     numc_status status = numc_error_status(lane);
@@ -185,7 +198,7 @@ numc_status numc__batch_open(const numc_batch_program *program, numc_context *la
 static numc_status run(batch *b, numc_workspace *workspace, const double *positions, double *to, size_t numbers, int32_t outputs)
 {
     const numc_batch_program *p = b->program;
-    size_t width = (size_t)p->width, dimension = (size_t)p->dimension;
+    size_t width = (size_t)p->width * (workspace == b->values ? (size_t)p->stores : 1), dimension = (size_t)p->dimension;
     const void *inputs[] = {positions};
     if (b->narrow == NULL) {
         for (int32_t i = 0; i < outputs; i++)
@@ -224,20 +237,35 @@ numc_status numc__batch_evaluate(void *user, const double *positions, numc_batch
     return NUMC_OK;
 }
 
+numc_status numc__batch_send(void *user, const double *positions)
+{
+    batch *b = user;
+    numc_backend_device *device = numc__device(b->lane);
+    const void *inputs[] = {positions};
+    uint64_t offset;
+    if (b->values == NULL || !b->program->packed || b->narrow != NULL || device->table.download_begin == NULL)
+        return NUMC_UNSUPPORTED;
+    NUMC_TRY(numc__workspace_send(b->lane, b->values, inputs));
+    const void *memory = numc__workspace_memory(b->values, true, 0, &offset);
+    atomic_fetch_add_explicit(&b->lane->core->bytes_downloaded, b->stored_bytes, memory_order_relaxed);
+    return numc__device_check(b->lane, device->table.download_begin(device->device, memory, offset, b->stored, b->stored_bytes, &b->sent),
+                              "download");
+}
+
 numc_status numc__batch_store(void *user, const double *positions, double *const *rows)
 {
     batch *b = user;
     const numc_batch_program *p = b->program;
-    size_t width = (size_t)p->width, stored = (size_t)p->stored;
+    size_t draws = (size_t)p->width * (size_t)p->stores, stored = (size_t)p->stored;
     if (b->values == NULL)
         return NUMC_OK;
-    NUMC_TRY(run(b, b->values, positions, b->stored, stored, p->packed ? 1 : p->site_count));
+    NUMC_TRY(b->sent != NULL ? arrive(b) : run(b, b->values, positions, b->stored, stored, p->packed ? 1 : p->site_count));
     for (int32_t i = 0; i < p->site_count; i++) {
         size_t offset = (size_t)p->sites[i].offset, size = (size_t)p->sites[i].size;
         const double *from = p->packed            ? b->stored + offset
-                             : b->stored != NULL ? b->stored + width * offset
+                             : b->stored != NULL ? b->stored + draws * offset
                                                  : numc__workspace_output(b->values, i);
-        for (size_t k = 0; k < width; k++)
+        for (size_t k = 0; k < draws; k++)
             if (rows[k] != NULL)
                 memcpy(rows[k] + offset, from + k * (p->packed ? stored : size), size * sizeof *from);
     }

@@ -10,6 +10,7 @@ typedef struct numc_batch_source {
     numc_program_cache *cache; /* or NULL */
     numc_dtype real;           /* of positions and results */
     int32_t width, dimension;
+    int32_t stores; /* times `width`: positions of which values are computed in one call */
     int32_t site_count;
     const numc_target_site *sites;
     const numc_array *const *data; /* per input of the graphs, the first being the position: NULL */
@@ -29,6 +30,7 @@ void numc__batch_close(numc_context *lane, void *batch);
 numc_status numc__batch_evaluate(void *batch, const double *positions, numc_batch_results *results);
 bool numc__batch_device(void *batch, numc_batch_place *positions, numc_batch_place *results);
 numc_status numc__batch_launch(void *batch, const numc_calls *before);
+numc_status numc__batch_send(void *batch, const double *positions);
 numc_status numc__batch_store(void *batch, const double *positions, double *const *rows);
 
 #endif

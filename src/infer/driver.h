@@ -112,6 +112,13 @@ void numc__chain_publish(numc_chain *chain, bool warm, int64_t rows); /* the dra
 
 /* ---- lockstep.c ---- */
 
+/* Draws of all chains of a group that are stored in one call. */
+typedef struct numc_drawn {
+    double *drawn;    /* (stores, width, dimension) */
+    int64_t *waiting; /* (stores, width): draw number + 1; negative: of the warm-up; 0: none waits */
+    bool filled;
+} numc_drawn;
+
 /* Several chains, of which the wanted positions are evaluated together; one thread at a time. */
 struct numc_lockstep {
     numc_mcmc *mcmc;
@@ -120,10 +127,10 @@ struct numc_lockstep {
     void *batch;          /* the target's; NULL: it evaluates one position at a time */
     bool open;
     double *positions; /* (width, dimension) */
-    double *drawn;     /* (width, dimension): draws not yet stored */
-    bool positions_filled, drawn_filled;
-    int64_t *waiting;  /* (width): draw number + 1; negative: of the warm-up; 0: none waits */
-    double **rows;     /* (width): where they go, for the call that stores them */
+    int32_t stores;    /* draws of a chain that are stored in one call */
+    bool positions_filled;
+    numc_drawn filling, sent; /* draws that will be stored; those of which the target has begun it, where it does so */
+    double **rows;     /* (stores, width): where they go, for the call that stores them */
     numc_resident *resident; /* what it takes to leave the chains on the device; NULL: it cannot be done */
     bool returned;           /* from the device for good: a rejection has to be looked at one by one */
     int32_t *live;     /* (width): chains that go on, by their place in the group */

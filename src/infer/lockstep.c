@@ -27,7 +27,11 @@ numc_status numc__lockstep_new(numc_mcmc *mcmc)
         for (int32_t k = 0; k < group->count; k++)
             mcmc->chains[group->first + k].group = group;
     }
-    return target->batch_prepare != NULL && target->dimension > 0 ? target->batch_prepare(target->user, width) : NUMC_OK;
+    int32_t stores = 1;
+    const numc_status status = target->batch_prepare != NULL && target->dimension > 0 ? target->batch_prepare(target->user, width, &stores) : NUMC_OK;
+    for (int32_t g = 0; g < groups; g++)
+        mcmc->groups[g].stores = stores;
+    return status;
 }
 
 void numc__lockstep_free(numc_mcmc *mcmc)
@@ -35,14 +39,17 @@ void numc__lockstep_free(numc_mcmc *mcmc)
     numc_context *context = mcmc->context;
     for (int32_t g = 0; g < mcmc->group_count; g++) {
         numc_lockstep *group = &mcmc->groups[g];
-        size_t width = (size_t)group->width, numbers = width * (size_t)mcmc->target.dimension;
+        size_t width = (size_t)group->width, numbers = width * (size_t)mcmc->target.dimension, stores = (size_t)group->stores;
         if (group->batch != NULL) /* first: it may keep calls that name the chains' memory */
             mcmc->target.batch_close(mcmc->target.user, mcmc->chains[group->first].lane, group->batch);
         numc__resident_free(group->resident);
         numc__free(context, group->positions, numbers * sizeof(double));
-        numc__free(context, group->drawn, numbers * sizeof(double));
-        numc__free(context, (void *)group->rows, width * sizeof *group->rows);
-        numc__free(context, group->waiting, width * sizeof *group->waiting);
+        numc_drawn *const both[] = {&group->filling, &group->sent};
+        for (int k = 0; k < 2; k++) {
+            numc__free(context, both[k]->drawn, stores * numbers * sizeof(double));
+            numc__free(context, both[k]->waiting, stores * width * sizeof *both[k]->waiting);
+        }
+        numc__free(context, (void *)group->rows, stores * width * sizeof *group->rows);
         numc__free(context, group->live, width * sizeof *group->live);
     }
     numc__free(context, mcmc->groups, (size_t)mcmc->group_count * sizeof *mcmc->groups);
@@ -54,17 +61,20 @@ numc_status numc__lockstep_open(numc_lockstep *group)
     numc_context *context = mcmc->context;
     const numc_target *target = &mcmc->target;
     numc_chain *chain = &mcmc->chains[group->first];
-    size_t width = (size_t)group->width, numbers = width * (size_t)target->dimension;
+    size_t width = (size_t)group->width, numbers = width * (size_t)target->dimension, stores = (size_t)group->stores;
     if (group->open)
         return NUMC_OK;
     if (group->positions == NULL)
         group->positions = numc__allocate_zero(context, numbers, sizeof(double));
-    if (group->drawn == NULL)
-        group->drawn = numc__allocate_zero(context, numbers, sizeof(double));
+    numc_drawn *const both[] = {&group->filling, &group->sent};
+    for (int k = 0; k < (target->batch_send != NULL ? 2 : 1); k++) {
+        if (both[k]->drawn == NULL)
+            both[k]->drawn = numc__allocate_zero(context, stores * numbers, sizeof(double));
+        if (both[k]->waiting == NULL)
+            both[k]->waiting = numc__allocate_zero(context, stores * width, sizeof *both[k]->waiting);
+    }
     if (group->rows == NULL)
-        group->rows = numc__allocate_zero(context, width, sizeof *group->rows);
-    if (group->waiting == NULL)
-        group->waiting = numc__allocate_zero(context, width, sizeof *group->waiting);
+        group->rows = numc__allocate_zero(context, stores * width, sizeof *group->rows);
     if (group->live == NULL)
         group->live = numc__allocate_zero(context, width, sizeof *group->live);
     NUMC_TRY(numc_error_status(context));
@@ -101,41 +111,80 @@ bool numc__lockstep_stores(const numc_chain *chain)
     return chain->group != NULL && chain->group->batch != NULL;
 }
 
+static bool serial_begin(numc_mcmc *mcmc)
+{
+    const bool serial = mcmc->options.serial_callback || mcmc->target.serial;
+    if (serial)
+        pthread_mutex_lock(&mcmc->serial_lock);
+    return serial;
+}
+
+static void serial_end(numc_mcmc *mcmc, bool serial)
+{
+    if (serial)
+        pthread_mutex_unlock(&mcmc->serial_lock);
+}
+
 /* Stores all draws that wait. They go on waiting when that fails. */
-static numc_status flush(numc_lockstep *group)
+static numc_status flush(numc_lockstep *group, numc_drawn *s)
 {
     numc_mcmc *mcmc = group->mcmc;
     const numc_target *target = &mcmc->target;
+    const int32_t all = s->waiting != NULL ? group->stores * group->width : 0;
     bool any = false;
-    for (int32_t k = 0; k < group->count; k++) {
-        int64_t row = group->waiting[k];
+    for (int32_t i = 0; i < all; i++) {
+        int64_t row = s->waiting[i];
         int64_t at = row < 0 ? -row - 1 : row - 1 + mcmc->warm_rows;
-        group->rows[k] = row == 0 ? NULL : mcmc->values + numc__mcmc_row(mcmc, group->first + k, at) * (size_t)target->stored;
+        group->rows[i] = row == 0 ? NULL : mcmc->values + numc__mcmc_row(mcmc, group->first + i % group->width, at) * (size_t)target->stored;
         any = any || row != 0;
     }
     if (!any)
         return NUMC_OK;
-    bool serial = mcmc->options.serial_callback || target->serial;
-    if (serial)
-        pthread_mutex_lock(&mcmc->serial_lock);
-    numc_status status = target->batch_store(target->user, group->batch, group->drawn, group->rows);
-    if (serial)
-        pthread_mutex_unlock(&mcmc->serial_lock);
-    for (int32_t k = 0; k < group->count && status == NUMC_OK; k++) {
-        int64_t row = group->waiting[k];
-        group->waiting[k] = 0;
+    bool serial = serial_begin(mcmc);
+    numc_status status = target->batch_store(target->user, group->batch, s->drawn, group->rows);
+    serial_end(mcmc, serial);
+    for (int32_t i = 0; i < all && status == NUMC_OK; i++) {
+        int64_t row = s->waiting[i];
+        s->waiting[i] = 0;
         if (row != 0)
-            numc__chain_publish(&mcmc->chains[group->first + k], row < 0, row < 0 ? -row : row);
+            numc__chain_publish(&mcmc->chains[group->first + i % group->width], row < 0, row < 0 ? -row : row);
+    }
+    return status;
+}
+
+static numc_status flush_all(numc_lockstep *group)
+{
+    NUMC_TRY(flush(group, &group->sent));
+    return flush(group, &group->filling);
+}
+
+/* Those that have been sent, and sends those that fill all the room there is; stores them too where nothing can be sent. */
+static numc_status send(numc_lockstep *group)
+{
+    numc_mcmc *mcmc = group->mcmc;
+    numc_status status = NUMC_UNSUPPORTED;
+    NUMC_TRY(flush(group, &group->sent));
+    if (mcmc->target.batch_send != NULL) {
+        bool serial = serial_begin(mcmc);
+        status = mcmc->target.batch_send(mcmc->target.user, group->batch, group->filling.drawn);
+        serial_end(mcmc, serial);
+    }
+    if (status == NUMC_UNSUPPORTED)
+        return flush(group, &group->filling);
+    if (status == NUMC_OK) {
+        const numc_drawn sent = group->filling;
+        group->filling = group->sent;
+        group->sent = sent;
     }
     return status;
 }
 
 /* Rows that no chain has filled yet, and those of no chain, hold a position that the model is known to take: a loop until
  * something holds of all rows must end for them too. */
-static void fill(numc_lockstep *group, double *rows, const double *position, bool *filled)
+static void fill(const numc_lockstep *group, double *rows, int32_t count, const double *position, bool *filled)
 {
     size_t dimension = (size_t)group->mcmc->target.dimension;
-    for (int32_t k = 0; k < group->width && !*filled; k++)
+    for (int32_t k = 0; k < count && !*filled; k++)
         memcpy(rows + (size_t)k * dimension, position, dimension * sizeof *position);
     *filled = true;
 }
@@ -144,17 +193,22 @@ numc_status numc__lockstep_store(numc_chain *chain, const double *position, bool
 {
     numc_lockstep *group = chain->group;
     size_t dimension = (size_t)chain->mcmc->target.dimension;
-    int32_t k = chain->index - group->first;
-    if (group->waiting[k] != 0) {
-        numc_status status = flush(group);
+    const int32_t first = chain->index - group->first, all = group->stores * group->width;
+    int32_t k = first;
+    while (k < all && group->filling.waiting[k] != 0)
+        k += group->width;
+    if (k >= all) {
+        numc_status status = send(group);
         if (status != NUMC_OK) {
             numc__lockstep_error(chain);
             return status;
         }
+        k = first;
     }
-    fill(group, group->drawn, position, &group->drawn_filled);
-    memcpy(group->drawn + (size_t)k * dimension, position, dimension * sizeof *position);
-    group->waiting[k] = warm ? -(row + 1) : row + 1;
+    numc_drawn *s = &group->filling;
+    fill(group, s->drawn, all, position, &s->filled);
+    memcpy(s->drawn + (size_t)k * dimension, position, dimension * sizeof *position);
+    s->waiting[k] = warm ? -(row + 1) : row + 1;
     return NUMC_OK;
 }
 
@@ -202,15 +256,12 @@ static numc_status evaluate(numc_lockstep *group, int32_t live, numc_batch_resul
     for (int32_t i = 0; i < live; i++) {
         const numc_chain *chain = &mcmc->chains[group->first + group->live[i]];
         const double *position = chain->memory + chain->nuts.position_at;
-        fill(group, group->positions, position, &group->positions_filled);
+        fill(group, group->positions, group->width, position, &group->positions_filled);
         memcpy(group->positions + (size_t)group->live[i] * dimension, position, dimension * sizeof *position);
     }
-    bool serial = mcmc->options.serial_callback || target->serial;
-    if (serial)
-        pthread_mutex_lock(&mcmc->serial_lock);
+    bool serial = serial_begin(mcmc);
     numc_status status = target->batch_evaluate(target->user, group->batch, group->positions, results);
-    if (serial)
-        pthread_mutex_unlock(&mcmc->serial_lock);
+    serial_end(mcmc, serial);
     return status;
 }
 
@@ -349,7 +400,7 @@ void numc__lockstep_run(numc_lockstep *group)
     }
     if (group->batch == NULL)
         return;
-    status = flush(group);
+    status = flush_all(group);
     numc_chain *owner = &mcmc->chains[group->first];
     if (status != NUMC_OK && !owner->failed) {
         numc__fail(owner->lane, status, "chains %d to %d: draws cannot be stored: %s", (int)group->first,

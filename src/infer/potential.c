@@ -400,7 +400,16 @@ static numc_status compile_all(potential *p)
     return numc_error_status(context);
 }
 
-static numc_status batch_prepare(void *user, int32_t width)
+/* Each call for a device is a way there and back: several draws of a chain are stored in one, while they are few bytes. With as many as the
+ * leapfrogs of a look there is no more than one such call a look. */
+static int32_t stores_of(const potential *p, int32_t width)
+{
+    enum { MOST = NUMC_LOOK, BYTES = 16 << 20 };
+    const int64_t fit = BYTES / (width * (p->dimension + p->sites.stored) * (int64_t)sizeof(double));
+    return numc__device(p->context)->info.unified != 0 || fit < 1 ? 1 : fit > MOST ? MOST : (int32_t)fit;
+}
+
+static numc_status batch_prepare(void *user, int32_t width, int32_t *stores)
 {
     potential *p = user;
     size_t inputs;
@@ -413,7 +422,8 @@ static numc_status batch_prepare(void *user, int32_t width)
             numc__graph_release(values);
         return numc_error_status(p->context);
     }
-    const numc_batch_source source = {.cache = p->cache, .real = p->real, .width = width, .dimension = p->dimension,
+    *stores = stores_of(p, width);
+    const numc_batch_source source = {.cache = p->cache, .real = p->real, .width = width, .stores = *stores, .dimension = p->dimension,
                                       .site_count = p->sites.stored_count, .sites = p->sites.stored_sites, .data = data};
     p->batch = numc__batch_program_new(p->context, &source, density, values);
     numc__free(p->context, (void *)data, inputs * sizeof *data);
@@ -572,6 +582,12 @@ static numc_workspace *product(void *user, numc_context *lane)
     return workspace;
 }
 
+static numc_status batch_send(void *user, void *batch, const double *positions)
+{
+    (void)user;
+    return numc__batch_send(batch, positions);
+}
+
 static bool batch_device(void *user, void *batch, numc_batch_place *positions, numc_batch_place *results)
 {
     (void)user;
@@ -682,6 +698,7 @@ numc_mcmc *numc_mcmc_new_sized(numc_model *model, const numc_mcmc_options *optio
                           .sites = p->sites.stored_sites, .noun = "model", .chain_open = chain_open, .chain_close = chain_close, .chain_item = chain_item,
                           .evaluate = evaluate, .store = store, .batch_prepare = batch_prepare, .batch_open = batch_open,
                           .batch_close = batch_close, .batch_evaluate = batch_evaluate, .batch_store = batch_store,
+                          .batch_send = numc__device(context)->info.unified != 0 ? NULL : batch_send,
                           .batch_device = batch_device, .batch_launch = batch_launch,
                           .batch_chains = numc__device(context)->info.unified != 0 ? NUMC_BATCH_CHAINS : 0, .explain = explain,
                           .coordinate = coordinate, .memory = memory, .product = product, .destroy = destroy};

@@ -48,13 +48,16 @@ typedef struct numc_target {
     /* Writes what is stored of a draw: `stored` doubles. */
     numc_status (*store)(void *user, void *chain, numc_context *lane, const double *position, double *values);
     /* Optional, all five or none: several chains in one call, for NUMC_CHAINS_VECTORIZED. prepare is called once, before any
-     * chain is made, with the number of positions per call. open and close as of a chain. Of evaluate, NUMC_REJECT says that
-     * some position is rejected, to be found out one by one. store: rows[i], where what is stored of position i goes, or NULL. */
-    numc_status (*batch_prepare)(void *user, int32_t width);
+     * chain is made, with the number of positions per call; *stores: how many times as many a call of store takes. open and close as of a
+     * chain. Of evaluate, NUMC_REJECT says that some position is rejected, to be found out one by one. store: rows[i], where what is
+     * stored of position i goes, or NULL. */
+    numc_status (*batch_prepare)(void *user, int32_t width, int32_t *stores);
     numc_status (*batch_open)(void *user, numc_context *lane, void **batch);
     void (*batch_close)(void *user, numc_context *lane, void *batch);
     numc_status (*batch_evaluate)(void *user, void *batch, const double *positions, numc_batch_results *results);
     numc_status (*batch_store)(void *user, void *batch, const double *positions, double *const *rows);
+    /* Optional, NULL or UNSUPPORTED: begins what the next call of store will be asked for, which then waits for no more than that. */
+    numc_status (*batch_send)(void *user, void *batch, const double *positions);
     /* Optional: where on the device a batch has its positions and results, (width, dimension) and (width, 1 + dimension) float64, in
      * `memory` from a double on; false: not there, or not so. launch evaluates what lies there once the calls of `before`
      * (compile/program.h; or NULL) are done, without waiting. */

@@ -66,10 +66,10 @@ static void logistic_data(numc_array *data[2])
 
 /* ---- tests ---- */
 
-/* What a run of `draws` transitions after the first one asks of the driver. */
-static fake_cuda asked(numc_model_fn callback, void *data, int64_t draws, bool loops)
+/* What a run of so many transitions, the first one left out, asks of the driver. */
+static fake_cuda asked(numc_model_fn callback, void *data, int64_t warmup, int64_t draws, bool loops)
 {
-    numc_mcmc *mcmc = sampler(callback, data, &(numc_mcmc_options){.chains = 5, .warmup = NUMC_COUNT(draws), .draws = 1, .max_tree_depth = 4,
+    numc_mcmc *mcmc = sampler(callback, data, &(numc_mcmc_options){.chains = 5, .warmup = NUMC_COUNT(warmup), .draws = draws, .max_tree_depth = 4,
                                                                    .chain_method = NUMC_CHAINS_VECTORIZED});
     assert_int_equal(numc_mcmc_step(mcmc, 5, -1), NUMC_OK); /* the host finds the starting points */
     const numc_resident *resident = mcmc->groups[0].resident;
@@ -95,7 +95,7 @@ static void a_leapfrog_is_one_graph(void **state)
     (void)state;
     numc_array *data[2];
     logistic_data(data);
-    const fake_cuda small = asked(logistic, data, 50, false), large = asked(logistic, data, 200, false);
+    const fake_cuda small = asked(logistic, data, 50, 1, false), large = asked(logistic, data, 200, 1, false);
     const long leapfrogs = large.graph_launches - small.graph_launches, looks = leapfrogs / LOOK;
     assert_int_equal((small.graph_launches - 1 + 3) % LOOK, 0); /* one for the results to begin with; the first three are kernels, then one graph */
     assert_int_equal(leapfrogs % LOOK, 0);
@@ -106,11 +106,24 @@ static void a_leapfrog_is_one_graph(void **state)
     assert_int_equal(large.dry, small.dry); /* nothing is waited for before the next leapfrogs are in the queue */
 }
 
+/* What is stored of draws is another program, run for 32 draws of a chain at a time, behind leapfrogs and in front of others: nobody
+ * waits for all that is in the queue, but at the end. */
+static void storing_does_not_stop_the_leapfrogs(void **state)
+{
+    (void)state;
+    numc_array *data[2];
+    logistic_data(data);
+    const fake_cuda small = asked(logistic, data, 20, 100, false), large = asked(logistic, data, 20, 420, false);
+    const long stores = large.uploads - small.uploads;
+    assert_in_range(stores, 320 / LOOK, 2 * 320 / LOOK); /* chains are not all as far */
+    assert_int_equal(large.dry, small.dry);
+}
+
 static void a_small_density_is_one_kernel_a_look(void **state)
 {
     (void)state;
     struct schools data = schools_data(context);
-    const fake_cuda small = asked(eight_schools, &data, 50, true), large = asked(eight_schools, &data, 200, true);
+    const fake_cuda small = asked(eight_schools, &data, 50, 1, true), large = asked(eight_schools, &data, 200, 1, true);
     const long looks = large.launches - small.launches;
     assert_int_equal(large.graph_launches, 0);
     assert_true(looks >= 20);
@@ -149,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_leapfrog_is_one_graph, open_context, close_context),
+        cmocka_unit_test_setup_teardown(storing_does_not_stop_the_leapfrogs, open_context, close_context),
         cmocka_unit_test_setup_teardown(a_small_density_is_one_kernel_a_look, open_context, close_context),
         cmocka_unit_test_setup_teardown(draws_are_those_of_the_host, open_context, close_context),
     };
