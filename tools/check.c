@@ -735,6 +735,25 @@ static int print_slots(const char *name)
     return EXIT_SUCCESS;
 }
 
+/* What the device has counted on the way, where it counts. */
+static void print_counts(const checker *c)
+{
+    numc_statistics s;
+    if (c->quiet || numc_statistics_get(c->tested.context, &s) != NUMC_OK || s.device.size == 0)
+        return;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {{"buffers", s.device.allocations}, {"of them from the pool", s.device.from_pool}, {"bytes at most", s.device.bytes_peak},
+                {"bytes kept", s.device.bytes_kept}, {"uploads", s.device.uploads}, {"downloads", s.device.downloads},
+                {"copies", s.device.copies}, {"launches", s.device.launches}, {"lists run", s.device.recordings_run},
+                {"programs built", s.device.programs_built}, {"programs read", s.device.programs_read}};
+    printf("\nthe device counted");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf("%s %llu %s", i > 0 ? "," : "", (unsigned long long)rows[i].value, rows[i].name);
+    putchar('\n');
+}
+
 static int check_usage(void)
 {
     fputs("usage: numc check [--quiet] [--bits] [--dtype NAME] NAME\n       numc check --slots [NAME]\n", stderr);
@@ -797,6 +816,7 @@ int tool_check(int count, char **words)
             for (size_t i = 0; i < sizeof view_cases / sizeof *view_cases; i++)
                 check_views(&c, &view_cases[i]);
             check_factors(&c);
+            print_counts(&c);
             printf("\n%zu ok, %zu fall back to the host, %zu wrong, %zu skipped\n", c.ok, c.fallback, c.wrong, c.skipped);
             status = c.wrong > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         }
