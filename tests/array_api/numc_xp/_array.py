@@ -595,7 +595,10 @@ def import_dlpack(x, copy):
             address = _get_pointer(id(capsule), _NAMES[type_])
             copied = type_ is _Versioned and _Versioned.from_address(address).flags & FLAG_IS_COPIED
             _set_name(id(capsule), _USED[type_])    # the library takes the tensor over in any case
-            return call(function, context, address, byref(DlpackOptions(copy=COPY[None if copied else copy])))
+            try:
+                return call(function, context, address, byref(DlpackOptions(copy=COPY[None if copied else copy])))
+            except NotImplementedError as error:    # what the standard asks for where copy is False and it takes one
+                raise BufferError(str(error)) from None
     raise TypeError("__dlpack__ returned no capsule with a tensor that nobody took yet")
 
 
