@@ -18,7 +18,7 @@ enum {
     OUTER_AXES = 16, INNER_AXES = 25,
     PART = 34, RADIX, FROM, TO, /* of a pass: size / (what is done x radix) */
     RESPONSE,
-    FACTORS, FACTOR,            /* of size */
+    FACTORS, FACTOR,            /* how many, and which, of size */
     FOURIER_WORDS = NUMC_GPU_WORDS,
     FACTORS_MOST = FOURIER_WORDS - FACTOR,
 };
@@ -291,7 +291,8 @@ static int32_t transform(numc_device *device, uint32_t dtype, const numc_view *x
             status = passes(device, dtype, room, words, words[FROM] == first ? second : first);
     }
     if (status == NUMC_OK)
-        status = run(device, long_text, "store", dtype, (const numc_view *[]){room, y}, 2, words, numc_gpu_groups(device, words[LINES] * words[WANTED]));
+        status = run(device, long_text, "store", dtype, (const numc_view *[]){room, y}, 2, words,
+                     numc_gpu_groups(device, words[LINES] * words[WANTED]));
     return status;
 }
 

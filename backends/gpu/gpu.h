@@ -147,6 +147,9 @@ int32_t numc_gpu_triangular_solve(numc_device *device, const numc_view *t, const
                                   uint32_t transpose, uint32_t unit);
 int32_t numc_gpu_lu(numc_device *device, const numc_view *a, const numc_view *lu, const numc_view *permutation,
                     const numc_view *sign);
+int32_t numc_gpu_qr(numc_device *device, const numc_view *a, const numc_view *q, const numc_view *r);
+int32_t numc_gpu_eigh(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors);
+int32_t numc_gpu_svd(numc_device *device, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh);
 int32_t numc_gpu_fft(numc_device *device, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y);
 int32_t numc_gpu_gather(numc_device *device, const numc_view *x, const numc_view *indices, int32_t axis, const numc_view *y);
 int32_t numc_gpu_scatter(numc_device *device, const numc_view *y, const numc_view *indices, int32_t axis, const numc_view *values,
@@ -167,7 +170,7 @@ int32_t numc_gpu_recording_end(numc_device *device, numc_recording **recording);
 int32_t numc_gpu_recording_run(numc_device *device, numc_recording *recording);
 void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
 
-/* qr, eigh, eig and svd are the host's, counted. */
+/* eig is the host's, counted: its results are complex whatever goes in, and no gradient of real numbers asks for it. */
 #define NUMC_GPU_TABLE(NAME, DESCRIPTION)                                                                                      \
     {                                                                                                                          \
         .size = sizeof(numc_backend), .abi = NUMC_BACKEND_ABI, .build_id = NUMC_BUILD_ID, .name = NAME, .description = DESCRIPTION,        \
@@ -186,7 +189,8 @@ void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
         .recording_begin = numc_gpu_recording_begin, .recording_end = numc_gpu_recording_end,                                  \
         .recording_run = numc_gpu_recording_run, .recording_release = numc_gpu_recording_release,                              \
         .cholesky_inverse = numc_gpu_cholesky_inverse,                                                                         \
-        .fft = numc_gpu_fft, .download_begin = numc_gpu_download_begin, .download_end = numc_gpu_download_end,                                      \
+        .qr = numc_gpu_qr, .eigh = numc_gpu_eigh, .svd = numc_gpu_svd, .fft = numc_gpu_fft,                                    \
+        .download_begin = numc_gpu_download_begin, .download_end = numc_gpu_download_end,                                      \
         .device_statistics = numc_gpu_device_statistics,                                                                      \
     }
 

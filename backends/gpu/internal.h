@@ -174,7 +174,8 @@ bool numc_gpu_arithmetic(numc_gpu_text *text, uint32_t dtype);
 
 /* ---- linalg.c and blocks.c ------------------------------------------------------------------------------------------------ */
 
-/* A fixed kernel with the arithmetic of a float or complex dtype, and its LARGEST, NOT_A_NUMBER, INFINITE. */
+/* The arithmetic of a float or complex dtype, and its LARGEST, NOT_A_NUMBER, INFINITE; a fixed kernel with these. */
+void numc_gpu_factor_defines(numc_gpu_text *defines, uint32_t dtype);
 int32_t numc_gpu_factor_kernel(numc_device *device, const char *text, uint32_t dtype, const char *name, void **kernel);
 /* The slot's work in place on views of three axes, a group for each matrix; pivots (number, 1, column) count from row -top. */
 int32_t numc_gpu_lu_panel(numc_device *device, const numc_view *a, const numc_view *pivots, int64_t top);

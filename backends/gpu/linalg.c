@@ -249,17 +249,22 @@ static const char lu_text[] = NUMC_GPU_SPLIT_TEXT
 
 enum { FACTOR_WORDS = 31 };
 
+void numc_gpu_factor_defines(numc_gpu_text *defines, uint32_t dtype)
+{
+    const bool wide = dtype == NUMC_FLOAT64 || dtype == NUMC_COMPLEX128;
+    (void)numc_gpu_arithmetic(defines, dtype);
+    numc_gpu_text_format(defines, "#define LARGEST %s\n#define NOT_A_NUMBER %s\n#define INFINITE %s\n",
+                         wide ? "0x1.fffffffffffffp+1023" : "0x1.fffffep+127f",
+                         wide ? "NUMC_KERNEL_NAN" : "numc_k_from_bits32(0x7fc00000u)",
+                         wide ? "NUMC_KERNEL_INFINITY" : "numc_k_from_bits32(0x7f800000u)");
+}
+
 int32_t numc_gpu_factor_kernel(numc_device *device, const char *text, uint32_t dtype, const char *name, void **kernel)
 {
     if (dtype < NUMC_FLOAT32)
         return numc_gpu_fail(device, NUMC_UNSUPPORTED, "factorisations need a float or complex dtype");
     numc_gpu_text defines = {.device = device};
-    bool wide = dtype == NUMC_FLOAT64 || dtype == NUMC_COMPLEX128;
-    (void)numc_gpu_arithmetic(&defines, dtype);
-    numc_gpu_text_format(&defines, "#define LARGEST %s\n#define NOT_A_NUMBER %s\n#define INFINITE %s\n",
-                         wide ? "0x1.fffffffffffffp+1023" : "0x1.fffffep+127f",
-                         wide ? "NUMC_KERNEL_NAN" : "numc_k_from_bits32(0x7fc00000u)",
-                         wide ? "NUMC_KERNEL_INFINITY" : "numc_k_from_bits32(0x7f800000u)");
+    numc_gpu_factor_defines(&defines, dtype);
     int32_t status = defines.failed ? numc_gpu_fail(device, NUMC_MEMORY, "out of memory for the text of a program")
                                     : numc_gpu_fixed_kernel(device, text, defines.data, name, kernel);
     numc_gpu_text_end(&defines);

@@ -9,7 +9,7 @@
 
 static const char real_text[] =
     "typedef T R;\n#define ADD(a, b) ((a) + (b))\n#define SUB(a, b) ((a) - (b))\n#define MUL(a, b) ((a) * (b))\n"
-    "#define DIV(a, b) ((a) / (b))\n#define ZERO ((T)0)\n#define CONJ(a) (a)\n#define RE(a) (a)\n#define OF(r) ((T)(r))\n"
+    "#define DIV(a, b) ((a) / (b))\n#define ZERO ((T)0)\n#define CONJ(a) (a)\n#define RE(a) (a)\n#define IM(a) ((T)0)\n#define PAIR(re, im) (re)\n#define OF(r) ((T)(r))\n"
     "#define SIZE(a) ((a) < 0 ? -(a) : (a))\n#define IS_ZERO(a) ((a) == 0)\n#define MAC(a, b, c) fma(a, b, c)\n";
 /* wrapping: by way of the unsigned type of 64 bits */
 static const char whole_text[] =
@@ -34,7 +34,7 @@ static const char complex_text[] =
     "}\n"
     "#define ADD(a, b) numc_g_add(a, b)\n#define SUB(a, b) numc_g_sub(a, b)\n#define MUL(a, b) numc_g_mul(a, b)\n"
     "#define DIV(a, b) numc_g_div(a, b)\n#define ZERO numc_g_pair(0, 0)\n#define CONJ(a) numc_g_pair((a).re, -(a).im)\n"
-    "#define RE(a) ((a).re)\n#define OF(r) numc_g_pair((r), 0)\n"
+    "#define RE(a) ((a).re)\n#define IM(a) ((a).im)\n#define PAIR(re, im) numc_g_pair(re, im)\n#define OF(r) numc_g_pair((r), 0)\n"
     "#define SIZE(a) (((a).re < 0 ? -(a).re : (a).re) + ((a).im < 0 ? -(a).im : (a).im))\n"
     "#define IS_ZERO(a) ((a).re == 0 && (a).im == 0)\n#define MAC(a, b, c) numc_g_add(numc_g_mul(a, b), c)\n";
 

@@ -8,12 +8,15 @@ static numc_backend_device *by_copies; /* the device behind */
 
 enum { BY_COPIES_VIEWS = 4 };
 
-/* Bytes from the start of the view's memory to its last element. */
+/* Bytes from the start of the view's memory to its last element; 1 where there is none. */
 static inline uint64_t by_copies_span(const numc_view *view)
 {
     int64_t last = view->offset;
     for (int32_t d = 0; d < view->rank; d++)
-        if (view->shape[d] > 0 && view->strides[d] > 0)
+        if (view->shape[d] == 0)
+            return 1;
+    for (int32_t d = 0; d < view->rank; d++)
+        if (view->strides[d] > 0)
             last += (view->shape[d] - 1) * view->strides[d];
     return (uint64_t)(last + 1) * numc_dtype_size((numc_dtype)view->dtype);
 }
@@ -63,30 +66,40 @@ static inline int32_t by_copies_call_eigh(const numc_view *const *v, const int32
     (void)how;
     return by_copies->table.eigh(by_copies->device, v[0], v[1], v[2]);
 }
+static inline int32_t by_copies_call_eig(const numc_view *const *v, const int32_t *how)
+{
+    (void)how;
+    return by_copies->table.eig(by_copies->device, v[0], v[1], v[2]);
+}
 static inline int32_t by_copies_call_svd(const numc_view *const *v, const int32_t *how)
 {
     (void)how;
     return by_copies->table.svd(by_copies->device, v[0], v[1], v[2], v[3]);
 }
 
-static inline int32_t by_copies_fft(numc_device *device, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y)
+static inline int32_t by_copies_fft(numc_device *none, const numc_view *x, int32_t axis, int32_t direction, const numc_view *y)
 {
-    (void)device;
+    (void)none;
     return by_copies_run((const numc_view *[]){x, y}, 2, by_copies_call_fft, (const int32_t[]){axis, direction});
 }
-static inline int32_t by_copies_qr(numc_device *device, const numc_view *a, const numc_view *q, const numc_view *r)
+static inline int32_t by_copies_qr(numc_device *none, const numc_view *a, const numc_view *q, const numc_view *r)
 {
-    (void)device;
+    (void)none;
     return by_copies_run((const numc_view *[]){a, q, r}, 3, by_copies_call_qr, NULL);
 }
-static inline int32_t by_copies_eigh(numc_device *device, const numc_view *a, const numc_view *values, const numc_view *vectors)
+static inline int32_t by_copies_eigh(numc_device *none, const numc_view *a, const numc_view *values, const numc_view *vectors)
 {
-    (void)device;
+    (void)none;
     return by_copies_run((const numc_view *[]){a, values, vectors}, 3, by_copies_call_eigh, NULL);
 }
-static inline int32_t by_copies_svd(numc_device *device, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh)
+static inline int32_t by_copies_eig(numc_device *none, const numc_view *a, const numc_view *values, const numc_view *vectors)
 {
-    (void)device;
+    (void)none;
+    return by_copies_run((const numc_view *[]){a, values, vectors}, 3, by_copies_call_eig, NULL);
+}
+static inline int32_t by_copies_svd(numc_device *none, const numc_view *a, const numc_view *u, const numc_view *s, const numc_view *vh)
+{
+    (void)none;
     return by_copies_run((const numc_view *[]){a, u, s, vh}, 4, by_copies_call_svd, NULL);
 }
 
