@@ -33,7 +33,7 @@ static const char numbers_text[] = NUMC_GPU_SPLIT_TEXT
     "    return unit;\n"
     "}\n"
     /* of a value of each item, items from `count` on having 0: the sum, or the largest; halves in their order */
-    "FN R numc_g_join(LOCAL R *shared, R value, word count, int largest, int item, int group)\n"
+    "INSIDE R numc_g_join(LOCAL R *shared, R value, word count, int largest, int item, int group)\n"
     "{\n"
     "    int width = group;\n"
     "    shared[item] = value;\n"
@@ -60,7 +60,7 @@ static const char numbers_text[] = NUMC_GPU_SPLIT_TEXT
 
 static const char reflections_text[] =
     /* H = I - tau v v' with v[0] = 1 and H' x = beta e_0, beta real; v takes x's place */
-    "FN void numc_g_reflector(GLOBAL T *x, word step, word n, GLOBAL T *tau, GLOBAL T *beta, LOCAL R *shared, int item, int group)\n"
+    "INSIDE void numc_g_reflector(GLOBAL T *x, word step, word n, GLOBAL T *tau, GLOBAL T *beta, LOCAL R *shared, int item, int group)\n"
     "{\n"
     "    T first = n > 0 ? x[0] : ZERO;\n"
     "    R rest = 0, sum = 0;\n"
@@ -85,7 +85,7 @@ static const char reflections_text[] =
     "    BARRIER();\n"
     "}\n"
     /* x = (I - tau v v') x: items share columns, and the rows of each where there are fewer columns than items */
-    "FN void numc_g_reflect(GLOBAL T *x, word down, word across, word rows, word columns, GLOBAL const T *v, word step, T tau,\n"
+    "INSIDE void numc_g_reflect(GLOBAL T *x, word down, word across, word rows, word columns, GLOBAL const T *v, word step, T tau,\n"
     "                       LOCAL T *shared, int item, int group)\n"
     "{\n"
     "    int width = group;\n"
@@ -113,7 +113,7 @@ static const char reflections_text[] =
     "    } while (base < columns);\n"
     "}\n"
     /* x (rows, columns), without gaps, becomes R above its diagonal, which beta has, and the v below */
-    "FN void numc_g_reduce(GLOBAL T *x, word rows, word columns, word steps, GLOBAL T *tau, GLOBAL T *beta, LOCAL T *shared,\n"
+    "INSIDE void numc_g_reduce(GLOBAL T *x, word rows, word columns, word steps, GLOBAL T *tau, GLOBAL T *beta, LOCAL T *shared,\n"
     "                      LOCAL R *reals, int item, int group)\n"
     "{\n"
     "    word k = 0;\n"
@@ -126,7 +126,7 @@ static const char reflections_text[] =
     "    } while (++k < steps);\n"
     "}\n"
     /* columns `from` to `to` of the product of the reflections */
-    "FN void numc_g_expand(GLOBAL T *q, word down, word across, word from, word to, GLOBAL const T *x, word rows, word columns,\n"
+    "INSIDE void numc_g_expand(GLOBAL T *q, word down, word across, word from, word to, GLOBAL const T *x, word rows, word columns,\n"
     "                      word steps, GLOBAL const T *tau, LOCAL T *shared, int item, int group)\n"
     "{\n"
     "    const word wanted = to - from;\n"
@@ -216,7 +216,7 @@ static const char rotations_text[] =
 /* The rotations of turn t, which stamps `turned` where one is wanted; then x <- J' x J by blocks of 2 x 2, one item for each and what
  * lies across the diagonal. */
 static const char both_sides_text[] =
-    "FN void numc_g_choose(GLOBAL const T *x, word n, word players, word t, int stamp, GLOBAL T *phases, GLOBAL R *cosines,\n"
+    "INSIDE void numc_g_choose(GLOBAL const T *x, word n, word players, word t, int stamp, GLOBAL T *phases, GLOBAL R *cosines,\n"
     "                      GLOBAL R *sines, LOCAL int *turned, int item)\n"
     "{\n"
     "    for (word h = item; h < players / 2; h += GROUP) {\n"
@@ -354,7 +354,7 @@ static const char eigh_text[] =
 
 /* The rotations of turn t for columns of x (n, as rows of m) and of v (of which `kept` elements are wanted), several items to a pair. */
 static const char one_side_text[] =
-    "FN void numc_g_one_side(GLOBAL T *x, word m, GLOBAL T *v, word n, word kept, word t, int stamp, LOCAL R *lefts, LOCAL R *rights,\n"
+    "INSIDE void numc_g_one_side(GLOBAL T *x, word m, GLOBAL T *v, word n, word kept, word t, int stamp, LOCAL R *lefts, LOCAL R *rights,\n"
     "                        LOCAL T *inners, LOCAL T *phases, LOCAL R *cosines, LOCAL R *sines, LOCAL int *turned, int item, int group)\n"
     "{\n"
     "    const word players = n + n % 2, pairs = players / 2;\n"

@@ -366,11 +366,14 @@ int32_t numc_gpu_kernel(numc_device *device, numc_gpu_module *module, const char
 
 /* ---- fixed texts --------------------------------------------------------------------------------------------------------- */
 
-/* What fixed texts are written in; NUMC_E_* are the prologue of an emitted kernel. */
+/* What fixed texts are written in; NUMC_E_* are the prologue of an emitted kernel. INSIDE: functions that are given shared memory. PoCL takes
+ * that for every group's own only where the kernel itself names it, and a function of its own may come to name it when it is optimised. */
 static const char names_opencl[] =
-    "#define KERNEL __kernel void\n#define GLOBAL __global\n#define LOCAL __local\n#define SHARED __local\n";
+    "#define KERNEL __kernel void\n#define GLOBAL __global\n#define LOCAL __local\n#define SHARED __local\n"
+    "#define INSIDE static inline __attribute__((always_inline))\n";
 static const char names_cuda[] =
-    "#define KERNEL extern \"C\" __global__ void\n#define GLOBAL\n#define LOCAL\n#define SHARED __shared__\n";
+    "#define KERNEL extern \"C\" __global__ void\n#define GLOBAL\n#define LOCAL\n#define SHARED __shared__\n"
+    "#define INSIDE FN\n";
 static const char names_shared[] =
     "typedef numc_k_i64 word;\n"
     "struct numc_g_words {\n    word w[64];\n};\n"
