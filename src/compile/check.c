@@ -330,6 +330,46 @@ static numc_status check_whole(numc_context *context, const memory *m, int32_t v
     return NUMC_OK;
 }
 
+/* Access a of a kernel, in loops of these extents, stays in its value. Where a loop's length or the element is known only when the kernel
+ * runs, nothing can be said. */
+static numc_status check_reach(numc_context *context, const numc_exec *exec, int32_t s, uint32_t a, const int64_t *extents, uint32_t depth)
+{
+    const numc_step *step = &exec->steps[s];
+    const int64_t *strides = &step->strides[(size_t)a * (step->source.depth + 1)];
+    const int32_t v = step->access_values[a];
+    const numc_type *type = &exec->ir->values[v].type;
+    const size_t size = numc_dtype_size((numc_dtype)step->source.accesses[a].dtype); /* of a part, where the value is complex */
+    const numc_place *place = &exec->places[v];
+    int64_t first = step->offsets[a] - (int64_t)(place->kind == NUMC_PLACE_REGION ? place->offset / size : 0), last = first;
+    if (strides[step->source.depth] != 0)
+        return NUMC_OK;
+    for (uint32_t d = 0; d < depth; d++) {
+        if (extents[d] == 0 || (extents[d] < 0 && strides[d] != 0)) /* no turn; not known */
+            return NUMC_OK;
+        *(strides[d] < 0 ? &first : &last) += strides[d] * (extents[d] - 1);
+    }
+    NUMC_REQUIRE(context, first >= 0 && last < (int64_t)(numc_dtype_size(type->dtype) / size) * numc__type_size(type), NUMC_INTERNAL,
+                 "broken plan: access %d of step %d goes from element %lld to %lld of %%%d", (int)a, s, (long long)first, (long long)last, v);
+    return NUMC_OK;
+}
+
+static numc_status check_reaches(numc_context *context, const numc_exec *exec, int32_t s)
+{
+    const numc_step *step = &exec->steps[s];
+    int64_t extents[NUMC_RANK_LIMIT];
+    uint32_t depth = 0;
+    for (uint32_t n = 0; n < step->source.node_count; n++) {
+        const numc_kernel_node *node = &step->source.nodes[n];
+        if (node->kind == NUMC_NODE_LOAD || node->kind == NUMC_NODE_STORE)
+            NUMC_TRY(check_reach(context, exec, s, (uint32_t)node->extent, extents, depth));
+        else if (node->kind == NUMC_NODE_END)
+            depth--;
+        else if (node->kind >= NUMC_NODE_PARALLEL && node->kind <= NUMC_NODE_WHILE)
+            extents[depth++] = node->kind == NUMC_NODE_WHILE || node->operands[0] >= 0 ? -1 : step->extents[node->extent];
+    }
+    return NUMC_OK;
+}
+
 static numc_status check_step(numc_context *context, memory *m, int32_t s)
 {
     const numc_exec *exec = m->exec;
@@ -347,7 +387,7 @@ static numc_status check_step(numc_context *context, memory *m, int32_t s)
             }
         for (uint32_t a = 0; a < step->source.access_count; a++) /* of one step nothing lies over another */
             NUMC_TRY(check_whole(context, m, step->access_values[a], s));
-        return NUMC_OK;
+        return check_reaches(context, exec, s);
     }
     for (int32_t k = 0; k < step->input_count; k++)
         NUMC_TRY(check_whole(context, m, step->inputs[k].value, s));

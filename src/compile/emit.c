@@ -178,15 +178,20 @@ static int32_t operand(numc_emitter *e, int32_t value)
     return e->nest_register[root] = look(e, view.base, view.offset, strides, l->spaces[root].rank);
 }
 
+static void store(numc_emitter *e, numc_node_list *list, int32_t reg, int32_t target, int32_t access)
+{
+    numc_kernel_node *node = numc__emit_node(e, list, NUMC_NODE_STORE);
+    node->dtype = (uint32_t)numc__part_dtype(e->l->ir->values[target].type.dtype);
+    node->operands[0] = reg;
+    node->extent = access;
+}
+
 void numc__emit_store(numc_emitter *e, numc_node_list *list, int32_t reg, int32_t target, int64_t offset, const int64_t *strides, int32_t rank)
 {
     numc_emit_access *a = numc__emit_access(e, target, true, offset);
     for (int32_t d = 0; d < rank; d++)
         a->strides[d] = strides[d];
-    numc_kernel_node *node = numc__emit_node(e, list, NUMC_NODE_STORE);
-    node->dtype = (uint32_t)numc__part_dtype(e->l->ir->values[target].type.dtype);
-    node->operands[0] = reg;
-    node->extent = e->access_count - 1;
+    store(e, list, reg, target, e->access_count - 1);
 }
 
 static void store_value(numc_emitter *e, int32_t reg, int32_t value)
@@ -428,19 +433,18 @@ static void emit_statements(numc_emitter *e, const numc_unit *unit, int32_t *red
     }
 }
 
-/* The result of the reduction in statement s; it stands in the kept loops, or outside all. */
-static void emit_result(numc_emitter *e, const numc_unit *unit, int32_t s, int32_t r, numc_node_list *list)
+/* Where the result of the reduction in statement s goes, in the kept loops or outside all; -1: it stays in a register. */
+static int32_t result_access(numc_emitter *e, const numc_unit *unit, int32_t s)
 {
     numc_lowering *l = e->l;
     int32_t v = unit->statements[s].value;
-    if (numc__lower_is_scalar(l, v))
-        e->top_register[v] = r;
     if (!l->memory[v])
-        return;
+        return -1;
     const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
     const numc_type *from = &l->ir->values[node->inputs[0]].type;
-    int64_t strides[NUMC_RANK_LIMIT], by_axis[NUMC_RANK_LIMIT] = {0};
+    int64_t strides[NUMC_RANK_LIMIT];
     numc__lower_strides(l, v, strides);
+    numc_emit_access *a = numc__emit_access(e, v, true, 0);
     int32_t axis = 0, kept_axis = 0;
     for (int32_t d = 0; d < from->rank; d++) {
         bool vanishes = false;
@@ -448,9 +452,18 @@ static void emit_result(numc_emitter *e, const numc_unit *unit, int32_t s, int32
             vanishes = vanishes || node->attributes->numbers[j] == d;
         int64_t stride = vanishes ? 0 : strides[kept_axis++];
         if (from->shape[d] != 1)
-            by_axis[axis++] = stride;
+            a->strides[axis++] = stride;
     }
-    numc__emit_store(e, list, r, v, 0, by_axis, unit->space.rank);
+    return e->access_count - 1;
+}
+
+static void emit_result(numc_emitter *e, const numc_unit *unit, int32_t s, int32_t r, int32_t access, numc_node_list *list)
+{
+    int32_t v = unit->statements[s].value;
+    if (numc__lower_is_scalar(e->l, v))
+        e->top_register[v] = r;
+    if (access >= 0)
+        store(e, list, r, v, access);
 }
 
 /* The statements at each point of the axes that are written out, and what is reduced over them. */
@@ -489,8 +502,14 @@ static void emit_points(numc_emitter *e, const numc_unit *unit, int64_t points, 
                 *numc__emit_node(e, &e->top, NUMC_NODE_SCALAR) = e->body.items[n];
             e->body.count = 0;
         }
-        emit_result(e, unit, s, numc__emit_combined(e, list, operation, l->ir->values[v].type.dtype, terms, points), list);
+        int32_t r = numc__emit_combined(e, list, operation, l->ir->values[v].type.dtype, terms, points);
+        emit_result(e, unit, s, r, result_access(e, unit, s), list);
     }
+}
+
+static bool is_reduction(const numc_lowering *l, const numc_statement *statement)
+{
+    return statement->kind == NUMC_STATEMENT_APPLY && l->roles[statement->value] == NUMC_ROLE_REDUCE;
 }
 
 static void emit_nest(numc_emitter *e, const numc_unit *unit)
@@ -502,7 +521,8 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
     e->indexed = false;
     int32_t reductions = 0;
     int32_t *values = numc__arena_allocate(l->arena, (size_t)((points > 0 ? points : 1) * unit->statement_count), sizeof *values);
-    if (values == NULL) {
+    int32_t *results = numc__arena_allocate(l->arena, (size_t)unit->statement_count, sizeof *results);
+    if (values == NULL || results == NULL) {
         l->failed = true;
         return;
     }
@@ -511,8 +531,11 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         emit_points(e, unit, points, fixed, values);
     } else {
         emit_statements(e, unit, values); /* values: reduced operands */
-        for (int32_t s = 0; s < unit->statement_count; s++)
-            reductions += unit->statements[s].kind == NUMC_STATEMENT_APPLY && l->roles[unit->statements[s].value] == NUMC_ROLE_REDUCE;
+        for (int32_t s = 0; s < unit->statement_count && !l->failed; s++)
+            if (is_reduction(l, &unit->statements[s])) {
+                results[s] = result_access(e, unit, s); /* before the loops are found: what joins, joins in it too */
+                reductions++;
+            }
     }
     if (l->failed)
         return;
@@ -549,7 +572,7 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         if (loops[k].reduces) {
             for (int32_t s = 0; s < unit->statement_count; s++) {
                 int32_t v = unit->statements[s].value;
-                if (unit->statements[s].kind != NUMC_STATEMENT_APPLY || l->roles[v] != NUMC_ROLE_REDUCE)
+                if (!is_reduction(l, &unit->statements[s]))
                     continue;
                 const numc_ir_node *node = &l->ir->nodes[unit->statements[s].node];
                 bool innermost = k == count - 1;
@@ -566,8 +589,8 @@ static void emit_nest(numc_emitter *e, const numc_unit *unit)
         end->extent = end->match = opened[k];
         e->top.items[opened[k]].match = e->top.count - 1;
         for (int32_t s = 0; k == kept && reductions > 0 && s < unit->statement_count; s++)
-            if (unit->statements[s].kind == NUMC_STATEMENT_APPLY && l->roles[unit->statements[s].value] == NUMC_ROLE_REDUCE)
-                emit_result(e, unit, s, accumulators[s * (levels + 1)], &e->top);
+            if (is_reduction(l, &unit->statements[s]))
+                emit_result(e, unit, s, accumulators[s * (levels + 1)], results[s], &e->top);
     }
     /* strides by axis become strides by depth; joined loops step by their inner axis */
     for (int32_t a = first_access; a < e->access_count; a++) {

@@ -614,6 +614,23 @@ static bool kernel_reads_elsewhere(void *subject)
     return false;
 }
 
+/* A store steps by one more than its value has room for. */
+static bool kernel_steps_too_far(void *subject)
+{
+    numc_lowering *l = subject;
+    for (int32_t s = 0; s < l->exec->step_count; s++) {
+        numc_step *step = &l->exec->steps[s];
+        for (uint32_t a = 0; step->kind == NUMC_STEP_KERNEL && a < step->source.access_count; a++) {
+            int64_t *stride = &step->strides[a * (step->source.depth + 1)];
+            if (!step->source.accesses[a].writes || *stride == 0)
+                continue;
+            *stride += 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool steps_turned(void *subject)
 {
     numc_lowering *l = subject;
@@ -691,6 +708,7 @@ static void damage_is_found(void **state)
         {"plan", body_beyond, "beyond the arena", 0},
         {"plan", while_over_itself, "lie over each other", 0},
         {"plan", kernel_reads_elsewhere, "where it is not", 0},
+        {"plan", kernel_steps_too_far, "goes from element", 0},
         {"plan", steps_turned, "not written yet", 0},
     };
     find_all(open_logged(), all, sizeof all / sizeof *all);
