@@ -1,6 +1,6 @@
 /* gpu.h - what the device backends share, and the one thing each supplies: a runtime, the small table below. backends/opencl and
- * backends/cuda fill it in; everything else (kernels from trees of loops, memory pool, module cache, products, order, small
- * linear algebra) is written here against it, so a third runtime is one file and one meson entry.
+ * backends/cuda fill it in; everything else (kernels from trees of loops, memory pool, module cache, products, order, linear
+ * algebra, Fourier transforms) is written here against it, so a third runtime is one file and one meson entry.
  *
  * A plugin is the files of backends/gpu, a file that defines `numc_gpu_runtime_here`, and a static table made by NUMC_GPU_TABLE:
  *
@@ -170,7 +170,7 @@ int32_t numc_gpu_recording_end(numc_device *device, numc_recording **recording);
 int32_t numc_gpu_recording_run(numc_device *device, numc_recording *recording);
 void numc_gpu_recording_release(numc_device *device, numc_recording *recording);
 
-/* eig is the host's, counted: its results are complex whatever goes in, and no gradient of real numbers asks for it. */
+/* eig alone is the host's, counted: its results are complex whatever goes in. */
 #define NUMC_GPU_TABLE(NAME, DESCRIPTION)                                                                                      \
     {                                                                                                                          \
         .size = sizeof(numc_backend), .abi = NUMC_BACKEND_ABI, .build_id = NUMC_BUILD_ID, .name = NAME, .description = DESCRIPTION,        \

@@ -9,7 +9,8 @@
 
 static const char real_text[] =
     "typedef T R;\n#define ADD(a, b) ((a) + (b))\n#define SUB(a, b) ((a) - (b))\n#define MUL(a, b) ((a) * (b))\n"
-    "#define DIV(a, b) ((a) / (b))\n#define ZERO ((T)0)\n#define CONJ(a) (a)\n#define RE(a) (a)\n#define IM(a) ((T)0)\n#define PAIR(re, im) (re)\n#define OF(r) ((T)(r))\n"
+    "#define DIV(a, b) ((a) / (b))\n#define ZERO ((T)0)\n#define CONJ(a) (a)\n#define RE(a) (a)\n"
+    "#define IM(a) ((T)0)\n#define PAIR(re, im) (re)\n#define OF(r) ((T)(r))\n"
     "#define SIZE(a) ((a) < 0 ? -(a) : (a))\n#define IS_ZERO(a) ((a) == 0)\n#define MAC(a, b, c) fma(a, b, c)\n";
 /* wrapping: by way of the unsigned type of 64 bits */
 static const char whole_text[] =

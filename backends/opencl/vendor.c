@@ -11,9 +11,9 @@
  * - float32 and float64 only. It multiplies each sum by alpha, and a complex infinity by 1 + 0i is NaN: not the product of ref.
  * - Its copies are put into memory of our pool, so that lack of memory is our error, and is told before anything is done.
  * - Its parameters and some drivers do not go together everywhere (wrong products were reported from GPUs of all makers). So the first
- *   product of a kind - dtype, transposes, by the direct kernel or by copies - is preceded by a trial, the smallest that goes the same way: whole numbers,
- *   exact in any order, odd extents, NaN in the result before it and in the gaps between rows. What fails or comes out wrong there is our kernels' from then on.
- *   What fails later is an error.
+ *   product of a kind - dtype, transposes, by the direct kernel or by copies - is preceded by a trial, the smallest that goes the same
+ *   way: whole numbers, exact in any order, odd extents, NaN in the result before it and in the gaps between rows. What fails or comes
+ *   out wrong there is our kernels' from then on. What fails later is an error.
  * - Its cache of programs holds a reference to our context until it is cleared, as the cache is when a device is closed, for all
  *   devices: others compile once more, or find what the driver keeps.
  * - It is never unmapped. It catches its exceptions, but prints what OpenCL refuses it; what can be known before is not asked. It reads

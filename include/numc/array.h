@@ -518,7 +518,8 @@ NUMC_API numc_array *numc_diff(const numc_array *x, const numc_diff_options *opt
 /* ---- indexing ---------------------------------------------------------------------------------------------------- */
 /* x[term, ...]: integers, slices, new axes, one ellipsis; a mask alone, or integer arrays (one per axis, broadcast
  * together) as NumPy. Slices clip as Python's do; an integer out of bounds is an error, in an array where its values are
- * known: inside a trace they clamp. A mask inside a trace must be a constant of it. */
+ * known: inside a trace they clamp, and what an update or numc_scatter_add would write there is left out. A mask inside a trace must be a
+ * constant of it. */
 NUMC_API numc_array *numc_index_(const numc_array *x, const numc_index_term *terms, int32_t count);
 /* x with x[terms] replaced by value (broadcast, converted to x's dtype): a new array. */
 NUMC_API numc_array *numc_index_update_(const numc_array *x, numc_operand value, const numc_index_term *terms, int32_t count);

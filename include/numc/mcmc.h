@@ -84,7 +84,9 @@ typedef struct numc_mcmc_draw {
     const numc_draw_statistics *statistics;
 } numc_mcmc_draw;
 
-/* Both run on the thread that called numc_mcmc_run and answer NUMC_OK to go on or NUMC_STOP to end the run.
+/* Both run on the thread that called numc_mcmc_run and answer NUMC_OK to go on or NUMC_STOP to end the run. Then no more draws are given in
+ * this run, nor after numc_mcmc_free; those that chains have stored meanwhile are kept, and are the first of the next run. progress is told of
+ * the end once in any case.
  *
  * From them, while the run is in progress: everything that reads the sampler may be called; it shows the draws made so far, and
  * pointers to draws and statistics hold until the run ends. numc_mcmc_inverse_metric and numc_mcmc_position are NULL while chains

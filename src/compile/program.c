@@ -294,10 +294,10 @@ bool numc__workspace_item(const numc_workspace *workspace, uint32_t dialect, num
 {
     const numc_binding *binding = workspace->binding;
     const numc_exec *exec = binding->program->body;
-    *item = (numc_item_text){.arena_bytes = (exec->arena_bytes + 63) / 64 * 64,
-                             .memory_count = binding->external_count + exec->constant_count};
-    if (exec->input_count != 1 || exec->output_count != 2 || item->memory_count > NUMC_ITEM_MEMORIES)
+    const int32_t memories = binding->external_count + exec->constant_count;
+    if (exec->input_count != 1 || exec->output_count != 2 || memories > NUMC_ITEM_MEMORIES)
         return false;
+    *item = (numc_item_text){.arena_bytes = (exec->arena_bytes + 63) / 64 * 64, .memory_count = memories};
     for (int32_t k = 0; k < item->memory_count; k++)
         item->memories[k] = (k < binding->external_count ? binding->externals[k] : exec->constants[k - binding->external_count])->buffer->memory;
     item->input = exec->places[exec->inputs[0]].offset;

@@ -70,6 +70,7 @@ struct numc_mcmc {
     int32_t group_count; /* vectorised chains; 0: each by itself */
     numc_lockstep *groups;
     int64_t *progress_done;
+    bool answered; /* the draw callback has ended the run */
     bool ready; /* chains hold their memory */
 
     int64_t goal;      /* transitions per chain of the run in progress or last made */

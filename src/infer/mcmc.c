@@ -474,13 +474,14 @@ static numc_status deliver_rows(numc_mcmc *mcmc, numc_chain *chain, bool warm)
 {
     int64_t ready = atomic_load_explicit(warm ? &chain->warm_stored : &chain->stored, memory_order_acquire);
     int64_t *delivered = warm ? &chain->warm_delivered : &chain->delivered;
-    for (; *delivered < ready; ++*delivered) {
+    for (; *delivered < ready && !mcmc->answered && atomic_load(&mcmc->life) != NUMC_LIFE_DOOMED; ++*delivered) {
         size_t row = numc__mcmc_row(mcmc, chain->index, *delivered + (warm ? 0 : mcmc->warm_rows));
         numc_mcmc_draw draw = {.chain = chain->index, .draw = *delivered, .warmup = warm,
                                .values = mcmc->values + row * (size_t)mcmc->target.stored,
                                .value_count = mcmc->target.stored, .statistics = &mcmc->statistics[row]};
         numc_status status = mcmc->options.draw(mcmc->options.draw_user, &draw);
         if (status != NUMC_OK) {
+            mcmc->answered = true;
             ++*delivered;
             return status;
         }
@@ -532,6 +533,7 @@ static numc_status begin(numc_mcmc *mcmc, uint64_t seed, int64_t goal)
     NUMC_TRY(reserve(mcmc, rows_for(mcmc, goal)));
     mcmc->goal = goal;
     mcmc->seed = seed;
+    mcmc->answered = false;
     mcmc->begin_seconds = numc__mcmc_seconds_now();
     atomic_store(&mcmc->halt, NUMC_OK);
     for (int32_t c = 0; c < mcmc->chain_count; c++) {

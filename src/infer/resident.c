@@ -4,9 +4,9 @@
  * that makes NUMC_LOOK leapfrogs. The host looks after so many, and where the device can download beside its work, while it makes the next
  * ones: it takes the finished transitions, stores them as any other (chain.c), and fetches the states when all is done or the run is
  * halted. How much a look downloads is fixed before its leapfrogs begin, by what the looks before it found: chains that have more to
- * write wait for the next, so there is never a second download. The text is the host's own state machine and warm-up, so draws have the bits of chains
- * that it moves. Starting points, of which most are found at the first try, are looked for by the host (lockstep.c); so is a warm-up
- * with a dense metric beyond MOST_DENSE coordinates, whose factorisation is no work for one work item. */
+ * write wait for the next, so there is never a second download. The text is the host's own state machine and warm-up, so draws have
+ * the bits of chains that it moves. Starting points, of which most are found at the first try, are looked for by the host
+ * (lockstep.c); so is a warm-up with a dense metric beyond MOST_DENSE coordinates, whose factorisation is no work for one work item. */
 #include <string.h>
 
 #include "array/internal.h"
@@ -329,7 +329,8 @@ static numc_status run_step(numc_resident *r, int64_t room)
     const int64_t numbers[NUMC_K_CHAINS_NUMBERS + 1] = {(int64_t)(numc__mcmc_chain_bytes(mcmc) / sizeof(double)),
                                                         (int64_t)numc__mcmc_state_doubles(mcmc), r->positions.offset, r->results.offset,
                                                         room, NUMC_LOOK};
-    memcpy(&buffers[NUMC_K_CHAINS_BUFFERS + 1], r->item.memories, (size_t)r->item.memory_count * sizeof *buffers);
+    if (r->loops) /* else the item was refused, and tells nothing */
+        memcpy(&buffers[NUMC_K_CHAINS_BUFFERS + 1], r->item.memories, (size_t)r->item.memory_count * sizeof *buffers);
     return numc__device_check(r->lane, r->device->table.routine_run(r->device->device, r->step, buffers, numbers, group->width), "chains");
 }
 

@@ -132,6 +132,28 @@ static void a_small_density_is_one_kernel_a_look(void **state)
     assert_int_equal(large.dry, small.dry);
 }
 
+/* Each observation is an array of its own, more of them than the kernel with the density takes: they go apart. */
+enum { SCALARS = 40 };
+static void scalars(numc_run *run, void *user)
+{
+    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
+    for (int k = 0; k < SCALARS; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "y%d", k);
+        numc_observe(run, name, numc_normal(run, mu, 1), ((numc_array **)user)[k]);
+    }
+}
+
+static void many_arrays_keep_the_density_apart(void **state)
+{
+    (void)state;
+    numc_array *data[SCALARS];
+    for (int k = 0; k < SCALARS; k++)
+        data[k] = numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(1), &(double){0.01 * k});
+    const fake_cuda made = asked(scalars, data, 50, 10, false);
+    assert_true(made.graph_launches > 0);
+}
+
 /* A product of matrices adds 60 terms in another order than a matrix and a vector: errors of 1e-14 in a gradient near 10, which the
  * path of a transition of some 10 leapfrogs stretches by less than 1e3. Ten draws stay on the device; three are looked at. */
 static void draws_are_those_of_the_host(void **state)
@@ -164,6 +186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_leapfrog_is_one_graph, open_context, close_context),
         cmocka_unit_test_setup_teardown(storing_does_not_stop_the_leapfrogs, open_context, close_context),
         cmocka_unit_test_setup_teardown(a_small_density_is_one_kernel_a_look, open_context, close_context),
+        cmocka_unit_test_setup_teardown(many_arrays_keep_the_density_apart, open_context, close_context),
         cmocka_unit_test_setup_teardown(draws_are_those_of_the_host, open_context, close_context),
     };
     return cmocka_run_group_tests(tests, find_driver, forget_driver);

@@ -1,4 +1,4 @@
-/* test_gradients.c - gradients through every factorisation and Fourier transform on a device that may not fall back to the host, beside
+/* test_gradients.c - gradients through every factorisation but eig and through Fourier transforms on a device that may not fall back to the host, beside
  * ref's; of functions that do not depend on the signs of vectors. The name is the argument; without a device the test is skipped. */
 #include <math.h>
 #include <setjmp.h>

@@ -695,6 +695,7 @@ static void callbacks_run_on_the_caller(void **state)
     assert_int_equal(numc_mcmc_run(mcmc, 8), NUMC_STOP);
     assert_int_equal(numc_error_status(context), NUMC_OK);
     assert_int_equal(o.finished, 1);
+    assert_int_equal(o.draws, 50); /* none that was stored before the chains heard of it */
     numc_mcmc_free(mcmc);
 }
 
