@@ -4,7 +4,8 @@
  * Forward, y_k = sum_j x_j exp(-2 pi i j k / n); backward with exp(+2 pi i j k / n). Any length takes time in O(n log n), with an
  * error of O(eps log n) times the norm of the line, eps that of the dtype. A real operand of a function of
  * complex numbers becomes complex (float32 complex64; integers and bool as the default float); a complex operand of rfft, rfftn or
- * ihfft is NUMC_DTYPE. A 0-d array, an axis that is not there, or a length below 1 is an error; an empty batch is not. */
+ * ihfft is NUMC_DTYPE. A 0-d array, an axis that is not there, or a length below 1 is an error; an empty batch is not. Of a line that
+ * holds NaN or an infinity each element has NaN or an infinity in its real or its imaginary part; which, depends on the backend. */
 #ifndef NUMC_FFT_H
 #define NUMC_FFT_H
 

@@ -11,9 +11,12 @@ static bool acceptable(const char *name)
 {
     if (*name == '\0')
         return false;
-    for (const char *c = name; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr(",\"'[]", *c) != NULL)
+    for (const char *c = name; *c != '\0'; c++) {
+        const unsigned char byte = (unsigned char)*c, next = (unsigned char)c[1];
+        if (byte < 0x20 || byte == 0x7f || strchr(",\"'[]", *c) != NULL || (byte == 0xc2 && next >= 0x80 && next < 0xa0) /* U+0080 to U+009F */
+            || (byte == 0xe2 && next == 0x80 && ((unsigned char)c[2] & 0xfe) == 0xa8)) /* separators of lines and of paragraphs */
             return false;
+    }
     return true;
 }
 

@@ -353,6 +353,11 @@ static void bad_name(numc_run *r, void *user)
     (void)user;
     numc_sample(r, "x,y", numc_normal(r, 0, 1));
 }
+static void line_in_a_name(numc_run *r, void *user)
+{
+    (void)user;
+    numc_sample(r, "x\xe2\x80\xa8y", numc_normal(r, 0, 1)); /* U+2028 */
+}
 static void complex_factor(numc_run *r, void *user)
 {
     (void)user;
@@ -676,6 +681,7 @@ static void test_refusals(void **unused)
         {observes_null, NUMC_SITE, {"site y", "NULL", ""}, false},
         {bad_parameter, NUMC_VALUE, {"site x", "scale", "-1"}, false},
         {bad_name, NUMC_SITE, {"not acceptable", "comma", ""}, false},
+        {line_in_a_name, NUMC_SITE, {"not acceptable", "control", ""}, false},
         {complex_factor, NUMC_DTYPE, {"factor w", "complex", ""}, false},
         {complex_observation, NUMC_DTYPE, {"complex128", "value", ""}, false},
         {no_seed, NUMC_SITE, {"site x", "seed", ""}, true},
