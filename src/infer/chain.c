@@ -151,14 +151,11 @@ static numc_status store(numc_chain *chain, const numc_transition *t)
         return NUMC_OK;
     size_t row = numc__mcmc_row(mcmc, chain->index, at / thin + (warm ? 0 : mcmc->warm_rows));
     bool later = numc__lockstep_stores(chain);
-    bool serial = !later && (mcmc->options.serial_callback || mcmc->target.serial); /* in dynamic mode the callback runs for it */
-    if (serial)
-        pthread_mutex_lock(&mcmc->serial_lock);
+    bool serial = !later && numc__mcmc_serial_begin(mcmc); /* in dynamic mode the callback runs for it */
     numc_status status = later ? numc__lockstep_store(chain, t->position, warm, at / thin)
                                : mcmc->target.store(mcmc->target.user, chain->state, chain->lane, t->position,
                                                     mcmc->values + row * (size_t)mcmc->target.stored);
-    if (serial)
-        pthread_mutex_unlock(&mcmc->serial_lock);
+    numc__mcmc_serial_end(mcmc, serial);
     if (status != NUMC_OK)
         return numc__fail(chain->lane, status, "chain %d, transition %lld: the draw cannot be stored: %s", (int)chain->index,
                           (long long)chain->transition, numc_status_sentence(status));
@@ -254,14 +251,11 @@ numc_status numc__chain_evaluate(numc_chain *chain, double *log_density)
 {
     numc_mcmc *mcmc = chain->mcmc;
     const numc_target *target = &mcmc->target;
-    bool serial = mcmc->options.serial_callback || target->serial;
     *log_density = -INFINITY;
-    if (serial)
-        pthread_mutex_lock(&mcmc->serial_lock);
+    bool serial = numc__mcmc_serial_begin(mcmc);
     numc_status status = target->evaluate(target->user, chain->state, chain->memory + chain->nuts.position_at, log_density,
                                           chain->memory + chain->nuts.gradient_at);
-    if (serial)
-        pthread_mutex_unlock(&mcmc->serial_lock);
+    numc__mcmc_serial_end(mcmc, serial);
     if (status == NUMC_REJECT)
         *log_density = -INFINITY;
     else if (status != NUMC_OK && status != NUMC_STOP && status != NUMC_CANCELLED) {

@@ -174,6 +174,21 @@ double numc__mcmc_seconds_now(void);
 /* A chain's seconds are written by its own thread, or the caller's when it rests. */
 void numc__chain_spend(numc_chain *chain, bool warm, double seconds);
 
+/* Around what calls the target: one call at a time, where it or the user asks for that. */
+static inline bool numc__mcmc_serial_begin(numc_mcmc *mcmc)
+{
+    const bool serial = mcmc->options.serial_callback || mcmc->target.serial;
+    if (serial)
+        pthread_mutex_lock(&mcmc->serial_lock);
+    return serial;
+}
+
+static inline void numc__mcmc_serial_end(numc_mcmc *mcmc, bool serial)
+{
+    if (serial)
+        pthread_mutex_unlock(&mcmc->serial_lock);
+}
+
 /* Row of a stored draw. */
 static inline size_t numc__mcmc_row(const numc_mcmc *mcmc, int32_t chain, int64_t row)
 {

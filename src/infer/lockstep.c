@@ -111,20 +111,6 @@ bool numc__lockstep_stores(const numc_chain *chain)
     return chain->group != NULL && chain->group->batch != NULL;
 }
 
-static bool serial_begin(numc_mcmc *mcmc)
-{
-    const bool serial = mcmc->options.serial_callback || mcmc->target.serial;
-    if (serial)
-        pthread_mutex_lock(&mcmc->serial_lock);
-    return serial;
-}
-
-static void serial_end(numc_mcmc *mcmc, bool serial)
-{
-    if (serial)
-        pthread_mutex_unlock(&mcmc->serial_lock);
-}
-
 /* Stores all draws that wait. They go on waiting when that fails. */
 static numc_status flush(numc_lockstep *group, numc_drawn *s)
 {
@@ -140,9 +126,9 @@ static numc_status flush(numc_lockstep *group, numc_drawn *s)
     }
     if (!any)
         return NUMC_OK;
-    bool serial = serial_begin(mcmc);
+    bool serial = numc__mcmc_serial_begin(mcmc);
     numc_status status = target->batch_store(target->user, group->batch, s->drawn, group->rows);
-    serial_end(mcmc, serial);
+    numc__mcmc_serial_end(mcmc, serial);
     for (int32_t i = 0; i < all && status == NUMC_OK; i++) {
         int64_t row = s->waiting[i];
         s->waiting[i] = 0;
@@ -165,9 +151,9 @@ static numc_status send(numc_lockstep *group)
     numc_status status = NUMC_UNSUPPORTED;
     NUMC_TRY(flush(group, &group->sent));
     if (mcmc->target.batch_send != NULL) {
-        bool serial = serial_begin(mcmc);
+        bool serial = numc__mcmc_serial_begin(mcmc);
         status = mcmc->target.batch_send(mcmc->target.user, group->batch, group->filling.drawn);
-        serial_end(mcmc, serial);
+        numc__mcmc_serial_end(mcmc, serial);
     }
     if (status == NUMC_UNSUPPORTED)
         return flush(group, &group->filling);
@@ -259,9 +245,9 @@ static numc_status evaluate(numc_lockstep *group, int32_t live, numc_batch_resul
         fill(group, group->positions, group->width, position, &group->positions_filled);
         memcpy(group->positions + (size_t)group->live[i] * dimension, position, dimension * sizeof *position);
     }
-    bool serial = serial_begin(mcmc);
+    bool serial = numc__mcmc_serial_begin(mcmc);
     numc_status status = target->batch_evaluate(target->user, group->batch, group->positions, results);
-    serial_end(mcmc, serial);
+    numc__mcmc_serial_end(mcmc, serial);
     return status;
 }
 
