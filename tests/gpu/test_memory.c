@@ -12,35 +12,20 @@
 #include <cmocka.h>
 
 #include "failing_loader.h"
+#include "../infer/schools.h"
 #include "numc/numc.h"
 
-enum { CHAINS = 6, WARMUP = 30, DRAWS = 40, SCALARS = 10, HELD = CHAINS * DRAWS * SCALARS };
+enum { CHAINS = 6, WARMUP = 30, DRAWS = 40, SCALARS = 18, HELD = CHAINS * DRAWS * SCALARS };
 
 static const char *plugin;
 static device_buffers *buffers;
 static double expected[HELD];
 static long needed; /* buffers, in a context that lacks nothing */
 
-typedef struct schools {
-    numc_array *y, *sigma;
-} schools;
-
-static void eight_schools(numc_run *run, void *user)
-{
-    const schools *s = user;
-    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
-    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
-    numc_plate(run, "school", 8) {
-        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
-        numc_observe(run, "y", numc_normal(run, numc_add(mu, numc_multiply(tau, z)), numc_data(run, "sigma", s->sigma)), s->y);
-    }
-}
-
 /* The model and its sampler, or NULL and an error. */
-static numc_mcmc *make(numc_context *context, schools *s, numc_mcmc_progress_fn progress)
+static numc_mcmc *make(numc_context *context, struct schools *s, numc_mcmc_progress_fn progress)
 {
-    static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
-    *s = (schools){numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), y), numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
+    *s = schools_data(context);
     numc_model *model = numc_model_new(context, eight_schools, s);
     const numc_mcmc_options options = {.chains = CHAINS, .warmup = WARMUP, .draws = DRAWS, .interval = 1, .progress = progress,
                                        .chain_method = NUMC_CHAINS_VECTORIZED};
@@ -98,7 +83,7 @@ static void memory_may_end_anywhere(void **state)
         const long granted = point * (needed - 1) / (POINTS - 1);
         atomic_store(&buffers->asked, 0);
         atomic_store(&buffers->granted, granted);
-        schools s;
+        struct schools s;
         numc_mcmc *mcmc = make(context, &s, NULL);
         if (mcmc == NULL || numc_mcmc_run(mcmc, 20261122) != NUMC_OK) {
             told++;
@@ -130,7 +115,7 @@ static void chains_that_run_need_no_more(void **state)
 {
     (void)state;
     numc_context *context = opened();
-    schools s;
+    struct schools s;
     numc_mcmc *mcmc = make(context, &s, ends);
     if (mcmc == NULL || numc_mcmc_run(mcmc, 20261122) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));
@@ -154,7 +139,7 @@ static int measure(void **state)
     buffers = object == NULL ? NULL : dlsym(object, "numc_test_buffers");
     assert_non_null(buffers);
     atomic_store(&buffers->asked, 0);
-    schools s;
+    struct schools s;
     numc_mcmc *mcmc = make(context, &s, NULL);
     if (mcmc == NULL || numc_mcmc_run(mcmc, 20261122) != NUMC_OK)
         fail_msg("%s", numc_error_message(context));

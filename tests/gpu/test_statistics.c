@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../infer/schools.h"
 #include "numc/numc.h"
 
 static const char *backend;
@@ -138,28 +139,12 @@ static void a_gradient_moves_nothing(void **state)
     numc_close(context);
 }
 
-typedef struct schools {
-    numc_array *y, *sigma;
-} schools;
-
-static void eight_schools(numc_run *run, void *user)
-{
-    const schools *s = user;
-    numc_array *mu = numc_sample(run, "mu", numc_normal(run, 0, 5));
-    numc_array *tau = numc_sample(run, "tau", numc_half_cauchy(run, 5));
-    numc_plate(run, "school", 8) {
-        numc_array *z = numc_sample(run, "z", numc_normal(run, 0, 1));
-        numc_observe(run, "y", numc_normal(run, numc_add(mu, numc_multiply(tau, z)), numc_data(run, "sigma", s->sigma)), s->y);
-    }
-}
-
-enum { CHAINS = 3, WARMUP = 100, STORED = 3 }; /* mu, tau, z */
+enum { CHAINS = 3, WARMUP = 100, STORED = 4 }; /* mu, tau, z, theta */
 
 /* What a run of so many draws costs; *leapfrogs: of the chain that makes most. */
 static numc_device_statistics sampled(numc_context *context, int64_t draws, uint64_t *leapfrogs)
 {
-    static const double y[] = {28, 8, -3, 7, -1, 1, 18, 12}, sigma[] = {15, 10, 16, 11, 9, 11, 10, 18};
-    schools s = {numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), y), numc_from_host(context, NUMC_FLOAT64, NUMC_SHAPE(8), sigma)};
+    struct schools s = schools_data(context);
     numc_model *model = numc_model_new(context, eight_schools, &s);
     numc_mcmc *mcmc = numc_mcmc_new(model, &(numc_mcmc_options){.chains = CHAINS, .warmup = NUMC_COUNT(WARMUP), .draws = draws,
                                                                 .chain_method = NUMC_CHAINS_VECTORIZED});
