@@ -1,7 +1,6 @@
 /* test_opencl_runtime.c - the runtime of backends/opencl with an OpenCL loader that can be told to fail: what is said when the loader
  * is missing, when memory runs out, when the device is lost; that PoCL's programs are built with our declarations and without them
  * where that fails; and that other drivers' programs come back from their binaries. Without a device: skipped. */
-#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,15 +11,7 @@
 
 #include <cmocka.h>
 
-#define CL_TARGET_OPENCL_VERSION 120
-#include <CL/cl.h>
-
-#include "gpu/gpu.h"
-
-static const numc_gpu_runtime *const opencl = &numc_gpu_runtime_here;
-
-static char message[4096];
-static void *library;
+#include "another_loader.h"
 
 /* What the loader does next. */
 static struct {
@@ -30,13 +21,6 @@ static struct {
     cl_int buffer, kernel, finish; /* errors of clCreateBuffer, clEnqueueNDRangeKernel, clFinish */
 } now;
 static int guarded, unguarded;
-
-static int32_t host_error(void *user, int32_t status, const char *text)
-{
-    (void)user;
-    (void)snprintf(message, sizeof message, "%s", text);
-    return status;
-}
 
 static void *host_allocate(void *user, void *pointer, uint64_t old_size, uint64_t size)
 {
@@ -58,29 +42,7 @@ static void host_log(void *user, int32_t level, const char *line)
 
 static const numc_host host = {.size = sizeof host, .abi = NUMC_BACKEND_ABI, .allocate = host_allocate, .error = host_error, .log = host_log};
 
-static void said(const char *text)
-{
-    if (strstr(message, text) == NULL)
-        fail_msg("'%s' is not in: %s", text, message);
-}
-
 /* ---- the loader: opencl.c is compiled with these in place of dlopen and dlsym ---------------------------------------------- */
-
-void *test_dlopen(const char *name, int flags);
-void *test_dlsym(void *object, const char *name);
-
-#define REAL(name) ((__typeof__(&name))real(#name))
-
-typedef void function(void);
-
-static function *real(const char *name)
-{
-    void *symbol = dlsym(library, name);
-    function *found;
-    assert_non_null(symbol);
-    memcpy(&found, &symbol, sizeof found);
-    return found;
-}
 
 static cl_int platform_info(cl_platform_id platform, cl_platform_info what, size_t size, void *value, size_t *used)
 {
@@ -131,19 +93,12 @@ void *test_dlopen(const char *name, int flags)
 
 void *test_dlsym(void *object, const char *name)
 {
-    static const struct {
-        const char *name;
-        function *in_place;
-    } own[] = {
+    static const in_place own[] = {
         {"clGetPlatformInfo", (function *)platform_info}, {"clBuildProgram", (function *)build_program},
         {"clCreateBuffer", (function *)create_buffer},    {"clEnqueueNDRangeKernel", (function *)enqueue},
         {"clFinish", (function *)finish},
     };
-    void *symbol = dlsym(object, name);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (strcmp(own[i].name, name) == 0)
-            memcpy(&symbol, &own[i].in_place, sizeof symbol);
-    return symbol;
+    return or_own(dlsym(object, name), name, own, sizeof own / sizeof *own);
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------------------ */
@@ -185,7 +140,7 @@ static void a_missing_loader_is_said(void **state)
     int32_t count = -1;
     now.missing = true;
     assert_int_equal(opencl->device_count(&host, &count), NUMC_BACKEND);
-    said("the OpenCL loader libOpenCL.so.1 cannot be opened (");
+    holds(message, "the OpenCL loader libOpenCL.so.1 cannot be opened (");
     assert_int_equal(count, 0);
 }
 
@@ -199,7 +154,7 @@ static void no_memory_leaves_the_context(void **state)
         now.buffer = errors[i];
         assert_int_equal(opencl->allocate(machine, 1024, &memory), NUMC_MEMORY);
         assert_null(memory);
-        said("allocating memory");
+        holds(message, "allocating memory");
         now.buffer = CL_SUCCESS;
         assert_int_equal(opencl->allocate(machine, 1024, &memory), NUMC_OK);
         opencl->free(machine, memory);
@@ -216,14 +171,14 @@ static void a_lost_device_is_said(void **state)
     assert_int_equal(opencl->module_build(machine, text, &module), NUMC_OK);
     now.kernel = CL_INVALID_WORK_GROUP_SIZE; /* a mistake, not a loss */
     assert_int_equal(run(machine, module, answers), NUMC_BACKEND);
-    said("running a kernel on ");
-    said("invalid work group size");
+    holds(message, "running a kernel on ");
+    holds(message, "invalid work group size");
     now.kernel = CL_OUT_OF_RESOURCES; /* which drivers say of a device that is gone, too */
     now.finish = CL_INVALID_COMMAND_QUEUE;
     assert_int_equal(run(machine, module, answers), NUMC_DEVICE);
-    said("out of resources");
+    holds(message, "out of resources");
     assert_int_equal(opencl->synchronize(machine), NUMC_DEVICE);
-    said("waiting for the queue");
+    holds(message, "waiting for the queue");
     now.buffer = CL_MEM_OBJECT_ALLOCATION_FAILURE; /* nor is it memory that lacks then */
     assert_int_equal(opencl->allocate(machine, 1024, &memory), NUMC_DEVICE);
     now.kernel = now.finish = now.buffer = CL_SUCCESS;
@@ -250,7 +205,7 @@ static void programs_are_built_and_come_back(void **state)
     opencl->module_free(machine, module);
     host_allocate(NULL, bytes, size, 0);
     assert_int_not_equal(opencl->module_build(machine, "__kernel void answer(__global int *x) { x = nothing; }\n", &module), NUMC_OK);
-    said("a program cannot be built for ");
+    holds(message, "a program cannot be built for ");
     opencl->close(machine);
 }
 
@@ -289,11 +244,8 @@ static void pocl_needs_no_header(void **state)
 
 int main(void)
 {
-    int32_t count = 0;
-    if (opencl->device_count(&host, &count) != NUMC_OK || count == 0) {
-        printf("skipped: %s\n", message[0] != '\0' ? message : "there is no OpenCL device here");
+    if (!has_device(&host))
         return 77;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_missing_loader_is_said, begin),
         cmocka_unit_test_setup(no_memory_leaves_the_context, begin),

@@ -1,7 +1,6 @@
 /* test_opencl_vendor.c - what the runtime of backends/opencl asks of CLBlast, with a stand-in that multiplies on the host and can be told
  * to be missing, to fail or to be wrong: shapes, trials, messages, memory that ends, one call at a time, what is left when a device is
  * closed. Without a device: skipped. */
-#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,9 +15,7 @@
 
 #include <cmocka.h>
 
-#include "opencl/machine.h"
-
-static const numc_gpu_runtime *const opencl = &numc_gpu_runtime_here;
+#include "another_loader.h"
 
 enum { ENDLESS = 1 << 30 };
 
@@ -34,16 +31,8 @@ static struct {
 static struct {
     int opened, cleared, products, overlaps, lines, blocks;
 } did;
-static char message[4096], line[4096];
-static void *library;
+static char line[4096];
 static atomic_int inside;
-
-static int32_t host_error(void *user, int32_t status, const char *text)
-{
-    (void)user;
-    (void)snprintf(message, sizeof message, "%s", text);
-    return status;
-}
 
 static void *host_allocate(void *user, void *pointer, uint64_t old_size, uint64_t size)
 {
@@ -71,29 +60,7 @@ static void host_log(void *user, int32_t level, const char *text)
 
 static const numc_host host = {.size = sizeof host, .abi = NUMC_BACKEND_ABI, .allocate = host_allocate, .error = host_error, .log = host_log};
 
-static void holds(const char *whole, const char *part)
-{
-    if (strstr(whole, part) == NULL)
-        fail_msg("'%s' is not in: %s", part, whole);
-}
-
 /* ---- stand-ins ------------------------------------------------------------------------------------------------------------- */
-
-void *test_dlopen(const char *name, int flags);
-void *test_dlsym(void *object, const char *name);
-
-#define REAL(name) ((__typeof__(&name))real(#name))
-
-typedef void function(void);
-
-static function *real(const char *name)
-{
-    void *symbol = dlsym(library, name);
-    function *found;
-    assert_non_null(symbol);
-    memcpy(&found, &symbol, sizeof found);
-    return found;
-}
 
 static cl_mem create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *from, cl_int *error)
 {
@@ -210,21 +177,14 @@ void *test_dlopen(const char *name, int flags)
 
 void *test_dlsym(void *object, const char *name)
 {
-    static const struct {
-        const char *name;
-        function *own;
-    } names[] = {
+    static const in_place names[] = {
         {"CLBlastSgemmWithTempBuffer", (function *)sgemm},    {"CLBlastDgemmWithTempBuffer", (function *)dgemm},
         {"CLBlastSGemmTempBufferSize", (function *)room_size}, {"CLBlastDGemmTempBufferSize", (function *)room_size},
         {"CLBlastClearCache", (function *)clear_cache},       {"clCreateBuffer", (function *)create_buffer},
     };
-    void *symbol = object == &clblast ? NULL : dlsym(object, name);
     if (now.old && strcmp(name, "CLBlastClearCache") == 0)
         return NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i].name, name) == 0)
-            memcpy(&symbol, &names[i].own, sizeof symbol);
-    return symbol;
+    return or_own(object == &clblast ? NULL : dlsym(object, name), name, names, sizeof names / sizeof *names);
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------------------ */
@@ -594,11 +554,8 @@ static void one_call_at_a_time(void **state)
 
 int main(void)
 {
-    int32_t count = 0;
-    if (opencl->device_count(&host, &count) != NUMC_OK || count == 0) {
-        printf("skipped: %s\n", message[0] != '\0' ? message : "there is no OpenCL device here");
+    if (!has_device(&host))
         return 77;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(products_are_row_major, begin),
         cmocka_unit_test_setup(own_kernels_do_the_rest, begin),
